@@ -1,0 +1,1 @@
+"""The benchmark `bapps`: does a loss network judge similarity as people do?"""

@@ -1,0 +1,74 @@
+"""lnkit: evaluate pretrained networks that compare images, as a perceptual metric or as a loss.
+
+The names here are what plugins and scripts use. Those that need torch are imported when they are first touched, so that
+``import lnkit`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lnkit.errors import DataError, ImageError, LnkitError, PluginError, UnknownNameError, UsageError, WeightsError
+from lnkit.specs import (
+    BackboneSpec,
+    BenchmarkData,
+    BenchmarkSpec,
+    DatasetSpec,
+    DistanceConfig,
+    DistanceSpec,
+    ExtractionPoint,
+    LossNetworkId,
+    Outcome,
+    RemoteFile,
+    Score,
+    ScoreSpec,
+)
+
+if TYPE_CHECKING:
+    from lnkit.hookspecs import hookimpl
+    from lnkit.loading import load_loss_network
+    from lnkit.loss import DeepPerceptualLoss
+    from lnkit.lossnet import LossNetwork
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "hookimpl": "lnkit.hookspecs",
+    "load_loss_network": "lnkit.loading",
+    "LossNetwork": "lnkit.lossnet",
+    "DeepPerceptualLoss": "lnkit.loss",
+}
+
+__all__ = [
+    "BackboneSpec",
+    "BenchmarkData",
+    "BenchmarkSpec",
+    "DataError",
+    "DatasetSpec",
+    "DeepPerceptualLoss",
+    "DistanceConfig",
+    "DistanceSpec",
+    "ExtractionPoint",
+    "ImageError",
+    "LnkitError",
+    "LossNetwork",
+    "LossNetworkId",
+    "Outcome",
+    "PluginError",
+    "RemoteFile",
+    "Score",
+    "ScoreSpec",
+    "UnknownNameError",
+    "UsageError",
+    "WeightsError",
+    "hookimpl",
+    "load_loss_network",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module  # noqa: PLC0415 - only when a lazy name is touched
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'lnkit' has no attribute {name!r}")

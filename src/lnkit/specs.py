@@ -1,0 +1,186 @@
+"""The facts that plugins hand over: frozen dataclasses, free of torch.
+
+A plugin describes what it brings with these and leaves everything heavy to the callables in them, which import what they
+need when they are called. Listing a thousand backbones therefore costs a thousand small tuples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from lnkit.context import RunContext
+
+    Features = torch.Tensor
+    Distance = Callable[[Features, Features], torch.Tensor]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; torchvision's ImageNet recipes
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Layout = Literal["NCHW", "NHWC", "NLC", "NC"]
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneSpec:
+    """A pretrained network that can be cut into loss networks."""
+
+    name: str  # "vgg16"; letters, digits and . _ - / @
+    family: str  # "VGG"
+    load: Callable[[bool], torch.nn.Module]  # load(pretrained); imports torch inside; random weights for False
+    weights: str = ""  # name of the pretrained weights: "IMAGENET1K_V1"; "" if the network has none
+    citation: str = ""  # "Simonyan and Zisserman 2015"
+    mean: tuple[float, float, float] = IMAGENET_MEAN  # subtracted from RGB in [0, 1]
+    std: tuple[float, float, float] = IMAGENET_STD  # then divided by
+    min_size: int = 1  # smallest side of an image in pixels that reaches the last point
+    requires: tuple[str, ...] = ()  # distributions that load needs: ("timm>=1.0",)
+    distance: str = ""  # the distance to use unless asked otherwise; "" leaves it to the benchmark
+    transform_input: bool = False  # re-normalizes its input inside forward (torchvision's Inception family)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionPoint:
+    """A named place in a backbone whose activations are used.
+
+    ``node`` may join several nodes with ``+``: the point is then a named set, such as the five layers of LPIPS.
+    """
+
+    name: str  # "late"
+    node: str  # dotted module path: "features.29"
+    description: str = ""  # "13th ReLU"
+    citation: str = ""  # where this choice comes from
+    layout: Layout = "NCHW"  # how the node's output is laid out; NLC are token sequences
+    prefix_tokens: int = 0  # class and register tokens to leave out of an NLC output
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(self.node.split("+"))
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceSpec:
+    """A function of two feature maps; the distance of a loss network is its sum over the points."""
+
+    name: str  # "spatial"
+    load: Callable[..., Distance]  # load(**options) -> f(a, b) of two (N, C, H, W) tensors, giving (N,)
+    description: str = ""
+    citation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSpec:
+    """One score of a benchmark. A name may hold a ``<placeholder>`` for what only the data know: ``2afc/<family>``."""
+
+    name: str  # "2afc"
+    description: str  # "agreement with human choices, mean of the families"
+    unit: str = "fraction"  # "fraction", "dB", "percent"
+    higher_is_better: bool = True
+    lower: float = 0.0  # the score cannot lie below
+    upper: float = 1.0  # nor above
+    aggregation: str = ""  # "mean of families": how the items become one number; stands in the signature
+    primary: bool = False  # shown first, and used to rank
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file that a dataset is fetched from."""
+
+    url: str
+    size: int  # bytes, as announced before the download; about, where exact is False
+    sha256: str = ""  # "" where no checksum is published: then the first download's is kept and compared
+    exact: bool = False  # size is exact and checked
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSpec:
+    """Data that a benchmark needs, where they come from and under which terms."""
+
+    name: str  # "bapps"; the folder in the cache
+    title: str
+    files: tuple[RemoteFile, ...]  # archives, unpacked into the dataset's folder
+    license: str  # as stated by its authors
+    homepage: str = ""
+    layout: str = ""  # what the unpacked folder holds, in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceConfig:
+    """A distance and its options, as a protocol states them."""
+
+    name: str = "spatial"  # sums are joined with "+": "spatial+sort"
+    channel_norm: bool = True  # unit-normalize over channels first (P Eq. 1)
+    epsilon: str = "lpips"  # which guard against a zero norm: lpips, reference or torchmetrics
+    lin_weights: str = ""  # for "lin": a file, or "lpips" for those of the lpips package
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A measured value of one score."""
+
+    value: float
+    n: int = 0  # items it was computed from
+    interval: tuple[float, float] | None = None  # 95 % bootstrap interval
+    ceilings: Mapping[str, float] = field(default_factory=dict)  # {"human": .737, "best possible": .801}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a benchmark found out about one loss network."""
+
+    scores: Mapping[str, Score]
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)  # kept beside the record, named as in the data
+    notes: tuple[str, ...] = ()  # sentences that whoever reads the scores must know
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkData:
+    """Data that are ready to be used, and what identifies them."""
+
+    content: Any  # whatever the benchmark's run understands
+    fingerprints: Mapping[str, str]  # dataset or part -> SHA-256 of its content
+    notes: tuple[str, ...] = ()  # "partial: 1 of the 6 official families"
+    image_size: int = 64  # side in pixels of the images that will be compared
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkSpec:
+    """A task that turns loss networks into scores."""
+
+    name: str  # "bapps"
+    title: str  # "perceptual similarity"
+    version: str  # raised whenever the same input may give another score
+    citation: str
+    protocols: Mapping[str, Any]  # variant -> frozen dataclass of hyperparameters, each with its source
+    scores: tuple[ScoreSpec, ...]
+    open_data: Callable[[RunContext], BenchmarkData]
+    run: Callable[[RunContext, BenchmarkData], Mapping[LossNetworkId, Outcome]]
+    datasets: tuple[DatasetSpec, ...] = ()
+    measures_only: bool = True  # True: all points of a backbone in one run; False: trains, one loss network a run
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LossNetworkId:
+    """A backbone and the points it is cut at, by name: ``alexnet:early+mid``."""
+
+    backbone: str
+    points: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.backbone}:{'+'.join(self.points)}"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFailure:
+    """A plugin that could not be used, at which stage, and why."""
+
+    plugin: str  # entry-point name
+    stage: str  # "import", "validate", "register_backbone", ...
+    reason: str  # one sentence
+    traceback: str = ""
+    distribution: str = ""
+    path: Path | None = None
