@@ -1,7 +1,7 @@
 """The facts that plugins hand over: frozen dataclasses, free of torch.
 
-A plugin describes what it brings with these and leaves everything heavy to the callables in them, which import what they
-need when they are called. Listing a thousand backbones therefore costs a thousand small tuples.
+A plugin describes what it brings with these and leaves everything heavy to the callables in them, which import what
+they need when they are called. Listing a thousand backbones therefore costs a thousand small tuples.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class BackboneSpec:
     requires: tuple[str, ...] = ()  # distributions that load needs: ("timm>=1.0",)
     distance: str = ""  # the distance to use unless asked otherwise; "" leaves it to the benchmark
     transform_input: bool = False  # re-normalizes its input inside forward (torchvision's Inception family)
+    remote: RemoteFile | None = None  # what load(True) finds in torch's hub folder, or is fetched there
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class Score:
     n: int = 0  # items it was computed from
     interval: tuple[float, float] | None = None  # 95 % bootstrap interval
     ceilings: Mapping[str, float] = field(default_factory=dict)  # {"human": .737, "best possible": .801}
+    aggregation: str = ""  # "mean of 2 families", where the data decide; "" leaves ScoreSpec's
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class BenchmarkSpec:
     title: str  # "perceptual similarity"
     version: str  # raised whenever the same input may give another score
     citation: str
-    protocols: Mapping[str, Any]  # variant -> frozen dataclass of hyperparameters, each with its source
+    protocols: Mapping[str, Any]  # variant -> frozen dataclass of hyperparameters; see lnkit.protocols
     scores: tuple[ScoreSpec, ...]
     open_data: Callable[[RunContext], BenchmarkData]
     run: Callable[[RunContext, BenchmarkData], Mapping[LossNetworkId, Outcome]]

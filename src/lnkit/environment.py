@@ -1,0 +1,19 @@
+"""Where a run took place: what a reader needs to explain a difference in the last digit, or in the time."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = ("lnkit", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-image", "onnxruntime")
+
+
+def describe_environment(device: str, engine: str) -> dict[str, str]:
+    """Versions, device and engine; packages that are not installed are left out."""
+    facts = {"python": platform.python_version(), "system": platform.platform(), "device": device, "engine": engine}
+    for package in PACKAGES:
+        try:
+            facts[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return facts

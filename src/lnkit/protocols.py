@@ -1,0 +1,75 @@
+"""Protocols: which hyperparameters a benchmark ran with, and where they differ from the variant it names.
+
+A protocol is a benchmark's own frozen dataclass of plain values (str, int, float, bool). Three field names mean the
+same in every benchmark, and lnkit acts on them: ``distance`` (overridden by a backbone that brings its own),
+``normalization`` and ``transform_input`` (how the backbone is fed). A method ``signature() -> str``, where there is one,
+says the protocol in one short phrase.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, get_type_hints
+
+from lnkit.errors import UsageError
+from lnkit.specs import BackboneSpec, BenchmarkSpec
+
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def choose_protocol(
+    benchmark: BenchmarkSpec, variant: str, overrides: Mapping[str, str], backbone: BackboneSpec
+) -> Any:
+    """Return the variant's protocol with the user's overrides applied.
+
+    A backbone that brings its own distance gets it, unless the user asked for another.
+
+    Raises:
+        UsageError: the variant or a field is unknown, or a value does not read as the field's type.
+    """
+    if variant not in benchmark.protocols:
+        raise UsageError(
+            f"Benchmark {benchmark.name!r} has no protocol {variant!r}; it has: {', '.join(benchmark.protocols)}."
+        )
+    protocol = benchmark.protocols[variant]
+    changes = {name: _read_value(benchmark, protocol, name, text) for name, text in overrides.items()}
+    if backbone.distance and "distance" not in changes and hasattr(protocol, "distance"):
+        changes["distance"] = backbone.distance
+    try:
+        return dataclasses.replace(protocol, **changes)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _read_value(benchmark: BenchmarkSpec, protocol: Any, name: str, text: str) -> Any:
+    types = get_type_hints(type(protocol))
+    if name not in types:
+        near = get_close_matches(name, types, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"The protocol of {benchmark.name!r} has no field {name!r}; it has: {', '.join(types)}.{hint}")
+    try:
+        return _TRUTH[text.lower()] if types[name] is bool else types[name](text)
+    except (KeyError, ValueError) as error:
+        wanted = "true or false" if types[name] is bool else f"a value of type {types[name].__name__}"
+        raise UsageError(f"The protocol field {name!r} takes {wanted}, and {text!r} came.") from error
+
+
+def deviations(benchmark: BenchmarkSpec, variant: str, protocol: Any) -> tuple[str, ...]:
+    """Say, one phrase each, where ``protocol`` differs from the variant that it is called by."""
+    standard = benchmark.protocols[variant]
+    pairs = [(f.name, getattr(protocol, f.name), getattr(standard, f.name)) for f in dataclasses.fields(standard)]
+    return tuple(f"{name} is {came!r} instead of {usual!r}" for name, came, usual in pairs if came != usual)
+
+
+def as_dict(protocol: Any) -> dict[str, Any]:
+    """The protocol's fields by name, as they go into the record."""
+    return dataclasses.asdict(protocol)
+
+
+def phrase(protocol: Any) -> str:
+    """The protocol in one short phrase for a signature."""
+    if hasattr(protocol, "signature"):
+        return str(protocol.signature())
+    return ",".join(f"{name}={value}" for name, value in as_dict(protocol).items())

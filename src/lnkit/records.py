@@ -1,0 +1,141 @@
+"""What a run leaves behind: its scores, with everything needed to repeat them.
+
+A record is written as ``result.json`` in a folder of its own; its identity is the hash of what determines its scores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lnkit.errors import DataError
+
+SCHEMA = 1  # raised when a reader of the old form could misread the new one
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRecord:
+    """One score as it was measured."""
+
+    value: float
+    unit: str  # "fraction"
+    higher_is_better: bool
+    primary: bool
+    aggregation: str  # "mean of 6 families"
+    signature: str  # the score in one line; see lnkit.signature
+    n: int = 0  # items
+    interval: tuple[float, float] | None = None  # 95 % bootstrap
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Determinants:
+    """Everything that the scores of a run depend on; two runs that agree in all of it are the same run."""
+
+    benchmark: str  # "bapps"
+    benchmark_version: str  # "1"
+    variant: str  # "paper"
+    protocol: Mapping[str, Any]  # every field of the protocol that ran
+    backbone: str  # "squeezenet1_1"
+    points: Mapping[str, str]  # point -> node, in order
+    weights_sha256: str  # of the backbone's tensors; see lnkit.weights
+    data: Mapping[str, str]  # part of the data -> SHA-256 of its content
+    seed: int
+    precision: str  # "fp32"
+    plugins: Mapping[str, str]  # "backbone" -> "lnkit 0.1.0": who supplied it, and which version
+    extra: Mapping[str, str] = field(default_factory=dict)  # hashes of other files that matter: "lin_weights"
+
+    def digest(self) -> str:
+        """SHA-256 over the sorted JSON of all fields."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A finished run."""
+
+    determinants: Determinants
+    scores: Mapping[str, ScoreRecord]
+    weights: str  # "IMAGENET1K_V1"
+    weights_source: str  # where they came from: a file, a URL, "random, seed 0"
+    family: str  # of the backbone: "SqueezeNet"
+    sample: bool  # made on sample data: shows that it runs, says nothing about quality
+    deviations: tuple[str, ...]  # where the protocol differs from its variant
+    notes: tuple[str, ...]  # what a reader of the scores must know
+    environment: Mapping[str, str]  # versions, device, engine
+    created: str  # ISO 8601, UTC
+    seconds: float  # of the whole run that this was part of
+    files: tuple[str, ...] = ()  # beside the record
+
+    @property
+    def id(self) -> str:
+        """Readable and unique: ``bapps_squeezenet1_1_mid_3f2a9c1b2d4e``."""
+        return record_id(self.determinants)
+
+    @property
+    def loss_network(self) -> str:
+        return f"{self.determinants.backbone}:{'+'.join(self.determinants.points)}"
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the scores may stand beside published ones: neither a sample nor a cut-down protocol."""
+        return not self.sample and self.determinants.variant != "quick"
+
+
+def record_id(determinants: Determinants) -> str:
+    """The name of the folder of the run that ``determinants`` describe: safe on every file system."""
+    points = "+".join(determinants.points)
+    points = points if len(points) <= 40 else f"{len(determinants.points)}-points"
+    words = (determinants.benchmark, determinants.backbone, points)
+    readable = "_".join(re.sub(r"[^\w.+@-]+", "-", word, flags=re.ASCII).strip(".-")[:80] for word in words)
+    return f"{readable}_{determinants.digest()[:12]}"
+
+
+def to_json(record: RunRecord) -> str:
+    """The record as the text of its ``result.json``."""
+    fields = dataclasses.asdict(record)
+    return json.dumps({"schema": SCHEMA, "id": record.id, **fields}, indent=2, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str, where: str = "the record") -> RunRecord:
+    """Read a record back.
+
+    Raises:
+        DataError: the text is not a record of this schema; the message says what is wrong and leaves the file alone.
+    """
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{where} is damaged: it is not JSON ({error}).") from error
+    if not isinstance(fields, dict) or "schema" not in fields:
+        raise DataError(f"{where} is not an lnkit record: it has no field 'schema'.")
+    if fields["schema"] != SCHEMA:
+        raise DataError(
+            f"{where} has schema {fields['schema']!r}, and this lnkit reads {SCHEMA}; use the lnkit that wrote it."
+        )
+    try:
+        return _from_fields(fields)
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise DataError(f"{where} is damaged: a field is missing or has the wrong form ({error}).") from error
+
+
+def _from_fields(fields: dict[str, Any]) -> RunRecord:
+    fields = {name: fields[name] for name in fields if name not in ("schema", "id")}
+    scores = {name: _score(dict(score)) for name, score in fields.pop("scores").items()}
+    determinants = Determinants(**fields.pop("determinants"))
+    lists = {name: tuple(fields.pop(name)) for name in ("deviations", "notes", "files")}
+    return RunRecord(determinants=determinants, scores=scores, **lists, **fields)
+
+
+def _score(fields: dict[str, Any]) -> ScoreRecord:
+    if fields.get("interval") is not None:
+        low, high = fields["interval"]
+        fields["interval"] = (float(low), float(high))
+    fields["value"] = float(fields["value"])
+    return ScoreRecord(**fields)

@@ -1,0 +1,186 @@
+"""The results folder: one folder per run, written whole or not at all, read back as records."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from lnkit.context import Arrays
+from lnkit.errors import DataError, UsageError
+from lnkit.records import Determinants, RunRecord, from_json, record_id, to_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RECORD_FILE = "result.json"
+ARRAYS_FILE = "distances.npz"
+PARTS_FOLDER = ".parts"  # of runs that are not finished
+
+
+def results_dir(given: Path | None = None) -> Path:
+    """The folder asked for, else ``LNKIT_RESULTS``, else ``results`` below the working directory."""
+    return given or Path(os.environ.get("LNKIT_RESULTS") or "results")
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A folder whose record cannot be read, and why; it is named and left alone."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """Records on disk. Processes may write to it at the same time."""
+
+    path: Path
+
+    def find(self, determinants: Determinants) -> RunRecord | None:
+        """The record of the run that ``determinants`` describe, if it was finished.
+
+        Raises:
+            DataError: there is one, and it cannot be read.
+        """
+        folder = self.path / record_id(determinants)
+        if not folder.is_dir():
+            return None
+        try:
+            return self.read(folder)
+        except DataError as error:
+            raise DataError(
+                f"{error} It was left alone: remove the folder {folder}, or give --force to replace it."
+            ) from error
+
+    def read(self, folder: Path) -> RunRecord:
+        """Read the record in ``folder``.
+
+        Raises:
+            DataError: it is missing, damaged, or of another schema.
+        """
+        file = folder / RECORD_FILE
+        try:
+            return from_json(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{file} cannot be read ({error}).") from error
+
+    def arrays(self, record: RunRecord) -> dict[str, np.ndarray]:
+        """The arrays kept beside the record, by name."""
+        import numpy as np  # noqa: PLC0415 - listing records needs no numpy
+
+        file = self.path / record.id / ARRAYS_FILE
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError) as error:
+            raise DataError(f"{file} cannot be read ({error}); run the same command again with --force.") from error
+
+    def write(self, record: RunRecord, arrays: Arrays, *, replace: bool = False) -> Path:
+        """Write a record and its arrays as one folder: all of it appears at once, or nothing does.
+
+        Where two processes finish the same run, the first stays, unless ``replace`` is set.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        target = self.path / record.id
+        draft = self.path / f".new-{uuid4().hex}"
+        draft.mkdir()
+        try:
+            if arrays:
+                _write_arrays(draft / ARRAYS_FILE, arrays)
+            (draft / RECORD_FILE).write_text(to_json(record), encoding="utf-8")
+            _put_in_place(draft, target, replace=replace)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return target
+
+    def load(self) -> tuple[list[RunRecord], list[Damaged]]:
+        """All records, by name, and the folders that look like records and cannot be read."""
+        records, damaged = [], []
+        for folder in self._folders():
+            try:
+                records.append(self.read(folder))
+            except DataError as error:
+                damaged.append(Damaged(folder, str(error)))
+        return records, damaged
+
+    def choose(self, text: str) -> RunRecord:
+        """The one record that ``text`` means: an id, the start of its hash or id, or ``backbone:points``.
+
+        Raises:
+            UsageError: none or several fit.
+        """
+        records, _ = self.load()
+        fits: list[Callable[[RunRecord], bool]] = [
+            lambda r: r.id == text,
+            lambda r: r.id.startswith(text) or r.determinants.digest().startswith(text),
+            lambda r: r.loss_network == text,
+        ]
+        for fit in fits:
+            found = [record for record in records if fit(record)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                names = ", ".join(record.id for record in found[:5])
+                raise UsageError(
+                    f"{text!r} fits {len(found)} results in {self.path} ({names}); name one by its full id."
+                )
+        raise UsageError(f"There is no result {text!r} in {self.path}; `lnkit results list` shows what is there.")
+
+    def _folders(self) -> Iterator[Path]:
+        if self.path.is_dir():
+            yield from sorted(f.parent for f in self.path.glob(f"*/{RECORD_FILE}") if not f.parent.name.startswith("."))
+
+
+@dataclass(frozen=True)
+class FolderParts:
+    """Finished parts of a run that is still going, so that the same command can go on after a kill."""
+
+    path: Path
+
+    def keep(self, key: str, compute: Callable[[], Arrays]) -> Mapping[str, Any]:
+        """Return the stored part, or compute and store it. A damaged part is computed again."""
+        import numpy as np  # noqa: PLC0415 - only while running
+
+        file = self.path / f"{key}.npz"
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except Exception:  # whatever is wrong with a part, computing it anew is right
+            part = compute()
+        self.path.mkdir(parents=True, exist_ok=True)
+        draft = self.path / f".new-{uuid4().hex}"
+        try:
+            _write_arrays(draft, part)
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+        return part
+
+    def clear(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _write_arrays(file: Path, arrays: Arrays) -> None:
+    import numpy as np  # noqa: PLC0415 - only while running
+
+    with file.open("wb") as stream:
+        np.savez_compressed(stream, **dict(arrays))
+
+
+def _put_in_place(draft: Path, target: Path, *, replace: bool) -> None:
+    if replace and target.exists():
+        old = target.parent / f".old-{uuid4().hex}"
+        target.rename(old)
+        draft.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+        return
+    try:
+        draft.rename(target)
+    except OSError:
+        if not target.is_dir():  # otherwise another process finished the same run first
+            raise

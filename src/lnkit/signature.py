@@ -1,0 +1,35 @@
+"""A score in one line that says what it is, so that two numbers can be compared by eye."""
+
+from __future__ import annotations
+
+from lnkit.records import Determinants
+
+
+def score_signature(score: str, aggregation: str, determinants: Determinants, weights: str, protocol: str) -> str:
+    """Everything that the value depends on, shortest first where it matters most.
+
+    ``2afc|squeezenet1_1:mid|IMAGENET1K_V1@1a2b3c4d|bapps.1/paper|spatial,norm:lpips|input:backbone|64px,bilinear|``
+    ``mean of 6 families|data:5e6f7a8b|fp32|lnkit 0.1.0``
+    """
+    network = f"{determinants.backbone}:{'+'.join(determinants.points)}"
+    return "|".join(
+        (
+            score,
+            network,
+            f"{weights or 'weights'}@{determinants.weights_sha256[:8]}",
+            f"{determinants.benchmark}.{determinants.benchmark_version}/{determinants.variant}",
+            protocol,
+            aggregation or "as measured",
+            f"data:{data_digest(determinants)}",
+            determinants.precision,
+            ",".join(sorted(set(determinants.plugins.values()))),
+        )
+    )
+
+
+def data_digest(determinants: Determinants) -> str:
+    """Eight hexadecimal digits that stand for all parts of the data."""
+    import hashlib  # noqa: PLC0415 - only where a signature is made
+
+    text = "\n".join(f"{part} {digest}" for part, digest in sorted(determinants.data.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,141 @@
+"""The scorer alone: closed forms, an independent library, and the real judgments of BAPPS."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_recall_curve
+
+from lnkit_bapps import scoring
+from lnkit_bapps.outcome import OFFICIAL_FAMILIES, Distances, score_distances
+
+# Mean 2AFC of `alex_vanilla` and ceilings per family, as protocols.md and the README of the data state them.
+PUBLISHED = {
+    "traditional": (0.7748, 0.808, 0.761, 0.858),
+    "cnn": (0.8287, 0.844, 0.804, 0.885),
+    "superres": (0.7119, 0.736, 0.670, 0.801),
+    "deblur": (0.6104, 0.661, 0.576, 0.740),
+    "color": (0.6523, 0.688, 0.610, 0.764),
+    "frameinterp": (0.6243, 0.686, 0.608, 0.760),
+}
+
+
+def real_distances(shared: Path, metric: str = "alex_vanilla") -> Distances:
+    with np.load(shared / "judgments" / "bapps_val_2afc.npz") as stored:
+        columns = ("judge", f"{metric}/d0", f"{metric}/d1")
+        return Distances(
+            {f: tuple(stored[f"{f}/{c}"].astype(np.float64) for c in columns) for f in OFFICIAL_FAMILIES},  # type: ignore[misc]
+        )
+
+
+def test_agreement_has_three_cases() -> None:
+    judge = np.array([0.8, 0.8, 0.8])
+    found = scoring.agreement(judge, np.array([2.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0]))
+    assert found == pytest.approx([0.8, 0.2, 0.5])
+
+
+def test_real_judgments_give_the_published_scores(shared: Path) -> None:
+    scores = score_distances(real_distances(shared))
+    for family, (value, human, rater, best) in PUBLISHED.items():
+        score = scores[f"2afc/{family}"]
+        assert score.value == pytest.approx(value, abs=5e-5)
+        found = [score.ceilings[key] for key in ("human", "one rater", "best possible")]
+        assert found == pytest.approx([human, rater, best], abs=6e-4)  # stated to three digits
+    assert scores["2afc"].value == pytest.approx(0.7004, abs=5e-5)
+    assert scores["2afc_pooled"].value == pytest.approx(0.6966, abs=5e-5)
+    assert scores["2afc"].n == 36_344
+    ceilings = scores["2afc"].ceilings
+    assert ceilings["human"] == pytest.approx(0.737, abs=5e-4)
+    assert ceilings["one rater"] == pytest.approx(0.672, abs=6e-4)
+    assert ceilings["best possible"] == pytest.approx(0.801, abs=5e-4)
+
+
+def test_mean_of_families_does_not_weigh_by_size() -> None:
+    right, wrong = (np.ones(1), np.ones(1), np.zeros(1)), (np.zeros(9), np.ones(9), np.zeros(9))
+    scores = score_distances(Distances({"small": right, "large": wrong}), resamples=0)
+    assert scores["2afc"].value == pytest.approx(0.5)
+    assert scores["2afc_pooled"].value == pytest.approx(0.1)
+
+
+def test_groups_need_all_their_families(shared: Path) -> None:
+    full = real_distances(shared)
+    part = Distances({name: full.two_afc[name] for name in ("traditional", "superres")})
+    assert {"2afc_distortion", "2afc_real"} <= set(score_distances(full, resamples=10))
+    assert not {"2afc_distortion", "2afc_real"} & set(score_distances(part, resamples=10))
+
+
+def test_votes_are_known_only_for_fifths_of_official_families() -> None:
+    judge = np.array([0.2, 0.6])
+    ceilings = {
+        name: score_distances(Distances({name: (judge, judge, judge)}), resamples=0)[f"2afc/{name}"].ceilings
+        for name in ("cnn", "mine")
+    }
+    assert "one rater" in ceilings["cnn"]
+    assert "one rater" not in ceilings["mine"]
+    assert scoring.votes_of(np.array([1 / 3])) is None
+
+
+def test_average_precision_is_the_envelope_of_scikit_learns_curve() -> None:
+    rng = np.random.default_rng(1)
+    distance, same = rng.random(200), (rng.random(200) < 0.4).astype(float)
+    precision, recall, _ = precision_recall_curve(same, -distance)
+    envelope = np.maximum.accumulate(precision)  # scikit-learn lists from recall 1 down to 0
+    expected = -np.sum(np.diff(recall) * envelope[:-1])
+    assert scoring.average_precision(distance, same) == pytest.approx(expected, abs=1e-12)
+
+
+def test_average_precision_by_hand_with_fractions() -> None:
+    # Sorted by distance: same = 1, 0.5, 0; true = 1, 1.5, 1.5; precision = 1, 0.75, 0.5; recall = 2/3, 1, 1.
+    found = scoring.average_precision(np.array([0.3, 0.1, 0.2]), np.array([0.0, 1.0, 0.5]))
+    assert found == pytest.approx(2 / 3 * 1 + 1 / 3 * 0.75)
+
+
+def test_average_precision_knows_no_file_order() -> None:
+    distance, same = np.zeros(4), np.array([1.0, 0.0, 0.0, 1.0])
+    for order in ([0, 1, 2, 3], [3, 0, 1, 2], [1, 2, 0, 3]):
+        assert scoring.average_precision(distance, same[order]) == pytest.approx(0.5)
+
+
+def test_average_precision_is_undefined_if_nothing_is_the_same() -> None:
+    assert math.isnan(scoring.average_precision(np.array([0.1, 0.2]), np.zeros(2)))
+
+
+def test_a_family_where_nothing_is_the_same_is_left_out_and_named() -> None:
+    same = np.array([1.0, 0.0])
+    distances = Distances(jnd={"blind": (np.zeros(2), np.ones(2)), "seeing": (same, 1 - same)})
+    scores = score_distances(distances, resamples=10)
+    assert set(scores) == {"jnd_map", "jnd_map_mean", "jnd_map/seeing"}
+    assert all(math.isfinite(score.value) for score in scores.values())
+
+
+def test_weights_of_the_bootstrap_count_pairs() -> None:
+    rng = np.random.default_rng(2)
+    distance, same, times = rng.random(50), rng.random(50), rng.integers(0, 4, size=50)
+    repeated = scoring.average_precision(np.repeat(distance, times), np.repeat(same, times))
+    assert scoring.average_precision(distance, same, times.astype(float)) == pytest.approx(repeated)
+
+
+def test_interval_covers_the_binomial_standard_error() -> None:
+    rng = np.random.default_rng(3)
+    values = (rng.random(2000) < 0.7).astype(float)
+    low, high = scoring.interval(scoring.resampled_means(values, 4000, scoring.generator(0, "x"))) or (0, 0)
+    expected = 1.96 * values.std() / math.sqrt(len(values))
+    assert high - values.mean() == pytest.approx(expected, rel=0.08)
+    assert values.mean() - low == pytest.approx(expected, rel=0.08)
+
+
+def test_intervals_do_not_depend_on_which_families_are_there(shared: Path) -> None:
+    full = real_distances(shared)
+    alone = score_distances(Distances({"cnn": full.two_afc["cnn"]}))["2afc/cnn"]
+    assert alone == score_distances(full)["2afc/cnn"]
+
+
+def test_arrays_survive_the_way_to_disk_and_back(shared: Path) -> None:
+    distances = real_distances(shared)
+    same = np.array([0.0, 1.0])
+    distances.jnd["cnn"] = (same, same)
+    again = Distances.from_arrays(distances.arrays())
+    assert score_distances(again, resamples=20) == score_distances(distances, resamples=20)
