@@ -2,8 +2,8 @@
 
 A protocol is a benchmark's own frozen dataclass of plain values (str, int, float, bool). Three field names mean the
 same in every benchmark, and lnkit acts on them: ``distance`` (overridden by a backbone that brings its own),
-``normalization`` and ``transform_input`` (how the backbone is fed). A method ``signature() -> str``, where there is one,
-says the protocol in one short phrase.
+``normalization`` and ``transform_input`` (how the backbone is fed). A method ``signature() -> str``, where there is
+one, says the protocol in one short phrase.
 """
 
 from __future__ import annotations

@@ -1,0 +1,33 @@
+# quickstart and test are the two commands of the README; the rest is for those who work on lnkit.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.lnkit-ready
+
+.PHONY: quickstart test lint bench clean
+
+quickstart: $(READY)
+	$(BIN)/lnkit eval --backbone efficientnet_lite0 --point all --bench bapps --sample
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python -m bench
+
+# One environment for everything: lnkit and its timm plugin, editable, with what the tests and the linters need.
+$(READY): pyproject.toml plugins/lnkit-timm/pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'lnkit needs Python 3.11 or newer; set PYTHON=...')"
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --group dev --editable . --editable "plugins/lnkit-timm[lite0]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist build

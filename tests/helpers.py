@@ -1,0 +1,55 @@
+"""Ready-made facts that several tests start from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from lnkit.records import Determinants, RunRecord, ScoreRecord
+
+DETERMINANTS = Determinants(
+    benchmark="bapps",
+    benchmark_version="1",
+    variant="paper",
+    protocol={"distance": "spatial", "resolution": 64},
+    backbone="squeezenet1_1",
+    points={"mid": "features.7"},
+    weights_sha256="ab" * 32,
+    data={"2afc/cnn": "cd" * 32},
+    seed=0,
+    precision="fp32",
+    plugins={"backbone": "lnkit 0.1.0", "benchmark": "lnkit 0.1.0"},
+)
+
+
+def make_record(value: float = 0.7, **changes: Any) -> RunRecord:
+    """A record as a run writes it; ``changes`` go to its determinants, or to the record itself."""
+    own = {name: changes.pop(name) for name in list(changes) if name not in Determinants.__slots__}
+    determinants = replace(DETERMINANTS, **changes)
+    scores = {
+        "2afc": ScoreRecord(
+            value=value,
+            unit="fraction",
+            higher_is_better=True,
+            primary=True,
+            aggregation="mean of 1 family",
+            signature=f"2afc|{determinants.backbone}",
+            n=4720,
+            interval=(value - 0.01, value + 0.01),
+            ceilings={"human": 0.8},
+        ),
+    }
+    record = RunRecord(
+        determinants=determinants,
+        scores=scores,
+        weights="IMAGENET1K_V1",
+        weights_source="a file",
+        family="SqueezeNet",
+        sample=False,
+        deviations=(),
+        notes=(),
+        environment={"python": "3.11"},
+        created="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+    )
+    return replace(record, **own)

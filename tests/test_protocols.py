@@ -1,0 +1,59 @@
+"""Protocols: overrides, a backbone's own distance, and what is said about a deviation."""
+
+from __future__ import annotations
+
+import pytest
+
+from lnkit import BackboneSpec, UsageError
+from lnkit.protocols import as_dict, choose_protocol, deviations, phrase
+from lnkit_bapps import BAPPS
+
+NETWORK = BackboneSpec("net", "Test", load=lambda pretrained: None)  # type: ignore[arg-type,return-value]
+PIXELS = BackboneSpec("pixels", "Test", load=lambda pretrained: None, distance="squared")  # type: ignore[arg-type,return-value]
+
+
+def test_a_variant_comes_as_it_is() -> None:
+    protocol = choose_protocol(BAPPS, "paper", {}, NETWORK)
+    assert protocol == BAPPS.protocols["paper"]
+    assert deviations(BAPPS, "paper", protocol) == ()
+
+
+def test_overrides_are_read_by_type_and_named() -> None:
+    protocol = choose_protocol(BAPPS, "paper", {"resolution": "224", "channel_norm": "no"}, NETWORK)
+    assert (protocol.resolution, protocol.channel_norm) == (224, False)
+    assert deviations(BAPPS, "paper", protocol) == (
+        "channel_norm is False instead of True",
+        "resolution is 224 instead of 64",
+    )
+    assert "224px" in phrase(protocol)
+    assert as_dict(protocol)["resolution"] == 224
+
+
+def test_a_backbone_brings_its_distance_unless_the_user_asks() -> None:
+    assert choose_protocol(BAPPS, "paper", {}, PIXELS).distance == "squared"
+    assert choose_protocol(BAPPS, "paper", {"distance": "spatial"}, PIXELS).distance == "spatial"
+
+
+@pytest.mark.parametrize(
+    ("variant", "overrides", "says"),
+    [
+        ("papr", {}, "has no protocol 'papr'; it has: paper, reference, quick"),
+        ("paper", {"resolutoin": "64"}, "Did you mean 'resolution'"),
+        ("paper", {"resolution": "big"}, "takes a value of type int, and 'big' came"),
+        ("paper", {"channel_norm": "perhaps"}, "takes true or false, and 'perhaps' came"),
+        ("paper", {"normalization": "lpisp"}, "takes one of backbone, imagenet, lpips, none, and 'lpisp' came"),
+        ("paper", {"resolution": "0"}, "resolution must be 1 or more"),
+    ],
+)
+def test_wrong_wishes_are_said(variant: str, overrides: dict[str, str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        choose_protocol(BAPPS, variant, overrides, NETWORK)
+
+
+def test_the_reference_variant_skips_transform_input() -> None:
+    assert BAPPS.protocols["reference"].transform_input is False
+    assert "no-transform_input" in phrase(BAPPS.protocols["reference"])
+
+
+def test_the_quick_variant_is_cut_down() -> None:
+    assert BAPPS.protocols["quick"].per_family > 0

@@ -1,0 +1,89 @@
+"""Records: the way to JSON and back, what makes two runs the same, and what damage is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+
+import pytest
+from helpers import DETERMINANTS, make_record
+
+from lnkit.errors import DataError
+from lnkit.records import SCHEMA, Determinants, from_json, record_id, to_json
+
+
+def test_a_record_survives_the_way_to_json_and_back() -> None:
+    record = make_record(notes=("partial",), files=("distances.npz",), deviations=("resolution is 32",))
+    assert from_json(to_json(record)) == record
+
+
+def test_json_carries_schema_and_id() -> None:
+    stored = json.loads(to_json(make_record()))
+    assert stored["schema"] == SCHEMA
+    assert stored["id"] == make_record().id
+
+
+CHANGED = {
+    "benchmark": "other",
+    "benchmark_version": "2",
+    "variant": "reference",
+    "protocol": {"distance": "spatial", "resolution": 65},
+    "backbone": "vgg16",
+    "points": {"mid": "features.8"},
+    "weights_sha256": "00" * 32,
+    "data": {"2afc/cnn": "00" * 32},
+    "seed": 1,
+    "precision": "bf16",
+    "plugins": {"backbone": "lnkit 0.2.0"},
+    "extra": {"lin_weights": "00"},
+}
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Determinants)])
+def test_every_determinant_makes_another_run(name: str) -> None:
+    other = replace(DETERMINANTS, **{name: CHANGED[name]})
+    assert other.digest() != DETERMINANTS.digest()
+    assert record_id(other) != record_id(DETERMINANTS)
+
+
+def test_identity_does_not_depend_on_the_order_of_fields() -> None:
+    turned = replace(DETERMINANTS, protocol=dict(reversed(list(DETERMINANTS.protocol.items()))))
+    assert turned.digest() == DETERMINANTS.digest()
+
+
+@pytest.mark.parametrize("name", ["../../etc", "timm/resnet18", "a b<c>", "x" * 300, "..."])
+def test_the_id_is_a_safe_folder_name(name: str) -> None:
+    found = record_id(replace(DETERMINANTS, backbone=name, points={name: name}))
+    assert "/" not in found
+    assert not found.startswith(".")
+    assert len(found) < 255
+    assert not set(found) & set(' <>:"|?*\\')
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not an lnkit record"),
+        ('{"a": 1}', "no field 'schema'"),
+        ('{"schema": 99}', "has schema 99, and this lnkit reads 1"),
+        ('{"schema": 1}', "damaged: a field is missing"),
+        ('{"schema": 1, "scores": 3}', "damaged"),
+    ],
+)
+def test_damage_is_said(text: str, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        from_json(text, "result.json")
+
+
+def test_a_changed_score_form_is_damage() -> None:
+    stored = json.loads(to_json(make_record()))
+    stored["scores"]["2afc"]["value"] = "high"
+    with pytest.raises(DataError, match="damaged"):
+        from_json(json.dumps(stored))
+
+
+def test_only_full_runs_are_comparable() -> None:
+    assert make_record().comparable
+    assert not make_record(sample=True).comparable
+    assert not make_record(variant="quick").comparable

@@ -1,0 +1,135 @@
+"""The results folder: atomic, shared by processes, patient with what is damaged."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import make_record
+
+from lnkit.errors import DataError, UsageError
+from lnkit.results import FolderParts, ResultsFolder
+
+ARRAYS = {"2afc/cnn/d0": np.array([0.1, 0.2]), "2afc/cnn/judge": np.array([1.0, 0.0])}
+
+
+def test_a_written_record_is_found_with_its_arrays(tmp_path: Path) -> None:
+    results, record = ResultsFolder(tmp_path), make_record()
+    folder = results.write(record, ARRAYS)
+    assert folder.name == record.id
+    assert results.find(record.determinants) == record
+    stored = results.arrays(record)
+    assert {name: array.tolist() for name, array in stored.items()} == {n: a.tolist() for n, a in ARRAYS.items()}
+
+
+def test_a_run_that_was_never_made_is_not_found(tmp_path: Path) -> None:
+    assert ResultsFolder(tmp_path / "nowhere").find(make_record().determinants) is None
+    assert ResultsFolder(tmp_path / "nowhere").load() == ([], [])
+
+
+def test_the_first_of_two_equal_runs_stays_unless_it_is_replaced(tmp_path: Path) -> None:
+    results = ResultsFolder(tmp_path)
+    results.write(make_record(0.7), ARRAYS)
+    results.write(make_record(0.8), ARRAYS)
+    assert results.read(tmp_path / make_record().id).scores["2afc"].value == 0.7
+    results.write(make_record(0.8), ARRAYS, replace=True)
+    assert results.read(tmp_path / make_record().id).scores["2afc"].value == 0.8
+    assert [path.name for path in tmp_path.iterdir()] == [make_record().id]
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        ResultsFolder(tmp_path).write(make_record(), ARRAYS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_results_are_named_and_left_alone(tmp_path: Path) -> None:
+    results, record = ResultsFolder(tmp_path), make_record()
+    file = results.write(record, ARRAYS) / "result.json"
+    results.write(make_record(seed=1), ARRAYS)
+    file.write_text(file.read_text()[:100])
+    records, damaged = results.load()
+    assert [r.determinants.seed for r in records] == [1]
+    assert [d.path for d in damaged] == [file.parent]
+    with pytest.raises(DataError, match=r"damaged.*left alone.*--force"):
+        results.find(record.determinants)
+    assert len(file.read_text()) == 100
+
+
+def test_damaged_arrays_are_said(tmp_path: Path) -> None:
+    results, record = ResultsFolder(tmp_path), make_record()
+    (results.write(record, ARRAYS) / "distances.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match="run the same command again with --force"):
+        results.arrays(record)
+
+
+def test_foreign_folders_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / ".new-1").mkdir()
+    (tmp_path / ".new-1" / "result.json").write_text("{")
+    assert ResultsFolder(tmp_path).load() == ([], [])
+
+
+def _write_many(path: Path, first: int) -> None:
+    for seed in range(first, first + 20):
+        ResultsFolder(path).write(make_record(seed=seed), ARRAYS)
+
+
+def test_two_processes_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write_many, args=(tmp_path, first)) for first in (0, 10)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    records, damaged = ResultsFolder(tmp_path).load()
+    assert sorted(r.determinants.seed for r in records) == list(range(30))
+    assert not damaged
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_choose_by_id_hash_or_name(tmp_path: Path) -> None:
+    results = ResultsFolder(tmp_path)
+    first, second = make_record(), make_record(backbone="vgg16")
+    results.write(first, {})
+    results.write(second, {})
+    assert results.choose(first.id) == first
+    assert results.choose(second.determinants.digest()[:8]) == second
+    assert results.choose("vgg16:mid") == second
+    with pytest.raises(UsageError, match="fits 2 results"):
+        results.choose("bapps")
+    with pytest.raises(UsageError, match="There is no result 'resnet'"):
+        results.choose("resnet")
+
+
+def test_parts_are_computed_once(tmp_path: Path) -> None:
+    parts, calls = FolderParts(tmp_path / "parts"), []
+
+    def compute() -> dict[str, np.ndarray]:
+        calls.append(1)
+        return {"distance": np.arange(3.0)}
+
+    for _ in range(2):
+        assert parts.keep("a", compute)["distance"].tolist() == [0, 1, 2]
+    assert len(calls) == 1
+    (tmp_path / "parts" / "a.npz").write_bytes(b"half")
+    assert parts.keep("a", compute)["distance"].tolist() == [0, 1, 2]
+    assert len(calls) == 2
+    parts.clear()
+    assert not (tmp_path / "parts").exists()
+
+
+def test_a_part_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> dict[str, np.ndarray]:
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError):
+        FolderParts(tmp_path).keep("a", fail)
+    assert list(tmp_path.iterdir()) == []
