@@ -1,0 +1,34 @@
+"""The folders in which lnkit keeps what it downloaded and what it made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """The cache: ``LNKIT_CACHE`` if it is set, else the system's own place for a program's cache."""
+    named = os.environ.get("LNKIT_CACHE", "")
+    if named:
+        return Path(named).expanduser()
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only when nothing else is named
+
+    return user_cache_path("lnkit", appauthor=False)
+
+
+def dataset_dir(name: str, cache: Path | None = None) -> Path:
+    """Where the dataset ``name`` lies or would lie in the cache."""
+    return (cache or cache_dir()) / "datasets" / name
+
+
+def download_dir(name: str, cache: Path | None = None) -> Path:
+    """Where the archives of the dataset ``name`` wait until they are unpacked."""
+    return (cache or cache_dir()) / "downloads" / name
+
+
+def packed_dir(source: Path, cache: Path | None = None) -> Path:
+    """Where the arrays decoded from the folder ``source`` are kept: a folder of its own for each path."""
+    source = source.resolve()
+    key = hashlib.sha256(str(source).encode()).hexdigest()[:12]
+    return (cache or cache_dir()) / "packed" / f"{source.name or 'root'}-{key}"

@@ -1,0 +1,83 @@
+"""Image files to arrays: checked, RGB, of one size."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lnkit.errors import DataError
+
+# What Pillow raises on damaged files, beside OSError: its decoders are not of one mind.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+EIGHT_BIT = {"RGB", "L", "1", "P", "LA", "PA", "RGBA", "CMYK", "YCbCr"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An image as an array, and what had to be done to it."""
+
+    pixels: NDArray[np.uint8]  # (size, size, 3), RGB
+    converted_from: str  # Pillow's mode before it became RGB; "" if it was RGB
+    resized: bool
+
+
+def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
+    """Decode the image file ``data`` to RGB of ``size`` x ``size`` pixels.
+
+    Gray and palette images become RGB; an alpha channel is dropped, as the published loaders do. An image of another
+    size is resized with Pillow's filter of the given name, which is antialiased; one of the right size is left as it is.
+
+    Args:
+        data: The bytes of the file.
+        path: Named in errors.
+        size: Side in pixels.
+        resize_filter: "bilinear", "bicubic", "lanczos", "box" or "nearest".
+
+    Raises:
+        DataError: The file is damaged, not an image, not of 8 bits, or not square.
+    """
+    image = _read(data, path)
+    if image.mode not in EIGHT_BIT:
+        raise DataError(
+            f"{path} has pixels of the mode {image.mode!r}, and 8-bit images are expected. Convert it first."
+        )
+    if image.width != image.height:
+        raise DataError(f"{path} is {image.width} x {image.height} pixels, and square patches are expected.")
+    mode = image.mode
+    if mode != "RGB":
+        image = image.convert("RGB")
+    resized = image.width != size
+    if resized:
+        image = image.resize((size, size), Image.Resampling[resize_filter.upper()])
+    return Decoded(np.asarray(image), "" if mode == "RGB" else mode, resized)
+
+
+def _read(data: bytes, path: Path) -> Image.Image:
+    """Open and load; ``verify`` first, because only it looks at the checksums that a PNG carries."""
+    try:
+        with Image.open(BytesIO(data)) as image:
+            image.verify()
+        image = Image.open(BytesIO(data))
+        image.load()
+        return image
+    except BROKEN as error:
+        raise DataError(
+            f"{path} is not a readable image ({error}). Replace this file, or fetch the data again; nothing was written."
+        ) from error

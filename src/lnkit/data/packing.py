@@ -1,0 +1,182 @@
+"""Images decoded once into arrays that later runs map into memory.
+
+A table of images becomes a folder with one ``.npy`` file per column and a ``manifest.json``. It is built again when the
+source files changed or an array is damaged. One process builds while others wait, and memory stays flat however many rows
+there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from lnkit.data.building import ImageTable, build
+from lnkit.data.storage import require_space, whole_folder, writing
+from lnkit.errors import DataError
+from lnkit.progress import Progress
+
+FORMAT = 1  # raised whenever older packed folders must not be used any more
+CHUNK = 2**23  # bytes read at a time when checksums are compared
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PackedTable:
+    """A table whose images are decoded."""
+
+    images: Mapping[str, NDArray[np.uint8]]  # column -> (N, size, size, 3), RGB, mapped into memory, read-only
+    labels: Mapping[str, NDArray[np.float32]]  # column -> (N,)
+    sha256: str  # identity of the source files: their names and bytes; no path, no time
+    converted: Mapping[str, int]  # Pillow mode -> number of images that were not RGB
+    resized: int  # number of images that had another size
+
+
+def open_packed(table: ImageTable, folder: Path, *, size: int, resize_filter: str, progress: Progress) -> PackedTable:
+    """Open ``table`` decoded to ``size`` x ``size`` pixels, from ``folder`` if it is there and right, else made anew.
+
+    Args:
+        table: The source files.
+        folder: Where the arrays are kept; one for each table, size and filter.
+        size: Side of the decoded images in pixels.
+        resize_filter: Pillow's filter for images of another size: "bilinear", "bicubic", "lanczos", "box" or "nearest".
+        progress: Hears of decoding, and why a folder is made anew.
+
+    Raises:
+        DataError: A source file is missing or damaged, or the disk is full.
+    """
+    wanted = _Recipe(FORMAT, size, resize_filter, table.rows, str(table.folder.resolve()), _stat_fingerprint(table))
+    with writing(folder, table.packed_bytes(size), f"packing {table.title}"), _locked(folder, table.title, progress):
+        manifest = _read_manifest(folder)
+        reason = _unusable(folder, manifest, wanted)
+        if reason:
+            if folder.exists():
+                progress.say(f"Packing {table.title} again: {reason}.")
+            manifest = _pack(table, folder, wanted, progress)
+        return _map(table, folder, manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What determines the packed arrays, as far as can be told without reading the images."""
+
+    format: int
+    size: int
+    resize_filter: str
+    rows: int
+    source: str  # the folder that was packed
+    stat: str  # fingerprint of its files' names, sizes and times
+
+
+def _stat_fingerprint(table: ImageTable) -> str:
+    """Changes when a file is added, removed, renamed or written; costs no reading."""
+    digest = hashlib.sha256()
+    for name in table.files:
+        path = table.folder / name
+        try:
+            stat = os.stat(path)  # noqa: PTH116 - Path.stat costs half as much again, a hundred thousand times
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}). Check the file and its permissions.") from error
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _locked(folder: Path, title: str, progress: Progress) -> Iterator[None]:
+    """Hold the lock of ``folder``, telling the user if another process has it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress.say(f"Waiting for another process that is packing {title}.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _pack(table: ImageTable, folder: Path, recipe: _Recipe, progress: Progress) -> dict[str, Any]:
+    """Decode everything into a new folder and let it take the place of ``folder``; return its manifest."""
+    require_space(folder, table.packed_bytes(recipe.size), f"Packing {table.title}")
+    images = table.rows * len(table.images)
+    with whole_folder(folder) as new:
+        with progress.task(f"decoding {table.title}", images, unit="images") as advance:
+            built = build(table, new, size=recipe.size, resize_filter=recipe.resize_filter, advance=advance)
+        manifest = {
+            **asdict(recipe),
+            "pillow": PIL.__version__,
+            "content": built.content,
+            "crc32": built.crc32,
+            "converted": built.converted,
+            "resized": built.resized,
+        }
+        (new / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    return manifest
+
+
+def _read_manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def _unusable(folder: Path, manifest: dict[str, Any] | None, wanted: _Recipe) -> str:
+    """Why the packed folder cannot be used, as the end of a sentence; "" if it can."""
+    if manifest is None:
+        return "its manifest is missing or damaged"
+    if manifest.get("format") != wanted.format:
+        return "it was packed by another version of lnkit"
+    if any(manifest.get(key) != value for key, value in asdict(wanted).items()):
+        return "the source files have changed"
+    if manifest.get("resized") and manifest.get("pillow") != PIL.__version__:
+        return f"its images were resized by Pillow {manifest.get('pillow')}, and this is {PIL.__version__}"
+    damaged = _damaged(folder, manifest)
+    return f"{damaged} is damaged" if damaged else ""
+
+
+def _damaged(folder: Path, manifest: dict[str, Any]) -> str:
+    """The first array whose file is not what was written; "" if all are."""
+    sums = manifest.get("crc32")
+    if not isinstance(sums, dict) or not isinstance(manifest.get("content"), str):
+        return MANIFEST
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(_file_crc32, [folder / f"{column}.npy" for column in sums])
+        return next((f"{column}.npy" for column, crc in zip(sums, found, strict=True) if crc != sums[column]), "")
+
+
+def _file_crc32(path: Path) -> int | None:
+    """CRC-32 of a file, read rather than mapped; None if it cannot be read."""
+    crc, buffer = 0, memoryview(bytearray(CHUNK))
+    try:
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(buffer):
+                crc = zlib.crc32(buffer[:count], crc)
+    except OSError:
+        return None
+    return crc
+
+
+def _map(table: ImageTable, folder: Path, manifest: Mapping[str, Any]) -> PackedTable:
+    return PackedTable(
+        images={column: np.load(folder / f"{column}.npy", mmap_mode="r") for column in table.images},
+        labels={column: np.load(folder / f"{column}.npy") for column in table.labels},
+        sha256=manifest["content"],
+        converted=manifest["converted"],
+        resized=manifest["resized"],
+    )

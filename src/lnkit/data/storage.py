@@ -1,0 +1,96 @@
+"""Writing to disk whole or not at all, and saying in a sentence when the disk will not take it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lnkit.errors import DataError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def human_size(size: int) -> str:
+    """``1300000000`` as ``1.3 GB``: decimal units, as disks and download pages count."""
+    if size < 1000:
+        return f"{size} bytes"
+    value = float(size)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5:
+            break
+    return f"{value:.0f} {unit}" if value >= 99.5 else f"{value:.1f} {unit}"
+
+
+def require_space(folder: Path, needed: int, what: str) -> None:
+    """Raise DataError if ``folder``'s disk has fewer than ``needed`` bytes free for ``what`` ("packing ...")."""
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise DataError(
+            f"{what} needs {human_size(needed)} in {folder}, where {human_size(free)} are free. "
+            "Free some space there, or set LNKIT_CACHE to a folder on another disk."
+        )
+
+
+@contextmanager
+def writing(folder: Path, needed: int, what: str) -> Iterator[None]:
+    """Turn a disk that is full or closed to us into a DataError that says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DataError(
+                f"The disk is full: {what} needs {human_size(needed)} in {folder}. "
+                "Free some space there, or set LNKIT_CACHE to a folder on another disk."
+            ) from error
+        if error.errno in CLOSED:
+            raise DataError(
+                f"{what} has to write in {folder}, and the system refused ({error.strerror}). "
+                "Change its permissions, or set LNKIT_CACHE to a folder that you may write to."
+            ) from error
+        raise
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``target`` that takes its place at the end, or vanishes if anything goes wrong.
+
+    The caller holds whatever lock keeps others from making the same folder: what an earlier, killed process left under the
+    temporary name is removed first.
+    """
+    temporary = target.with_name(f".{target.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        _replace_folder(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _replace_folder(new: Path, target: Path) -> None:
+    """Rename ``new`` to ``target``; os.replace alone does not replace a folder that holds something."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
