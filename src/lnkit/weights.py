@@ -1,0 +1,154 @@
+"""Give a backbone its weights (pretrained, from a file, or random) and say exactly which ones they are."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlparse
+
+import torch
+from torch import nn
+
+from lnkit.data.storage import human_size
+from lnkit.errors import LnkitError, WeightsError
+from lnkit.progress import Progress, SilentProgress
+from lnkit.specs import BackboneSpec, RemoteFile
+from lnkit.weightfiles import COUNTER, fit_weights, read_weights
+
+FAILURES = (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError)  # of a download, or of reading it
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBackbone:
+    """A backbone with its weights, in evaluation mode and without gradients."""
+
+    module: nn.Module
+    weights: str  # "IMAGENET1K_V1", "random" or "file"; stands in the signature of a score
+    sha256: str  # of the tensors, whatever file they came in: see hash_weights
+    source: str  # "IMAGENET1K_V1 from https://...", "random, seed 0", "squeezenet1_1.safetensors"
+    absent: tuple[str, ...] = ()  # tensors of the head that a file did not hold
+
+
+def load_backbone(
+    spec: BackboneSpec, weights: str = "pretrained", seed: int = 0, progress: Progress | None = None
+) -> LoadedBackbone:
+    """Build a backbone and give it its weights.
+
+    Args:
+        spec: the backbone.
+        weights: "pretrained", "random", or the path of a safetensors file or of a state dict saved by ``torch.save``.
+        seed: of random weights, and of the head where a file holds none. The same seed gives the same weights, and the
+            caller's random generator is left as it was.
+        progress: is told of a download before it begins.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, made for another network, or could not be fetched.
+    """
+    absent: tuple[str, ...] = ()
+    with _own_generator(seed):
+        if weights == "pretrained":
+            module, name, source = _load_pretrained(spec, progress or SilentProgress()), spec.weights, _origin(spec)
+        elif weights == "random":
+            module, name, source = _build(spec), "random", f"random, seed {seed}"
+        else:
+            path = Path(weights).expanduser()
+            tensors = read_weights(path)
+            module, name, source = _build(spec), "file", path.name
+            absent = fit_weights(module, tensors, spec.name, path)
+    module.eval().requires_grad_(False)
+    return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
+
+
+def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
+    """SHA-256 of a network's tensors as they are in memory, so that the format of the file they came in is no matter.
+
+    For every entry of the state dict in the order of its names: the UTF-8 text ``name dtype shape`` and a line feed
+    (``features.0.weight torch.float32 64x3x3x3``), then the values, row-major and little-endian. Batch norm's
+    counters are left out, since they mean nothing in evaluation mode, and so is what ``without`` names.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        if name in without or name.endswith(COUNTER):
+            continue
+        shape = "x".join(map(str, tensor.shape))
+        digest.update(f"{name} {tensor.dtype} {shape}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _own_generator(seed: int) -> Iterator[None]:
+    """Draw from a generator seeded for us alone, and put the caller's back."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def _build(spec: BackboneSpec) -> nn.Module:
+    with _needing(spec):
+        return spec.load(False)
+
+
+@contextmanager
+def _needing(spec: BackboneSpec) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "what its plugin asks for"
+        raise WeightsError(f"Backbone {spec.name} cannot be built ({error}). Run: pip install {needed}") from error
+
+
+def _origin(spec: BackboneSpec) -> str:
+    return f"{spec.weights} from {spec.remote.url}" if spec.remote else spec.weights
+
+
+def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
+    if not spec.weights:
+        raise WeightsError(
+            f"{spec.name} comes without pretrained weights. Give a file with --weights FILE, or take --weights random."
+        )
+    cached = hub_file(spec.remote) if spec.remote else None
+    if spec.remote and cached and not cached.is_file():
+        size = human_size(spec.remote.size)
+        progress.say(f"Fetching the {spec.weights} weights of {spec.name} ({size}) to {cached}")
+    try:
+        # torch.hub announces its downloads on the standard output, where a table or JSON is to come.
+        with _needing(spec), redirect_stdout(sys.stderr):
+            return spec.load(True)
+    except LnkitError:
+        raise
+    except FAILURES as error:
+        raise WeightsError(_explain(spec, cached, error)) from error
+
+
+def hub_file(remote: RemoteFile) -> Path:
+    """Where torch's hub keeps a download: ``$TORCH_HOME/hub/checkpoints``, under the file's own name."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(remote.url).path).name
+
+
+def _explain(spec: BackboneSpec, cached: Path | None, error: BaseException) -> str:
+    """What could not be had, and the ways on."""
+    weights = f"{spec.weights} weights of {spec.name}"
+    others = "pass a file of your own with --weights FILE; or do without pretrained weights with --weights random."
+    if cached is None or spec.remote is None:
+        return f"The {weights} could not be loaded ({_reason(error)}). Try again; {others}"
+    if cached.is_file():
+        return f"The {weights} in {cached} are damaged ({_reason(error)}). Delete that file and run again; {others}"
+    return (
+        f"The {weights} could not be fetched from {spec.remote.url} ({_reason(error)}). Three ways on: "
+        f"fetch that file where there is a connection and put it at {cached}; {others}"
+    )
+
+
+def _reason(error: BaseException) -> str:
+    inner = (
+        error.reason if type(error) is URLError else error
+    )  # "[Errno -2] Name or service not known", without wrapping
+    return (str(inner) or type(inner).__name__).splitlines()[0]
