@@ -8,11 +8,11 @@ import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -122,12 +122,7 @@ class _NpyFile:
         self._file.write(data)
         self.crc32 = zlib.crc32(data, self.crc32)
 
-    def __enter__(self) -> _NpyFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._file.close()
 
 
@@ -142,9 +137,9 @@ def _fill(
     """Read the files ``names`` and write them to ``file`` in their order, some blocks ahead of the writing."""
     rows = max(1, min(MOST_ROWS, BLOCK_BYTES // file.row_bytes))
     blocks = [names[start : start + rows] for start in range(0, len(names), rows)]
-    with file:
+    with closing(file):
         for part, block in zip(blocks, _in_order(pool, read, blocks), strict=True):
-            file.write(memoryview(block.values).cast("B"))
+            file.write(block.values.data.cast("B"))
             built.add(part, block)
             advance(len(part))
 

@@ -41,8 +41,8 @@ class Decoded:
 def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
     """Decode the image file ``data`` to RGB of ``size`` x ``size`` pixels.
 
-    Gray and palette images become RGB; an alpha channel is dropped, as the published loaders do. An image of another
-    size is resized with Pillow's filter of the given name, which is antialiased; one of the right size is left as it is.
+    Gray and palette images become RGB; an alpha channel is dropped, as the published loaders do. An image of
+    another size is resized with Pillow's filter of the given name, which is antialiased; others are left as they are.
 
     Args:
         data: The bytes of the file.
@@ -79,5 +79,5 @@ def _read(data: bytes, path: Path) -> Image.Image:
         return image
     except BROKEN as error:
         raise DataError(
-            f"{path} is not a readable image ({error}). Replace this file, or fetch the data again; nothing was written."
+            f"{path} is not a readable image ({error}). Replace it, or fetch the data again; nothing was written."
         ) from error

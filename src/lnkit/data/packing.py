@@ -1,8 +1,8 @@
 """Images decoded once into arrays that later runs map into memory.
 
 A table of images becomes a folder with one ``.npy`` file per column and a ``manifest.json``. It is built again when the
-source files changed or an array is damaged. One process builds while others wait, and memory stays flat however many rows
-there are.
+source files changed or an array is damaged. One process builds while others wait, and memory stays flat however many
+rows there are.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def open_packed(table: ImageTable, folder: Path, *, size: int, resize_filter: st
     with writing(folder, table.packed_bytes(size), f"packing {table.title}"), _locked(folder, table.title, progress):
         manifest = _read_manifest(folder)
         reason = _unusable(folder, manifest, wanted)
-        if reason:
+        if manifest is None or reason:
             if folder.exists():
                 progress.say(f"Packing {table.title} again: {reason}.")
             manifest = _pack(table, folder, wanted, progress)

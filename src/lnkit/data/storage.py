@@ -12,6 +12,7 @@ from pathlib import Path
 from lnkit.errors import DataError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+UNITS = ("kB", "MB", "GB", "TB")
 CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -19,12 +20,9 @@ def human_size(size: int) -> str:
     """``1300000000`` as ``1.3 GB``: decimal units, as disks and download pages count."""
     if size < 1000:
         return f"{size} bytes"
-    value = float(size)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.5:
-            break
-    return f"{value:.0f} {unit}" if value >= 99.5 else f"{value:.1f} {unit}"
+    power = min(len(UNITS), (len(str(size)) - 1) // 3)
+    value = size / 1000**power
+    return f"{value:.0f} {UNITS[power - 1]}" if value >= 99.5 else f"{value:.1f} {UNITS[power - 1]}"
 
 
 def require_space(folder: Path, needed: int, what: str) -> None:
@@ -61,8 +59,8 @@ def writing(folder: Path, needed: int, what: str) -> Iterator[None]:
 def whole_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``target`` that takes its place at the end, or vanishes if anything goes wrong.
 
-    The caller holds whatever lock keeps others from making the same folder: what an earlier, killed process left under the
-    temporary name is removed first.
+    The caller holds whatever lock keeps others from making the same folder: what an earlier, killed process left under
+    the temporary name is removed first.
     """
     temporary = target.with_name(f".{target.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
