@@ -45,6 +45,7 @@ def make_record(value: float = 0.7, **changes: Any) -> RunRecord:
         weights="IMAGENET1K_V1",
         weights_source="a file",
         family="SqueezeNet",
+        own_distance=False,
         sample=False,
         deviations=(),
         notes=(),

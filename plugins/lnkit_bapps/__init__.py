@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit_bapps.protocol import VARIANTS
+from lnkit_bapps.protocol import VARIANTS, BappsProtocol
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lnkit.context import RunContext
 
 SERVER = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset"
@@ -66,6 +68,12 @@ def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNe
     return run(context, data)
 
 
+def _rescore(arrays: Mapping[str, np.ndarray], protocol: BappsProtocol, seed: int) -> lnkit.Outcome:
+    from lnkit_bapps.outcome import Distances, score_all  # noqa: PLC0415 - numpy, only when it runs
+
+    return score_all(Distances.from_arrays(arrays), protocol, seed)
+
+
 BAPPS = lnkit.BenchmarkSpec(
     name="bapps",
     title="perceptual similarity",
@@ -76,6 +84,7 @@ BAPPS = lnkit.BenchmarkSpec(
     open_data=_open_data,
     run=_run,
     datasets=(DATASET,),
+    rescore=_rescore,
 )
 
 

@@ -22,7 +22,7 @@ SHARD = 1024  # items between two savings; a kill loses at most this much, and i
 def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome]:
     """Measure every distance once for all loss networks, then score each of them."""
     tables = _measure(context, data.content)
-    return {network: score_all(tables[network], data, context.protocol, context.seed) for network in context.networks}
+    return {network: score_all(tables[network], context.protocol, context.seed) for network in context.networks}
 
 
 def _measure(context: RunContext, data: BappsData) -> dict[LossNetworkId, Distances]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lnkit import BenchmarkData, Outcome, Score
+from lnkit import Outcome, Score
 from lnkit_bapps import scoring
 from lnkit_bapps.protocol import BappsProtocol
 
@@ -49,10 +49,10 @@ class Distances:
         return found
 
 
-def score_all(distances: Distances, data: BenchmarkData, protocol: BappsProtocol, seed: int) -> Outcome:
-    """Every score of the benchmark that these data allow."""
+def score_all(distances: Distances, protocol: BappsProtocol, seed: int) -> Outcome:
+    """Every score of the benchmark that these distances allow, and the distances themselves."""
     scores = score_distances(distances, resamples=protocol.resamples, seed=seed)
-    return Outcome(scores, distances.arrays(), (*data.notes, *_undefined(distances)))
+    return Outcome(scores, distances.arrays(), tuple(_undefined(distances)))
 
 
 def _undefined(distances: Distances) -> list[str]:

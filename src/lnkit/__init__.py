@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lnkit.loading import load_loss_network
     from lnkit.loss import DeepPerceptualLoss
     from lnkit.lossnet import LossNetwork
+    from lnkit.runner import FinishedRun, RunRequest, evaluate
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,9 @@ _LAZY = {
     "load_loss_network": "lnkit.loading",
     "LossNetwork": "lnkit.lossnet",
     "DeepPerceptualLoss": "lnkit.loss",
+    "FinishedRun": "lnkit.runner",
+    "RunRequest": "lnkit.runner",
+    "evaluate": "lnkit.runner",
 }
 
 __all__ = [
@@ -49,6 +53,7 @@ __all__ = [
     "DistanceConfig",
     "DistanceSpec",
     "ExtractionPoint",
+    "FinishedRun",
     "ImageError",
     "LnkitError",
     "LossNetwork",
@@ -56,11 +61,13 @@ __all__ = [
     "Outcome",
     "PluginError",
     "RemoteFile",
+    "RunRequest",
     "Score",
     "ScoreSpec",
     "UnknownNameError",
     "UsageError",
     "WeightsError",
+    "evaluate",
     "hookimpl",
     "load_loss_network",
 ]

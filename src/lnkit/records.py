@@ -65,6 +65,7 @@ class RunRecord:
     weights: str  # "IMAGENET1K_V1"
     weights_source: str  # where they came from: a file, a URL, "random, seed 0"
     family: str  # of the backbone: "SqueezeNet"
+    own_distance: bool  # the backbone brought its distance, so that it is no deviation from the protocol
     sample: bool  # made on sample data: shows that it runs, says nothing about quality
     deviations: tuple[str, ...]  # where the protocol differs from its variant
     notes: tuple[str, ...]  # what a reader of the scores must know
@@ -97,10 +98,14 @@ def record_id(determinants: Determinants) -> str:
     return f"{readable}_{determinants.digest()[:12]}"
 
 
+def to_plain(record: RunRecord) -> dict[str, Any]:
+    """The record as plain dictionaries and lists, its schema and id first."""
+    return {"schema": SCHEMA, "id": record.id, **dataclasses.asdict(record)}
+
+
 def to_json(record: RunRecord) -> str:
     """The record as the text of its ``result.json``."""
-    fields = dataclasses.asdict(record)
-    return json.dumps({"schema": SCHEMA, "id": record.id, **fields}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(to_plain(record), indent=2, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str, where: str = "the record") -> RunRecord:

@@ -19,6 +19,7 @@ from lnkit.environment import describe_environment
 from lnkit.errors import PluginError
 from lnkit.progress import Progress, SilentProgress
 from lnkit.records import Determinants, RunRecord, ScoreRecord
+from lnkit.registry import default_registry
 from lnkit.results import PARTS_FOLDER, FolderParts, ResultsFolder, results_dir
 from lnkit.signature import score_signature
 from lnkit.specs import (
@@ -68,16 +69,26 @@ class FinishedRun:
     found: bool  # it was there before
 
 
-def evaluate(request: RunRequest, registry: Registry, progress: Progress | None = None) -> list[FinishedRun]:
+def evaluate(
+    request: RunRequest, registry: Registry | None = None, progress: Progress | None = None
+) -> list[FinishedRun]:
     """Run a benchmark on every loss network that the request names, and keep a record of each.
 
     A run that was finished before is found again and not repeated. A run that was interrupted goes on where it stopped.
+
+    Args:
+        request: what to run, on what, and where results go.
+        registry: what plugins registered; by default whatever is installed.
+        progress: who is told how far it is; by default nobody.
+
+    Returns:
+        One finished run per loss network, in the order in which they were asked for.
 
     Raises:
         UsageError: a name, a point or a protocol field is unknown.
         LnkitError: data or weights are missing or damaged, or the run failed.
     """
-    return _Run(request, registry, progress or SilentProgress()).finish()
+    return _Run(request, registry or default_registry(), progress or SilentProgress()).finish()
 
 
 class _Run:
@@ -213,14 +224,21 @@ class _Run:
             weights=loaded.weights,
             weights_source=loaded.source,
             family=self.backbone.family,
+            own_distance=bool(self.backbone.distance) and "distance" not in self.request.overrides,
             sample=self.request.sample,
-            deviations=protocols.deviations(self.benchmark, self.request.variant, self.protocol),
+            deviations=self._deviations(),
             notes=tuple(dict.fromkeys((*data.notes, *outcome.notes))),
             environment=describe_environment(**self._machinery()),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self.started, 3),
             files=tuple(sorted(outcome.arrays) and ("distances.npz",)),
         )
+
+    def _deviations(self) -> tuple[str, ...]:
+        """Where the user had it otherwise than the variant says; a backbone's own distance is none of it."""
+        found = protocols.deviations(self.benchmark, self.request.variant, self.protocol)
+        own = self.backbone.distance and "distance" not in self.request.overrides
+        return tuple(phrase for phrase in found if not (own and phrase.startswith("distance is ")))
 
     def _machinery(self) -> dict[str, str]:
         """The device and the engine that did the work; none where every part had been kept."""

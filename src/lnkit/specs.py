@@ -162,6 +162,7 @@ class BenchmarkSpec:
     open_data: Callable[[RunContext], BenchmarkData]
     run: Callable[[RunContext, BenchmarkData], Mapping[LossNetworkId, Outcome]]
     datasets: tuple[DatasetSpec, ...] = ()
+    rescore: Callable[[Mapping[str, np.ndarray], Any, int], Outcome] | None = None  # (kept arrays, protocol, seed)
     measures_only: bool = True  # True: all points of a backbone in one run; False: trains, one loss network a run
 
 

@@ -1,0 +1,12 @@
+"""Which extraction point judges similarity best? Here on the embedded sample; give `data=Path(...)` for real data."""
+
+import lnkit
+from lnkit.tables import scores_frame
+
+request = lnkit.RunRequest("efficientnet_lite0", points="all", bench="bapps", sample=True)
+runs = lnkit.evaluate(request)
+
+scores = scores_frame(run.record for run in runs).query("score == '2afc'")
+print(
+    scores.sort_values("value", ascending=False)[["backbone", "points", "value", "low", "high"]].to_string(index=False)
+)

@@ -1,0 +1,51 @@
+"""Whether two results measure the same thing, and if not, in which field they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lnkit.records import RunRecord
+
+ABSENT = "nothing"
+
+
+def differences(records: Sequence[RunRecord]) -> list[str]:
+    """Say each field that makes these records incomparable, with the values that came.
+
+    The loss network may differ, since that is what is compared, and so may the machine. The protocol, the data and the
+    precision may not. A backbone that brings its own distance (raw pixels, say) is compared all the same.
+    """
+    facts = [_facts(record) for record in records]
+    names = dict.fromkeys(name for fact in facts for name in fact)
+    found = []
+    for name in names:
+        values = [fact.get(name, ABSENT) for fact in facts if fact.get(name) is not _OWN]
+        if any(value != values[0] for value in values):
+            found.append(f"{name}: {' against '.join(str(value) for value in dict.fromkeys(map(str, values)))}")
+    return found
+
+
+class _Own:
+    """Stands for a value that belongs to the backbone, not to the protocol."""
+
+
+_OWN = _Own()
+
+
+def _facts(record: RunRecord) -> dict[str, Any]:
+    determinants = record.determinants
+    facts: dict[str, Any] = {
+        "benchmark": determinants.benchmark,
+        "benchmark version": determinants.benchmark_version,
+        "variant": determinants.variant,
+        "precision": determinants.precision,
+        "sample": record.sample,
+    }
+    # Learned weights of a distance belong to the loss network, as the backbone's own do.
+    protocol = {name: value for name, value in determinants.protocol.items() if not name.endswith("_weights")}
+    facts |= {f"protocol.{name}": value for name, value in protocol.items()}
+    facts |= {f"data.{part}": digest[:12] for part, digest in determinants.data.items()}
+    if record.own_distance:
+        facts["protocol.distance"] = _OWN
+    return facts

@@ -1,0 +1,33 @@
+"""Scores computed again from what a run kept, without a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lnkit.context import Arrays
+from lnkit.errors import UsageError
+from lnkit.records import RunRecord
+
+if TYPE_CHECKING:
+    from lnkit.registry import Registry
+
+
+def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, float]:
+    """The scores of ``record`` as its benchmark computes them now from the kept ``arrays``.
+
+    Raises:
+        UsageError: the benchmark cannot score kept arrays, or has another version than the record.
+    """
+    facts = record.determinants
+    benchmark = registry.benchmark(facts.benchmark)
+    if benchmark.rescore is None:
+        raise UsageError(
+            f"Benchmark {benchmark.name!r} cannot compute scores from kept arrays; run it again with --force."
+        )
+    if benchmark.version != facts.benchmark_version:
+        raise UsageError(
+            f"The result was made by version {facts.benchmark_version} of {benchmark.name!r}, and version "
+            f"{benchmark.version} is installed; run it again."
+        )
+    protocol = type(benchmark.protocols[facts.variant])(**facts.protocol)
+    return {name: score.value for name, score in benchmark.rescore(arrays, protocol, facts.seed).scores.items()}
