@@ -17,7 +17,7 @@ from lnkit.data.cache import packed_dir
 from lnkit.data.packing import PackedTable, open_packed
 from lnkit.progress import Progress
 from lnkit_bapps.layout import Family, find_families, partial_notes
-from lnkit_bapps.sample import SAMPLE_NOTE, SAMPLE_PREFIX
+from lnkit_bapps.sample import NOTE, PREFIX
 
 Images = NDArray[np.uint8]  # (N, H, W, 3), RGB
 Judgments = NDArray[np.float32]  # (N,), in [0, 1]
@@ -125,8 +125,8 @@ def read_judgment(data: bytes, path: Path) -> float:
 
 
 def _notes(families: Sequence[Family], parts: Sequence[str], packed: dict[str, PackedTable]) -> tuple[str, ...]:
-    if all(family.name.startswith(SAMPLE_PREFIX) for family in families):
-        return (SAMPLE_NOTE,)
+    if all(family.name.startswith(PREFIX) for family in families):
+        return (NOTE,)
     return partial_notes(families, parts) + _converted_note(packed)
 
 

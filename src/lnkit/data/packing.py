@@ -11,20 +11,18 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from lnkit.data.building import ImageTable, build
-from lnkit.data.storage import require_space, whole_folder, writing
+from lnkit.data.storage import locked, require_space, whole_folder, writing
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
@@ -58,7 +56,10 @@ def open_packed(table: ImageTable, folder: Path, *, size: int, resize_filter: st
         DataError: A source file is missing or damaged, or the disk is full.
     """
     wanted = _Recipe(FORMAT, size, resize_filter, table.rows, str(table.folder.resolve()), _stat_fingerprint(table))
-    with writing(folder, table.packed_bytes(size), f"packing {table.title}"), _locked(folder, table.title, progress):
+    with (
+        writing(folder, table.packed_bytes(size), f"packing {table.title}"),
+        locked(folder, f"packing {table.title}", progress),
+    ):
         manifest = _read_manifest(folder)
         reason = _unusable(folder, manifest, wanted)
         if manifest is None or reason:
@@ -91,22 +92,6 @@ def _stat_fingerprint(table: ImageTable) -> str:
             raise DataError(f"{path} cannot be read ({error.strerror}). Check the file and its permissions.") from error
         digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()
-
-
-@contextmanager
-def _locked(folder: Path, title: str, progress: Progress) -> Iterator[None]:
-    """Hold the lock of ``folder``, telling the user if another process has it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        progress.say(f"Waiting for another process that is packing {title}.")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _pack(table: ImageTable, folder: Path, recipe: _Recipe, progress: Progress) -> dict[str, Any]:

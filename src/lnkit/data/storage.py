@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from lnkit.errors import DataError
+from lnkit.progress import Progress
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 UNITS = ("kB", "MB", "GB", "TB")
@@ -53,6 +56,22 @@ def writing(folder: Path, needed: int, what: str) -> Iterator[None]:
                 "Change its permissions, or set LNKIT_CACHE to a folder that you may write to."
             ) from error
         raise
+
+
+@contextmanager
+def locked(target: Path, doing: str, progress: Progress) -> Iterator[None]:
+    """Hold the lock of ``target``, telling the user if another process has it because it is ``doing`` something."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress.say(f"Waiting for another process that is {doing}.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
