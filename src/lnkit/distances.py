@@ -11,7 +11,7 @@ implementation, K "Do better ImageNet classifiers assess perceptual similarity b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -174,19 +174,24 @@ def builtin(name: str) -> Callable[..., Embedded]:
 
 def make_distances(
     config: DistanceConfig,
-    points: int = 1,
+    points: Sequence[str],
     lookup: Callable[[str], DistanceSpec] | None = None,
+    backbone: str = "",
 ) -> tuple[Distance, ...]:
     """Build the distance that ``config`` names, once for each of a loss network's ``points``, in their order.
 
     They are one and the same function unless learned weights tell the points apart. ``lookup`` finds a DistanceSpec by
-    name (default: the registry's). Raises UsageError for options that a distance does not have and UnknownNameError.
+    name (default: the registry's); ``backbone`` is needed for the weights of the lpips package only. Raises UsageError
+    for options that a distance does not have and UnknownNameError.
     """
-    terms = [_load_term(name, config, points, lookup or _registered) for name in config.name.split("+")]
+    find = lookup or _registered
+    if config.lin_weights == "lpips":
+        config = replace(config, lin_weights=f"lpips:{backbone}")
+    terms = [_load_term(find(name), config, len(points)) for name in config.name.split("+")]
     if len(terms) == 1:
         return terms[0]
     if all(len(set(term)) == 1 for term in terms):
-        return (Summed(tuple(term[0] for term in terms)),) * points
+        return (Summed(tuple(term[0] for term in terms)),) * len(points)
     return tuple(Summed(column) for column in zip(*terms, strict=True))
 
 
@@ -213,23 +218,20 @@ def total_distance(
     return torch.stack(each).sum(0)
 
 
-def _load_term(
-    name: str, config: DistanceConfig, points: int, lookup: Callable[[str], DistanceSpec]
-) -> tuple[Distance, ...]:
+def _load_term(spec: DistanceSpec, config: DistanceConfig, points: int) -> tuple[Distance, ...]:
     default = DistanceConfig()
     options: dict[str, object] = {
         option: getattr(config, option)
         for option in ("channel_norm", "epsilon")
         if getattr(config, option) != getattr(default, option)
     }
-    load = lookup(name).load
     try:
-        if name != "lin":
-            return (load(**options),) * points
-        return tuple(load(weight=weight, **options) for weight in load_lin_weights(config.lin_weights, points))
+        if spec.name != "lin":
+            return (spec.load(**options),) * points
+        return tuple(spec.load(weight=weight, **options) for weight in load_lin_weights(config.lin_weights, points))
     except TypeError as error:
         named = ", ".join(f"{option}={value!r}" for option, value in options.items())
-        raise UsageError(f"The distance {name!r} does not take {named}: {error}.") from error
+        raise UsageError(f"The distance {spec.name!r} does not take {named}: {error}.") from error
 
 
 def _registered(name: str) -> DistanceSpec:

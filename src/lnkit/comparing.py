@@ -1,0 +1,234 @@
+"""Compare many images quickly, with decisions that do not depend on how.
+
+All images of an item go through the backbone together, once for all loss networks. Batches have one fixed size inside,
+whatever the number of items. Which of two images is closer may hang on rounding, and rounding differs between engines
+and batches; so near ties are settled in float64, one item at a time, by the plain network on the CPU.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from lnkit.distances import make_distances
+from lnkit.engines.choosing import build_engine, check_engine, choose_engine
+from lnkit.errors import ImageError, UsageError
+from lnkit.lossnet import LossNetwork
+from lnkit.specs import DistanceConfig
+from lnkit.stacked import StackedDistances
+
+if TYPE_CHECKING:
+    from lnkit.engines.base import Engine
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, int, int]  # images of an item, height, width
+
+_log = logging.getLogger("lnkit")
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+NEAR_TIE = 1e-5  # |d0 - d1| over the larger one, up to which float64 decides; rounding reaches about 1e-6
+BATCH_PIXELS = 32 * 64 * 64  # of each of an item's images; small batches stay in the processor's cache
+
+
+class ImageComparer:
+    """Distances between images according to several loss networks that share one backbone."""
+
+    def __init__(  # noqa: PLR0913 - the last five say how it is done, not what, and can be left out
+        self,
+        network: LossNetwork,
+        loss_networks: Sequence[tuple[str, ...]],
+        distance: DistanceConfig,
+        *,
+        device: str = "cpu",
+        precision: str = "fp32",
+        engine: str = "auto",
+        batch_size: int | None = None,
+        expected_items: int = 0,
+    ) -> None:
+        """Prepare to compare.
+
+        Args:
+            network: has all points of the ``loss_networks``.
+            loss_networks: the points of each, by name; its distance is the sum over them.
+            distance: how features are compared.
+            device: "cpu", "cuda", "cuda:1" or "mps".
+            precision: "fp32", or "bf16", which is faster on some machines and changes 0.2-10 % of decisions.
+            engine: "auto" or one of :data:`lnkit.engines.choosing.ENGINES`.
+            batch_size: items compared at a time; None leaves it to lnkit. It is halved while memory runs out.
+            expected_items: about how many items will come; few are not worth building a fast engine for.
+
+        Raises UsageError for a device, precision, engine or distance that cannot be had.
+        """
+        if precision not in PRECISIONS:
+            raise UsageError(f"No precision is named {precision!r}; there are {', '.join(PRECISIONS)}.")
+        if batch_size is not None and batch_size < 1:
+            raise UsageError(f"A batch holds one or more items, not {batch_size}.")
+        self.device = open_device(device)
+        check_engine(engine, self.device)
+        self.loss_networks = tuple(loss_networks)
+        self.precision = precision
+        self._network = network
+        self._distances = [make_distances(distance, points, backbone=network.name) for points in self.loss_networks]
+        self._requested = engine
+        self._batch_size = batch_size
+        self._expected = expected_items
+        self._done = 0
+        self._engines: dict[Shape, Engine] = {}
+        self._exact: dict[int, StackedDistances] = {}
+
+    @property
+    def engine(self) -> str:
+        """The engine in use, or the requested one before the first comparison."""
+        return next(reversed(self._engines.values())).name if self._engines else self._requested
+
+    def compare(self, reference: Array, *others: Array, advance: Callable[[int], None] | None = None) -> Array:
+        """Measure the distances between each reference and the other images of the same item.
+
+        Args:
+            reference: (N, H, W, 3) 8-bit RGB images.
+            *others: one or more arrays of the same shape; all may be memory-mapped.
+            advance: called with the number of items done, batch by batch.
+
+        Returns:
+            (N, number of others, number of loss networks) float64. Identical images are at distance 0, and others
+            that are identical to each other at the same distance, exactly.
+
+        Raises ImageError for arrays of another shape or type, and for images too small for a point.
+        """
+        arrays = (reference, *others)
+        _check_arrays(arrays)
+        count, height, width = reference.shape[:3]
+        shape = (len(arrays), height, width)
+        found = np.empty((count, len(others), len(self.loss_networks)))
+        start = 0
+        while start < count:
+            stop = min(start + self._items(shape), count)
+            rows = [np.asarray(array[start:stop]) for array in arrays]
+            try:
+                found[start:stop] = self._compare_batch(rows, shape)
+            except torch.OutOfMemoryError:
+                self._back_off(shape)
+                continue
+            self._done += stop - start
+            if advance is not None:
+                advance(stop - start)
+            start = stop
+        return found
+
+    def _items(self, shape: Shape) -> int:
+        """Say how many items a batch holds."""
+        if self._batch_size is None:
+            self._batch_size = max(1, BATCH_PIXELS // (shape[1] * shape[2]))
+        return self._batch_size
+
+    def _compare_batch(self, rows: list[Array], shape: Shape) -> Array:
+        items = self._items(shape)
+        stack = np.concatenate([_padded(images, items) for images in rows])
+        found = self._engine_for(shape)(stack)[: len(rows[0])].astype(np.float64)
+        if self.precision == "fp32" and len(rows) == 3:
+            self._settle_near_ties(found, rows)
+        _equate_identical(found, rows)
+        return found
+
+    def _engine_for(self, shape: Shape) -> Engine:
+        if shape not in self._engines:
+            self._network.features(torch.zeros(1, 3, *shape[1:]))  # says so if the images are too small
+            self._engines[shape] = self._build_engine(shape)
+        return self._engines[shape]
+
+    def _build_engine(self, shape: Shape) -> Engine:
+        items = self._items(shape)
+        dtype = PRECISIONS[self.precision]
+        network = copy.deepcopy(self._network)
+        network.backbone.to(dtype)
+        module = StackedDistances(network, self.loss_networks, self._distances, shape[0], dtype)
+        stack_shape = (shape[0] * items, *shape[1:], 3)
+        if self._requested == "auto":
+            batches = (self._expected - self._done) / items
+            engine = choose_engine(module, stack_shape, self.device, batches)
+        else:
+            engine = build_engine(self._requested, module, stack_shape, self.device)
+        _log.info("Comparing with the engine %s, %d items at a time.", engine.name, items)
+        return engine
+
+    def _back_off(self, shape: Shape) -> None:
+        """Halve the batch; what was built for the old one goes."""
+        items = self._items(shape)
+        self._engines.clear()
+        torch.cuda.empty_cache()
+        if items == 1:
+            raise ImageError(
+                f"One item of {shape[0]} images of {shape[2]} x {shape[1]} pixels is too much for the memory of "
+                f"{self.device}. Use smaller images, an earlier point, or the device 'cpu'."
+            )
+        self._batch_size = items // 2
+        _log.warning("Memory of %s ran out: going on with %d items at a time.", self.device, self._batch_size)
+
+    def _settle_near_ties(self, found: Array, rows: list[Array]) -> None:
+        """Replace both distances in float64 wherever rounding could decide which is smaller."""
+        near = np.abs(found[:, 0] - found[:, 1]) <= NEAR_TIE * found.max(axis=1)
+        near[_identical(rows[1], rows[2])] = False
+        for row in np.flatnonzero(near.any(axis=1)):
+            exact = self._measure_exactly([images[row] for images in rows])
+            found[row, :, near[row]] = exact[:, near[row]].T
+
+    def _measure_exactly(self, images: list[Array]) -> Array:
+        count = len(images)
+        if count not in self._exact:
+            network = copy.deepcopy(self._network).double().cpu()
+            self._exact[count] = StackedDistances(network, self.loss_networks, self._distances, count, torch.float64)
+        with torch.inference_mode():
+            exact: Array = self._exact[count](torch.from_numpy(np.stack(images)))[0].numpy()
+        return exact
+
+
+def open_device(name: str) -> torch.device:
+    """Return a device that is there; raises UsageError for one that is not."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(
+            f"The device {name!r} cannot be used here ({str(error).splitlines()[0]}). Use 'cpu', or check the "
+            "installation of torch and the driver."
+        ) from error
+    return device
+
+
+def _check_arrays(arrays: Sequence[Array]) -> None:
+    if len(arrays) < 2:
+        raise UsageError("A comparison needs a reference and at least one other image.")
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise ImageError(f"Images that are compared must have the same shape, got {', '.join(map(str, shapes))}.")
+    shape, types = arrays[0].shape, {str(array.dtype) for array in arrays}
+    if len(shape) != 4 or shape[3] != 3 or types != {"uint8"}:
+        raise ImageError(
+            f"Images must be 8-bit RGB of shape (N, H, W, 3), got {', '.join(sorted(types))} of shape {shape}."
+        )
+
+
+def _padded(images: Array, items: int) -> Array:
+    """Repeat the last image until there are ``items``: every batch has one size, so its results have one rounding."""
+    missing = items - len(images)
+    return np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
+
+
+def _identical(a: Array, b: Array) -> Array:
+    same: Array = (a == b).all(axis=(1, 2, 3))
+    return same
+
+
+def _equate_identical(found: Array, rows: list[Array]) -> None:
+    """Give identical images identical distances, which a batch's position-dependent rounding may not do."""
+    reference, *others = rows
+    for index, other in enumerate(others):
+        for earlier in range(index):
+            same = _identical(others[earlier], other)
+            found[same, index] = found[same, earlier]
+        found[_identical(reference, other), index] = 0.0
