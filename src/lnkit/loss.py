@@ -1,0 +1,86 @@
+"""A deep perceptual loss for training: images go in, a scalar with a gradient comes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from lnkit.distances import make_distances, total_distance
+from lnkit.errors import ImageError
+from lnkit.lossnet import LossNetwork, check_form, check_images
+from lnkit.specs import DistanceConfig
+
+if TYPE_CHECKING:
+    from lnkit.loading import Normalization
+
+
+class DeepPerceptualLoss(nn.Module):
+    """Mean over a batch of the distance between two images' features at the points of a loss network.
+
+    The loss network is frozen and stays in evaluation mode. The gradient is finite everywhere, also where the two
+    images agree. Example::
+
+        loss = lnkit.DeepPerceptualLoss("vgg16", "late")
+        loss(network(images), targets).backward()
+    """
+
+    def __init__(
+        self,
+        backbone: str | LossNetwork,
+        points: str = "late",
+        *,
+        distance: str | DistanceConfig = "squared",  # P Eq. 3
+        weights: str = "pretrained",
+        normalization: Normalization = "backbone",
+    ) -> None:
+        """Load a loss network by name, or take a ready one.
+
+        Args:
+            backbone: a registered name, such as "vgg16", or a LossNetwork, all of whose points are used.
+            points: "late", or several joined with "+": their distances are summed.
+            distance: a registered name or a DistanceConfig.
+            weights: "pretrained", "random" or a file.
+            normalization: as for :func:`lnkit.load_loss_network`.
+
+        Raises UnknownNameError, UsageError, WeightsError.
+        """
+        super().__init__()
+        if isinstance(backbone, LossNetwork):
+            self.network = backbone
+        else:
+            from lnkit.loading import load_loss_network  # noqa: PLC0415 - not needed for a ready network
+
+            self.network = load_loss_network(backbone, points, weights=weights, normalization=normalization)
+        config = DistanceConfig(name=distance) if isinstance(distance, str) else distance
+        self._points = [point.name for point in self.network.points]
+        self._distances = make_distances(config, self._points, backbone=self.network.name)
+        self._targets_seen = False
+
+    @classmethod
+    def from_network(cls, network: LossNetwork, distance: str | DistanceConfig = "squared") -> DeepPerceptualLoss:
+        """Make a loss of a ready loss network, summed over all its points."""
+        return cls(network, distance=distance)
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the mean distance between ``output`` and ``target``, both (N, 3, H, W) with values in [0, 1].
+
+        A network in training may overshoot the range, so only targets are held to it, and only the first: looking at
+        every batch would make a GPU wait. No gradient flows to ``target``. Raises ImageError.
+        """
+        if not torch.compiler.is_compiling():
+            self._check(output, target)
+        with torch.no_grad():
+            wanted = self.network.features(target)
+        return total_distance(self.network.features(output), wanted, self._points, self._distances).mean()
+
+    def _check(self, output: Tensor, target: Tensor) -> None:
+        check_form(output)
+        if output.shape != target.shape:
+            raise ImageError(
+                f"Output and target must have the same shape, got {tuple(output.shape)} and {tuple(target.shape)}."
+            )
+        if not self._targets_seen:
+            check_images(target)
+            self._targets_seen = True
