@@ -167,12 +167,12 @@ def _row(name: str, values: list[float | None]) -> list[str]:
 @json_option
 def rescore_command(run: str, folder: Path | None, as_json: bool) -> None:
     """Compute a result's scores again from its kept distances, without a network, and say whether they agree."""
-    from lnkit.registry import default_registry  # noqa: PLC0415 - plugins, only here
+    from lnkit.cli._settings import open_registry  # noqa: PLC0415 - plugins, only here
     from lnkit.rescoring import rescore  # noqa: PLC0415 - numpy
 
     place = ResultsFolder(results_dir(folder))
     record = place.choose(run)
-    again = rescore(record, place.arrays(record), default_registry())
+    again = rescore(record, place.arrays(record), open_registry())
     if as_json:
         emit_json({name: {"kept": record.scores[name].value, "computed": value} for name, value in again.items()})
         return

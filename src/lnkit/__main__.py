@@ -1,0 +1,5 @@
+"""`python -m lnkit` is `lnkit`."""
+
+from lnkit.cli import main
+
+main()

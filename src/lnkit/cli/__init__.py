@@ -1,0 +1,126 @@
+"""The command line. What a command needs is imported when it runs, so that help and errors come at once."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from lnkit.cli._settings import Settings
+from lnkit.errors import LnkitError
+
+# name -> (where the command is, its line in the help); a test holds the lines equal to the commands' own
+COMMANDS = {
+    "eval": ("lnkit.cli.eval:eval_command", "Score loss networks on a benchmark."),
+    "list-backbones": ("lnkit.cli.listing:list_backbones", "List the backbones that can be cut into loss networks."),
+    "list-benchmarks": ("lnkit.cli.listing:list_benchmarks", "List the benchmarks, their protocols and their scores."),
+    "list-distances": ("lnkit.cli.listing:list_distances", "List the distances between features."),
+    "points": ("lnkit.cli.points:points", "Show the extraction points of a backbone."),
+    "results": ("lnkit.cli.results:results", "List, show, export and compare what was measured."),
+    "data": ("lnkit.cli.data:data", "List, fetch, verify and import the data of benchmarks."),
+    "plugins": ("lnkit.cli.plugins:plugins", "List the installed plugins, and why one failed."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches  # noqa: PLC0415 - only for a wrong name
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"There is no command {args[0]!r}.{hint} There are: {', '.join(COMMANDS)}.")
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lnkit", prog_name="lnkit")
+@click.option("--strict", is_flag=True, help="Stop at the first plugin that fails, instead of going on without it.")
+@click.option("--traceback", is_flag=True, help="Show where in the code an error arose.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no remarks, only results and errors.")
+@click.pass_context
+def cli(ctx: click.Context, strict: bool, traceback: bool, quiet: bool) -> None:
+    """Evaluate loss networks: pretrained networks that compare images, as a perceptual metric or as a loss."""
+    ctx.obj = Settings(strict, traceback, quiet)
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Carry out one command and say what went wrong in a sentence."""
+    try:
+        code = cli.main(arguments, prog_name="lnkit", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("Interrupted. The same command goes on where it stopped.", 130)
+    except BrokenPipeError:
+        return _leave_quietly()
+    except Exception as error:
+        return _explain(error, _before_command(arguments))
+
+
+def _before_command(arguments: list[str]) -> bool:
+    """Whether ``--traceback`` stands among the options of lnkit itself."""
+    own = arguments[: next((i for i, word in enumerate(arguments) if word in COMMANDS), len(arguments))]
+    return "--traceback" in own
+
+
+def _explain(error: Exception, show_traceback: bool) -> int:
+    if show_traceback:
+        import traceback  # noqa: PLC0415 - only when it is asked for
+
+        traceback.print_exception(error)
+    if isinstance(error, LnkitError):
+        return _complain(str(error), error.exit_code)
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        where = f" while writing {error.filename}" if error.filename else ""
+        return _complain(
+            f"The disk is full{where}. Make room, or choose another folder, and give the command again.", 1
+        )
+    text = " ".join(str(error).split())
+    return _complain(f"{type(error).__name__}: {text} (`lnkit --traceback ...` shows where this arose.)", 1)
+
+
+_DISK_FULL = (28, 122)  # ENOSPC, EDQUOT
+
+
+def _complain(sentence: str, code: int) -> int:
+    click.echo(f"Error: {sentence}" if code != 130 else sentence, err=True)
+    return code
+
+
+def _leave_quietly() -> int:
+    """Whoever read our output has gone (``lnkit ... | head``): close it so that Python does not complain at exit."""
+    import os  # noqa: PLC0415 - only here
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

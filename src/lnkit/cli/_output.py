@@ -1,0 +1,69 @@
+"""Tables, JSON and remarks. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from lnkit.cli._settings import settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    """Give a listing or showing command ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+def emit_json(content: Any) -> None:
+    """Print JSON for another program."""
+    import json  # noqa: PLC0415 - only where it is asked for
+
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
+    """Print a table: drawn on a terminal, plain aligned text in a pipe, never cut off."""
+    cells = [[clean(str(cell)) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _draw(columns, cells, title)
+        return
+    lines = [list(columns), *cells]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    if title:
+        click.echo(title)
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str) -> None:
+    from rich import box  # noqa: PLC0415 - only on a terminal
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(Text(column), overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))  # Text: nothing in a cell is taken for markup
+    Console().print(table)
+
+
+def clean(text: str) -> str:
+    """The text on one line, without the control characters that could steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def note(sentence: str) -> None:
+    """Say something useful on stderr, unless the user wants it quiet."""
+    if not settings().quiet:
+        click.echo(clean(sentence), err=True)
+
+
+def warn(sentence: str) -> None:
+    """Say on stderr what is wrong though the command goes on."""
+    click.echo(f"Warning: {clean(sentence)}", err=True)
