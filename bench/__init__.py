@@ -1,0 +1,1 @@
+"""Speed, measured side by side in one process: ratios of medians, with what the machine can do at best beside them."""
