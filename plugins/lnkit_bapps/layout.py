@@ -86,10 +86,10 @@ def partial_notes(families: Sequence[Family], parts: Sequence[str]) -> tuple[str
 
 def _part_folder(root: Path, part: str) -> Path:
     """The folder of ``part``, whichever level ``root`` is."""
-    places = [root / part, root / "dataset" / part]
-    if root.resolve().name == part:
-        places.append(root)
-    return next((place for place in places if (place / "val").is_dir()), root / part)
+    for place in (root / part, root / "dataset" / part):
+        if (place / "val").is_dir():
+            return place
+    return root if any(root.glob(f"val/*/{LABEL[part]}")) else root / part
 
 
 def _family_folders(split: Path, part: str) -> list[Path]:

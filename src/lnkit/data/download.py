@@ -196,7 +196,7 @@ def _open(file: RemoteFile, partial: _Partial, ways_on: str) -> Any:
         raise DataError(f"{file.url}: the server answered {error.code} {error.reason}. {ways_on}") from error
     except URLError as error:
         passing = isinstance(error.reason, TimeoutError | ConnectionResetError | BrokenPipeError)
-        raise (_DroppedError if passing else _UnreachableError)(str(error.reason)) from error
+        raise (_DroppedError if passing else _UnreachableError)(_words(error.reason)) from error
     except (OSError, HTTPException) as error:
         raise _DroppedError(_words(error)) from error
 
@@ -241,8 +241,9 @@ def _read(response: Any) -> bytes:
     return block
 
 
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _words(error: object) -> str:
+    """An error without its number."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _fault(file: RemoteFile, path: Path, folder: Path) -> str:

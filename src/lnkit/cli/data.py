@@ -1,0 +1,168 @@
+"""`lnkit data`: the data of benchmarks, for machines with a network and machines without."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lnkit.cli._output import emit_json, json_option, note, print_table
+from lnkit.data.cache import cache_dir
+from lnkit.errors import DataError, UnknownNameError
+
+if TYPE_CHECKING:
+    from lnkit.data.datasets import DatasetState
+    from lnkit.specs import DatasetSpec
+
+SHOWN = 5  # names of damaged files in an error; --json has them all
+
+
+@click.group()
+def data() -> None:
+    """List, fetch, verify and import the data of benchmarks."""
+
+
+@data.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """List all datasets: their size, their license, where they lie, and whether they are there."""
+    from lnkit.data.datasets import dataset_state  # noqa: PLC0415 - not for help
+
+    rows = [_row(spec, benchmarks, dataset_state(spec, cache_dir())) for spec, benchmarks in _known_datasets().values()]
+    if as_json:
+        emit_json(rows)
+        return
+    from lnkit.data.storage import human_size  # noqa: PLC0415 - not for help
+
+    columns = ["dataset", "benchmarks", "download", "state", "license", "folder"]
+    print_table(
+        columns,
+        [
+            [
+                row["name"],
+                ", ".join(row["benchmarks"]),
+                human_size(row["bytes"]),
+                row["state"],
+                row["license"],
+                row["folder"],
+            ]
+            for row in rows
+        ],
+    )
+
+
+@data.command("fetch")
+@click.argument("name")
+def fetch_command(name: str) -> None:
+    """Fetch a dataset into the cache, or go on with one that was interrupted. Prints its folder."""
+    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
+    from lnkit.data.datasets import ensure_dataset  # noqa: PLC0415
+
+    click.echo(ensure_dataset(_dataset(name), cache_dir(), make_progress()))
+
+
+@data.command("import")
+@click.argument("name")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+def import_command(name: str, paths: tuple[Path, ...]) -> None:
+    """Bring a dataset into the cache that was fetched elsewhere. PATH is an archive or an unpacked folder."""
+    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
+    from lnkit.data.datasets import import_dataset  # noqa: PLC0415
+
+    click.echo(import_dataset(_dataset(name), paths, cache_dir(), make_progress()))
+
+
+@data.command("verify")
+@click.argument("name")
+@json_option
+def verify_command(name: str, as_json: bool) -> None:
+    """Read a dataset in the cache and compare every file with the checksum it had when it arrived."""
+    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
+    from lnkit.data.inventory import compare_inventory  # noqa: PLC0415
+
+    folder = _present(name)
+    found = compare_inventory(folder, make_progress())
+    if as_json:
+        emit_json({"name": name, "folder": folder, "intact": found.none, **asdict(found)})
+        if not found.none:
+            raise click.exceptions.Exit(1)
+        return
+    if not found.none:
+        faults = {"missing": found.missing, "changed": found.changed, "not listed": found.extra}
+        what = "; ".join(f"{len(names):,} {kind}: {_some(names)}" for kind, names in faults.items() if names)
+        raise DataError(f"{folder} is not as it arrived: {what}. Import or fetch it again.")
+    click.echo(f"{name}: all {found.files:,} files are as they arrived.")
+
+
+@data.command("path")
+@click.argument("name")
+@json_option
+def path_command(name: str, as_json: bool) -> None:
+    """Print the folder in which a dataset lies or would lie."""
+    from lnkit.data.datasets import dataset_state  # noqa: PLC0415 - not for help
+
+    state = dataset_state(_dataset(name), cache_dir())
+    if as_json:
+        emit_json({"name": name, "folder": state.folder, "state": state.state})
+        return
+    click.echo(state.folder)
+    if state.state in {"missing", "begun"}:
+        note(f"It is not there yet; `lnkit data fetch {name}` fetches it.")
+
+
+def _known_datasets() -> dict[str, tuple[DatasetSpec, list[str]]]:
+    """Dataset name -> its facts, and the benchmarks that use it."""
+    from lnkit.cli._settings import open_registry  # noqa: PLC0415 - plugins, not for help
+
+    known: dict[str, tuple[DatasetSpec, list[str]]] = {}
+    for benchmark in open_registry().benchmarks.values():
+        for spec in benchmark.datasets:
+            known.setdefault(spec.name, (spec, []))[1].append(benchmark.name)
+    return known
+
+
+def _dataset(name: str) -> DatasetSpec:
+    known = _known_datasets()
+    if name in known:
+        return known[name][0]
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a wrong name
+
+    near = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UnknownNameError(f"No dataset is called {name!r}.{hint} There are: {', '.join(known) or 'none'}.")
+
+
+def _present(name: str) -> Path:
+    """The folder of a dataset that is in the cache."""
+    from lnkit.data.datasets import dataset_state  # noqa: PLC0415 - not for help
+
+    state = dataset_state(_dataset(name), cache_dir())
+    if state.state == "by hand":
+        raise DataError(
+            f"{state.folder} was not made by lnkit, so there is nothing to compare it with. "
+            f"Move it away and run `lnkit data import {name} FOLDER` with its new place."
+        )
+    if state.state != "ready":
+        raise DataError(f"The dataset {name!r} is not in the cache. `lnkit data fetch {name}` fetches it.")
+    return state.folder
+
+
+def _row(spec: DatasetSpec, benchmarks: list[str], state: DatasetState) -> dict[str, Any]:
+    size = sum(file.size for file in spec.files)
+    begun = f" ({100 * state.fetched / size:.0f} %)" if state.state == "begun" and size else ""
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "benchmarks": benchmarks,
+        "bytes": size,
+        "license": spec.license,
+        "state": state.state + begun,
+        "folder": str(state.folder),
+        "urls": [file.url for file in spec.files],
+    }
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
