@@ -1,4 +1,8 @@
-"""Find plugins, import them, and call their hooks, each apart from the others: one broken plugin stops no command."""
+"""Find plugins, import them, and call their hooks, each apart from the others: one broken plugin stops no command.
+
+Each plugin gets a pluggy manager of its own. In a shared one, a hook that raises ends the call for the plugins after
+it, and a plugin that fails to register stays half registered.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,20 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
 
 import pluggy
 
 from lnkit import hookspecs
+from lnkit.entrypoints import EntryPoint, find_entry_points
 from lnkit.errors import PluginError, UsageError
 from lnkit.specs import PluginFailure
 
-GROUP = hookspecs.PROJECT  # of the entry points
 OWN_DISTRIBUTION = "lnkit"
 VARIABLE = "LNKIT_PLUGINS"  # names of the plugins to load besides lnkit's own; empty or "none" loads no other
+HOOKS = ("register_backbone", "register_extraction_points", "register_distance", "register_benchmark")
 
 
 @dataclass
@@ -29,6 +35,8 @@ class Plugin:
     module: str  # "lnkit_timm"
     distribution: str  # "lnkit-timm"
     version: str  # "0.1.0"
+    path: Path | None = None  # the metadata that announce it
+    wanted: bool = True  # LNKIT_PLUGINS does not leave it out
     manager: pluggy.PluginManager | None = None  # with this plugin alone; None if it could not be imported
     added: dict[str, list[str]] = field(default_factory=dict)  # "backbone" -> names
     failures: list[PluginFailure] = field(default_factory=list)
@@ -39,12 +47,16 @@ class Plugin:
         return self.distribution == OWN_DISTRIBUTION
 
     @property
-    def state(self) -> str:
+    def state(self) -> Literal["ok", "failed", "off"]:
+        if not self.wanted:
+            return "off"
         return "failed" if self.failures else "ok"
 
 
 def load_plugins(*, strict: bool = False, only: Sequence[str] | None = None) -> list[Plugin]:
     """Import every installed plugin, lnkit's own first, then by name, so that the order of installing means nothing.
+
+    Plugins that are left out come along, neither imported nor called.
 
     Args:
         strict: raise what a plugin raises, instead of keeping it as a failure.
@@ -54,14 +66,12 @@ def load_plugins(*, strict: bool = False, only: Sequence[str] | None = None) -> 
         UsageError: ``only`` names a plugin that is not installed.
         PluginError: in strict mode, a plugin failed.
     """
-    found = sorted(map(_describe, _points()), key=lambda pair: (not pair[0].own, pair[0].name, pair[0].distribution))
-    chosen = _choose(found, _wanted() if only is None else list(only))
-    plugins: list[Plugin] = []
-    for plugin, point in chosen:
-        with isolated(plugin, "import", strict=strict):
-            _refuse_second(plugin, plugins)
-            plugin.manager = _manage(plugin, point)
-        plugins.append(plugin)
+    plugins = sorted(map(_describe, find_entry_points()), key=lambda one: (not one.own, one.name, one.distribution))
+    _leave_out(plugins, _wanted() if only is None else list(only))
+    loaded: dict[str, Plugin] = {}
+    for plugin in plugins:
+        if plugin.wanted:
+            _load(plugin, loaded.setdefault(plugin.name, plugin), strict)
     return plugins
 
 
@@ -70,7 +80,11 @@ def call_hook(plugin: Plugin, hook: str, *, strict: bool, **arguments: Any) -> b
     if plugin.manager is None:
         return False
     with isolated(plugin, hook, strict=strict) as outcome:
-        getattr(plugin.manager.hook, hook)(**arguments)
+        if returned := getattr(plugin.manager.hook, hook)(**arguments):
+            raise PluginError(
+                f"{hook} returned {returned[0]!r:.80}, which would be lost: a hook returns nothing and hands over each "
+                "thing by calling register."
+            )
     return not outcome
 
 
@@ -88,13 +102,8 @@ def isolated(plugin: Plugin, stage: str, *, strict: bool) -> Iterator[list[Plugi
         plugin.failures.extend(outcome)
 
 
-def _points() -> Iterator[EntryPoint]:
-    yield from entry_points(group=GROUP)
-
-
-def _describe(point: EntryPoint) -> tuple[Plugin, EntryPoint]:
-    name, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "")
-    return Plugin(point.name, point.value, name, version), point
+def _describe(entry: EntryPoint) -> Plugin:
+    return Plugin(entry.name, entry.value, entry.distribution, entry.version, entry.path)
 
 
 def _wanted() -> list[str] | None:
@@ -104,30 +113,57 @@ def _wanted() -> list[str] | None:
     return [name.strip() for name in text.split(",") if name.strip() not in ("", "none")]
 
 
-def _choose(found: list[tuple[Plugin, EntryPoint]], only: list[str] | None) -> list[tuple[Plugin, EntryPoint]]:
+def _leave_out(plugins: Sequence[Plugin], only: list[str] | None) -> None:
+    """Mark the plugins that are not wanted; None wants all, and lnkit's own are wanted always."""
     if only is None:
-        return found
-    names = [plugin.name for plugin, _ in found]
+        return
+    names = [plugin.name for plugin in plugins]
     if unknown := [name for name in only if name not in names]:
         raise UsageError(f"{VARIABLE} names {unknown[0]!r}, which is not installed; installed are: {', '.join(names)}.")
-    return [(plugin, point) for plugin, point in found if plugin.own or plugin.name in only]
+    for plugin in plugins:
+        plugin.wanted = plugin.own or plugin.name in only
 
 
-def _refuse_second(plugin: Plugin, before: list[Plugin]) -> None:
-    first = next((other for other in before if other.name == plugin.name), None)
-    if first:
+def _load(plugin: Plugin, first: Plugin, strict: bool) -> None:
+    """Import a plugin and check that its hooks fit; ``first`` is the plugin that came first under this name."""
+    with isolated(plugin, "import", strict=strict) as outcome:
+        _refuse_second(plugin, first)
+        implementation = _import(plugin.module)
+    if not outcome:
+        with isolated(plugin, "validate", strict=strict):
+            plugin.manager = _manage(plugin.name, implementation)
+
+
+def _refuse_second(plugin: Plugin, first: Plugin) -> None:
+    if plugin is not first:
         raise PluginError(
             f"Two plugins are called {plugin.name!r}: that of {first.distribution} {first.version} is used, "
             f"that of {plugin.distribution} {plugin.version} is not. Uninstall one of them."
         )
 
 
-def _manage(plugin: Plugin, point: EntryPoint) -> pluggy.PluginManager:
-    """Import a plugin into a manager of its own, so that one that fails leaves nothing behind in the others'."""
+def _import(place: str) -> object:
+    """Import ``package.module`` or ``package.module:attribute``."""
+    module, _, attributes = place.partition(":")
+    found: object = import_module(module)
+    for attribute in filter(None, attributes.split(".")):
+        found = getattr(found, attribute)
+    return found
+
+
+def _manage(name: str, implementation: object) -> pluggy.PluginManager:
+    """Return a manager that holds this plugin alone; raise PluginError unless its hooks are lnkit's."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.register(point.load(), plugin.name)
-    manager.check_pending()
+    try:
+        manager.register(implementation, name)
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"One of its hooks does not fit: {str(error).splitlines()[-1]}.") from error
+    callers = manager.get_hookcallers(implementation) or []
+    if not callers:
+        raise PluginError("It implements no hook: mark its functions with @lnkit.hookimpl.")
+    if unknown := [caller.name for caller in callers if caller.name not in HOOKS]:
+        raise PluginError(f"lnkit has no hook {unknown[0]!r}; it has {', '.join(HOOKS)}.")
     return manager
 
 
@@ -135,7 +171,7 @@ def _failure(plugin: Plugin, stage: str, error: BaseException) -> PluginFailure:
     import traceback  # noqa: PLC0415 - only when something failed
 
     trace = "".join(traceback.format_exception(error))
-    return PluginFailure(plugin.name, stage, _sentence(error), trace, plugin.distribution)
+    return PluginFailure(plugin.name, stage, _sentence(error), trace, plugin.distribution, plugin.path)
 
 
 def _sentence(error: BaseException) -> str:
