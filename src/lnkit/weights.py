@@ -56,11 +56,11 @@ def load_backbone(
         if weights == "pretrained":
             module, name, source = _load_pretrained(spec, progress or SilentProgress()), spec.weights, _origin(spec)
         elif weights == "random":
-            module, name, source = _build(spec), "random", f"random, seed {seed}"
+            module, name, source = build_random(spec), "random", f"random, seed {seed}"
         else:
             path = Path(weights).expanduser()
             tensors = read_weights(path)
-            module, name, source = _build(spec), "file", path.name
+            module, name, source = build_random(spec), "file", path.name
             absent = fit_weights(module, tensors, spec.name, path)
     module.eval().requires_grad_(False)
     return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
@@ -91,7 +91,12 @@ def _own_generator(seed: int) -> Iterator[None]:
         yield
 
 
-def _build(spec: BackboneSpec) -> nn.Module:
+def build_random(spec: BackboneSpec) -> nn.Module:
+    """Build a backbone with random weights, drawn from torch's own generator.
+
+    Raises:
+        WeightsError: a package that the backbone needs is missing.
+    """
     with _needing(spec):
         return spec.load(False)
 

@@ -1,0 +1,86 @@
+"""`lnkit points`: where a backbone can be cut, and what that gives and costs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lnkit.cli._output import emit_json, json_option, note, print_table
+from lnkit.cli._settings import open_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lnkit.inspection import NodeFacts, PointFacts
+    from lnkit.specs import BackboneSpec
+
+COST = ("parameters", "multiply-adds")
+
+
+@click.command("points")
+@click.argument("backbone")
+@click.option("--size", type=click.IntRange(min=1), default=64, show_default=True, help="Side of the image in pixels.")
+@click.option("--all", "every", is_flag=True, help="List every module that can be cut at, not only the named points.")
+@json_option
+def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
+    """Show the extraction points of a backbone.
+
+    For each: its node, its output (channels x height x width) for one image, the pixels between two positions, and the
+    parameters and multiply-adds up to there. No weights are needed.
+    """
+    registry = open_registry()
+    spec = registry.backbone(backbone)
+    from lnkit.inspection import inspect_nodes, inspect_points  # noqa: PLC0415 - torch, after the name was found
+
+    if every:
+        _show_nodes(spec, inspect_nodes(spec, size), size, as_json)
+        return
+    facts = inspect_points(spec, tuple(registry.points.get(backbone, {}).values()), size)
+    if as_json:
+        emit_json({"backbone": backbone, "size": size, "points": [_plain(one) for one in facts]})
+        return
+    columns = ["point", "node", "output", "stride", *COST, "description"]
+    print_table(columns, [row for one in facts for row in _rows(one)], title=f"{backbone} at {size} x {size}")
+    if any(one.problem == "too small" for one in facts):
+        note(f"Images of {size} pixels are too small for some points; see them with --size {max(spec.min_size, 2 * size)}.")
+    note(f"`lnkit points {backbone} --all` lists every node.")
+
+
+def _rows(facts: PointFacts) -> list[list[str]]:
+    """One row for a point; of a set, one for each node, the costs of the whole beside the first."""
+    point = facts.point
+    shapes = [_shape(output.shape) for output in facts.outputs] or [facts.problem] * len(point.nodes)
+    strides = [str(output.stride or "-") for output in facts.outputs] or ["-"] * len(point.nodes)
+    costs = ["-", "-"] if facts.problem else _costs(facts)
+    rows = [[point.name, point.nodes[0], shapes[0], strides[0], *costs, point.description]]
+    for node, shape, stride in zip(point.nodes[1:], shapes[1:], strides[1:], strict=True):
+        rows.append(["  +", node, shape, stride, "", "", ""])
+    return rows
+
+
+def _show_nodes(spec: BackboneSpec, facts: Sequence[NodeFacts], size: int, as_json: bool) -> None:
+    if as_json:
+        emit_json({"backbone": spec.name, "size": size, "nodes": [asdict(one) for one in facts]})
+        return
+    rows = [[one.node, one.kind, _shape(one.shape), *_costs(one)] for one in facts]
+    print_table(["node", "kind", "output", *COST], rows, title=f"{spec.name} at {size} x {size}")
+
+
+def _plain(facts: PointFacts) -> dict[str, Any]:
+    return {
+        **asdict(facts.point),
+        "outputs": [asdict(output) for output in facts.outputs],
+        "parameters": None if facts.problem else facts.parameters,
+        "flops": None if facts.problem else facts.flops,
+        "problem": facts.problem,
+    }
+
+
+def _costs(facts: PointFacts | NodeFacts) -> list[str]:
+    return [f"{facts.parameters:,}", f"{facts.flops / 1e6:,.1f} M"]
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
