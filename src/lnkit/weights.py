@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
-from urllib.parse import urlparse
 
 import torch
 from torch import nn
 
-from lnkit.data.storage import human_size
-from lnkit.errors import LnkitError, WeightsError
+from lnkit.errors import WeightsError
+from lnkit.hub import provide
 from lnkit.progress import Progress, SilentProgress
-from lnkit.specs import BackboneSpec, RemoteFile
+from lnkit.specs import BackboneSpec
 from lnkit.weightfiles import COUNTER, fit_weights, read_weights
 
-FAILURES = (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError)  # of a download, or of reading it
+# What fetching and reading weights may raise.
+FAILURES = (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,41 +117,19 @@ def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
         raise WeightsError(
             f"{spec.name} comes without pretrained weights. Give a file with --weights FILE, or take --weights random."
         )
-    cached = hub_file(spec.remote) if spec.remote else None
-    if spec.remote and cached and not cached.is_file():
-        size = human_size(spec.remote.size)
-        progress.say(f"Fetching the {spec.weights} weights of {spec.name} ({size}) to {cached}")
+    whose = f"{spec.weights} weights of {spec.name}"
+    kept = provide(spec.remote, whose, progress) if spec.remote else None
     try:
-        # torch.hub announces its downloads on the standard output, where a table or JSON is to come.
-        with _needing(spec), redirect_stdout(sys.stderr):
+        with _needing(spec):
             return spec.load(True)
-    except LnkitError:
-        raise
     except FAILURES as error:
-        raise WeightsError(_explain(spec, cached, error)) from error
-
-
-def hub_file(remote: RemoteFile) -> Path:
-    """Where torch's hub keeps a download: ``$TORCH_HOME/hub/checkpoints``, under the file's own name."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(remote.url).path).name
-
-
-def _explain(spec: BackboneSpec, cached: Path | None, error: BaseException) -> str:
-    """What could not be had, and the ways on."""
-    weights = f"{spec.weights} weights of {spec.name}"
-    others = "pass a file of your own with --weights FILE; or do without pretrained weights with --weights random."
-    if cached is None or spec.remote is None:
-        return f"The {weights} could not be loaded ({_reason(error)}). Try again; {others}"
-    if cached.is_file():
-        return f"The {weights} in {cached} are damaged ({_reason(error)}). Delete that file and run again; {others}"
-    return (
-        f"The {weights} could not be fetched from {spec.remote.url} ({_reason(error)}). Three ways on: "
-        f"fetch that file where there is a connection and put it at {cached}; {others}"
-    )
+        damaged = f"in {kept} are damaged ({_reason(error)}). Delete that file and run again"
+        unknown = f"could not be loaded ({_reason(error)}). Try again"
+        raise WeightsError(
+            f"The {whose} {damaged if kept else unknown}; pass a file of your own with --weights FILE; "
+            "or do without pretrained weights with --weights random."
+        ) from error
 
 
 def _reason(error: BaseException) -> str:
-    inner = (
-        error.reason if type(error) is URLError else error
-    )  # "[Errno -2] Name or service not known", without wrapping
-    return (str(inner) or type(inner).__name__).splitlines()[0]
+    return (str(error) or type(error).__name__).splitlines()[0]
