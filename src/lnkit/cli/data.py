@@ -36,19 +36,11 @@ def list_command(as_json: bool) -> None:
         return
     from lnkit.data.storage import human_size  # noqa: PLC0415 - not for help
 
-    columns = ["dataset", "benchmarks", "download", "state", "license", "folder"]
     print_table(
-        columns,
+        ["dataset", "benchmarks", "download", "state", "license", "folder"],
         [
-            [
-                row["name"],
-                ", ".join(row["benchmarks"]),
-                human_size(row["bytes"]),
-                row["state"],
-                row["license"],
-                row["folder"],
-            ]
-            for row in rows
+            [r["name"], ", ".join(r["benchmarks"]), human_size(r["bytes"]), r["state"], r["license"], r["folder"]]
+            for r in rows
         ],
     )
 

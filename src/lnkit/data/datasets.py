@@ -163,7 +163,7 @@ def _take(spec: DatasetSpec, source: Path, new: Path, by_name: bool, progress: P
         shutil.copytree(source, target, dirs_exist_ok=True)
         return Provenance(source.name, str(source.resolve()), _size(source), "")
     if not is_archive(source):
-        raise DataError(f"{source} is neither a tar nor a zip archive nor a folder. Name what you fetched.")
+        raise DataError(f"{source} is no folder and no tar or zip archive, or damaged. Name what you fetched.")
     sha256 = file_sha256(source)
     published = {file_name(file.url): file.sha256.lower() for file in spec.files if file.sha256}
     if published.get(source.name, sha256) != sha256:

@@ -50,7 +50,7 @@ def unpack(archive: Path, folder: Path, progress: Progress) -> None:
             than 50 times its size.
     """
     if not is_archive(archive):
-        raise DataError(f"{archive} is neither a tar nor a zip archive. Fetch it again, or name the right file.")
+        raise DataError(f"{archive} is no tar or zip archive, or damaged so that none can be seen. Fetch it again.")
     size = archive.stat().st_size
     limit = max(ALWAYS_ALLOWED, MOST_EXPANSION * size)
     written, told = 0, 0

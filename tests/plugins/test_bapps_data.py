@@ -1,0 +1,273 @@
+"""Reading data laid out as BAPPS: the real judgments beside the checkout, and folders with every fault."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lnkit.errors import DataError
+from lnkit.progress import SilentProgress
+from lnkit_bapps import layout
+from lnkit_bapps.data import BappsData, open_bapps, read_judgment
+from lnkit_bapps.layout import find_families
+
+ROWS = 3
+
+
+def make_family(folder: Path, columns: tuple[str, ...], label: str, rows: int = ROWS, side: int = 8) -> None:
+    rng = np.random.default_rng(rows)
+    for column in (*columns, label):
+        (folder / column).mkdir(parents=True)
+    for row in range(rows):
+        for column in columns:
+            pixels = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / column / f"{row:06d}.png")
+        np.save(folder / label / f"{row:06d}.npy", np.array([row / rows], np.float32))
+
+
+def make_bapps(
+    root: Path, two_afc: tuple[str, ...] = ("cnn", "mine", "traditional"), jnd: tuple[str, ...] = ("cnn",)
+) -> Path:
+    for name in two_afc:
+        make_family(root / "2afc" / "val" / name, ("ref", "p0", "p1"), "judge")
+    for name in jnd:
+        make_family(root / "jnd" / "val" / name, ("p0", "p1"), "same")
+    return root
+
+
+def opened(root: Path, cache: Path, parts: tuple[str, ...] = ("2afc", "jnd"), resolution: int = 8) -> BappsData:
+    return open_bapps(
+        root, cache, resolution=resolution, resize_filter="bilinear", progress=SilentProgress(), parts=parts
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_bapps(tmp_path / "data")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def materials(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> BappsData:
+    return opened(shared / "human_2afc", tmp_path_factory.mktemp("packed"), resolution=64)
+
+
+def test_the_real_judgments(shared: Path, materials: BappsData) -> None:
+    (family,) = materials.two_afc
+    folder = shared / "human_2afc" / "2afc" / "val" / "materials"
+    assert (family.name, family.ref.shape, materials.jnd) == ("materials", (2738, 64, 64, 3), ())
+    for row in (0, 1, 1369, 2737):
+        for column in ("ref", "p0", "p1"):
+            expected = np.asarray(Image.open(folder / column / f"{row:06d}.png").convert("RGB"))
+            np.testing.assert_array_equal(getattr(family, column)[row], expected)
+        assert family.judge[row] == np.load(folder / "judge" / f"{row:06d}.npy").item()
+    assert "none of the 6 official 2afc families" in materials.notes[0]
+    assert materials.notes[1] == "partial: the part jnd is missing"
+
+
+def test_the_real_judgments_favor_small_distances(materials: BappsData) -> None:
+    """A pixel distance agrees with people clearly more often than chance, so ref, p0, p1 and judge are not mixed up."""
+    (family,) = materials.two_afc
+    ref = family.ref.astype(np.float64)
+    d0, d1 = (((ref - other) ** 2).mean((1, 2, 3)) for other in (family.p0, family.p1))
+    agreement = np.where(d1 < d0, family.judge, np.where(d0 < d1, 1 - family.judge, 0.5)).mean()
+    assert agreement == pytest.approx(0.6413, abs=1e-4)  # computed once with Pillow and NumPy alone
+
+
+def test_families_official_first_and_then_by_name(root: Path, cache: Path) -> None:
+    data = opened(root, cache)
+    assert [family.name for family in data.two_afc] == ["traditional", "cnn", "mine"]
+    assert [family.name for family in data.jnd] == ["cnn"]
+    assert set(data.fingerprints) == {"2afc/traditional", "2afc/cnn", "2afc/mine", "jnd/cnn"}
+    np.testing.assert_allclose(data.jnd[0].same, [0, 1 / 3, 2 / 3], rtol=1e-6)
+
+
+def test_what_is_missing_or_of_another_size_is_named(root: Path, cache: Path) -> None:
+    assert opened(root, cache).notes == (
+        "partial: 2 of the 6 official 2afc families; missing: superres, deblur, color, frameinterp",
+        "partial: 2afc/traditional has 3 items, and the official one has 4,720",
+        "partial: 2afc/cnn has 3 items, and the official one has 4,720",
+        "partial: 1 of the 2 official jnd families; missing: traditional",
+        "partial: jnd/cnn has 3 items, and the official one has 4,800",
+    )
+
+
+def test_a_complete_set_has_nothing_to_note(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {part: dict.fromkeys(official, ROWS) for part, official in layout.OFFICIAL.items()}
+    monkeypatch.setattr(layout, "OFFICIAL", small)
+    data = opened(make_bapps(tmp_path / "data", tuple(small["2afc"]), tuple(small["jnd"])), cache)
+    assert data.notes == ()
+    assert [family.name for family in data.two_afc] == list(layout.TWO_AFC)
+
+
+def test_a_part_that_is_not_asked_for_is_not_missed(root: Path, cache: Path) -> None:
+    data = opened(root, cache, parts=("jnd",))
+    assert (data.two_afc, len(data.jnd)) == ((), 1)
+    assert not any("2afc" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("level", ["dataset", "2afc"])
+def test_other_levels_of_the_tree_are_understood(tmp_path: Path, cache: Path, level: str) -> None:
+    if level == "dataset":
+        make_bapps(tmp_path / "top" / "dataset")
+        data = opened(tmp_path / "top", cache)
+    else:
+        data = opened(make_bapps(tmp_path / "top") / "2afc", cache)
+        assert data.jnd == ()
+    assert [family.name for family in data.two_afc] == ["traditional", "cnn", "mine"]
+
+
+def test_a_2afc_folder_under_another_name(root: Path, tmp_path: Path, cache: Path) -> None:
+    (root / "2afc").rename(tmp_path / "renamed")
+    assert len(opened(tmp_path / "renamed", cache).two_afc) == 3
+
+
+def test_hidden_and_other_files_are_passed_over(root: Path, cache: Path) -> None:
+    folder = root / "2afc" / "val" / "cnn" / "ref"
+    (folder / "._000000.png").write_bytes(b"of a Mac")
+    (folder / "Thumbs.db").write_bytes(b"of Windows")
+    (root / "2afc" / "val" / ".DS_Store").write_bytes(b"")
+    assert len(opened(root, cache).two_afc[1].ref) == ROWS
+
+
+def test_converted_images_are_noted(root: Path, cache: Path) -> None:
+    path = root / "2afc" / "val" / "cnn" / "ref" / "000001.png"
+    Image.open(path).convert("L").save(path)
+    assert "images that were not RGB were converted" in opened(root, cache).notes[-1]
+    assert "1 of Pillow's mode L" in opened(root, cache).notes[-1]
+
+
+def test_resolution_and_filter_have_arrays_of_their_own(root: Path, cache: Path) -> None:
+    small, same = opened(root, cache, resolution=4), opened(root, cache)
+    assert small.two_afc[0].ref.shape[1:] == (4, 4, 3)
+    assert same.two_afc[0].ref.shape[1:] == (8, 8, 3)
+    assert small.fingerprints == same.fingerprints
+
+
+def lose_an_image(family: Path) -> str:
+    (family / "p1" / "000001.png").unlink()
+    return r"p1 has no file for item 000001 \(1 missing\).* 3 in ref, 3 in p0, 2 in p1, 3 in judge"
+
+
+def lose_a_judgment(family: Path) -> str:
+    (family / "judge" / "000002.npy").unlink()
+    return r"judge has no file for item 000002"
+
+
+def have_one_too_many(family: Path) -> str:
+    shutil.copy(family / "ref" / "000000.png", family / "ref" / "000009.png")
+    return r"p0 has no file for item 000009"
+
+
+def lose_a_folder(family: Path) -> str:
+    shutil.rmtree(family / "p0")
+    return r"p0 is missing\. BAPPS's layout is expected.* holds judge, p1, ref\."
+
+
+def empty_a_folder(family: Path) -> str:
+    for path in (family / "p0").iterdir():
+        path.unlink()
+    return r"p0 has no .* files in it"
+
+
+def have_two_of_a_number(family: Path) -> str:
+    Image.new("RGB", (8, 8)).save(family / "p0" / "000001.jpg")
+    return "two files of the same number"
+
+
+def break_an_image(family: Path) -> str:
+    path = family / "p0" / "000001.png"
+    path.write_bytes(path.read_bytes()[:60])
+    return r"p0/000001\.png is not a readable image"
+
+
+def judge_of(value: object) -> Callable[[Path], str]:
+    def spoil(family: Path) -> str:
+        np.save(family / "judge" / "000001.npy", np.array(value))
+        return r"judge/000001\.npy holds "
+
+    return spoil
+
+
+def break_a_judgment(family: Path) -> str:
+    path = family / "judge" / "000001.npy"
+    path.write_bytes(path.read_bytes()[:-2])
+    return r"judge/000001\.npy is not a readable \.npy file"
+
+
+FAULTS = [
+    lose_an_image,
+    lose_a_judgment,
+    have_one_too_many,
+    lose_a_folder,
+    empty_a_folder,
+    have_two_of_a_number,
+    break_an_image,
+    judge_of([1.5]),
+    judge_of([-0.1]),
+    judge_of([np.nan]),
+    judge_of([0.2, 0.4]),
+    judge_of([]),
+    judge_of(["0.5"]),
+    judge_of([0.5j]),
+    break_a_judgment,
+]
+
+
+@pytest.mark.parametrize("spoil", FAULTS)
+def test_faults_are_sentences_that_name_the_file(root: Path, cache: Path, spoil: Callable[[Path], str]) -> None:
+    family = root / "2afc" / "val" / "mine"
+    sentence = spoil(family)
+    with pytest.raises(DataError, match=sentence) as error:
+        opened(root, cache)
+    assert str(family) in str(error.value)
+    assert not list(cache.rglob("mine*/*/manifest.json"))
+
+
+def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="not a readable"):
+        read_judgment((tmp_path / "a.npy").read_bytes(), tmp_path / "a.npy")
+
+
+def test_judgments_may_be_numbers_without_a_shape(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.float64(0.25))
+    assert read_judgment((tmp_path / "a.npy").read_bytes(), tmp_path / "a.npy") == 0.25
+
+
+def another_layout(root: Path) -> Path:
+    (root / "train" / "cats").mkdir(parents=True)
+    return root
+
+
+def an_empty_folder(root: Path) -> Path:
+    root.mkdir()
+    return root
+
+
+def an_empty_split(root: Path) -> Path:
+    (root / "2afc" / "val").mkdir(parents=True)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (another_layout, r"has no 2afc or jnd data in it\. .*expected: 2afc/val/<family>.* holds train\."),
+        (an_empty_folder, r"has no 2afc or jnd data in it.* is empty\."),
+        (an_empty_split, r"val is empty\. BAPPS's layout is expected"),
+        (lambda root: root, r"is not a folder\."),
+    ],
+)
+def test_other_folders(tmp_path: Path, make: Callable[[Path], Path], sentence: str) -> None:
+    with pytest.raises(DataError, match=sentence):
+        find_families(make(tmp_path / "other"))
