@@ -14,7 +14,9 @@ from lnkit_bapps.outcome import Distances, score_all
 if TYPE_CHECKING:
     from lnkit.comparing import ImageComparer
     from lnkit.context import RunContext
-    from lnkit_bapps.data import BappsData, JndFamily, TwoAfcFamily
+    from lnkit_bapps.data import BappsData
+
+Array = np.ndarray[Any, Any]
 
 SHARD = 1024  # items between two savings; a kill loses at most this much, and its size changes no distance
 
@@ -26,50 +28,55 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
 
 
 def _measure(context: RunContext, data: BappsData) -> dict[LossNetworkId, Distances]:
-    limit = context.protocol.per_family or None
-    items = sum(len(family.p0[:limit]) for family in (*data.two_afc, *data.jnd))
-
-    @cache  # built only if a shard is missing: a finished measurement needs no network
-    def comparer() -> ImageComparer:
-        return context.comparer(context.protocol.distance_config(), items)
-
+    """The distances of all families, for each loss network."""
+    items = slice(0, context.protocol.per_family or None)
+    total = sum(len(f.p0[items]) for f in data.two_afc) + sum(len(f.p0[items]) for f in data.jnd)
     tables = {network: Distances() for network in context.networks}
-    with context.progress.task(f"comparing images with {context.networks[0].backbone}", items, unit="pairs") as advance:
+    title = f"comparing images with {context.networks[0].backbone}"
+    with context.progress.task(title, total, unit="pairs") as advance:
+        measurement = _Measurement(context, total, advance)
         for family in data.two_afc:
-            found = _in_shards(context, f"2afc-{family.name}", _triplets(family, comparer, limit), advance)
-            for index, network in enumerate(context.networks):
-                tables[network].two_afc[family.name] = (family.judge[:limit], found[:, 0, index], found[:, 1, index])
+            judge = family.judge[items].astype(np.float64)  # means of float32 would lose digits
+            found = measurement.distances(f"2afc-{family.name}", family.ref[items], family.p0[items], family.p1[items])
+            for index, table in enumerate(tables.values()):
+                table.two_afc[family.name] = (judge, found[:, 0, index], found[:, 1, index])
         for pairs in data.jnd:
-            found = _in_shards(context, f"jnd-{pairs.name}", _pairs(pairs, comparer, limit), advance)
-            for index, network in enumerate(context.networks):
-                tables[network].jnd[pairs.name] = (pairs.same[:limit], found[:, 0, index])
+            same = pairs.same[items].astype(np.float64)
+            found = measurement.distances(f"jnd-{pairs.name}", pairs.p0[items], pairs.p1[items])
+            for index, table in enumerate(tables.values()):
+                table.jnd[pairs.name] = (same, found[:, 0, index])
     return tables
 
 
-Compute = Callable[[], np.ndarray[Any, Any]]
-Shards = Iterator[tuple[int, Compute]]
+class _Measurement:
+    """Compares images in shards, each kept as soon as it is done."""
+
+    def __init__(self, context: RunContext, total: int, advance: Callable[[int], None]) -> None:
+        self.parts, self.advance = context.parts, advance
+        # Built only if a shard is missing: a measurement that was finished before needs no network.
+        self.comparer: Callable[[], ImageComparer] = cache(
+            lambda: context.comparer(context.protocol.distance_config(), total)
+        )
+
+    def distances(self, key: str, *images: Array) -> Array:
+        """Distances of the first images to the others, (N, others, loss networks)."""
+        shards = [self._shard(f"{key}-{part.start:06d}", [array[part] for array in images]) for part in _slices(images)]
+        return np.concatenate(shards)
+
+    def _shard(self, key: str, images: list[Array]) -> Array:
+        counted = 0
+
+        def count(steps: int) -> None:
+            nonlocal counted
+            counted += steps
+            self.advance(steps)
+
+        part = self.parts.keep(key, lambda: {"distance": self.comparer().compare(*images, advance=count)})
+        self.advance(len(images[0]) - counted)  # all of them, if the shard was kept from an earlier run
+        found: Array = part["distance"]
+        return found
 
 
-def _triplets(family: TwoAfcFamily, comparer: Callable[[], ImageComparer], limit: int | None) -> Shards:
-    """Shards of a family: how many items each has, and what computes their distances."""
-    for part in _slices(len(family.p0[:limit])):
-        yield part.stop - part.start, lambda s=part: comparer().compare(family.ref[s], family.p0[s], family.p1[s])  # type: ignore[misc]
-
-
-def _pairs(family: JndFamily, comparer: Callable[[], ImageComparer], limit: int | None) -> Shards:
-    for part in _slices(len(family.p0[:limit])):
-        yield part.stop - part.start, lambda s=part: comparer().compare(family.p0[s], family.p1[s])  # type: ignore[misc]
-
-
-def _slices(length: int) -> Iterator[slice]:
-    for start in range(0, length, SHARD):
-        yield slice(start, min(start + SHARD, length))
-
-
-def _in_shards(context: RunContext, key: str, shards: Shards, advance: Callable[[int], None]) -> np.ndarray[Any, Any]:
-    """All distances of one family, (N, images compared with the reference, loss networks)."""
-    found = []
-    for number, (size, compute) in enumerate(shards):
-        found.append(context.parts.keep(f"{key}-{number:04d}", lambda c=compute: {"distance": c()})["distance"])  # type: ignore[misc]
-        advance(size)
-    return np.concatenate(found)
+def _slices(images: tuple[Array, ...]) -> Iterator[slice]:
+    for start in range(0, len(images[0]), SHARD):
+        yield slice(start, start + SHARD)

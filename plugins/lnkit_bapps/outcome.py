@@ -28,7 +28,7 @@ class Distances:
 
     def arrays(self) -> dict[str, Array]:
         """All of it under the names of the data's own layout, to be kept beside the record."""
-        found = {}
+        found: dict[str, Array] = {}
         for name, (judge, d0, d1) in self.two_afc.items():
             found |= {f"2afc/{name}/judge": judge, f"2afc/{name}/d0": d0, f"2afc/{name}/d1": d1}
         for name, (same, d) in self.jnd.items():
@@ -128,9 +128,9 @@ def _score_pairs(families: Mapping[str, tuple[Array, Array]], resamples: int, se
     if not seen:
         return {}
     scored = {name: _score_jnd(name, same, d, resamples, seed) for name, (same, d) in seen.items()}
-    everything = [np.concatenate(arrays) for arrays in zip(*families.values(), strict=True)]
+    same, distance = (np.concatenate(arrays) for arrays in zip(*families.values(), strict=True))
     return {
-        "jnd_map": _score_jnd("jnd", *everything, resamples, seed).score,
+        "jnd_map": _score_jnd("jnd", same, distance, resamples, seed).score,
         "jnd_map_mean": _mean(scored, tuple(scored)),
     } | {f"jnd_map/{name}": family.score for name, family in scored.items()}
 

@@ -37,12 +37,13 @@ class BappsProtocol:
 
     def signature(self) -> str:
         """Everything that changes a distance, in one phrase."""
-        norm = f"norm:{self.epsilon}" if self.channel_norm else "no-norm"
+        norm = f",norm:{self.epsilon}" if self.channel_norm else ",no-norm"
+        norm = "" if self.distance == "squared" else norm  # which never normalizes
         lin = f",weights:{self.lin_weights}" if self.lin_weights else ""
         skipped = "" if self.transform_input else ",no-transform_input"
         cut = f"|first {self.per_family} of each family" if self.per_family else ""
         size = f"{self.resolution}px,{self.resize_filter}"
-        return f"{self.distance},{norm}{lin}|input:{self.normalization}{skipped}|{size}{cut}"
+        return f"{self.distance}{norm}{lin}|input:{self.normalization}{skipped}|{size}{cut}"
 
     def distance_config(self) -> DistanceConfig:
         return DistanceConfig(self.distance, self.channel_norm, self.epsilon, self.lin_weights)

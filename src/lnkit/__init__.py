@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from lnkit.loading import load_loss_network
     from lnkit.loss import DeepPerceptualLoss
     from lnkit.lossnet import LossNetwork
-    from lnkit.runner import FinishedRun, RunRequest, evaluate
+    from lnkit.requests import RunRequest
+    from lnkit.runner import FinishedRun, evaluate
 
 __version__ = "0.1.0"
 
@@ -39,7 +40,7 @@ _LAZY = {
     "LossNetwork": "lnkit.lossnet",
     "DeepPerceptualLoss": "lnkit.loss",
     "FinishedRun": "lnkit.runner",
-    "RunRequest": "lnkit.runner",
+    "RunRequest": "lnkit.requests",
     "evaluate": "lnkit.runner",
 }
 

@@ -56,7 +56,7 @@ class ImageComparer:
             network: has all points of the ``loss_networks``.
             loss_networks: the points of each, by name; its distance is the sum over them.
             distance: how features are compared.
-            device: "cpu", "cuda", "cuda:1" or "mps".
+            device: "cpu", "cuda", "cuda:1" or "mps"; "auto" is an accelerator where there is one.
             precision: "fp32", or "bf16", which is faster on some machines and changes 0.2-10 % of decisions.
             engine: "auto" or one of :data:`lnkit.engines.choosing.ENGINES`.
             batch_size: items compared at a time; None leaves it to lnkit. It is halved while memory runs out.
@@ -189,7 +189,10 @@ class ImageComparer:
 
 
 def open_device(name: str) -> torch.device:
-    """Return a device that is there; raises UsageError for one that is not."""
+    """Return a device that is there, for "auto" the fastest; raises UsageError for one that is not."""
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return accelerator or torch.device("cpu")
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)

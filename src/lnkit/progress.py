@@ -13,7 +13,10 @@ class Progress(Protocol):
     """A listener; the command line draws bars, a library call hears nothing."""
 
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> AbstractContextManager[Advance]:
-        """Open a task of ``total`` steps (None: unknown; unit "bytes" or a plural noun); call what it gives with steps done."""
+        """Open a task of ``total`` steps (None: unknown) and call what it gives with steps done.
+
+        ``unit`` is "bytes" or a plural noun.
+        """
         ...
 
     def say(self, sentence: str) -> None:

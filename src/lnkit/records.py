@@ -134,8 +134,8 @@ def _from_fields(fields: dict[str, Any]) -> RunRecord:
     fields = {name: fields[name] for name in fields if name not in ("schema", "id")}
     scores = {name: _score(dict(score)) for name, score in fields.pop("scores").items()}
     determinants = Determinants(**fields.pop("determinants"))
-    lists = {name: tuple(fields.pop(name)) for name in ("deviations", "notes", "files")}
-    return RunRecord(determinants=determinants, scores=scores, **lists, **fields)
+    fields |= {name: tuple(fields[name]) for name in ("deviations", "notes", "files")}
+    return RunRecord(determinants=determinants, scores=scores, **fields)
 
 
 def _score(fields: dict[str, Any]) -> ScoreRecord:

@@ -169,7 +169,7 @@ def _write_arrays(file: Path, arrays: Arrays) -> None:
     import numpy as np  # noqa: PLC0415 - only while running
 
     with file.open("wb") as stream:
-        np.savez_compressed(stream, **dict(arrays))
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
 def _put_in_place(draft: Path, target: Path, *, replace: bool) -> None:

@@ -11,7 +11,8 @@ from lnkit.cli._output import emit_json, json_option, note, warn
 from lnkit.errors import LnkitError, UsageError
 
 if TYPE_CHECKING:
-    from lnkit.runner import FinishedRun, RunRequest
+    from lnkit.requests import RunRequest
+    from lnkit.runner import FinishedRun
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -69,7 +70,7 @@ def eval_command(as_json: bool, **options: Any) -> None:
 def _requests(
     backbones: tuple[str, ...], points: tuple[str, ...], overrides: tuple[str, ...], distance: str | None, **same: Any
 ) -> list[RunRequest]:
-    from lnkit.runner import RunRequest  # noqa: PLC0415 - not for --help
+    from lnkit.requests import RunRequest  # noqa: PLC0415 - not for --help
 
     if same["sample"] and same["data"]:
         raise UsageError("--sample brings its own data, and --data names others: give one of the two.")

@@ -1,0 +1,65 @@
+"""What a user asks for, in names; and what these names mean once the registry has been asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lnkit.protocols import choose_protocol
+from lnkit.specs import BackboneSpec, BenchmarkSpec, LossNetworkId
+
+if TYPE_CHECKING:
+    from lnkit.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A benchmark to be run on loss networks of one backbone."""
+
+    backbone: str  # "squeezenet1_1"
+    points: str = "all"  # "mid", "all", "early+mid", "early,late", a node path
+    bench: str = "bapps"
+    variant: str = "paper"
+    overrides: Mapping[str, str] = field(default_factory=dict)  # protocol field -> value as text
+    weights: str = "pretrained"  # or "random", or a file
+    seed: int = 0
+    data: Path | None = None  # None: the cache
+    sample: bool = False
+    results: Path | None = None  # None: LNKIT_RESULTS, or ./results
+    force: bool = False  # run again what was already run
+    device: str = "auto"  # "cuda", "mps", "cpu"
+    precision: str = "fp32"  # or "bf16"
+    engine: str = "auto"
+    batch_size: int | None = None  # items at a time; None: whatever the engine does best with
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A request with every name looked up. Nothing heavy has been imported, and nothing been loaded."""
+
+    request: RunRequest
+    backbone: BackboneSpec
+    benchmark: BenchmarkSpec
+    protocol: Any  # the benchmark's own dataclass, overrides applied
+    networks: tuple[LossNetworkId, ...]
+
+    @property
+    def own_distance(self) -> bool:
+        """Whether the distance is the backbone's, not the protocol's or the user's."""
+        return bool(self.backbone.distance) and "distance" not in self.request.overrides
+
+
+def resolve(request: RunRequest, registry: Registry) -> Resolved:
+    """Look up every name of a request.
+
+    Raises:
+        UsageError: a name, a point, a protocol variant or one of its fields is unknown.
+    """
+    backbone = registry.backbone(request.backbone)
+    benchmark = registry.benchmark(request.bench)
+    protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
+    points = registry.resolve_points(request.backbone, request.points)
+    networks = tuple(LossNetworkId(request.backbone, names) for names in points)
+    return Resolved(request, backbone, benchmark, protocol, networks)
