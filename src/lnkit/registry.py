@@ -68,7 +68,7 @@ class Registry:
         refuses later, unless it is near a registered name.
 
         Raises:
-            UnknownNameError: the backbone is unknown, a point is misspelled, or ``all`` was asked and none is registered.
+            UnknownNameError: the backbone is unknown, a point is misspelled, or there is no point for ``all``.
             UsageError: ``all`` is joined with something.
         """
         self.backbone(backbone)

@@ -1,0 +1,118 @@
+"""`lnkit list-backbones`, `list-benchmarks` and `list-distances`: what is registered, and which plugin brought it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lnkit.cli._output import emit_json, json_option, print_table
+from lnkit.cli._settings import open_registry
+from lnkit.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from lnkit.registry import Registry
+    from lnkit.specs import BackboneSpec, BenchmarkSpec, DistanceSpec
+
+
+@click.command("list-backbones")
+@click.option("--family", metavar="NAME", help="Only backbones of this family, such as ResNet.")
+@json_option
+def list_backbones(family: str | None, as_json: bool) -> None:
+    """List the backbones that can be cut into loss networks."""
+    registry = open_registry()
+    facts = [_backbone_facts(registry, backbone) for backbone in _of_family(registry, family)]
+    if as_json:
+        emit_json(facts)
+        return
+    rows = [[f["name"], f["family"], f["weights"], ", ".join(f["points"]), f["plugin"]] for f in facts]
+    print_table(["backbone", "family", "weights", "points", "plugin"], rows)
+
+
+@click.command("list-benchmarks")
+@json_option
+def list_benchmarks(as_json: bool) -> None:
+    """List the benchmarks, their protocols and their scores."""
+    registry = open_registry()
+    facts = [_benchmark_facts(registry, benchmark) for benchmark in registry.benchmarks.values()]
+    if as_json:
+        emit_json(facts)
+        return
+    rows = [
+        [f["name"], f["title"], f["version"], ", ".join(f["protocols"]), _score_names(f), f["plugin"]] for f in facts
+    ]
+    print_table(["benchmark", "title", "version", "protocols", "scores", "plugin"], rows)
+
+
+@click.command("list-distances")
+@json_option
+def list_distances(as_json: bool) -> None:
+    """List the distances between features."""
+    registry = open_registry()
+    facts = [_distance_facts(registry, distance) for distance in registry.distances.values()]
+    if as_json:
+        emit_json(facts)
+        return
+    rows = [[f["name"], f["description"], f["citation"], f["plugin"]] for f in facts]
+    print_table(["distance", "what it computes", "source", "plugin"], rows)
+
+
+def _of_family(registry: Registry, family: str | None) -> list[BackboneSpec]:
+    backbones = list(registry.backbones.values())
+    if family is None:
+        return backbones
+    chosen = [backbone for backbone in backbones if backbone.family.lower() == family.lower()]
+    if not chosen:
+        families = ", ".join(dict.fromkeys(backbone.family for backbone in backbones))
+        raise UnknownNameError(f"No backbone belongs to a family {family!r}; the families are: {families}.")
+    return chosen
+
+
+def _backbone_facts(registry: Registry, backbone: BackboneSpec) -> dict[str, Any]:
+    points = registry.points.get(backbone.name, {})
+    return {
+        "name": backbone.name,
+        "family": backbone.family,
+        "weights": backbone.weights,
+        "points": {name: point.node for name, point in points.items()},
+        "citation": backbone.citation,
+        "min_size": backbone.min_size,
+        "requires": list(backbone.requires),
+        "plugin": registry.provider("backbone", backbone.name).name,
+    }
+
+
+def _benchmark_facts(registry: Registry, benchmark: BenchmarkSpec) -> dict[str, Any]:
+    return {
+        "name": benchmark.name,
+        "title": benchmark.title,
+        "version": benchmark.version,
+        "protocols": list(benchmark.protocols),
+        "scores": {
+            score.name: {
+                "description": score.description,
+                "unit": score.unit,
+                "higher_is_better": score.higher_is_better,
+                "primary": score.primary,
+            }
+            for score in benchmark.scores
+        },
+        "datasets": [dataset.name for dataset in benchmark.datasets],
+        "citation": benchmark.citation,
+        "plugin": registry.provider("benchmark", benchmark.name).name,
+    }
+
+
+def _distance_facts(registry: Registry, distance: DistanceSpec) -> dict[str, Any]:
+    return {
+        "name": distance.name,
+        "description": distance.description,
+        "citation": distance.citation,
+        "plugin": registry.provider("distance", distance.name).name,
+    }
+
+
+def _score_names(fact: dict[str, Any]) -> str:
+    """The primary scores; all of them where none is."""
+    primary = [name for name, score in fact["scores"].items() if score["primary"]]
+    return ", ".join(primary or fact["scores"])

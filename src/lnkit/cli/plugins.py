@@ -1,0 +1,95 @@
+"""`lnkit plugins`: every installed plugin, what it adds, and why one failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lnkit.cli._output import clean, emit_json, json_option, print_table
+from lnkit.cli._settings import settings
+from lnkit.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from lnkit.plugins import Plugin
+    from lnkit.registry import Registry
+
+
+@click.command("plugins")
+@click.option("--traceback", "name", metavar="NAME", help="Show where in its code a plugin failed.")
+@json_option
+def plugins(name: str | None, as_json: bool) -> None:
+    """List the installed plugins, and why one failed.
+
+    LNKIT_PLUGINS lists the plugins to load, separated by commas; lnkit's own always are. LNKIT_PLUGINS=none loads no
+    other.
+    """
+    registry = _registry()
+    if name is not None:
+        click.echo(_traceback(registry, name))
+    elif as_json:
+        emit_json([_facts(registry, plugin) for plugin in registry.plugins])
+    else:
+        _show(registry)
+
+
+def _registry() -> Registry:
+    """The registry, without the warnings that other commands give: here the failures are the output."""
+    from lnkit.registry import default_registry, load_registry  # noqa: PLC0415 - plugins, not for help
+
+    return load_registry(strict=True) if settings().strict else default_registry()
+
+
+def _show(registry: Registry) -> None:
+    rows = [[p.name, p.distribution, p.version, p.state, _adds(p)] for p in registry.plugins]
+    print_table(["plugin", "distribution", "version", "state", "adds"], rows)
+    for plugin in registry.plugins:
+        for failure in plugin.failures:
+            click.echo(clean(f"{plugin.name} failed ({failure.stage}): {failure.reason}"))
+    for backbone, names in _dangling(registry).items():
+        click.echo(clean(f"Dangling: {', '.join(names)} for the backbone {backbone!r}, which is not installed."))
+    if any(plugin.failures for plugin in registry.plugins):
+        click.echo(clean("`lnkit plugins --traceback NAME` shows where."))
+    if off := [plugin.name for plugin in registry.plugins if plugin.state == "off"]:
+        click.echo(clean(f"LNKIT_PLUGINS leaves out {', '.join(off)}."))
+
+
+def _adds(plugin: Plugin) -> str:
+    """``14 backbones, 59 points``."""
+    counts = ((kind, len(names)) for kind, names in plugin.added.items())
+    return ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts) or "-"
+
+
+def _dangling(registry: Registry) -> dict[str, list[str]]:
+    """Backbone -> ``point (plugin)``."""
+    found: dict[str, list[str]] = {}
+    for backbone, point, plugin in registry.dangling:
+        found.setdefault(backbone, []).append(f"{point.name} ({plugin})")
+    return found
+
+
+def _facts(registry: Registry, plugin: Plugin) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "module": plugin.module,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "state": plugin.state,
+        "adds": {f"{kind}s": names for kind, names in plugin.added.items()},
+        "dangling": [
+            f"{backbone}:{point.name}" for backbone, point, owner in registry.dangling if owner == plugin.name
+        ],
+        "failures": [
+            {"stage": failure.stage, "reason": failure.reason, "traceback": failure.traceback}
+            for failure in plugin.failures
+        ],
+    }
+
+
+def _traceback(registry: Registry, name: str) -> str:
+    named = [plugin for plugin in registry.plugins if plugin.name == name]
+    if not named:
+        names = ", ".join(plugin.name for plugin in registry.plugins)
+        raise UnknownNameError(f"No plugin is called {name!r}; installed are: {names}.")
+    failures = [failure for plugin in named for failure in plugin.failures]
+    return "\n".join(failure.traceback for failure in failures) or f"{name} did not fail."
