@@ -20,6 +20,7 @@ class Behavior:
     status: int = 0  # answer every request with this error
     failures: int = 0  # answer 503 to so many requests first
     asked: list[str] = field(default_factory=list)  # the Range header of each request, "" if none
+    versions: list[str] = field(default_factory=list)  # the If-Range header of each request, "" if none
     url: str = ""
 
 
@@ -29,6 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         b = self.behavior
         b.asked.append(self.headers.get("Range", ""))
+        b.versions.append(self.headers.get("If-Range", ""))
         if b.status or b.failures:
             b.failures = max(0, b.failures - 1)
             self.send_error(b.status or 503)

@@ -109,6 +109,7 @@ def test_two_versions_are_never_glued_together(tmp_path: Path) -> None:
         server.drops.clear()
         server.content, server.etag = CONTENT[::-1], '"v2"'
         assert fetch(remote(server), tmp_path, SilentProgress()).read_bytes() == CONTENT[::-1]
+        assert server.versions[-1] == '"v1"'
 
 
 def test_all_there_but_not_yet_renamed(tmp_path: Path) -> None:

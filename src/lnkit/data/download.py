@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
 
 from lnkit.data.storage import human_size, require_space, write_whole, writing
 from lnkit.errors import DataError
@@ -186,7 +186,8 @@ def _open(file: RemoteFile, partial: _Partial, ways_on: str) -> Any:
     if partial.size and validator:
         headers |= {"Range": f"bytes={partial.size}-", "If-Range": validator}
     try:
-        return urlopen(Request(file.url, headers=headers), timeout=TIMEOUT)  # file_name has checked the scheme
+        # An opener of its own: urlopen would keep the proxies that the environment named the first time.
+        return build_opener().open(Request(file.url, headers=headers), timeout=TIMEOUT)
     except HTTPError as error:
         error.close()
         if error.code == 416:

@@ -56,10 +56,8 @@ def open_packed(table: ImageTable, folder: Path, *, size: int, resize_filter: st
         DataError: A source file is missing or damaged, or the disk is full.
     """
     wanted = _Recipe(FORMAT, size, resize_filter, table.rows, str(table.folder.resolve()), _stat_fingerprint(table))
-    with (
-        writing(folder, table.packed_bytes(size), f"packing {table.title}"),
-        locked(folder, f"packing {table.title}", progress),
-    ):
+    doing = f"packing {table.title}"
+    with writing(folder, table.packed_bytes(size), doing), locked(folder, doing, progress):
         manifest = _read_manifest(folder)
         reason = _unusable(folder, manifest, wanted)
         if manifest is None or reason:
