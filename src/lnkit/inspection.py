@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from lnkit.errors import ImageError, UsageError
+from lnkit.errors import ImageError, UnknownNameError, UsageError
 from lnkit.lossnet import LossNetwork, as_map
 from lnkit.specs import BackboneSpec, ExtractionPoint
 from lnkit.weights import build_random
@@ -99,7 +99,7 @@ def _facts(
 ) -> PointFacts:
     missing = [node for node in point.nodes if node not in readings]
     if missing:
-        return PointFacts(point, (), problem="too small" if missing[0] in wider else f"never reaches {missing[0]}")
+        return PointFacts(point, (), problem="too small" if missing[0] in wider else f"no output at {missing[0]}")
     found = [readings[node] for node in point.nodes]
     outputs = []
     for node, reading in zip(point.nodes, found, strict=True):
@@ -173,7 +173,10 @@ def _read(backbone: nn.Module, modules: Mapping[str, nn.Module], image: Tensor) 
 
 def _read_operation(backbone: nn.Module, node: str, image: Tensor) -> dict[str, _Reading]:
     """Read off a node that is no module but an operation in the traced graph, such as ``layer1.0.add``."""
-    network = LossNetwork(backbone, [ExtractionPoint(node, node)])
+    try:
+        network = LossNetwork(backbone, [ExtractionPoint(node, node)])
+    except UnknownNameError:
+        return {}
     parameters = sum(parameter.numel() for parameter in network.parameters())
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         try:
