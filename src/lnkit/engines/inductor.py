@@ -27,7 +27,7 @@ class InductorEngine:
     def __init__(self, module: nn.Module, device: torch.device) -> None:
         self.device = device
         prepared = prepare(module).to(device).to(memory_format=torch.channels_last)
-        compiled = torch.compile(prepared, fullgraph=True, dynamic=False, options={"freezing": True})
+        compiled = torch.compile(prepared, fullgraph=True, dynamic=False, options={"freezing": True, "fx_graph_cache": False})
         self.module: Callable[[torch.Tensor], torch.Tensor] = compiled
 
     def __call__(self, stack: Array) -> Array:
