@@ -17,11 +17,16 @@ def shared() -> Path:
     return SHARED / "data"
 
 
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all tests: the sample is made once, real data are packed once."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_folders(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's cache, results or downloaded weights."""
-    home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("LNKIT_CACHE", str(home / "cache"))
-    monkeypatch.setenv("LNKIT_RESULTS", str(home / "results"))
+    monkeypatch.setenv("LNKIT_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("TORCH_HOME", str(home / "torch"))
     monkeypatch.delenv("LNKIT_PLUGINS", raising=False)
