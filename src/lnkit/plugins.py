@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Literal
 
 import pluggy
@@ -35,7 +34,6 @@ class Plugin:
     module: str  # "lnkit_timm"
     distribution: str  # "lnkit-timm"
     version: str  # "0.1.0"
-    path: Path | None = None  # the metadata that announce it
     wanted: bool = True  # LNKIT_PLUGINS does not leave it out
     manager: pluggy.PluginManager | None = None  # with this plugin alone; None if it could not be imported
     added: dict[str, list[str]] = field(default_factory=dict)  # "backbone" -> names
@@ -103,7 +101,7 @@ def isolated(plugin: Plugin, stage: str, *, strict: bool) -> Iterator[list[Plugi
 
 
 def _describe(entry: EntryPoint) -> Plugin:
-    return Plugin(entry.name, entry.value, entry.distribution, entry.version, entry.path)
+    return Plugin(entry.name, entry.value, entry.distribution, entry.version)
 
 
 def _wanted() -> list[str] | None:
@@ -171,7 +169,7 @@ def _failure(plugin: Plugin, stage: str, error: BaseException) -> PluginFailure:
     import traceback  # noqa: PLC0415 - only when something failed
 
     trace = "".join(traceback.format_exception(error))
-    return PluginFailure(plugin.name, stage, _sentence(error), trace, plugin.distribution, plugin.path)
+    return PluginFailure(plugin.name, stage, _sentence(error), trace, plugin.distribution)
 
 
 def _sentence(error: BaseException) -> str:

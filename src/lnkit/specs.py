@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -186,4 +185,3 @@ class PluginFailure:
     reason: str  # one sentence
     traceback: str = ""
     distribution: str = ""
-    path: Path | None = None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from lnkit.registry import Registry
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):  # dataclasses take longer to import than this module has time
     """What stood before the command: ``lnkit --strict -q eval ...``."""
 
     strict: bool = False  # a plugin that fails stops the command
