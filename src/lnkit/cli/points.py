@@ -44,7 +44,8 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
     columns = ["point", "node", "output", "stride", *COST, "description"]
     print_table(columns, [row for one in facts for row in _rows(one)], title=f"{backbone} at {size} x {size}")
     if any(one.problem == "too small" for one in facts):
-        note(f"Images of {size} pixels are too small for some points; see them with --size {max(spec.min_size, size + 1)}.")
+        enough = max(spec.min_size, size + 1)
+        note(f"Images of {size} pixels are too small for some points; see them with --size {enough}.")
     note(f"`lnkit points {backbone} --all` lists every node.")
 
 

