@@ -47,7 +47,7 @@ def test_points_are_named_as_everywhere(text: str, names: list[str]) -> None:
 
 def test_real_weights_reach_the_features(shared: Path) -> None:
     """The features are those of torchvision's own network with the same file, fed with ImageNet's normalization."""
-    from safetensors.torch import load_file  # noqa: PLC0415
+    from safetensors.torch import load_file
 
     file = shared / "weights" / "squeezenet1_1.safetensors"
     module = squeezenet1_1(weights=None).eval()

