@@ -84,6 +84,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
+    _bring_back(target)
     try:
         yield temporary
         _replace_folder(temporary, target)
@@ -94,12 +95,22 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 def _replace_folder(new: Path, target: Path) -> None:
     """Rename ``new`` to ``target``; os.replace alone does not replace a folder that holds something."""
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
+    old = _set_aside(target)
     if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
         target.rename(old)
     new.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _set_aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def _bring_back(target: Path) -> None:
+    """Undo what a process did that was killed between the two renames of ``_replace_folder``."""
+    if _set_aside(target).is_dir() and not target.exists():
+        _set_aside(target).rename(target)
 
 
 def write_whole(path: Path, text: str) -> None:
