@@ -1,0 +1,232 @@
+"""A plugin that fails, however it does, takes nothing with it and is named with stage and reason."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fakeplugins import BACKBONE, FakePlugins, fake_plugins
+
+from lnkit.errors import PluginError
+from lnkit.registry import Registry, load_registry
+
+__all__ = ["fake_plugins"]
+
+HOOK = """
+    import lnkit
+
+    @lnkit.hookimpl
+    def {hook}({arguments}):
+        {body}
+"""
+
+GOOD_SPEC = "lnkit.BackboneSpec(name='kept_back', family='Fake', load=print)"
+
+
+def hook(name: str, body: str, arguments: str = "register") -> str:
+    return HOOK.format(hook=name, arguments=arguments, body=body)
+
+
+def backbone(change: str) -> str:
+    """A plugin that registers one good backbone and then one with ``change`` in it."""
+    good = "register(lnkit.BackboneSpec(name='good_before', family='Fake', load=print))"
+    fields = f"**(dict(name='changed', family='Fake', load=print) | dict({change}))"
+    return hook("register_backbone", f"{good}; register(lnkit.BackboneSpec({fields}))")
+
+
+def point(change: str) -> str:
+    fields = f"**(dict(name='fake_point', node='a.b') | dict({change}))"
+    return hook("register_extraction_points", f"register('vgg16', lnkit.ExtractionPoint({fields}))")
+
+
+def benchmark(change: str) -> str:
+    protocol = "__import__('dataclasses').make_dataclass('Protocol', [], frozen=True)()"
+    fields = (
+        "name='fake', title='Fake', version='1', citation='', protocols={'paper': "
+        f"{protocol}}}, scores=(lnkit.ScoreSpec('s', 'score'),), open_data=print, run=print"
+    )
+    return hook("register_benchmark", f"register(lnkit.BenchmarkSpec(**(dict({fields}) | dict({change}))))")
+
+
+FAULTS = {
+    # what the plugin does: (its source, the stage at which it fails, what the reason says)
+    "raises at import": ("raise ValueError('no\\nluck')", "import", r"ValueError: no luck$"),
+    "lacks a package": ("import absent_package", "import", "ModuleNotFoundError: No module named 'absent_package'"),
+    "does not parse": ("def", "import", "SyntaxError"),
+    "leaves at import": ("import sys; sys.exit(3)", "import", "SystemExit: 3"),
+    "has no hook": ("x = 1", "validate", "implements no hook"),
+    "misspells a hook": (hook("register_backbon", "pass"), "validate", "no hook 'register_backbon'; it has register_b"),
+    "misspells an argument": (hook("register_backbone", "pass", "registre"), "validate", "'registre'"),
+    "raises in a hook": (hook("register_backbone", "1 / 0"), "register_backbone", "ZeroDivisionError"),
+    "leaves in a hook": (hook("register_backbone", "exit()"), "register_backbone", "SystemExit"),
+    "raises in points": (
+        hook("register_extraction_points", "backbones['absent']", "register, backbones"),
+        "register_extraction_points",
+        "KeyError: 'absent'",
+    ),
+    "writes to the backbones": (
+        hook("register_extraction_points", "backbones['mine'] = 1", "register, backbones"),
+        "register_extraction_points",
+        "TypeError",
+    ),
+    "raises in distances": (hook("register_distance", "1 / 0"), "register_distance", "ZeroDivisionError"),
+    "raises in benchmarks": (hook("register_benchmark", "1 / 0"), "register_benchmark", "ZeroDivisionError"),
+    "returns its specs": (hook("register_backbone", f"return [{GOOD_SPEC}]"), "register_backbone", "calling register"),
+    "yields its specs": (hook("register_backbone", f"yield {GOOD_SPEC}"), "register_backbone", "calling register"),
+    "hands over a dict": (
+        hook("register_backbone", "register({})"),
+        "register_backbone",
+        "BackboneSpec here",
+    ),
+    "hands over the wrong spec": (
+        hook("register_distance", f"register({GOOD_SPEC})"),
+        "register_distance",
+        "DistanceS",
+    ),
+    "forgets the backbone": (
+        hook("register_extraction_points", "register(lnkit.ExtractionPoint('late', 'x'))"),
+        "register_extraction_points",
+        "the name of a backbone",
+    ),
+    "a name with spaces": (
+        backbone("name='two words'"),
+        "register_backbone",
+        "'two words' is no name for this backbone",
+    ),
+    "a name with dots up": (backbone("name='../up'"), "register_backbone", "is no name"),
+    "a name with HTML": (backbone("name='<b>x</b>'"), "register_backbone", "is no name"),
+    "a name that is none": (backbone("name=None"), "register_backbone", "None is no name"),
+    "a reserved name": (backbone("name='random'"), "register_backbone", "a meaning of its own"),
+    "load that is no function": (backbone("load='vgg'"), "register_backbone", "load must be callable, and 'vgg' came"),
+    "family that is empty": (backbone("family=''"), "register_backbone", "family must be a text that is not empty"),
+    "mean of two numbers": (backbone("mean=(0.5, 0.5)"), "register_backbone", "mean must be a tuple of three numbers"),
+    "std of zero": (backbone("std=(1.0, 0.0, 1.0)"), "register_backbone", "std must be three numbers above 0"),
+    "std that is infinite": (backbone("std=(1.0, 1e999, 1.0)"), "register_backbone", "std must be a tuple of three"),
+    "min_size of zero": (backbone("min_size=0"), "register_backbone", "min_size must be"),
+    "requires as a text": (backbone("requires='timm'"), "register_backbone", "requires must be a tuple"),
+    "a node that is no path": (point("node='a..b'"), "register_extraction_points", "node must be a dotted module path"),
+    "a node twice": (point("node='a+a'"), "register_extraction_points", "node must be"),
+    "an unknown layout": (point("layout='CHW'"), "register_extraction_points", "layout must be one of NCHW"),
+    "a point called all": (point("name='all'"), "register_extraction_points", "a meaning of its own"),
+    "a point with a plus": (point("name='a+b'"), "register_extraction_points", "is no name for this extraction point"),
+    "no protocols": (benchmark("protocols={}"), "register_benchmark", "protocols must be a mapping"),
+    "a protocol that is a dict": (benchmark("protocols={'paper': {}}"), "register_benchmark", "a frozen dataclass"),
+    "no scores": (benchmark("scores=()"), "register_benchmark", "scores must be a tuple of ScoreSpec"),
+    "bounds upside down": (
+        benchmark("scores=(lnkit.ScoreSpec('s', 'score', lower=1.0, upper=0.0),)"),
+        "register_benchmark",
+        "lower before upper",
+    ),
+    "a score twice": (benchmark("scores=(lnkit.ScoreSpec('s', ''),) * 2"), "register_benchmark", "different from each"),
+    "run that is no function": (benchmark("run=None"), "register_benchmark", "run must be callable"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault(fault: str, fake_plugins: FakePlugins) -> None:
+    source, stage, reason = FAULTS[fault]
+    fake_plugins.add("faulty", source)
+    fake_plugins.add("after", BACKBONE.format(name="unharmed"))
+    without = load_registry(only=["after"])
+    registry = load_registry()
+    (failure,) = [failure for failure in registry.failures if failure.plugin == "faulty"]
+    assert (failure.stage, failure.distribution) == (stage, "faulty")
+    assert re.search(reason, failure.reason)
+    assert "\n" not in failure.reason
+    assert "Traceback" in failure.traceback
+    assert names(registry) >= names(without) >= {"unharmed"}
+    assert not {"good_before", "changed", "kept_back", "fake", "vgg16:fake_point"} & names(registry)
+    with pytest.raises(PluginError, match=rf"^Plugin 'faulty' failed \({stage}\)"):
+        load_registry(strict=True)
+
+
+def names(registry: Registry) -> set[str]:
+    points = {f"{backbone}:{name}" for backbone, points in registry.points.items() for name in points}
+    return {*registry.backbones, *registry.distances, *registry.benchmarks, *points}
+
+
+def test_the_faultless_benchmark_registers(fake_plugins: FakePlugins) -> None:
+    """What the faulty ones are made from has no fault itself."""
+    fake_plugins.add("faultless", benchmark("") + backbone("").replace("    import lnkit", "") + point(""))
+    registry = load_registry()
+    assert [failure for failure in registry.failures if failure.plugin == "faultless"] == []
+    assert {"fake", "changed", "vgg16:fake_point"} <= names(registry)
+
+
+def test_an_entry_point_to_nothing(fake_plugins: FakePlugins) -> None:
+    fake_plugins.announce("gone", "gone.module", "lnkit-gone")
+    (failure,) = [failure for failure in load_registry().failures if failure.plugin == "gone"]
+    assert failure.stage == "import"
+    assert failure.reason == "ModuleNotFoundError: No module named 'gone'"
+    assert failure.distribution == "lnkit-gone"
+
+
+def test_an_entry_point_to_a_missing_attribute(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("half", BACKBONE.format(name="x"), entry="half:absent")
+    (failure,) = [failure for failure in load_registry().failures if failure.plugin == "half"]
+    assert "AttributeError" in failure.reason
+
+
+def test_other_hooks_of_a_plugin_that_failed_in_one_go_on(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("partly", BACKBONE.format(name="still_there") + hook("register_benchmark", "1 / 0"))
+    registry = load_registry()
+    assert "still_there" in registry.backbones
+    assert [failure.stage for failure in registry.failures if failure.plugin == "partly"] == ["register_benchmark"]
+
+
+def test_a_name_that_is_taken_stays(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("aaa", BACKBONE.format(name="vgg16"))
+    fake_plugins.add("bbb", BACKBONE.format(name="same"))
+    fake_plugins.add("ccc", BACKBONE.format(name="same"))
+    registry = load_registry()
+    assert registry.provider("backbone", "vgg16").name == "lnkit_torchvision"
+    assert registry.provider("backbone", "same").name == "bbb"
+    reasons = {failure.plugin: failure.reason for failure in registry.failures}
+    assert "'vgg16' is registered already, by plugin 'lnkit_torchvision'" in reasons["aaa"]
+    assert "'same' is registered already, by plugin 'bbb'" in reasons["ccc"]
+    assert "bbb" not in reasons
+
+
+def test_a_name_twice_in_one_plugin(fake_plugins: FakePlugins) -> None:
+    twice = f"register({GOOD_SPEC}); register({GOOD_SPEC})"
+    fake_plugins.add("twice", hook("register_backbone", twice))
+    registry = load_registry()
+    assert "kept_back" not in registry.backbones
+    assert "registered already, by plugin 'twice'" in registry.failures[-1].reason
+
+
+def test_two_distributions_with_one_entry_point(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("shared", BACKBONE.format(name="from_shared"), distribution="first-one")
+    fake_plugins.announce("shared", "shared", "second-one", "2.0")
+    registry = load_registry()
+    states = {plugin.distribution: plugin.state for plugin in registry.plugins if plugin.name == "shared"}
+    assert states == {"first-one": "ok", "second-one": "failed"}
+    assert registry.provider("backbone", "from_shared").distribution == "first-one"
+
+
+def test_register_after_the_hook(fake_plugins: FakePlugins) -> None:
+    late = hook("register_backbone", "global keep; keep = register")
+    late += f"""
+    @lnkit.hookimpl
+    def register_distance(register):
+        keep({GOOD_SPEC})
+    """
+    fake_plugins.add("late", late)
+    registry = load_registry()
+    assert "kept_back" not in registry.backbones
+    assert "after the hook had returned" in registry.failures[-1].reason
+
+
+def test_keyboard_interrupt_is_not_kept(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("slow", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load_registry()
+
+
+def test_what_plugins_print_goes_to_stderr(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
+    source = hook("register_backbone", "print('hello from hook')")
+    fake_plugins.add("chatty", source.replace("import lnkit", "import lnkit; print('hello from import')"))
+    load_registry()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.split("\n")[:2] == ["hello from import", "hello from hook"]
