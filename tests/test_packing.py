@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -318,6 +319,40 @@ def test_interrupted_nothing_is_left(source: Path, packed: Path) -> None:
         opened(source, packed, Impatient())
     assert [p for p in packed.parent.iterdir() if p.suffix != ".lock"] == []
     assert len(opened(source, packed).images["a"]) == ROWS
+
+
+SLOWLY = """
+import signal, sys, time
+from contextlib import contextmanager
+from pathlib import Path
+from lnkit.progress import SilentProgress
+from test_packing import opened
+
+class Slow(SilentProgress):
+    @contextmanager
+    def task(self, title, total=None, *, unit=""):
+        print("begun", flush=True)
+        yield lambda steps: time.sleep(30)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+opened(Path(sys.argv[1]), Path(sys.argv[2]), Slow())
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_real_signal_in_the_middle(source: Path, packed: Path, sent: signal.Signals) -> None:
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    arguments = [sys.executable, "-c", SLOWLY, str(source), str(packed)]
+    with subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        process.send_signal(sent)
+        assert process.wait(20) != 0
+    assert not packed.exists()
+    if sent == signal.SIGINT:
+        assert not list(packed.parent.glob("*.part"))
+    assert len(opened(source, packed).images["a"]) == ROWS
+    assert [p.name for p in packed.parent.iterdir() if p.is_dir()] == ["packed"]
 
 
 def test_what_a_killed_process_left_is_cleared(source: Path, packed: Path) -> None:

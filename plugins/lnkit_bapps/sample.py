@@ -109,9 +109,11 @@ def write_sample(root: Path) -> None:
     """Write the sample under ``root``; the same Pillow and scikit-image write the same bytes again."""
     photographs = _photographs()
     for number, name in enumerate(DISTORTIONS):
-        _write_family(root / "2afc" / "val" / f"{PREFIX}{name}", _triplet, photographs, (name, number))
+        draw = np.random.default_rng([SEED, number])
+        _write_family(root / "2afc" / "val" / f"{PREFIX}{name}", _triplet, DISTORTIONS[name], photographs, draw)
     for number, name in enumerate(JND_DISTORTIONS):
-        _write_family(root / "jnd" / "val" / f"{PREFIX}{name}", _pair, photographs, (name, 100 + number))
+        draw = np.random.default_rng([SEED, 100 + number])
+        _write_family(root / "jnd" / "val" / f"{PREFIX}{name}", _pair, DISTORTIONS[name], photographs, draw)
     (root / "README.txt").write_text(_readme(), encoding="utf-8")
 
 
@@ -125,15 +127,14 @@ def _photographs() -> list[Image.Image]:
 def _write_family(
     folder: Path,
     make: Callable[[Image.Image, Distortion, Draw], Mapping[str, Image.Image | float]],
+    distortion: Distortion,
     photographs: list[Image.Image],
-    name_and_seed: tuple[str, int],
+    draw: Draw,
 ) -> None:
     """Write ``ROWS`` rows of what ``make`` makes, each column into a folder of its own."""
-    name, seed = name_and_seed
-    draw = np.random.default_rng([SEED, seed])
     for row in range(ROWS):
         patch = _patch(photographs[row % len(photographs)], draw)
-        for column, value in make(patch, DISTORTIONS[name], draw).items():
+        for column, value in make(patch, distortion, draw).items():
             (folder / column).mkdir(parents=True, exist_ok=True)
             path = folder / column / f"{row:06d}"
             if isinstance(value, Image.Image):
