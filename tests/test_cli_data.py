@@ -17,6 +17,12 @@ from lnkit.data.cache import dataset_dir
 MEMBERS = {"2afc/val/cnn/ref/000000.png": b"image", "2afc/val/cnn/judge/000000.npy": b"judge"}
 
 
+@pytest.fixture(autouse=True)
+def own_cache(own_folders: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache for each test alone: what is imported here must not be found by others."""
+    monkeypatch.setenv("LNKIT_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     return make_tar(tmp_path / "twoafc_val.tar.gz", MEMBERS)
