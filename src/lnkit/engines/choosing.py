@@ -54,24 +54,38 @@ def build_engine(name: str, module: nn.Module, shape: tuple[int, ...], device: t
 
 
 def choose_engine(module: nn.Module, shape: tuple[int, ...], device: torch.device, batches: float) -> Engine:
-    """Build the engine that is likely to be done first with ``batches`` of ``shape``."""
-    eager = build_engine("eager", module, shape, device)
-    seconds = batches * _seconds(eager, shape)
-    if seconds < PAYS_OFF_AFTER:
-        return eager
+    """Build the engine that is likely to be done first with ``batches`` of ``shape``.
+
+    Each further engine is built only while the best one so far would be at work much longer than building takes.
+    """
+    best = build_engine("eager", module, shape, device)
+    left = batches * _seconds(best, shape)
     for name in ("inductor", "onnxruntime"):
-        if lacks(name, device):
+        if left < PAYS_OFF_AFTER or lacks(name, device):
             continue
-        try:
-            return build_engine(name, module, shape, device)
-        except Exception as error:  # a compiler's failures are of every kind, and there is another way
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            _log.warning("The engine %s could not be built (%s); another one is used.", name, reason)
-    return eager
+        started = time.perf_counter()
+        engine = _try_to_build(name, module, shape, device)
+        if engine is not None and (seconds := batches * _seconds(engine, shape)) < left:
+            best, left = engine, seconds
+        _log.debug("Trying %s took %.1f s.", name, time.perf_counter() - started)
+    return best
+
+
+def _try_to_build(name: str, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> Engine | None:
+    try:
+        return build_engine(name, module, shape, device)
+    except Exception as error:  # a compiler's failures are of every kind, and there is another way
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        _log.warning("The engine %s could not be built (%s); another one is used.", name, reason)
+        return None
 
 
 def _seconds(engine: Engine, shape: tuple[int, ...]) -> float:
+    """Measure a batch: the best of three, since a machine that is busy elsewhere can only be slower."""
     stack = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    before = time.perf_counter()
-    engine(stack)
-    return time.perf_counter() - before
+    measured = []
+    for _ in range(3):
+        before = time.perf_counter()
+        engine(stack)
+        measured.append(time.perf_counter() - before)
+    return min(measured)

@@ -8,8 +8,13 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from lnkit.engines.base import Array
+from lnkit.engines.base import Array, only_errors
 from lnkit.engines.eager import full_float32, prepare
+
+_OPTIONS = {
+    "freezing": True,
+    "fx_graph_cache": False,  # its key would be made from every frozen weight as text: minutes for VGG-16
+}
 
 
 def missing() -> str:
@@ -27,10 +32,12 @@ class InductorEngine:
     def __init__(self, module: nn.Module, device: torch.device) -> None:
         self.device = device
         prepared = prepare(module).to(device).to(memory_format=torch.channels_last)
-        compiled = torch.compile(prepared, fullgraph=True, dynamic=False, options={"freezing": True, "fx_graph_cache": False})
+        compiled = torch.compile(
+            prepared, fullgraph=True, dynamic=False, options={"freezing": True, "fx_graph_cache": False}
+        )
         self.module: Callable[[torch.Tensor], torch.Tensor] = compiled
 
     def __call__(self, stack: Array) -> Array:
-        with torch.no_grad(), full_float32():
+        with torch.no_grad(), full_float32(), only_errors("torch.utils.cpp_extension"):
             found: Array = self.module(torch.from_numpy(stack).to(self.device)).float().cpu().numpy()
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import warnings
 from contextlib import redirect_stdout
@@ -13,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lnkit.engines.base import Array
+from lnkit.engines.base import Array, only_errors
 from lnkit.engines.eager import prepare
 
 _PACKAGES = ("onnxruntime", "onnx", "onnxscript")
@@ -47,15 +46,8 @@ class OnnxEngine:
 
 
 def _export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
-    """Write a module as an ONNX file; the exporter's own progress and warnings are not the user's concern."""
-    exporters = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in exporters]
-    for logger in exporters:
-        logger.setLevel(logging.ERROR)
-    try:
-        with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(StringIO()):
+    """Write a module as an ONNX file, without the exporter's running commentary."""
+    with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(StringIO()):
+        with only_errors("torch.onnx", "onnxscript", "onnx_ir"):
             warnings.simplefilter("ignore")
             torch.onnx.export(module, (example,), path, dynamo=True, external_data=True)
-    finally:
-        for logger, level in zip(exporters, levels, strict=True):
-            logger.setLevel(level)

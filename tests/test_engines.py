@@ -1,0 +1,144 @@
+"""Engines: the same distances from each, a choice that pays off, and a way on when one cannot be built."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lnkit import DistanceConfig, ExtractionPoint, LossNetwork, UsageError
+from lnkit.comparing import ImageComparer
+from lnkit.engines import choosing, inductor, onnx
+from lnkit.engines.eager import EagerEngine, full_float32, prepare
+
+Array = np.ndarray[Any, Any]
+
+
+@pytest.fixture(scope="module")
+def network() -> LossNetwork:
+    torch.manual_seed(0)
+    backbone = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(True), nn.Conv2d(8, 8, 3, 2), nn.SiLU())
+    nn.init.uniform_(backbone[1].running_mean)  # type: ignore[arg-type]
+    nn.init.uniform_(backbone[1].running_var, 0.5, 2)  # type: ignore[arg-type]
+    return LossNetwork(backbone, [ExtractionPoint("early", "2"), ExtractionPoint("late", "4")])
+
+
+@pytest.fixture
+def images() -> tuple[Array, ...]:
+    return tuple(np.random.default_rng(0).integers(0, 256, (3, 9, 16, 16, 3), dtype=np.uint8))
+
+
+def compare(network: LossNetwork, images: tuple[Array, ...], engine: str, distance: str = "spatial") -> Array:
+    groups = [("early",), ("late",), ("early", "late")]
+    comparer = ImageComparer(network, groups, DistanceConfig(distance), engine=engine, batch_size=4)
+    found = comparer.compare(*images)
+    assert comparer.engine == engine
+    return found
+
+
+@pytest.mark.parametrize("distance", ["spatial", "style", "sort", "mean_pool+squared"])
+@pytest.mark.parametrize("engine", ["inductor", "onnxruntime"])
+def test_every_engine_gives_the_same_distances(
+    network: LossNetwork, images: tuple[Array, ...], engine: str, distance: str
+) -> None:
+    if lacking := choosing.lacks(engine, torch.device("cpu")):
+        pytest.skip(f"needs {lacking}")
+    expected = compare(network, images, "eager", distance)
+    np.testing.assert_allclose(compare(network, images, engine, distance), expected, rtol=1e-5)
+
+
+def test_batch_norm_is_folded_in_a_copy(network: LossNetwork) -> None:
+    folded = prepare(network)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    image = torch.rand(1, 3, 16, 16)
+    torch.testing.assert_close(folded(image)["late"], network(image)["late"], rtol=1e-5, atol=1e-6)
+
+
+def test_batch_norm_stays_where_its_input_is_a_point() -> None:
+    backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).eval()
+    nn.init.uniform_(backbone[1].running_mean)  # type: ignore[arg-type]
+    network = LossNetwork(backbone, [ExtractionPoint("early", "0"), ExtractionPoint("late", "1")])
+    image = torch.rand(1, 3, 8, 8)
+    for point, features in prepare(network)(image).items():
+        torch.testing.assert_close(features, network(image)[point])
+
+
+def test_reduced_precision_is_off_inside_and_put_back() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    with full_float32():
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = before
+
+
+def test_few_items_are_not_worth_building_for(network: LossNetwork, images: tuple[Array, ...]) -> None:
+    comparer = ImageComparer(network, [("late",)], DistanceConfig(), expected_items=9)
+    assert comparer.engine == "auto"
+    comparer.compare(*images)
+    assert comparer.engine == "eager"
+
+
+def test_many_items_are(network: LossNetwork, images: tuple[Array, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    monkeypatch.setattr(choosing, "lacks", lambda name, device: "")
+    monkeypatch.setattr(choosing, "build_engine", recording(built, choosing.build_engine))
+    comparer = ImageComparer(network, [("late",)], DistanceConfig(), expected_items=10**9)
+    comparer.compare(*images)
+    assert built[0] == "eager"
+    assert set(built[1:]) == {"inductor", "onnxruntime"}
+    assert comparer.engine == "onnxruntime"
+
+
+def recording(built: list[str], build: Any) -> Any:
+    """Build the eager engine under every name; the one called onnxruntime is made the fastest, eager the slowest."""
+
+    def record(name: str, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> Any:
+        built.append(name)
+        engine = build("eager", module, shape, device)
+        return Named(name, engine, {"eager": 0.05, "inductor": 0.01, "onnxruntime": 0.0}[name])
+
+    return record
+
+
+class Named:
+    def __init__(self, name: str, engine: EagerEngine, delay: float) -> None:
+        self.name, self.engine, self.delay = name, engine, delay
+
+    def __call__(self, stack: Array) -> Array:
+        import time
+
+        time.sleep(self.delay)
+        return self.engine(stack)
+
+
+def test_an_engine_that_cannot_be_built_is_replaced_with_a_sentence(
+    network: LossNetwork, images: tuple[Array, ...], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the compiler gave up\nand a long trace")
+
+    monkeypatch.setattr(inductor, "InductorEngine", fail)
+    monkeypatch.setattr(onnx, "OnnxEngine", fail)
+    monkeypatch.setattr(choosing, "lacks", lambda name, device: "")
+    comparer = ImageComparer(network, [("late",)], DistanceConfig(), expected_items=10**9)
+    with caplog.at_level(logging.WARNING, "lnkit"):
+        comparer.compare(*images)
+    assert comparer.engine == "eager"
+    assert "inductor could not be built (the compiler gave up)" in caplog.text
+
+
+def test_an_engine_that_is_missing_is_refused_by_name(network: LossNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx, "_PACKAGES", ("onnxruntime_absent",))
+    with pytest.raises(UsageError, match=r"onnxruntime_absent.*pip install"):
+        ImageComparer(network, [("late",)], DistanceConfig(), engine="onnxruntime")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UsageError, match=r"C\+\+ compiler"):
+        ImageComparer(network, [("late",)], DistanceConfig(), engine="inductor")
+    with pytest.raises(UsageError, match="eager, inductor, onnxruntime"):
+        ImageComparer(network, [("late",)], DistanceConfig(), engine="tensorrt")

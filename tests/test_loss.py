@@ -1,0 +1,131 @@
+"""The deep perceptual loss in training: value, gradient, and what surrounds a training loop."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import get_model
+
+from lnkit import DeepPerceptualLoss, DistanceConfig, ExtractionPoint, ImageError, LossNetwork
+from lnkit.distances import EPSILONS
+
+
+@pytest.fixture(scope="module")
+def network() -> LossNetwork:
+    torch.manual_seed(0)
+    backbone = get_model("squeezenet1_1", weights=None)
+    return LossNetwork(backbone, [ExtractionPoint("early", "features.1"), ExtractionPoint("mid", "features.7")])
+
+
+@pytest.fixture
+def images() -> tuple[torch.Tensor, torch.Tensor]:
+    a, b = torch.rand(2, 2, 3, 48, 48, generator=torch.Generator().manual_seed(1))
+    return a, b
+
+
+def test_is_the_mean_squared_difference_of_the_features(
+    network: LossNetwork, images: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    a, b = (network(image) for image in images)
+    expected = sum(nn.functional.mse_loss(a[point], b[point]) for point in ("early", "mid"))
+    torch.testing.assert_close(DeepPerceptualLoss.from_network(network)(*images), expected)
+
+
+@pytest.mark.parametrize("epsilon", EPSILONS)
+@pytest.mark.parametrize("name", ["squared", "spatial", "mean_pool", "style", "sort"])
+def test_gradient_is_finite_where_images_agree(network: LossNetwork, name: str, epsilon: str) -> None:
+    loss = DeepPerceptualLoss.from_network(network, DistanceConfig(name, epsilon=epsilon))
+    target = torch.rand(2, 3, 48, 48)
+    target[:, :, :24] = 0  # flat black, where many features are zero
+    for output in (target.clone(), torch.zeros_like(target), target * 0.999):
+        output.requires_grad_()
+        loss(output, target).backward()
+        assert output.grad is not None
+        assert torch.isfinite(output.grad).all()
+
+
+def test_only_the_output_gets_a_gradient(network: LossNetwork, images: tuple[torch.Tensor, torch.Tensor]) -> None:
+    output, target = (image.clone().requires_grad_() for image in images)
+    DeepPerceptualLoss.from_network(network)(output, target).backward()
+    assert output.grad is not None
+    assert output.grad.abs().sum() > 0
+    assert target.grad is None
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_gradient_is_the_slope() -> None:
+    small = LossNetwork(get_model("alexnet", weights=None), [ExtractionPoint("early", "features.0")])
+    loss = DeepPerceptualLoss.from_network(small, "spatial").double()
+    output = torch.rand(1, 3, 16, 16, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: loss(x, torch.full_like(x, 0.5)), (output,), fast_mode=True)
+
+
+def test_training_an_image_makes_it_like_the_target(network: LossNetwork) -> None:
+    torch.manual_seed(0)
+    target = torch.rand(1, 3, 48, 48)
+    image = torch.full_like(target, 0.5).requires_grad_()
+    loss, optimizer = DeepPerceptualLoss.from_network(network), torch.optim.Adam([image], lr=0.02)
+    first = loss(image, target).item()
+    for _ in range(25):
+        optimizer.zero_grad()
+        loss(image, target).backward()
+        optimizer.step()
+    assert loss(image, target).item() < 0.5 * first
+
+
+def test_stays_frozen_and_in_evaluation_mode_inside_a_training_module(network: LossNetwork) -> None:
+    parent = nn.ModuleDict({"net": nn.Conv2d(3, 3, 1), "loss": DeepPerceptualLoss.from_network(network)}).train()
+    assert not any(module.training for module in parent["loss"].network.modules())  # type: ignore[union-attr]
+    trained = [name for name, parameter in parent.named_parameters() if parameter.requires_grad]
+    assert trained == ["net.weight", "net.bias"]
+
+
+@pytest.mark.parametrize("name", ["squared", "spatial"])
+def test_works_under_autocast(network: LossNetwork, name: str, images: tuple[torch.Tensor, torch.Tensor]) -> None:
+    loss = DeepPerceptualLoss.from_network(network, name)
+    output = images[0].clone().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        value = loss(output, images[1])
+    value.backward()
+    assert value.dtype == torch.float32
+    assert output.grad is not None
+    assert torch.isfinite(output.grad).all()
+    torch.testing.assert_close(value, loss(*images), rtol=0.05, atol=0)
+
+
+def test_compiles_whole_with_the_same_value_and_gradient(
+    network: LossNetwork, images: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    loss = DeepPerceptualLoss.from_network(network, "spatial")
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    values, gradients = [], []
+    for way in (loss, compiled):
+        output = images[0].clone().requires_grad_()
+        value = way(output, images[1])
+        value.backward()
+        values.append(value)
+        gradients.append(output.grad)
+    torch.testing.assert_close(values[0], values[1])
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_images_that_cannot_be_meant_are_refused(network: LossNetwork) -> None:
+    good = torch.rand(1, 3, 48, 48)
+    with pytest.raises(ImageError, match=r"got \[0"):
+        DeepPerceptualLoss.from_network(network)(good, torch.linspace(0, 255, good.numel()).reshape(good.shape))
+    with pytest.raises(ImageError, match="same shape"):
+        DeepPerceptualLoss.from_network(network)(good, good[:, :, 1:])
+    with pytest.raises(ImageError, match="uint8"):
+        DeepPerceptualLoss.from_network(network)(good.to(torch.uint8), good)
+
+
+def test_a_network_in_training_may_overshoot(network: LossNetwork) -> None:
+    good = torch.rand(1, 3, 48, 48)
+    assert torch.isfinite(DeepPerceptualLoss.from_network(network)(good * 1.5 - 0.2, good))
+
+
+def test_loads_by_name() -> None:
+    loss = DeepPerceptualLoss("alexnet", "early+mid", weights="random", distance="spatial")
+    assert [point.name for point in loss.network.points] == ["early", "mid"]
+    assert loss(torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)).item() > 0
