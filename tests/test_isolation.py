@@ -91,7 +91,7 @@ FAULTS = {
     "a name with spaces": (
         backbone("name='two words'"),
         "register_backbone",
-        "'two words' is no name for this backbone",
+        "'two words' is no name for this",
     ),
     "a name with dots up": (backbone("name='../up'"), "register_backbone", "is no name"),
     "a name with HTML": (backbone("name='<b>x</b>'"), "register_backbone", "is no name"),

@@ -83,12 +83,10 @@ def check_name(kind: str, name: object, pattern: re.Pattern[str] = NAME) -> None
     if not isinstance(name, str) or not pattern.fullmatch(name) or ".." in name:
         others = "_ -" if pattern is POINT_NAME else ". _ - @, in parts joined by /"
         raise PluginError(
-            f"{name!r:.80} is no name for this {kind}: use letters and digits, which it begins with, and any of {others}."
+            f"{name!r:.80} is no name for this {kind}: use letters and digits (one comes first) and any of {others}."
         )
     if name in RESERVED:
-        raise PluginError(
-            f"{name!r} is no name for this {kind}: the word has a meaning of its own on the command line."
-        )
+        raise PluginError(f"{name!r} is no name for this {kind}: it has a meaning of its own on the command line.")
 
 
 def _check_protocols(what: str, protocols: Mapping[str, Any]) -> None:

@@ -1,0 +1,307 @@
+"""The frame of the command line: help, listings, and every way in which a command can end."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+import click
+import pytest
+from fakeplugins import BACKBONE, FakePlugins, fake_plugins
+
+import lnkit
+from lnkit.cli import COMMANDS, run
+from lnkit.cli._output import print_table
+from lnkit.cli._progress import SpokenProgress, make_progress
+from lnkit.errors import DataError, UsageError
+from lnkit.registry import default_registry
+
+__all__ = ["fake_plugins"]
+
+Capture = pytest.CaptureFixture[str]
+Raise = Callable[[BaseException], None]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_registry() -> None:
+    default_registry.cache_clear()
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Raise:
+    """Let `lnkit list-distances` raise whatever the test says."""
+
+    def let_raise(error: BaseException) -> None:
+        def callback(**_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(import_module("lnkit.cli.listing").list_distances, "callback", callback)
+
+    return let_raise
+
+
+# Help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_line_of_the_help_is_the_commands_own(name: str) -> None:
+    place, line = COMMANDS[name]
+    module, _, attribute = place.partition(":")
+    command = getattr(import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    assert command.name == name
+    assert command.get_short_help_str(limit=200) == line
+
+
+def test_help_lists_every_command(capsys: Capture) -> None:
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    for name, (_, line) in COMMANDS.items():
+        assert f"  {name} " in out
+        assert " ".join(line.split()) in " ".join(out.split())
+
+
+def test_no_arguments_show_the_help(capsys: Capture) -> None:
+    assert run([]) == 2
+    assert "list-backbones" in capsys.readouterr().err
+
+
+def test_version(capsys: Capture) -> None:
+    assert run(["--version"]) == 0
+    assert lnkit.__version__ in capsys.readouterr().out
+
+
+def test_python_m_lnkit() -> None:
+    out = subprocess.check_output([sys.executable, "-m", "lnkit", "--version"], text=True)
+    assert out == f"lnkit, version {lnkit.__version__}\n"
+
+
+# Ways to end
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list-bakbones"], "There is no command 'list-bakbones'. Did you mean 'list-backbones'?"),
+        (["zzz"], "There is no command 'zzz'. There are: eval,"),
+        (["list-backbones", "--famly", "x"], "--famly"),
+        (["list-backbones", "extra"], "extra"),
+        (["--nonsense"], "--nonsense"),
+        (["list-backbones", "--family", "Vgk"], "No backbone belongs to a family 'Vgk'"),
+        (["plugins", "--traceback", "absent"], "No plugin is called 'absent'"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], said: str, capsys: Capture) -> None:
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (DataError("The archive is cut off."), 1, "Error: The archive is cut off.\n"),
+        (UsageError("Give one of the two."), 2, "Error: Give one of the two.\n"),
+        (OSError(errno.ENOSPC, "No space left", "/x/y"), 1, "Error: The disk is full while writing /x/y. Make room"),
+        (ValueError("odd\nthing"), 1, "Error: ValueError: odd thing (`lnkit --traceback ...` shows where"),
+        (KeyboardInterrupt(), 130, "Interrupted. The same command goes on where it stopped.\n"),
+    ],
+)
+def test_errors_are_sentences(error: BaseException, code: int, said: str, failing: Raise, capsys: Capture) -> None:
+    failing(error)
+    assert run(["list-distances"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_traceback_on_request(failing: Raise, capsys: Capture) -> None:
+    failing(DataError("The archive is cut off."))
+    assert run(["--traceback", "list-distances"]) == 1
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert err.endswith("Error: The archive is cut off.\n")
+
+
+def test_a_reader_that_leaves() -> None:
+    """`lnkit ... | head -0`: silence on stderr. The output is larger than what a pipe holds."""
+    code = """
+import sys, click
+from lnkit.cli import listing, run
+listing.list_distances.callback = lambda **_: [click.echo("x" * 1000) for _ in range(500)]
+sys.exit(run(["list-distances"]))
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr is not None
+    err = process.stderr.read()
+    process.stderr.close()
+    process.wait(timeout=30)
+    assert err == b""
+
+
+# Plugins
+
+
+def test_failed_plugins_are_named_on_stderr_and_json_stays_whole(fake_plugins: FakePlugins, capsys: Capture) -> None:
+    fake_plugins.add("broken", "print('noise'); import absent_package")
+    assert run(["list-backbones", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert "vgg16" in [one["name"] for one in json.loads(out)]
+    warnings = [line for line in err.splitlines() if line.startswith("Warning")]
+    assert len(warnings) == 1
+    assert "'broken' failed (import): ModuleNotFoundError: No module named 'absent_package'" in warnings[0]
+
+
+def test_strict_stops(fake_plugins: FakePlugins, capsys: Capture) -> None:
+    fake_plugins.add("broken", "import absent_package")
+    assert run(["--strict", "list-backbones"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Error: Plugin 'broken' failed (import): ModuleNotFoundError")
+
+
+def test_plugins_are_listed_with_what_they_add(fake_plugins: FakePlugins, capsys: Capture) -> None:
+    dangling = """
+    @lnkit.hookimpl
+    def register_extraction_points(register, backbones):
+        register("absent_net", lnkit.ExtractionPoint("late", node="a"))
+    """
+    fake_plugins.add("good", BACKBONE.format(name="net") + dangling, version="4.2")
+    fake_plugins.add("broken", "import absent_package")
+    assert run(["plugins"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "plugin distribution version state adds"
+    assert "good good 4.2 ok 1 backbone, 1 point" in lines
+    assert "broken broken 1.0 failed -" in lines
+    assert "broken failed (import): ModuleNotFoundError: No module named 'absent_package'" in lines
+    assert "Dangling: late (good) for the backbone 'absent_net', which is not installed." in lines
+
+
+def test_plugins_as_json(fake_plugins: FakePlugins, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_plugins.add("good", BACKBONE.format(name="net"))
+    fake_plugins.add("other", BACKBONE.format(name="other_net"))
+    monkeypatch.setenv("LNKIT_PLUGINS", "good")
+    assert run(["plugins", "--json"]) == 0
+    facts = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert facts["good"]["adds"] == {"backbones": ["net"]}
+    assert (facts["good"]["state"], facts["other"]["state"]) == ("ok", "off")
+    assert facts["lnkit_torchvision"]["distribution"] == "lnkit"
+
+
+def test_the_traceback_of_a_plugin(fake_plugins: FakePlugins, capsys: Capture) -> None:
+    fake_plugins.add("broken", "def inner():\n    raise ValueError('why')\n\ninner()")
+    assert run(["plugins", "--traceback", "broken"]) == 0
+    out = capsys.readouterr().out
+    assert "in inner" in out
+    assert "ValueError: why" in out
+
+
+# Listings
+
+
+def test_listings_agree_with_the_registry(capsys: Capture) -> None:
+    registry = default_registry()
+    for command, known in (
+        ("list-backbones", registry.backbones),
+        ("list-benchmarks", registry.benchmarks),
+        ("list-distances", registry.distances),
+    ):
+        assert run([command]) == 0
+        assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == list(known)
+        assert run([command, "--json"]) == 0
+        assert [one["name"] for one in json.loads(capsys.readouterr().out)] == list(known)
+
+
+def test_listing_one_family(capsys: Capture) -> None:
+    assert run(["list-backbones", "--family", "vgg", "--json"]) == 0
+    names = [one["name"] for one in json.loads(capsys.readouterr().out)]
+    assert names == ["vgg11", "vgg16", "vgg16_bn", "vgg19"]
+
+
+def test_a_piped_table_is_whole_and_aligned(capsys: Capture) -> None:
+    print_table(["a", "long column"], [["x" * 300, "1"], ["[bold]y[/]", "\x1b[31m2\nz"]], title="[red]title")
+    title, header, first, second = capsys.readouterr().out.splitlines()
+    assert title == "[red]title"
+    assert first == "x" * 300 + "  1"
+    assert header.index("long column") == first.index("  1") + 2 == second.index(" [31m2 z")
+    assert second.startswith("[bold]y[/]")
+
+
+@pytest.mark.parametrize("columns", [60, 200])
+def test_a_drawn_table_is_whole(columns: int) -> None:
+    """On a terminal, narrow or wide, no name is lost and no markup is obeyed."""
+    table = "print_table(['n[b]ame', 'what'], [['[red]' + 'q' * 70, 'v' * 9]])"
+    out = "".join(draw(f"from lnkit.cli._output import print_table; {table}", columns).split())
+    assert out.count("q") == 70
+    assert out.count("v") == 9
+    assert "[red]" in out
+    assert "n[b]ame" in out
+
+
+def draw(code: str, columns: int) -> str:
+    """Run Python code on a terminal of so many columns and return what it showed."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"}
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(ours, 4096)
+        except OSError:  # the terminal closes with the last process on it
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(ours)
+    assert process.wait() == 0, shown.decode()
+    return shown.decode()
+
+
+def test_progress_is_drawn_on_a_terminal() -> None:
+    code = """
+import time
+from lnkit.cli._progress import make_progress
+progress = make_progress()
+with progress.task("Comparing [x]", 4000, unit="pairs") as advance:
+    for _ in range(4):
+        advance(1000); time.sleep(0.15)
+    progress.say("1.3 GB will be [fetched].")
+"""
+    shown = draw(code, 160)
+    assert "Comparing [x]" in shown
+    assert "of 4,000 pairs" in shown
+    assert "/s" in shown
+    assert "1.3 GB will be [fetched]." in shown
+
+
+def test_progress_is_silent_in_a_pipe(capsys: Capture) -> None:
+    progress = make_progress()
+    assert isinstance(progress, SpokenProgress)
+    with progress.task("Comparing", 2, unit="pairs") as advance:
+        advance(2)
+    progress.say("1.3 GB will be fetched.")
+    assert capsys.readouterr() == ("", "1.3 GB will be fetched.\n")
+
+
+@pytest.mark.parametrize(("options", "said"), [([], "Remark.\n"), (["-q"], "")])
+def test_quiet_leaves_remarks_out(
+    options: list[str], said: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = import_module("lnkit.cli.listing")
+    monkeypatch.setattr(listing.list_distances, "callback", lambda **_: make_progress().say("Remark."))
+    assert run([*options, "list-distances"]) == 0
+    assert capsys.readouterr() == ("", said)

@@ -1,0 +1,183 @@
+"""What names mean: backbones, points, sets of points and node paths, and what is said of names that mean nothing."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from fakeplugins import BACKBONE, FakePlugins, fake_plugins
+
+from lnkit import ExtractionPoint, LossNetworkId, UnknownNameError, UsageError
+from lnkit.registry import Registry, default_registry, load_registry
+
+__all__ = ["fake_plugins"]
+
+STANDARD = ("early", "semi_early", "mid", "late")
+LPIPS_VGG = ("features.3", "features.8", "features.15", "features.22", "features.29")  # protocols.md, from LPIPS
+
+POINTS = """
+    import lnkit
+
+    @lnkit.hookimpl
+    def register_extraction_points(register, backbones):
+        register("{backbone}", lnkit.ExtractionPoint("{point}", node="{node}"))
+"""
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load_registry(only=[])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("late", [("late",)]),
+        (" late ", [("late",)]),
+        ("early+mid", [("early", "mid")]),
+        ("early,late", [("early",), ("late",)]),
+        ("early + mid , late", [("early", "mid"), ("late",)]),
+        ("all", [(name,) for name in STANDARD]),  # not `lpips`, which is a set
+        ("late,all", [("late",), ("early",), ("semi_early",), ("mid",)]),
+        ("lpips", [("lpips",)]),
+        ("lpips+late", [("lpips", "late")]),
+        ("features.4", [("features.4",)]),
+        ("late+features.4", [("late", "features.4")]),
+        ("late+late", [("late",)]),
+        ("layer4", [("layer4",)]),  # near `late`, and a node of every ResNet
+        ("avgpool", [("avgpool",)]),
+        ("laten.x", [("laten.x",)]),  # a path is no misspelling
+    ],
+)
+def test_points(text: str, expected: list[tuple[str, ...]], registry: Registry) -> None:
+    assert registry.resolve_points("vgg16", text) == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lat", "no extraction point 'lat'. Did you mean 'late'?"),
+        ("semi-early", "Did you mean 'semi_early'?"),
+        ("early+mids", "Did you mean 'mid'?"),
+        ("", "no extraction point ''. It has: early, semi_early, mid, late, lpips"),
+        ("early,,late", "no extraction point ''"),
+        ("early+", "no extraction point ''"),
+        ("early late", "no extraction point 'early late'"),
+        ("features..4", "no extraction point 'features..4'"),
+        ("all+late", "cannot be joined"),
+    ],
+)
+def test_points_that_mean_nothing(text: str, message: str, registry: Registry) -> None:
+    with pytest.raises(UsageError) as caught:
+        registry.resolve_points("vgg16", text)
+    assert message in str(caught.value)
+
+
+def test_numbered_points_are_not_taken_for_each_other(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add(
+        "numbered", BACKBONE.format(name="net") + POINTS.format(backbone="net", point="stage2", node="s.1")
+    )
+    registry = load_registry(only=["numbered"])
+    assert registry.resolve_points("net", "stage3") == (("stage3",),)
+    with pytest.raises(UnknownNameError, match="Did you mean 'stage2'"):
+        registry.resolve_points("net", "stgae2")
+
+
+def test_all_where_no_point_is_registered(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("pointless", BACKBONE.format(name="net"))
+    registry = load_registry(only=["pointless"])
+    with pytest.raises(UnknownNameError, match="No extraction point is registered for 'net'"):
+        registry.resolve_points("net", "all")
+    assert registry.resolve_points("net", "conv1") == (("conv1",),)
+
+
+def test_a_set_is_its_nodes(registry: Registry) -> None:
+    points = registry.points_of(LossNetworkId("vgg16", ("lpips",)))
+    assert tuple(point.name for point in points) == tuple(point.node for point in points) == LPIPS_VGG
+
+
+def test_a_node_counts_once(registry: Registry) -> None:
+    """`late` of VGG-16 is features.29, the last of LPIPS's five."""
+    points = registry.points_of(LossNetworkId("vgg16", ("late", "lpips", "features.3")))
+    assert [point.node for point in points] == ["features.29", *LPIPS_VGG[:-1]]
+    assert points[0].name == "late"
+
+
+def test_a_node_path_is_a_point(registry: Registry) -> None:
+    (point,) = registry.points_of(LossNetworkId("vgg16", ("features.4",)))
+    assert point == ExtractionPoint("features.4", node="features.4")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "near"),
+    [("backbone", "vgg61", "vgg16"), ("benchmark", "bapp", "bapps"), ("distance", "lim", "lin")],
+)
+def test_unknown_names_are_told_the_near_ones(kind: str, name: str, near: str, registry: Registry) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        getattr(registry, kind)(name)
+    assert f"No {kind} is called {name!r}. Did you mean" in str(caught.value)
+    assert repr(near) in str(caught.value)
+    assert f"lnkit list-{kind}s" in str(caught.value)
+    assert "failed to load" not in str(caught.value)
+
+
+def test_unknown_names_may_belong_to_a_plugin_that_failed(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("broken", "import absent_package")
+    with pytest.raises(UnknownNameError, match=r"a plugin that failed to load: broken \(`lnkit plugins` says why\)"):
+        load_registry(only=["broken"]).backbone("anything")
+
+
+def test_points_for_another_plugins_backbone(fake_plugins: FakePlugins) -> None:
+    """The points come from a plugin that is loaded before the one that brings the backbone."""
+    fake_plugins.add("aaa", POINTS.format(backbone="net", point="middle", node="x.y"))
+    fake_plugins.add("zzz", BACKBONE.format(name="net"))
+    registry = load_registry(only=["aaa", "zzz"])
+    assert registry.points["net"]["middle"].node == "x.y"
+    assert registry.dangling == []
+
+
+def test_points_for_a_backbone_that_nobody_installed(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("aaa", POINTS.format(backbone="net", point="middle", node="x.y"))
+    registry = load_registry(only=["aaa"])
+    assert registry.failures == ()
+    assert registry.dangling == [("net", ExtractionPoint("middle", node="x.y"), "aaa")]
+    assert "net" not in registry.points
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["aaa", "mmm", "zzz"])))
+def test_the_order_of_installing_means_nothing(order: tuple[str, ...], fake_plugins: FakePlugins) -> None:
+    for name in order:
+        fake_plugins.add(name, BACKBONE.format(name=f"net_{name}"))
+    registry = load_registry(only=list(order))
+    assert list(registry.backbones)[-3:] == ["net_aaa", "net_mmm", "net_zzz"]
+
+
+def test_the_default_registry_is_loaded_once() -> None:
+    assert default_registry() is default_registry()
+
+
+def test_the_bundled_distances(registry: Registry) -> None:
+    """Each is there under its name and gives 0 for features that agree and something positive otherwise."""
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(2, 8, 4, 4, generator=generator) for _ in range(2))
+    assert list(registry.distances) == ["spatial", "mean_pool", "style", "sort", "squared", "lin"]
+    for name, spec in registry.distances.items():
+        distance = spec.load(**({"weight": torch.ones(8)} if name == "lin" else {}))
+        assert distance(a, a).tolist() == [0.0, 0.0]
+        assert (distance(a, b) > 0).all()
+
+
+def test_pixels_are_a_backbone(registry: Registry) -> None:
+    """Its distance is the mean squared error, by numpy."""
+    spec = registry.backbone("pixel")
+    assert (spec.mean, spec.std) == ((0, 0, 0), (1, 1, 1))
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(2, 3, 5, 5, generator=generator) for _ in range(2))
+    network = spec.load(True)
+    node = registry.points["pixel"]["image"].node
+    assert torch.equal(network.get_submodule(node)(a), a)
+    distances = registry.distance(spec.distance).load()(network(a), network(b))
+    expected = ((a.numpy().astype(float) - b.numpy()) ** 2).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(distances.numpy(), expected, rtol=1e-5)
