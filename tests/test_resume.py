@@ -1,0 +1,69 @@
+"""Interrupted from outside: `kill -9` and Ctrl-C lose nothing that was finished, and the same command goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+# One pair at a time, so that the run lasts long enough to be interrupted.
+COMMAND = ["eval", "--backbone", "squeezenet1_1", "--weights", "random", "--point", "late", "--sample"]
+COMMAND += ["--set", "per_family=12", "--batch-size", "1"]
+
+
+def start(results: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "lnkit", *COMMAND, "--results", str(results), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ.copy(),
+    )
+
+
+def scores(output: str) -> dict[str, float]:
+    (record,) = json.loads(output)
+    return {name: score["value"] for name, score in record["scores"].items()}
+
+
+def finished_parts(results: Path) -> list[Path]:
+    return sorted(results.glob(".parts/*/*.npz"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+def test_the_same_command_goes_on(blow: signal.Signals, tmp_path: Path) -> None:
+    output, errors = start(tmp_path / "whole").communicate(timeout=300)
+    assert output, errors
+    whole = scores(output)
+
+    results = tmp_path / "interrupted"
+    process = start(results)
+    while not finished_parts(results):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(blow)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == (130 if blow is signal.SIGINT else -9)
+    assert "Traceback" not in errors
+    assert not list(results.glob("*/result.json"))
+    kept = {part: part.stat().st_mtime_ns for part in finished_parts(results)}
+    assert 0 < len(kept) < 8
+
+    process = start(results)
+    while not list(results.glob("bapps_*/result.json")):
+        seen = {part: part.stat().st_mtime_ns for part in finished_parts(results)}
+        assert all(seen.get(part, time_) == time_ for part, time_ in kept.items()), "a finished part was made again"
+        assert process.poll() in (None, 0)
+        time.sleep(0.02)
+    output, _ = process.communicate(timeout=300)
+    assert scores(output) == whole
+    assert sorted(path.name for path in results.iterdir() if path.name != ".parts") == [
+        path.name for path in results.glob("bapps_*")
+    ]
