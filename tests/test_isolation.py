@@ -202,6 +202,11 @@ def test_two_distributions_with_one_entry_point(fake_plugins: FakePlugins) -> No
     states = {plugin.distribution: plugin.state for plugin in registry.plugins if plugin.name == "shared"}
     assert states == {"first-one": "ok", "second-one": "failed"}
     assert registry.provider("backbone", "from_shared").distribution == "first-one"
+    (failure,) = registry.failures
+    assert failure.stage == "import"
+    assert failure.reason.startswith(
+        "Two plugins are called 'shared': that of first-one 1.0 is used, that of second-one"
+    )
 
 
 def test_register_after_the_hook(fake_plugins: FakePlugins) -> None:
