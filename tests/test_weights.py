@@ -34,6 +34,13 @@ def spec(**changes: Any) -> BackboneSpec:
     return BackboneSpec(**(facts | changes))
 
 
+@pytest.fixture(autouse=True)
+def own_downloads(own_folders: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test begins with nothing downloaded."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("LNKIT_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def state() -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(7)
