@@ -47,7 +47,7 @@ class OnnxEngine:
 
 def _export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
     """Write a module as an ONNX file, without the exporter's running commentary."""
-    with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(StringIO()):
-        with only_errors("torch.onnx", "onnxscript", "onnx_ir"):
-            warnings.simplefilter("ignore")
-            torch.onnx.export(module, (example,), path, dynamo=True, external_data=True)
+    quiet = only_errors("torch.onnx", "onnxscript", "onnx_ir")
+    with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(StringIO()), quiet:
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (example,), path, dynamo=True, external_data=True)
