@@ -26,21 +26,29 @@ def emit_json(content: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
-    """Print a table: drawn on a terminal, plain aligned text in a pipe, never cut off."""
+    """Print a table as aligned text; on a terminal with a header, and folded where it is too wide. Never cut off."""
     cells = [[clean(str(cell)) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        _draw(columns, cells, title)
-        return
     lines = [list(columns), *cells]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    if title:
-        click.echo(title)
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    on_terminal = sys.stdout.isatty()
+    if on_terminal and sum(widths) + 2 * len(widths) > _terminal_width():
+        _fold(columns, cells, title)
+        return
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    if on_terminal:
+        text[0] = click.style(text[0], bold=True) + "\n" + click.style("  ".join("─" * w for w in widths), dim=True)
+    click.echo("\n".join([title] * bool(title) + text))
 
 
-def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str) -> None:
-    from rich import box  # noqa: PLC0415 - only on a terminal
+def _terminal_width() -> int:
+    import shutil  # noqa: PLC0415 - only on a terminal
+
+    return shutil.get_terminal_size().columns
+
+
+def _fold(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str) -> None:
+    """Draw a table that is wider than the terminal. rich takes its time to load, so it is used for nothing else."""
+    from rich import box  # noqa: PLC0415 - slow to load
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415

@@ -1,24 +1,56 @@
-"""Scores as people read them: a table of loss networks, the ceilings, what must be known, and one signature each."""
+"""Scores as people read them: the primary ones with intervals, the others, the ceilings, and one signature each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from lnkit.cli._output import print_table
 from lnkit.records import RunRecord, ScoreRecord
 
-MOST_COLUMNS = 9  # scores beside each other before the table turns unreadable; `lnkit results show` has all
+MOST_COLUMNS = 6  # loss networks beside each other before the table turns unreadable
 
 
 def show_scores(records: Sequence[RunRecord]) -> None:
     """Print the scores of runs of one benchmark."""
-    names = _columns(records)
-    rows = [[record.loss_network, *(_cell(record.scores.get(name)) for name in names)] for record in records]
-    print_table(["loss network", *names], rows, title=_title(records[0]))
-    for line in (*_ceilings(records[0], names), *_remarks(records), *_signatures(records)):
+    names = list(dict.fromkeys(name for record in records for name in record.scores))
+    primary = [n for n in names if any(n in record.scores and record.scores[n].primary for record in records)]
+    rows = [[record.loss_network, *(_cell(record, name) for name in primary)] for record in records]
+    print_table(["loss network", *primary], rows, title=_title(records[0]))
+    _show_others(records, [name for name in names if name not in primary])
+    click.echo()
+    for line in (*_ceilings(records, primary), *_remarks(records), *_signatures(records)):
         click.echo(line)
+
+
+def _show_others(records: Sequence[RunRecord], names: Sequence[str]) -> None:
+    """One row per score and one column per loss network, ceilings last; of many, `lnkit results export` has all."""
+    if not names or len(records) > MOST_COLUMNS:
+        return
+    click.echo()
+    one_backbone = len({record.determinants.backbone for record in records}) == 1
+    columns = ["+".join(r.determinants.points) if one_backbone else r.loss_network for r in records]
+    ceilings = list(dict.fromkeys(what for name in names for what in _ceilings_of(records, name)))
+    rows = [
+        [
+            name,
+            *(_cell(record, name) for record in records),
+            *(_number(_ceilings_of(records, name), c) for c in ceilings),
+        ]
+        for name in names
+    ]
+    print_table(["score", *columns, *ceilings], rows)
+
+
+def _ceilings_of(records: Sequence[RunRecord], name: str) -> Mapping[str, float]:
+    """What people reach on a score; it belongs to the data, so whichever record has the score speaks for all."""
+    found = (record.scores[name].ceilings for record in records if name in record.scores)
+    return dict(sorted(next(found, {}).items()))
+
+
+def _number(values: Mapping[str, float], name: str) -> str:
+    return f"{values[name]:.4f}" if name in values else ""
 
 
 def format_value(score: ScoreRecord) -> str:
@@ -32,25 +64,19 @@ def _title(record: RunRecord) -> str:
     return f"{facts.benchmark}, protocol {facts.variant}" + (", SAMPLE DATA" if record.sample else "")
 
 
-def _columns(records: Sequence[RunRecord]) -> list[str]:
-    names = dict.fromkeys(name for record in records for name in record.scores)
-    primary = [n for n in names if any(n in record.scores and record.scores[n].primary for record in records)]
-    return [*primary, *(name for name in names if name not in primary and "/" in name)][:MOST_COLUMNS]
-
-
-def _cell(score: ScoreRecord | None) -> str:
+def _cell(record: RunRecord, name: str) -> str:
+    score = record.scores.get(name)
     if score is None:
         return "-"
     return format_value(score) if score.primary else f"{score.value:.4f}"
 
 
-def _ceilings(record: RunRecord, names: Sequence[str]) -> list[str]:
-    """The ceilings of the primary scores; they belong to the data, so one record speaks for all."""
-    scores = {name: record.scores[name] for name in names if name in record.scores}
+def _ceilings(records: Sequence[RunRecord], names: Sequence[str]) -> list[str]:
+    known = {name: _ceilings_of(records, name) for name in names}
     return [
-        f"Ceilings of {name}: " + ", ".join(f"{what} {value:.4f}" for what, value in sorted(score.ceilings.items()))
-        for name, score in scores.items()
-        if score.primary and score.ceilings
+        f"Ceilings of {name}: " + ", ".join(f"{what} {value:.4f}" for what, value in found.items())
+        for name, found in known.items()
+        if found
     ]
 
 

@@ -50,16 +50,18 @@ def list_command(folder: Path | None, as_json: bool, **wishes: Any) -> None:
     if as_json:
         emit_json([to_plain(record) for record in records])
         return
-    rows = [
-        [r.id, r.loss_network, r.determinants.benchmark, r.determinants.variant, _primary(r), r.created]
-        for r in records
-    ]
-    print_table(["result", "loss network", "benchmark", "protocol", "scores", "made"], rows)
+    print_table(["result", "loss network", "protocol", "scores", "made"], [_summary(record) for record in records])
     if hidden:
         note(
             f"{hidden} more on {'real' if wishes['sample'] else 'sample'} data: list them "
             f"{'without' if wishes['sample'] else 'with'} --sample."
         )
+
+
+def _summary(record: RunRecord) -> list[str]:
+    facts = record.determinants
+    made = record.created[:16].replace("T", " ")
+    return [facts.digest()[:12], record.loss_network, f"{facts.benchmark}/{facts.variant}", _primary(record), made]
 
 
 def _primary(record: RunRecord) -> str:
