@@ -44,7 +44,7 @@ def build_engine(name: str, module: nn.Module, shape: tuple[int, ...], device: t
     """Build an engine by name, and run it once: what it costs to build is spent when this returns."""
     engine: Engine
     if name == "inductor":
-        engine = inductor.InductorEngine(module, device)
+        engine = inductor.InductorEngine(module, shape, device)
     elif name == "onnxruntime":
         engine = onnx.OnnxEngine(module, shape)
     else:

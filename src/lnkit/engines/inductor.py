@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from lnkit.engines.base import Array, only_errors
 from lnkit.engines.eager import full_float32, prepare
 
-_OPTIONS = {
-    "freezing": True,
+_CONFIG: dict[str, Any] = {
+    "freezing": True,  # weights become constants: packed once for the processor, activations fused into convolutions
     "fx_graph_cache": False,  # its key would be made from every frozen weight as text: minutes for VGG-16
 }
 
@@ -29,15 +31,18 @@ class InductorEngine:
 
     name = "inductor"
 
-    def __init__(self, module: nn.Module, device: torch.device) -> None:
+    def __init__(self, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> None:
+        import torch._inductor.config as inductor_config  # noqa: PLC0415 - slow to import, and only needed here
+
         self.device = device
         prepared = prepare(module).to(device).to(memory_format=torch.channels_last)
-        compiled = torch.compile(
-            prepared, fullgraph=True, dynamic=False, options={"freezing": True, "fx_graph_cache": False}
-        )
-        self.module: Callable[[torch.Tensor], torch.Tensor] = compiled
+        compiled: Callable[[torch.Tensor], torch.Tensor] = torch.compile(prepared, fullgraph=True, dynamic=False)
+        self.module = compiled
+        # Options given to torch.compile would come too late: whether weights are constants is settled while tracing.
+        with inductor_config.patch(_CONFIG), only_errors("torch.utils.cpp_extension"):
+            self(np.zeros(shape, np.uint8))
 
     def __call__(self, stack: Array) -> Array:
-        with torch.no_grad(), full_float32(), only_errors("torch.utils.cpp_extension"):
+        with torch.no_grad(), full_float32():
             found: Array = self.module(torch.from_numpy(stack).to(self.device)).float().cpu().numpy()
         return found
