@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
+from lnkit.data.packing import release
 from lnkit_bapps.outcome import Distances, score_all
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class _Measurement:
             self.advance(steps)
 
         part = self.parts.keep(key, lambda: {"distance": self.comparer().compare(*images, advance=count)})
+        release(*images)
         self.advance(len(images[0]) - counted)  # all of them, if the shard was kept from an earlier run
         found: Array = part["distance"]
         return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import zlib
 from collections.abc import Mapping
@@ -65,6 +66,18 @@ def open_packed(table: ImageTable, folder: Path, *, size: int, resize_filter: st
                 progress.say(f"Packing {table.title} again: {reason}.")
             manifest = _pack(table, folder, wanted, progress)
         return _map(table, folder, manifest)
+
+
+def release(*images: NDArray[Any]) -> None:
+    """Give the memory of mapped arrays (or parts of them) back, so that reading all of one never holds all of it.
+
+    They stay usable: what is touched again is read again. Arrays that are not mapped, and systems without such a call,
+    are left as they are.
+    """
+    for array in images:
+        mapping = getattr(array, "_mmap", None)
+        if mapping is not None and hasattr(mapping, "madvise"):
+            mapping.madvise(mmap.MADV_DONTNEED)
 
 
 @dataclass(frozen=True, slots=True)
