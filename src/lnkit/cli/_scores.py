@@ -81,9 +81,18 @@ def _ceilings(records: Sequence[RunRecord], names: Sequence[str]) -> list[str]:
 
 
 def _remarks(records: Sequence[RunRecord]) -> list[str]:
-    notes = [f"Note: {note}" for record in records for note in record.notes]
+    notes = [f"Note: {note}" for record in records for note in (*_incomparable(record), *record.notes)]
     changed = [f"Deviation from {record.determinants.variant}: {d}" for record in records for d in record.deviations]
     return list(dict.fromkeys(notes + changed))
+
+
+def _incomparable(record: RunRecord) -> list[str]:
+    if record.comparable:
+        return []
+    reason = (
+        "made on sample data" if record.sample else f"made with the cut-down protocol {record.determinants.variant!r}"
+    )
+    return [f"{reason}: not comparable with published or full scores"]
 
 
 def _signatures(records: Sequence[RunRecord]) -> list[str]:
