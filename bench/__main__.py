@@ -18,6 +18,7 @@ from bench.harness import Ratio, machine_limit
 SUBJECTS = {  # name -> module with measure(quick)
     "startup": "bench.startup",
     "comparing": "bench.comparing_speed",
+    "first-run": "bench.first_run_speed",
     "lpips": "bench.lpips_speed",
 }
 
@@ -28,7 +29,7 @@ SUBJECTS = {  # name -> module with measure(quick)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write the figures to a file.")
 def main(subjects: tuple[str, ...], quick: bool, json_file: Path | None) -> None:
     """Measure speed side by side; all subjects unless some are named."""
-    console = Console()
+    console = Console(width=max(150, Console().width))
     limit = machine_limit()
     console.print(
         f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads; at best "

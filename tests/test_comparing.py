@@ -179,7 +179,7 @@ def test_batch_is_halved_while_memory_runs_out(
     monkeypatch.setattr(EagerEngine, "__call__", run)
     comparer = make(network, batch_size=16)
     np.testing.assert_allclose(comparer.compare(ref, other), expected, rtol=1e-6)
-    assert comparer._batch_size == {5: 4, 3: 2}[limit]
+    assert comparer._batch_limit == {5: 4, 3: 2}[limit]
     assert "ran out" in caplog.text
 
 

@@ -32,7 +32,8 @@ _log = logging.getLogger("lnkit")
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 NEAR_TIE = 1e-5  # see _near_ties; float32 was measured to err by 2e-6 at most on that scale
-BATCH_PIXELS = 32 * 64 * 64  # of each of an item's images; small batches stay in the processor's cache
+BATCH_PIXELS = 32 * 64 * 64  # of each of an item's images; small batches stay in a processor's cache
+GPU_BATCH_PIXELS = 8 * BATCH_PIXELS  # where small batches leave most of the device idle
 
 
 class ImageComparer:
@@ -76,6 +77,8 @@ class ImageComparer:
         self._distances = [make_distances(distance, points, backbone=network.name) for points in self.loss_networks]
         self._requested = engine
         self._batch_size = batch_size
+        self._batch_limit: int | None = None  # set once memory has run out
+        self._batch_pixels = _batch_pixels(self.device, distance)
         self._expected = expected_items
         self._done = 0
         self._engines: dict[Shape, Engine] = {}
@@ -123,9 +126,8 @@ class ImageComparer:
 
     def _items(self, shape: Shape) -> int:
         """Say how many items a batch holds."""
-        if self._batch_size is None:
-            self._batch_size = max(1, BATCH_PIXELS // (shape[1] * shape[2]))
-        return self._batch_size
+        wanted = self._batch_size or max(1, self._batch_pixels // (shape[1] * shape[2]))
+        return min(wanted, self._batch_limit or wanted)
 
     def _compare_batch(self, rows: list[Array], shape: Shape) -> Array:
         items = self._items(shape)
@@ -169,8 +171,8 @@ class ImageComparer:
                 f"One item of {shape[0]} images of {shape[2]} x {shape[1]} pixels is too much for the memory of "
                 f"{self.device}. Use smaller images, an earlier point, or the device 'cpu'."
             )
-        self._batch_size = items // 2
-        _log.warning("Memory of %s ran out: going on with %d items at a time.", self.device, self._batch_size)
+        self._batch_limit = items // 2
+        _log.warning("Memory of %s ran out: going on with %d items at a time.", self.device, self._batch_limit)
 
     def _settle(self, near: Array, found: Array, rows: list[Array]) -> None:
         """Replace the distances of each item (row) and loss network (column) that is ``near`` a tie by exact ones."""
@@ -186,6 +188,11 @@ class ImageComparer:
         with torch.inference_mode():
             exact: Array = self._exact[count](torch.from_numpy(np.stack(images)))[0].numpy()
         return exact
+
+
+def _batch_pixels(device: torch.device, distance: DistanceConfig) -> int:
+    pixels = BATCH_PIXELS if device.type == "cpu" else GPU_BATCH_PIXELS
+    return pixels // 4 if "style" in distance.name else pixels  # a Gram matrix of 2048 channels takes 16 MiB
 
 
 def open_device(name: str) -> torch.device:
