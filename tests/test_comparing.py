@@ -171,7 +171,6 @@ def test_batch_is_halved_while_memory_runs_out(
 ) -> None:
     ref, other = photos(20), photos(20, 1)
     expected = make(network).compare(ref, other)
-    from lnkit.engines.eager import EagerEngine
 
     whole = EagerEngine.__call__
 
