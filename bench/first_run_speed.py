@@ -1,0 +1,91 @@
+"""A first run, decoding included: PNG files on disk to decisions, against the published way."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from bench import published_way
+from bench.harness import Ratio, seconds_in_turns
+from bench.material import POINTS, make_backbone, make_triplets
+from lnkit.comparing import ImageComparer
+from lnkit.lossnet import LossNetwork
+from lnkit.progress import SilentProgress
+from lnkit.specs import DistanceConfig
+from lnkit_bapps.data import open_bapps
+
+TARGETS = {"squeezenet1_1": 15.0, "resnet50": 4.5}  # times as fast as the published way, on two cores
+TRIPLETS = 256
+BAPPS_TRIPLETS = 36_344  # what the engine is chosen for; building it is a matter of once, and left out on both sides
+KINDS = ("ref", "p0", "p1")
+
+
+def measure(quick: bool = False) -> list[Ratio]:
+    with tempfile.TemporaryDirectory(prefix="lnkit-bench-") as folder:
+        root = Path(folder) / "data"
+        write_triplets(root)
+        return [_measure_backbone(name, Path(folder), 2 if quick else 4) for name in TARGETS]
+
+
+def write_triplets(root: Path) -> None:
+    """Write a family of judged triplets as BAPPS lays them out."""
+    family = root / "2afc" / "val" / "bench"
+    for kind, images in zip(KINDS, make_triplets(TRIPLETS), strict=True):
+        (family / kind).mkdir(parents=True)
+        for number, image in enumerate(images):
+            Image.fromarray(image).save(family / kind / f"{number:06d}.png")
+    (family / "judge").mkdir()
+    for number in range(TRIPLETS):
+        np.save(family / "judge" / f"{number:06d}.npy", np.array([0.6], np.float32))
+
+
+def _measure_backbone(name: str, folder: Path, repeats: int) -> Ratio:
+    backbone, points = make_backbone(name)
+    truncated = [published_way.truncate(backbone, point.node) for point in points]
+    comparer = ImageComparer(
+        LossNetwork(backbone, points), [(point,) for point in POINTS], DistanceConfig(), expected_items=BAPPS_TRIPLETS
+    )
+    seconds = seconds_in_turns(
+        {
+            "published": lambda: _published(truncated, folder / "data"),
+            "lnkit": lambda: _lnkit(comparer, folder / "data"),
+        },
+        repeats,
+    )
+    rate = {way: f"{TRIPLETS / duration:,.1f} triplets/s" for way, duration in seconds.items()}
+    return Ratio(
+        f"{name}, four points, first run with decoding",
+        f"lnkit ({comparer.engine}): {rate['lnkit']}",
+        f"published way: {rate['published']}",
+        seconds["published"] / seconds["lnkit"],
+        TARGETS[name],
+    )
+
+
+def _lnkit(comparer: ImageComparer, root: Path) -> np.ndarray:
+    """Decode into an empty cache, then compare."""
+    with tempfile.TemporaryDirectory(prefix="lnkit-bench-") as cache:
+        data = open_bapps(
+            root, Path(cache), resolution=64, resize_filter="bilinear", progress=SilentProgress(), parts=("2afc",)
+        )
+        family = data.two_afc[0]
+        return comparer.compare(family.ref, family.p0, family.p1)
+
+
+def _published(networks: list[torch.nn.Module], root: Path) -> np.ndarray:
+    """Each point is a run of its own, and each run decodes the images again."""
+    return np.concatenate([published_way.decide([network], _decode(root)) for network in networks], axis=1)
+
+
+def _decode(root: Path) -> list[np.ndarray]:
+    folders = [root / "2afc" / "val" / "bench" / kind for kind in KINDS]
+    return [np.stack([_open(file) for file in sorted(folder.iterdir())]) for folder in folders]
+
+
+def _open(file: Path) -> np.ndarray:
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGB").resize((64, 64), Image.Resampling.BILINEAR))
