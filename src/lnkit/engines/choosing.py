@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("lnkit")
 
 ENGINES = ("eager", "inductor", "onnxruntime")
-PAYS_OFF_AFTER = 45.0  # seconds of eager work left; building takes 5-20 s and saves a third or more of the work
+PAYS_OFF_AFTER = 30.0  # seconds of work left; building takes 3-20 s on a quiet machine and saves a quarter or more
 
 
 def check_engine(name: str, device: torch.device) -> None:
