@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import lnkit_bapps
 from lnkit.cli import run
 from lnkit.comparing import ImageComparer
+from lnkit.registry import default_registry
+from lnkit.weights import build_random
 
 Capture = pytest.CaptureFixture[str]
 
@@ -199,6 +203,7 @@ def test_an_interrupted_run_goes_on(results: Path, capsys: Capture, monkeypatch:
         (["--backbone", "pixel", "--set", "resoluton=3"], 2, "Did you mean 'resolution'"),
         (["--backbone", "pixel", "--distance", "spatal"], 2, "Did you mean 'spatial'"),
         (["--backbone", "pixel", "--engine", "fast"], 2, "No engine is named 'fast'"),
+        (["--backbone", "pixel", "--set", "epsilon=small"], 2, "'epsilon' takes one of lpips, reference, torchmetrics"),
         (["--backbone", "pixel", "--device", "tpu"], 2, "device 'tpu'"),
         (["--backbone", "pixel", "--data", "."], 2, "--sample brings its own data"),
         (["--backbone", "alexnet", "--weights", "nowhere.safetensors"], 1, "nowhere.safetensors"),
@@ -256,3 +261,45 @@ def test_a_full_disk_is_said(results: Path, capsys: Capture, monkeypatch: pytest
     assert run(PIXEL) == 1
     assert "disk is full" in capsys.readouterr().err
     assert not [path for path in results.rglob("*") if path.is_file()]
+
+
+def test_distances_that_are_no_numbers_are_refused(results: Path, tmp_path: Path, capsys: Capture) -> None:
+    weights = build_random(default_registry().backbone("squeezenet1_1")).state_dict()
+    weights["features.0.weight"][0, 0, 0, 0] = torch.nan
+    save_file(weights, tmp_path / "nan.safetensors")
+    network = ["--backbone", "squeezenet1_1", "--weights", str(tmp_path / "nan.safetensors"), "--point", "early"]
+    assert run(["eval", "--sample", "--protocol", "quick", *network]) == 1
+    assert "squeezenet1_1:early gave distances that are not finite numbers" in capsys.readouterr().err
+    assert not [path for path in results.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "says"),
+    [
+        (["--weights", "nowhere.pth"], 1, "There is no weights file nowhere.pth"),
+        (["--distance", "spatal"], 2, "Did you mean 'spatial'"),
+        (["--engine", "fast"], 2, "No engine is named 'fast'"),
+    ],
+)
+def test_what_can_be_known_is_said_before_data_are_fetched(
+    wrong: list[str], code: int, says: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*_: Any, **__: Any) -> None:
+        raise AssertionError("data were fetched first")
+
+    monkeypatch.setattr("lnkit.data.datasets.ensure_dataset", fetch)
+    assert run(["eval", "--backbone", "squeezenet1_1", *wrong]) == code
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+def test_results_that_cannot_be_kept_are_said(below: str, tmp_path: Path, capsys: Capture) -> None:
+    """A file in the way stands in for a folder closed to us, which no folder is to root."""
+    (tmp_path / "file").write_text("mine")
+    elsewhere = ["--results", str(tmp_path / "file" / below)]
+    assert run([*PIXEL, "--protocol", "quick", *elsewhere]) in (1, 2)
+    said = capsys.readouterr().err
+    assert str(tmp_path / "file") in said
+    assert "Error:" in said
+    assert "[Errno" not in said
+    assert (tmp_path / "file").read_text() == "mine"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import make_record
 
-from lnkit.errors import DataError, UsageError
+from lnkit.errors import DataError, LnkitError, UsageError
 from lnkit.results import FolderParts, ResultsFolder
 
 ARRAYS = {"2afc/cnn/d0": np.array([0.1, 0.2]), "2afc/cnn/judge": np.array([1.0, 0.0])}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from lnkit import DistanceConfig
 
 NORMALIZATIONS = ("backbone", "imagenet", "lpips", "none")
+EPSILONS = ("lpips", "reference", "torchmetrics")
 FILTERS = ("bilinear", "bicubic", "lanczos", "box", "nearest")
 PARTS = ("2afc", "jnd", "2afc+jnd")
 
@@ -29,6 +30,7 @@ class BappsProtocol:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
+        _expect("epsilon", self.epsilon, EPSILONS)
         _expect("normalization", self.normalization, NORMALIZATIONS)
         _expect("resize_filter", self.resize_filter, FILTERS)
         _expect("parts", self.parts, PARTS)

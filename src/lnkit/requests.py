@@ -60,6 +60,13 @@ def resolve(request: RunRequest, registry: Registry) -> Resolved:
     backbone = registry.backbone(request.backbone)
     benchmark = registry.benchmark(request.bench)
     protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
+    if hasattr(protocol, "distance"):
+        _look_up_distances(protocol.distance, registry)
     points = registry.resolve_points(request.backbone, request.points)
     networks = tuple(LossNetworkId(request.backbone, names) for names in points)
     return Resolved(request, backbone, benchmark, protocol, networks)
+
+
+def _look_up_distances(sum_of: str, registry: Registry) -> None:
+    for name in sum_of.split("+"):
+        registry.distance(name)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from lnkit.context import Arrays
-from lnkit.errors import DataError, UsageError
+from lnkit.errors import DataError, LnkitError, UsageError
 from lnkit.records import Determinants, RunRecord, from_json, record_id, to_json
 
 if TYPE_CHECKING:
@@ -19,12 +21,20 @@ if TYPE_CHECKING:
 
 RECORD_FILE = "result.json"
 ARRAYS_FILE = "distances.npz"
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 PARTS_FOLDER = ".parts"  # of runs that are not finished
 
 
 def results_dir(given: Path | None = None) -> Path:
-    """The folder asked for, else ``LNKIT_RESULTS``, else ``results`` below the working directory."""
-    return given or Path(os.environ.get("LNKIT_RESULTS") or "results")
+    """The folder asked for, else ``LNKIT_RESULTS``, else ``results`` below the working directory.
+
+    Raises:
+        UsageError: it is a file.
+    """
+    path = given or Path(os.environ.get("LNKIT_RESULTS") or "results")
+    if path.is_file():
+        raise UsageError(f"{path} is a file, and results are kept in a folder: name one with --results DIR.")
+    return path
 
 
 @dataclass(frozen=True)
@@ -84,18 +94,22 @@ class ResultsFolder:
         """Write a record and its arrays as one folder: all of it appears at once, or nothing does.
 
         Where two processes finish the same run, the first stays, unless ``replace`` is set.
+
+        Raises:
+            LnkitError: the folder cannot be written to.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         target = self.path / record.id
-        draft = self.path / f".new-{uuid4().hex}"
-        draft.mkdir()
-        try:
-            if arrays:
-                _write_arrays(draft / ARRAYS_FILE, arrays)
-            (draft / RECORD_FILE).write_text(to_json(record), encoding="utf-8")
-            _put_in_place(draft, target, replace=replace)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        with _writing_in(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            draft = self.path / f".new-{uuid4().hex}"
+            draft.mkdir()
+            try:
+                if arrays:
+                    _write_arrays(draft / ARRAYS_FILE, arrays)
+                (draft / RECORD_FILE).write_text(to_json(record), encoding="utf-8")
+                _put_in_place(draft, target, replace=replace)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
         return target
 
     def load(self) -> tuple[list[RunRecord], list[Damaged]]:
@@ -143,7 +157,11 @@ class FolderParts:
     path: Path
 
     def keep(self, key: str, compute: Callable[[], Arrays]) -> Mapping[str, Any]:
-        """Return the stored part, or compute and store it. A damaged part is computed again."""
+        """Return the stored part, or compute and store it. A damaged part is computed again.
+
+        Raises:
+            LnkitError: the folder cannot be written to.
+        """
         import numpy as np  # noqa: PLC0415 - only while running
 
         file = self.path / f"{key}.npz"
@@ -152,17 +170,31 @@ class FolderParts:
                 return {name: stored[name] for name in stored.files}
         except Exception:  # whatever is wrong with a part, computing it anew is right
             part = compute()
-        self.path.mkdir(parents=True, exist_ok=True)
-        draft = self.path / f".new-{uuid4().hex}"
-        try:
-            _write_arrays(draft, part)
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
+        with _writing_in(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            draft = self.path / f".new-{uuid4().hex}"
+            try:
+                _write_arrays(draft, part)
+                draft.replace(file)
+            finally:
+                draft.unlink(missing_ok=True)
         return part
 
     def clear(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextmanager
+def _writing_in(folder: Path) -> Iterator[None]:
+    """Turn a disk that is full or closed to us into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        reason = "the disk is full" if error.errno in DISK_FULL else error.strerror
+        raise LnkitError(
+            f"Results cannot be kept in {folder}: {reason}. Change that, or name another folder with "
+            "--results DIR, and give the command again; what is finished stays."
+        ) from error
 
 
 def _write_arrays(file: Path, arrays: Arrays) -> None:

@@ -72,6 +72,7 @@ class _Run:
 
     def finish(self) -> list[FinishedRun]:
         """Do what is missing, and return all runs in the order in which they were asked for."""
+        self._check()
         networks = self.resolved.networks
         data = self.resolved.benchmark.open_data(self._context(networks, FolderParts(self.results.path)))
         loaded = self._load_backbone()
@@ -80,6 +81,15 @@ class _Run:
         for group in self._groups(tuple(network for network in networks if network not in done)):
             done |= self._measure(group, facts, data, loaded)
         return [done[network] for network in networks]
+
+    def _check(self) -> None:
+        """Refuse what can be known to be wrong before data are fetched and packed."""
+        from lnkit.comparing import open_device  # noqa: PLC0415 - torch, once all names were found to be right
+        from lnkit.engines.choosing import check_engine  # noqa: PLC0415
+        from lnkit.weights import check_weights  # noqa: PLC0415
+
+        check_weights(self.request.weights)
+        check_engine(self.request.engine, open_device(self.request.device))
 
     def _load_backbone(self) -> LoadedBackbone:
         from lnkit.weights import load_backbone  # noqa: PLC0415 - torch, once names and data were found to be right

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ WRAPPERS = ("state_dict", "model")  # under which training scripts nest the tens
 SHOWN = 3  # names in an error message
 
 
+def require_file(path: Path) -> None:
+    """Raise WeightsError if there is no file at ``path``."""
+    if not path.is_file():
+        raise WeightsError(
+            f"There is no weights file {path}. Weights are 'pretrained', 'random', or a .safetensors or .pth file."
+        )
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a safetensors file or of a state dict saved with ``torch.save``, on the CPU.
 
@@ -31,10 +40,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: there is no such file, it is damaged, or it holds anything else.
     """
-    if not path.is_file():
-        raise WeightsError(
-            f"There is no weights file {path}. Weights are 'pretrained', 'random', or a .safetensors or .pth file."
-        )
+    require_file(path)
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     tensors = {name: value for name, value in _unwrap(content).items() if isinstance(value, Tensor)}
     if not tensors:
@@ -53,15 +59,18 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of a pickle's version, which says nothing about the weights
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Unsupported" not in str(error):
-            raise WeightsError(f"{path} is no file that torch.save wrote, or it is damaged. {_DAMAGED}") from error
+            raise WeightsError(f"{path} is no file that torch.save wrote. {_DAMAGED}") from error
         raise WeightsError(
             f"{path} holds Python objects besides tensors, and reading those could run any code, so it is refused. "
             "Where you trust the file, load it yourself and save its state_dict() as safetensors."
         ) from error
-    except (RuntimeError, OSError, EOFError, KeyError, ValueError) as error:
+    except (KeyError, IndexError) as error:  # text read as a pickle: the message is a bare number
+        raise WeightsError(f"{path} is no file that torch.save wrote. {_DAMAGED}") from error
+    except (RuntimeError, OSError, EOFError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read ({_first_line(error)}). {_DAMAGED}") from error
 
 
@@ -120,7 +129,7 @@ def _require_all_but_head(
     if differing:
         name = differing[0]
         raise WeightsError(
-            f"{path} does not fit {network}: {_some(differing)} have another shape; "
+            f"{path} does not fit {network}: the shape of {_some(differing)} differs; "
             f"{name!r} is {tuple(tensors[name].shape)} in the file and {tuple(own[name].shape)} in the network. "
             "Was it made for another backbone?"
         )

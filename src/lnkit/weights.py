@@ -17,7 +17,7 @@ from lnkit.errors import WeightsError
 from lnkit.hub import provide
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec
-from lnkit.weightfiles import COUNTER, fit_weights, read_weights
+from lnkit.weightfiles import COUNTER, fit_weights, read_weights, require_file
 
 # What fetching and reading weights may raise.
 FAILURES = (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError)
@@ -32,6 +32,12 @@ class LoadedBackbone:
     sha256: str  # of the tensors, whatever file they came in: see hash_weights
     source: str  # "IMAGENET1K_V1 from https://...", "random, seed 0", "squeezenet1_1.safetensors"
     absent: tuple[str, ...] = ()  # tensors of the head that a file did not hold
+
+
+def check_weights(weights: str) -> None:
+    """Raise WeightsError if ``weights``, as load_backbone takes them, name a file that is not there."""
+    if weights not in ("pretrained", "random"):
+        require_file(Path(weights).expanduser())
 
 
 def load_backbone(
