@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -164,6 +165,21 @@ def test_an_import_that_fails_keeps_what_was_there(cache: Path, tmp_path: Path) 
         import_dataset(SPEC, [evil], cache, SilentProgress())
     assert data_in(folder) == {"a": b"1"}
     assert compare_inventory(folder, SilentProgress()).none
+
+
+def test_a_disk_that_fills_up_while_a_folder_is_copied(cache: Path, tmp_path: Path) -> None:
+    """A real limit on file size stands in for a full disk."""
+    (tmp_path / "folder").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "folder" / name).write_bytes(bytes(10_000))
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limit[1]))
+    try:
+        with pytest.raises(DataError, match="The disk is full: importing things needs"):
+            import_dataset(SPEC, [tmp_path / "folder"], cache, SilentProgress())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert dataset_state(SPEC, cache).state == "missing"
 
 
 def test_an_import_of_another_file_is_refused(cache: Path, tmp_path: Path, archive: bytes) -> None:

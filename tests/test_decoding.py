@@ -65,3 +65,9 @@ def test_a_jpeg_is_an_image_too(photograph: Image.Image) -> None:
     np.testing.assert_array_equal(
         decode(data, Path("a.jpg"), 64, "bilinear").pixels, np.asarray(Image.open(BytesIO(data)))
     )
+
+
+@pytest.mark.parametrize(("data", "says"), [(b"", "it is empty"), (b"hello", "it is of no known format")])
+def test_what_is_no_image_is_said_in_words(data: bytes, says: str) -> None:
+    with pytest.raises(DataError, match=rf"a\.png is not a readable image \({says}\)"):
+        decode(data, Path("a.png"), 8, "bilinear")

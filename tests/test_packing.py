@@ -235,13 +235,39 @@ def empty_the_manifest(packed: Path) -> str:
     return "manifest.json is damaged"
 
 
+def lose_a_field(packed: Path) -> str:
+    manifest = json.loads((packed / "manifest.json").read_text())
+    del manifest["converted"]
+    (packed / "manifest.json").write_text(json.dumps(manifest))
+    return "manifest.json is damaged"
+
+
+def lose_a_checksum(packed: Path) -> str:
+    manifest = json.loads((packed / "manifest.json").read_text())
+    manifest["crc32"].pop("b")
+    (packed / "manifest.json").write_text(json.dumps(manifest))
+    return "manifest.json is damaged"
+
+
 def age(packed: Path) -> str:
     manifest = json.loads((packed / "manifest.json").read_text())
     (packed / "manifest.json").write_text(json.dumps(manifest | {"format": 0}))
     return "it was packed by another version of lnkit"
 
 
-@pytest.mark.parametrize("damage", [flip_a_bit, cut_short, lose_an_array, break_the_manifest, empty_the_manifest, age])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip_a_bit,
+        cut_short,
+        lose_an_array,
+        break_the_manifest,
+        empty_the_manifest,
+        lose_a_field,
+        lose_a_checksum,
+        age,
+    ],
+)
 def test_a_damaged_pack_is_named_and_made_again(source: Path, packed: Path, damage: object) -> None:
     expected = {name: np.array(values) for name, values in opened(source, packed).images.items()}
     progress = Heard()
@@ -397,6 +423,12 @@ def test_errors_of_the_disk_are_sentences(
     monkeypatch.setattr(packing, "build", fail)
     with pytest.raises(DataError, match=sentence):
         opened(source, packed)
+
+
+def test_a_file_in_the_way_of_the_cache_is_said(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(DataError, match=r"the system refused .*LNKIT_CACHE"):
+        opened(source, tmp_path / "file" / "packed")
 
 
 def _open_in_a_process(source: Path, packed: Path, results: multiprocessing.Queue[str]) -> None:

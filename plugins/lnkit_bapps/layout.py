@@ -99,6 +99,7 @@ def _family_folders(split: Path, part: str) -> list[Path]:
     folders = [path for path in split.iterdir() if path.is_dir() and not path.name.startswith(".")]
     if not folders:
         raise DataError(f"{split} is empty. {EXPECTED}")
+    _require_printable(split, [path.name for path in folders])
     official = list(OFFICIAL[part])
     return sorted(folders, key=lambda path: (_rank(path.name, official), path.name))
 
@@ -122,12 +123,20 @@ def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
     names = sorted(name for name in everything if name.lower().endswith(suffixes) and not name.startswith("."))
     if not names:
         raise DataError(f"{folder} has no {', '.join(suffixes)} files in it. {EXPECTED}")
+    _require_printable(folder, names)
     by_stem = {name.rpartition(".")[0]: f"{folder.name}/{name}" for name in names}
     if len(by_stem) < len(names):
         raise DataError(
             f"{folder} has two files of the same number. Each item has one file there; remove the other one."
         )
     return by_stem
+
+
+def _require_printable(folder: Path, names: Sequence[str]) -> None:
+    """Names stand in scores, records and messages, so that none may steer a terminal or fail to be written."""
+    odd = next((name for name in names if not name.isprintable()), None)
+    if odd is not None:
+        raise DataError(f"The name {odd!a} in {folder} has characters that cannot be printed. Rename it.")
 
 
 def _check_columns(folder: Path, columns: dict[str, dict[str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -204,7 +205,13 @@ def break_a_judgment(family: Path) -> str:
     return r"judge/000001\.npy is not a readable \.npy file"
 
 
+def have_a_steering_name(family: Path) -> str:
+    (family / "p0" / "000001.png").rename(family / "p0" / "\x1b[31m.png")
+    return "has characters that cannot be printed"
+
+
 FAULTS = [
+    have_a_steering_name,
     lose_an_image,
     lose_a_judgment,
     have_one_too_many,
@@ -271,3 +278,17 @@ def an_empty_split(root: Path) -> Path:
 def test_other_folders(tmp_path: Path, make: Callable[[Path], Path], sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
         find_families(make(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("name", [b"two\nlines", b"not-utf8-\xff"])
+def test_a_family_that_cannot_be_named_is_refused(root: Path, cache: Path, name: bytes) -> None:
+    family = root / "2afc" / "val" / "mine"
+    family.rename(family.with_name(os.fsdecode(name)))
+    with pytest.raises(DataError, match="has characters that cannot be printed"):
+        opened(root, cache)
+
+
+def test_data_lie_under_any_name(root: Path, cache: Path) -> None:
+    """Names that are not UTF-8 are common on old disks, and every name is such under the locale C."""
+    odd = root.rename(root.with_name(os.fsdecode(b"data-\xe4")))
+    assert opened(odd, cache).two_afc

@@ -30,5 +30,5 @@ def download_dir(name: str, cache: Path | None = None) -> Path:
 def packed_dir(source: Path, cache: Path | None = None) -> Path:
     """Where the arrays decoded from the folder ``source`` are kept: a folder of its own for each path."""
     source = source.resolve()
-    key = hashlib.sha256(str(source).encode()).hexdigest()[:12]
+    key = hashlib.sha256(os.fsencode(source)).hexdigest()[:12]
     return (cache or cache_dir()) / "packed" / f"{source.name or 'root'}-{key}"

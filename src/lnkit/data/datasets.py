@@ -7,6 +7,7 @@ A dataset's folder appears whole or not at all. In it, ``dataset.json`` says wha
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -160,7 +161,7 @@ def _take(spec: DatasetSpec, source: Path, new: Path, by_name: bool, progress: P
     """Copy or unpack one source into the new folder."""
     if source.is_dir():
         target = new / source.resolve().name if by_name else new
-        shutil.copytree(source, target, dirs_exist_ok=True)
+        _copy_folder(source, target)
         return Provenance(source.name, str(source.resolve()), _size(source), "")
     if not is_archive(source):
         raise DataError(f"{source} is no folder and no tar or zip archive, or damaged. Name what you fetched.")
@@ -172,6 +173,15 @@ def _take(spec: DatasetSpec, source: Path, new: Path, by_name: bool, progress: P
         )
     unpack(source, new, progress)
     return Provenance(source.name, str(source.resolve()), source.stat().st_size, sha256)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy every file; stop at the first that fails (shutil.copytree tries them all, and lists each failure)."""
+    for folder, _, names in os.walk(source, followlinks=True):
+        place = target / Path(folder).relative_to(source)
+        place.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            shutil.copy2(Path(folder) / name, place / name)
 
 
 def _keep_the_rest(old: Path, new: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from lnkit.errors import DataError
 
@@ -59,7 +59,9 @@ def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
             f"{path} has pixels of the mode {image.mode!r}, and 8-bit images are expected. Convert it first."
         )
     if image.width != image.height:
-        raise DataError(f"{path} is {image.width} x {image.height} pixels, and square patches are expected.")
+        raise DataError(
+            f"{path} is {image.width} x {image.height} pixels, and square patches are expected. Crop it first."
+        )
     mode = image.mode
     if mode != "RGB":
         image = image.convert("RGB")
@@ -78,6 +80,12 @@ def _read(data: bytes, path: Path) -> Image.Image:
         image.load()
         return image
     except BROKEN as error:
+        reason = _unidentified(data) if isinstance(error, UnidentifiedImageError) else error
         raise DataError(
-            f"{path} is not a readable image ({error}). Replace it, or fetch the data again; nothing was written."
+            f"{path} is not a readable image ({reason}). Replace it, or fetch the data again; nothing was written."
         ) from error
+
+
+def _unidentified(data: bytes) -> str:
+    """What Pillow says of a file that it does not know names an object in memory."""
+    return "it is of no known format" if data else "it is empty"

@@ -60,7 +60,7 @@ def open_packed(table: ImageTable, folder: Path, *, size: int, resize_filter: st
     doing = f"packing {table.title}"
     with writing(folder, table.packed_bytes(size), doing), locked(folder, doing, progress):
         manifest = _read_manifest(folder)
-        reason = _unusable(folder, manifest, wanted)
+        reason = _unusable(table, folder, manifest, wanted)
         if manifest is None or reason:
             if folder.exists():
                 progress.say(f"Packing {table.title} again: {reason}.")
@@ -133,7 +133,7 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) else None
 
 
-def _unusable(folder: Path, manifest: dict[str, Any] | None, wanted: _Recipe) -> str:
+def _unusable(table: ImageTable, folder: Path, manifest: dict[str, Any] | None, wanted: _Recipe) -> str:
     """Why the packed folder cannot be used, as the end of a sentence; "" if it can."""
     if manifest is None:
         return "its manifest is missing or damaged"
@@ -143,14 +143,17 @@ def _unusable(folder: Path, manifest: dict[str, Any] | None, wanted: _Recipe) ->
         return "the source files have changed"
     if manifest.get("resized") and manifest.get("pillow") != PIL.__version__:
         return f"its images were resized by Pillow {manifest.get('pillow')}, and this is {PIL.__version__}"
-    damaged = _damaged(folder, manifest)
+    damaged = _damaged(table, folder, manifest)
     return f"{damaged} is damaged" if damaged else ""
 
 
-def _damaged(folder: Path, manifest: dict[str, Any]) -> str:
-    """The first array whose file is not what was written; "" if all are."""
-    sums = manifest.get("crc32")
-    if not isinstance(sums, dict) or not isinstance(manifest.get("content"), str):
+def _damaged(table: ImageTable, folder: Path, manifest: dict[str, Any]) -> str:
+    """The first file that is not what was written; "" if all are."""
+    fields = {"content": str, "crc32": dict, "converted": dict, "resized": int}
+    if not all(isinstance(manifest.get(name), kind) for name, kind in fields.items()):
+        return MANIFEST
+    sums = manifest["crc32"]
+    if set(sums) != {*table.images, *table.labels}:
         return MANIFEST
     with ThreadPoolExecutor() as pool:
         found = pool.map(_file_crc32, [folder / f"{column}.npy" for column in sums])

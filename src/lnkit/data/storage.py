@@ -16,7 +16,7 @@ from lnkit.progress import Progress
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 UNITS = ("kB", "MB", "GB", "TB")
-CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}  # the last two: a file in the way
 
 
 def human_size(size: int) -> str:
