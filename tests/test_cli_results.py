@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import make_record
@@ -173,3 +175,41 @@ def test_rescore_computes_the_kept_scores_again(tmp_path: Path, capsys: Capture)
 def test_a_result_that_is_not_there_is_said(command: list[str], capsys: Capture) -> None:
     assert run(["results", *command, *["nothing"] * (2 if command == ["compare"] else 1)]) == 2
     assert "There is no result 'nothing'" in capsys.readouterr().err
+
+
+def test_an_empty_folder_says_how_to_fill_it(capsys: Capture) -> None:
+    assert run(["results", "list"]) == 0
+    assert "There are no such results in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_table_that_cannot_be_written_is_said(form: str, tmp_path: Path, capsys: Capture) -> None:
+    keep(tmp_path, make_record())
+    place = tmp_path / "nowhere" / "table"
+    assert run(["results", "export", "--format", form, "--output", str(place)]) == 1
+    said = capsys.readouterr().err
+    assert f"{place} cannot be written (No such file or directory)" in said
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_disk_that_fills_up_leaves_no_half_table(form: str, tmp_path: Path, capsys: Capture) -> None:
+    """A real limit on file size stands in for a full disk."""
+    keep(tmp_path, *(make_record(seed=seed) for seed in range(40)))
+    place = tmp_path / "tables"
+    place.mkdir()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        assert run(["results", "export", "--format", form, "--output", str(place / "table")]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert "cannot be written (File too large)" in capsys.readouterr().err
+    assert list(place.iterdir()) == []
+
+
+def test_kept_distances_of_another_form_are_damage(tmp_path: Path, capsys: Capture) -> None:
+    assert run(["eval", "--backbone", "pixel", "--sample", "--protocol", "quick", "--json"]) == 0
+    folder = Path(json.loads(capsys.readouterr().out)[0]["folder"])
+    np.savez(folder / "distances.npz", a=np.zeros(3))
+    assert run(["results", "rescore", "pixel:image"]) == 1
+    assert "the kept distances do not have the form" in capsys.readouterr().err

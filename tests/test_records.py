@@ -69,6 +69,8 @@ def test_the_id_is_a_safe_folder_name(name: str) -> None:
         ('{"schema": 99}', "has schema 99, and this lnkit reads 1"),
         ('{"schema": 1}', "damaged: a field is missing"),
         ('{"schema": 1, "scores": 3}', "damaged"),
+        (json.dumps(json.loads(to_json(make_record())) | {"created": None}), "damaged.*created"),
+        (json.dumps(json.loads(to_json(make_record())) | {"environment": 3}), "damaged.*environment"),
     ],
 )
 def test_damage_is_said(text: str, says: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(LnkitError, match=r"the disk is full.*--results DIR"):
         ResultsFolder(tmp_path).write(make_record(), ARRAYS)
     assert list(tmp_path.iterdir()) == []
 
@@ -62,9 +63,26 @@ def test_damaged_results_are_named_and_left_alone(tmp_path: Path) -> None:
     assert len(file.read_text()) == 100
 
 
-def test_damaged_arrays_are_said(tmp_path: Path) -> None:
+def test_a_damaged_result_can_be_asked_for_and_is_named(tmp_path: Path) -> None:
     results, record = ResultsFolder(tmp_path), make_record()
-    (results.write(record, ARRAYS) / "distances.npz").write_bytes(b"PK")
+    (results.write(record, ARRAYS) / "result.json").write_text("{")
+    with pytest.raises(DataError, match=r"not JSON.*left alone"):
+        results.choose(record.id)
+
+
+def test_a_record_that_is_not_that_of_its_folder_is_damage(tmp_path: Path) -> None:
+    results, record = ResultsFolder(tmp_path), make_record()
+    file = results.write(record, ARRAYS) / "result.json"
+    file.write_text(file.read_text().replace('"seed": 0', '"seed": 7'))
+    with pytest.raises(DataError, match="is not the record of this folder"):
+        results.find(record.determinants)
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"PK", lambda data: data[:-30], lambda data: b"", lambda data: b"x"])
+def test_damaged_arrays_are_said(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    results, record = ResultsFolder(tmp_path), make_record()
+    file = results.write(record, ARRAYS) / "distances.npz"
+    file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(DataError, match="run the same command again with --force"):
         results.arrays(record)
 

@@ -130,10 +130,21 @@ def from_json(text: str, where: str = "the record") -> RunRecord:
         raise DataError(f"{where} is damaged: a field is missing or has the wrong form ({error}).") from error
 
 
+_FORMS: dict[str, type | tuple[type, ...]] = {  # of the fields that a reader takes apart
+    **dict.fromkeys(("protocol", "points", "data", "plugins", "environment"), dict),
+    **dict.fromkeys(("benchmark", "variant", "backbone", "weights_sha256", "created", "weights_source"), str),
+    **dict.fromkeys(("seconds",), (int, float)),
+}
+
+
 def _from_fields(fields: dict[str, Any]) -> RunRecord:
     fields = {name: fields[name] for name in fields if name not in ("schema", "id")}
     scores = {name: _score(dict(score)) for name, score in fields.pop("scores").items()}
     determinants = Determinants(**fields.pop("determinants"))
+    for name, form in _FORMS.items():
+        value = getattr(determinants, name) if hasattr(determinants, name) else fields[name]
+        if not isinstance(value, form):
+            raise TypeError(f"{name} is {value!r}")
     fields |= {name: tuple(fields[name]) for name in ("deviations", "notes", "files")}
     return RunRecord(determinants=determinants, scores=scores, **fields)
 

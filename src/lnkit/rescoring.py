@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lnkit.context import Arrays
-from lnkit.errors import UsageError
+from lnkit.errors import DataError, UsageError
 from lnkit.records import RunRecord
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, 
 
     Raises:
         UsageError: the benchmark cannot score kept arrays, or has another version than the record.
+        DataError: the arrays are not what the benchmark keeps.
     """
     facts = record.determinants
     benchmark = registry.benchmark(facts.benchmark)
@@ -30,4 +31,11 @@ def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, 
             f"{benchmark.version} is installed; run it again."
         )
     protocol = type(benchmark.protocols[facts.variant])(**facts.protocol)
-    return {name: score.value for name, score in benchmark.rescore(arrays, protocol, facts.seed).scores.items()}
+    try:
+        outcome = benchmark.rescore(arrays, protocol, facts.seed)
+    except (KeyError, ValueError, IndexError) as error:
+        raise DataError(
+            f"{record.id}: the kept distances do not have the form that {benchmark.name!r} gives them; "
+            "run the same command again with --force."
+        ) from error
+    return {name: score.value for name, score in outcome.scores.items()}

@@ -71,13 +71,18 @@ class ResultsFolder:
         """Read the record in ``folder``.
 
         Raises:
-            DataError: it is missing, damaged, or of another schema.
+            DataError: it is missing, damaged, of another schema, or that of another folder.
         """
         file = folder / RECORD_FILE
         try:
-            return from_json(file.read_text(encoding="utf-8"), str(file))
+            record = from_json(file.read_text(encoding="utf-8"), str(file))
+        except FileNotFoundError as error:
+            raise DataError(f"{file} is missing.") from error
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{file} cannot be read ({error}).") from error
+        if record.id != folder.name:
+            raise DataError(f"{file} is not the record of this folder: what it says makes it {record.id}.")
+        return record
 
     def arrays(self, record: RunRecord) -> dict[str, np.ndarray]:
         """The arrays kept beside the record, by name."""
@@ -85,10 +90,12 @@ class ResultsFolder:
 
         file = self.path / record.id / ARRAYS_FILE
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError) as error:
-            raise DataError(f"{file} cannot be read ({error}); run the same command again with --force.") from error
+        except FileNotFoundError as error:
+            raise DataError(f"{file} is missing; run the same command again with --force.") from error
+        except Exception as error:  # zip, zlib and numpy each have errors of their own for what is damaged
+            raise DataError(f"{file} is damaged; run the same command again with --force.") from error
 
     def write(self, record: RunRecord, arrays: Arrays, *, replace: bool = False) -> Path:
         """Write a record and its arrays as one folder: all of it appears at once, or nothing does.
@@ -127,8 +134,9 @@ class ResultsFolder:
 
         Raises:
             UsageError: none or several fit.
+            DataError: it is there, and cannot be read.
         """
-        records, _ = self.load()
+        records, damaged = self.load()
         fits: list[Callable[[RunRecord], bool]] = [
             lambda r: r.id == text,
             lambda r: r.id.startswith(text) or r.determinants.digest().startswith(text),
@@ -143,6 +151,8 @@ class ResultsFolder:
                 raise UsageError(
                     f"{text!r} fits {len(found)} results in {self.path} ({names}); name one by its full id."
                 )
+        if reason := next((one.reason for one in damaged if one.path.name.startswith(text)), ""):
+            raise DataError(f"{reason} It was left alone.")
         raise UsageError(f"There is no result {text!r} in {self.path}; `lnkit results list` shows what is there.")
 
     def _folders(self) -> Iterator[Path]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 
-from lnkit.errors import UsageError
+from lnkit.errors import LnkitError, UsageError
 from lnkit.records import RunRecord
 
 FORMATS = ("csv", "parquet", "markdown", "latex")
@@ -60,6 +62,7 @@ def write_table(frame: pd.DataFrame, form: str, file: Path | None) -> str:
 
     Raises:
         UsageError: Parquet was asked for without a file, or without pyarrow.
+        LnkitError: the file cannot be written; nothing is left of it.
     """
     if form == "parquet":
         _write_parquet(frame, file)
@@ -72,21 +75,33 @@ def write_table(frame: pd.DataFrame, form: str, file: Path | None) -> str:
     text = writers[form]()
     if file is None:
         return text
-    draft = file.with_name(f".{file.name}.new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)
+    with _whole(file) as draft:
+        draft.write_text(text, encoding="utf-8")
     return ""
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``file`` that takes its place at the end, or vanishes if anything goes wrong."""
+    draft = file.with_name(f".{file.name}.{uuid4().hex}.part")
+    try:
+        yield draft
+        draft.replace(file)
+    except OSError as error:
+        raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place with --output.") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()
 
 
 def _write_parquet(frame: pd.DataFrame, file: Path | None) -> None:
     if file is None:
         raise UsageError("Parquet is a binary format: say where it goes with --output FILE.")
-    draft = file.with_name(f".{file.name}.new")
     try:
-        frame.to_parquet(draft, index=False)
+        with _whole(file) as draft, draft.open("wb") as stream:
+            frame.to_parquet(stream, index=False)
     except ImportError as error:
         raise UsageError("Parquet needs pyarrow: `pip install 'lnkit[parquet]'`, or choose --format csv.") from error
-    draft.replace(file)
 
 
 def _markdown(frame: pd.DataFrame) -> str:

@@ -51,6 +51,8 @@ def list_command(folder: Path | None, as_json: bool, **wishes: Any) -> None:
         emit_json([to_plain(record) for record in records])
         return
     print_table(["result", "loss network", "protocol", "scores", "made"], [_summary(record) for record in records])
+    if not records and not hidden:
+        note(f"There are no such results in {results_dir(folder)}; `lnkit eval` makes some.")
     if hidden:
         note(
             f"{hidden} more on {'real' if wishes['sample'] else 'sample'} data: list them "
@@ -98,7 +100,7 @@ def _facts(record: RunRecord) -> list[str]:
         *(f"{score.value:.4f} = {score.signature}" for score in record.scores.values()),
         *(f"Deviation from {facts.variant}: {deviation}" for deviation in record.deviations),
         *(f"Note: {text}" for text in record.notes),
-        f"Weights: {record.weights} from {record.weights_source}, SHA-256 {facts.weights_sha256}",
+        f"Weights: {record.weights_source}, SHA-256 {facts.weights_sha256}",
         f"Made: {record.created}, {record.seconds:.1f} s, "
         + ", ".join(f"{name} {value}" for name, value in record.environment.items()),
     ]
