@@ -165,6 +165,47 @@ def test_failed_plugins_are_named_on_stderr_and_json_stays_whole(fake_plugins: F
     assert "'broken' failed (import): ModuleNotFoundError: No module named 'absent_package'" in warnings[0]
 
 
+def test_what_a_plugin_prints_is_no_result(fake_plugins: FakePlugins, capsys: Capture) -> None:
+    fake_plugins.add(
+        "noisy",
+        """
+        import lnkit
+
+        def load(pretrained):
+            import torch
+            print("noise")
+            return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
+
+        @lnkit.hookimpl
+        def register_backbone(register):
+            register(lnkit.BackboneSpec("noisy", "Fake", load=load))
+
+        @lnkit.hookimpl
+        def register_extraction_points(register):
+            register("noisy", lnkit.ExtractionPoint("only", node="0"))
+        """,
+    )
+    for command in (["points", "noisy"], ["eval", "--backbone", "noisy", "--weights", "random", "--sample"]):
+        assert run([*command, "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)
+        assert "noise" in err
+
+
+def test_a_traceback_steers_no_terminal(fake_plugins: FakePlugins, capsys: Capture) -> None:
+    fake_plugins.add("evil", "raise ValueError('\\x07red')")
+    assert run(["plugins", "--traceback", "evil"]) == 0
+    out = capsys.readouterr().out
+    assert "red" in out
+    assert "\x07" not in out
+
+
+def test_a_name_that_a_plugin_left_out_may_have_is_said(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNKIT_PLUGINS", "none")
+    assert run(["points", "efficientnet_lite0"]) == 2
+    assert "LNKIT_PLUGINS leaves out lnkit_timm" in capsys.readouterr().err
+
+
 def test_strict_stops(fake_plugins: FakePlugins, capsys: Capture) -> None:
     fake_plugins.add("broken", "import absent_package")
     assert run(["--strict", "list-backbones"]) == 1

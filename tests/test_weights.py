@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from serving import Behavior, serving
 from torch import Tensor, nn
 
-from lnkit import BackboneSpec, RemoteFile, WeightsError
+from lnkit import BackboneSpec, PluginError, RemoteFile, WeightsError
 from lnkit.hub import hub_file
 from lnkit.progress import SilentProgress
 from lnkit.weights import hash_weights, load_backbone
@@ -352,3 +352,27 @@ def test_a_damaged_file_in_the_hub_folder_is_named(content: bytes) -> None:
     message = refused("pretrained", backbone)
     assert f"in {kept} are damaged" in message
     assert "Delete that file" in message
+
+
+def break_down(pretrained: bool) -> nn.Module:
+    raise ValueError("no such\nlayer")
+
+
+@pytest.mark.parametrize(
+    ("load", "says"),
+    [(break_down, r"ValueError: no such layer"), (lambda pretrained: None, "gave NoneType, and an nn.Module")],
+)
+@pytest.mark.parametrize("weights", ["random", "pretrained"])
+def test_a_backbone_whose_plugin_is_broken_is_named(load: Callable[[bool], Any], says: str, weights: str) -> None:
+    with pytest.raises(PluginError, match=rf"Backbone tiny .*{says}"):
+        load_backbone(spec(load=load, weights="V1"), weights)
+
+
+def test_text_is_no_weights_file(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    (tmp_path / "text.pth").write_text("hello there")
+    with pytest.raises(WeightsError, match=r"is no file that torch\.save wrote"):
+        load_backbone(spec(), str(tmp_path / "text.pth"))
+    (tmp_path / "list.pth").write_bytes(pickle.dumps([1, 2], protocol=4))
+    with pytest.raises(WeightsError):
+        load_backbone(spec(), str(tmp_path / "list.pth"))
+    assert not recwarn.list

@@ -126,10 +126,12 @@ class Registry:
         )
 
     def _suspects(self) -> str:
-        failed = [plugin.name for plugin in self.plugins if plugin.failures]
-        if not failed:
-            return ""
-        return f" Perhaps it belongs to a plugin that failed to load: {', '.join(failed)} (`lnkit plugins` says why)."
+        failed = ", ".join(plugin.name for plugin in self.plugins if plugin.failures)
+        off = ", ".join(plugin.name for plugin in self.plugins if plugin.state == "off")
+        said = f" Perhaps it belongs to a plugin that failed to load: {failed} (`lnkit plugins` says why)." * bool(
+            failed
+        )
+        return said + f" LNKIT_PLUGINS leaves out {off}, which may have it." * bool(off)
 
 
 def load_registry(*, strict: bool = False, only: Sequence[str] | None = None) -> Registry:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import pickle
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lnkit.errors import WeightsError
+from lnkit.errors import LnkitError, PluginError, WeightsError
 from lnkit.hub import provide
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec
@@ -54,6 +55,7 @@ def load_backbone(
 
     Raises:
         WeightsError: the weights are missing, damaged, made for another network, or could not be fetched.
+        PluginError: the backbone's plugin failed to build it.
     """
     absent: tuple[str, ...] = ()
     with _own_generator(seed):
@@ -87,7 +89,7 @@ def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
     return digest.hexdigest()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _own_generator(seed: int) -> Iterator[None]:
     """Draw from a generator seeded for us alone, and put the caller's back."""
     with torch.random.fork_rng(devices=[]):
@@ -100,18 +102,40 @@ def build_random(spec: BackboneSpec) -> nn.Module:
 
     Raises:
         WeightsError: a package that the backbone needs is missing.
+        PluginError: its plugin failed to build it.
     """
-    with _needing(spec):
-        return spec.load(False)
-
-
-@contextmanager
-def _needing(spec: BackboneSpec) -> Iterator[None]:
     try:
-        yield
+        return _build(spec, pretrained=False)
+    except FAILURES as error:
+        raise PluginError(_broken(spec, error)) from error
+
+
+def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
+    """Call the plugin's ``load``; what it prints is no result. FAILURES pass."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            module = spec.load(pretrained)
     except ImportError as error:
         needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "what its plugin asks for"
         raise WeightsError(f"Backbone {spec.name} cannot be built ({error}). Run: pip install {needed}") from error
+    except (LnkitError, *FAILURES):
+        raise
+    except Exception as error:
+        raise PluginError(_broken(spec, error)) from error
+    if not isinstance(module, nn.Module):
+        raise PluginError(
+            f"Backbone {spec.name} cannot be built: its plugin gave {type(module).__name__}, and an nn.Module is "
+            "expected. Tell the plugin's author."
+        )
+    return module
+
+
+def _broken(spec: BackboneSpec, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return (
+        f"Backbone {spec.name} cannot be built: its plugin raised {type(error).__name__}: {text}. "
+        "`lnkit --traceback ...` shows where; tell the plugin's author."
+    )
 
 
 def _origin(spec: BackboneSpec) -> str:
@@ -126,8 +150,7 @@ def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
     whose = f"{spec.weights} weights of {spec.name}"
     kept = provide(spec.remote, whose, progress) if spec.remote else None
     try:
-        with _needing(spec):
-            return spec.load(True)
+        return _build(spec, pretrained=True)
     except FAILURES as error:
         damaged = f"in {kept} are damaged ({_reason(error)}). Delete that file and run again"
         unknown = f"could not be loaded ({_reason(error)}). Try again"

@@ -92,4 +92,5 @@ def _traceback(registry: Registry, name: str) -> str:
         names = ", ".join(plugin.name for plugin in registry.plugins)
         raise UnknownNameError(f"No plugin is called {name!r}; installed are: {names}.")
     failures = [failure for plugin in named for failure in plugin.failures]
-    return "\n".join(failure.traceback for failure in failures) or f"{name} did not fail."
+    lines = [clean(line) for failure in failures for line in failure.traceback.splitlines()]
+    return "\n".join(lines) or f"{name} did not fail."
