@@ -51,6 +51,16 @@ def test_every_engine_gives_the_same_distances(
     np.testing.assert_allclose(compare(network, images, engine, distance), expected, rtol=1e-5)
 
 
+def test_one_process_may_compile_any_number_of_engines(network: LossNetwork, images: tuple[Array, ...]) -> None:
+    if lacking := inductor.missing():
+        pytest.skip(f"needs {lacking}")
+    import torch._dynamo.config as dynamo
+
+    with dynamo.patch(recompile_limit=1):
+        first = compare(network, images, "inductor")
+        np.testing.assert_allclose(compare(network, images, "inductor"), first)
+
+
 def test_batch_norm_is_folded_in_a_copy(network: LossNetwork) -> None:
     folded = prepare(network)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())

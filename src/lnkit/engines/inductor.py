@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -36,13 +37,25 @@ class InductorEngine:
 
         self.device = device
         prepared = prepare(module).to(device).to(memory_format=torch.channels_last)
-        compiled: Callable[[torch.Tensor], torch.Tensor] = torch.compile(prepared, fullgraph=True, dynamic=False)
-        self.module = compiled
+        self.run: Callable[[torch.Tensor], torch.Tensor] = torch.compile(
+            _forward_of_its_own(prepared), fullgraph=True, dynamic=False
+        )
         # Options given to torch.compile would come too late: whether weights are constants is settled while tracing.
         with inductor_config.patch(_CONFIG), only_errors("torch.utils.cpp_extension"):
             self(np.zeros(shape, np.uint8))
 
     def __call__(self, stack: Array) -> Array:
         with torch.no_grad(), full_float32():
-            found: Array = self.module(torch.from_numpy(stack).to(self.device)).float().cpu().numpy()
+            found: Array = self.run(torch.from_numpy(stack).to(self.device)).float().cpu().numpy()
         return found
+
+
+def _forward_of_its_own(module: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return a module's forward as a function that shares its code with no other.
+
+    torch.compile keeps what it has compiled with the code object: at most eight versions, all looked through at each
+    call. A process that scores many backbones would run out of them.
+    """
+    forward = type(module).forward
+    own = types.FunctionType(forward.__code__.replace(), forward.__globals__, closure=forward.__closure__)
+    return types.MethodType(own, module)
