@@ -266,6 +266,21 @@ def test_listings_agree_with_the_registry(capsys: Capture) -> None:
         assert [one["name"] for one in json.loads(capsys.readouterr().out)] == list(known)
 
 
+def test_benchmarks_as_json_say_what_each_protocol_sets(capsys: Capture) -> None:
+    assert run(["list-benchmarks", "--json"]) == 0
+    (bapps,) = json.loads(capsys.readouterr().out)
+    assert bapps["protocols"]["paper"]["resolution"] == 64
+    assert bapps["protocols"]["reference"]["epsilon"] == "reference"
+    assert bapps["scores"]["2afc"]["aggregation"] == "mean of families"
+    assert (bapps["scores"]["2afc"]["lower"], bapps["scores"]["2afc"]["upper"]) == (0, 1)
+
+
+@pytest.mark.parametrize("group", ["data", "results"])
+def test_no_line_of_a_groups_help_is_cut_off(group: str, capsys: Capture) -> None:
+    assert run([group, "--help"]) == 0
+    assert "..." not in capsys.readouterr().out.split("Commands:")[1]
+
+
 def test_listing_one_family(capsys: Capture) -> None:
     assert run(["list-backbones", "--family", "vgg", "--json"]) == 0
     names = [one["name"] for one in json.loads(capsys.readouterr().out)]

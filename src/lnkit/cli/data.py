@@ -27,7 +27,10 @@ def data() -> None:
 @data.command("list")
 @json_option
 def list_command(as_json: bool) -> None:
-    """List all datasets: their size, their license, where they lie, and whether they are there."""
+    """List all datasets.
+
+    For each: its size, its license, where it lies, and whether it is there.
+    """
     from lnkit.data.datasets import dataset_state  # noqa: PLC0415 - not for help
 
     rows = [_row(spec, benchmarks, dataset_state(spec, cache_dir())) for spec, benchmarks in _known_datasets().values()]
@@ -48,7 +51,7 @@ def list_command(as_json: bool) -> None:
 @data.command("fetch")
 @click.argument("name")
 def fetch_command(name: str) -> None:
-    """Fetch a dataset into the cache, or go on with one that was interrupted. Prints its folder."""
+    """Fetch a dataset into the cache. Goes on where it was interrupted; prints the folder."""
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.datasets import ensure_dataset  # noqa: PLC0415
 
@@ -70,7 +73,7 @@ def import_command(name: str, paths: tuple[Path, ...]) -> None:
 @click.argument("name")
 @json_option
 def verify_command(name: str, as_json: bool) -> None:
-    """Read a dataset in the cache and compare every file with the checksum it had when it arrived."""
+    """Compare a dataset with its checksums. Reads every file, and names what changed since it arrived."""
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.inventory import compare_inventory  # noqa: PLC0415
 

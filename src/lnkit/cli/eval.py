@@ -27,12 +27,17 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     multiple=True,
     default=("all",),
     metavar="POINT",
-    show_default="all",
-    help="Extraction point, `all`, several as one loss network (early+mid), or a node path; may be repeated.",
+    help="Extraction point, several as one loss network (early+mid), a node path, or `all` (default); may be repeated.",
 )
 @click.option("--bench", default="bapps", show_default=True, metavar="NAME", help="Benchmark.")
 @click.option("--protocol", "variant", default="paper", show_default=True, metavar="VARIANT", help="Protocol variant.")
-@click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Change a field of the protocol.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of the protocol; `lnkit list-benchmarks --json` has them all.",
+)
 @click.option("--distance", metavar="NAME", help="Short for --set distance=NAME.")
 @click.option(
     "--weights",
@@ -49,7 +54,9 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="cuda, mps or cpu.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help="eager, inductor or onnxruntime.")
-@click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Images at a time; changes no score.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), metavar="N", help="Triplets or pairs at a time; changes no score."
+)
 @json_option
 def eval_command(as_json: bool, **options: Any) -> None:
     """Score loss networks on a benchmark.

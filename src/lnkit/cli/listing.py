@@ -83,16 +83,21 @@ def _backbone_facts(registry: Registry, backbone: BackboneSpec) -> dict[str, Any
 
 
 def _benchmark_facts(registry: Registry, benchmark: BenchmarkSpec) -> dict[str, Any]:
+    from lnkit.protocols import as_dict  # noqa: PLC0415 - for this list alone
+
     return {
         "name": benchmark.name,
         "title": benchmark.title,
         "version": benchmark.version,
-        "protocols": list(benchmark.protocols),
+        "protocols": {variant: as_dict(protocol) for variant, protocol in benchmark.protocols.items()},
         "scores": {
             score.name: {
                 "description": score.description,
                 "unit": score.unit,
                 "higher_is_better": score.higher_is_better,
+                "lower": score.lower,
+                "upper": score.upper,
+                "aggregation": score.aggregation,
                 "primary": score.primary,
             }
             for score in benchmark.scores
