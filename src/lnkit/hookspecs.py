@@ -32,7 +32,7 @@ def register_backbone(register: Callable[[BackboneSpec], None]) -> None:
 
 @hookspec
 def register_extraction_points(
-    register: Callable[..., None],
+    register: Callable[[str, ExtractionPoint], None],
     backbones: Mapping[str, BackboneSpec],
 ) -> None:
     """Called when every plugin's backbones are known; ``backbones`` holds them all, read-only.

@@ -13,8 +13,6 @@ import pandas as pd
 from lnkit.errors import LnkitError, UsageError
 from lnkit.records import RunRecord
 
-FORMATS = ("csv", "parquet", "markdown", "latex")
-
 
 def scores_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """One row per score of each record, with what is needed to filter and to read it."""
