@@ -14,8 +14,11 @@ from torch import Tensor
 from lnkit import DistanceConfig, UnknownNameError, UsageError, WeightsError, distances
 from lnkit.distances import builtin, distances_from_first, make_distances, total_distance
 from lnkit.linweights import load_lin_weights
+from lnkit.registry import default_registry
 
 NAMES = ("spatial", "mean_pool", "style", "sort", "squared")
+
+find = default_registry().distance
 
 
 @pytest.fixture
@@ -131,7 +134,7 @@ def test_unknown_epsilon_is_refused() -> None:
 @pytest.mark.parametrize("name", [*NAMES, "spatial+sort"])
 def test_sharing_the_reference_changes_nothing(name: str) -> None:
     features = torch.rand(3 * 4, 5, 3, 3)
-    (distance,) = make_distances(DistanceConfig(name), ["late"])
+    (distance,) = make_distances(DistanceConfig(name), ["late"], find)
     ref, p0, p1 = features.chunk(3)
     expected = torch.stack([distance(ref, p0), distance(ref, p1)], dim=1)
     torch.testing.assert_close(distances_from_first(distance, features, 3), expected, rtol=1e-6, atol=0)
@@ -139,7 +142,7 @@ def test_sharing_the_reference_changes_nothing(name: str) -> None:
 
 def test_sums_and_points_add_up(pair: tuple[Tensor, Tensor]) -> None:
     a, b = pair
-    made = make_distances(DistanceConfig("spatial+sort", channel_norm=False), ["early", "late"])
+    made = make_distances(DistanceConfig("spatial+sort", channel_norm=False), ["early", "late"], find)
     found = total_distance({"early": a, "late": b}, {"early": b, "late": b + 1}, ["early", "late"], made)
     parts = [builtin(name)(channel_norm=False) for name in ("spatial", "sort")]
     expected = sum(part(a, b) + part(b, b + 1) for part in parts)
@@ -148,7 +151,7 @@ def test_sums_and_points_add_up(pair: tuple[Tensor, Tensor]) -> None:
 
 def test_unknown_distance_is_refused_with_near_names() -> None:
     with pytest.raises(UnknownNameError, match="spatial"):
-        make_distances(DistanceConfig("spatal"), ["late"])
+        make_distances(DistanceConfig("spatal"), ["late"], find)
 
 
 @pytest.mark.parametrize("key", ["lin{}.model.1.weight", "lin{}.weight"])
@@ -157,7 +160,7 @@ def test_lin_weights_from_a_file_go_to_the_points_in_order(tmp_path: Path, key: 
     state = {key.format(k): torch.full((1, 5, 1, 1), float(k + 1)) for k in range(2)}
     path = tmp_path / f"weights{suffix}"
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
-    first, second = make_distances(DistanceConfig("lin", lin_weights=str(path)), ["early", "late"])
+    first, second = make_distances(DistanceConfig("lin", lin_weights=str(path)), ["early", "late"], find)
     a, b = torch.rand(2, 3, 5, 2, 2)
     torch.testing.assert_close(first(a, b), distances.spatial(a, b))
     torch.testing.assert_close(second(a, b), 2 * distances.spatial(a, b))
@@ -168,7 +171,7 @@ def test_lin_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     save_file({"lin0.weight": torch.ones(1, 5, 1, 1)}, path)
     with pytest.raises(UsageError, match="for 1 points, but the loss network has 2"):
         load_lin_weights(str(path), 2)
-    (only,) = make_distances(DistanceConfig("lin", lin_weights=str(path)), ["late"])
+    (only,) = make_distances(DistanceConfig("lin", lin_weights=str(path)), ["late"], find)
     with pytest.raises(UsageError, match="5 channels, but the point has 7"):
         only(torch.rand(1, 7, 2, 2), torch.rand(1, 7, 2, 2))
     with pytest.raises(UsageError, match="name a file"):

@@ -19,7 +19,8 @@ from lnkit.distances import make_distances
 from lnkit.engines.choosing import build_engine, check_engine, choose_engine
 from lnkit.errors import ImageError, UsageError
 from lnkit.lossnet import LossNetwork
-from lnkit.specs import DistanceConfig
+from lnkit.registry import default_registry
+from lnkit.specs import DistanceConfig, DistanceSpec
 from lnkit.stacked import StackedDistances
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class ImageComparer:
         engine: str = "auto",
         batch_size: int | None = None,
         expected_items: int = 0,
+        lookup: Callable[[str], DistanceSpec] | None = None,
     ) -> None:
         """Prepare to compare.
 
@@ -62,6 +64,7 @@ class ImageComparer:
             engine: "auto" or one of :data:`lnkit.engines.choosing.ENGINES`.
             batch_size: items compared at a time; None leaves it to lnkit. It is halved while memory runs out.
             expected_items: about how many items will come; few are not worth building a fast engine for.
+            lookup: finds a distance by name; None asks whatever is installed.
 
         Raises UsageError for a device, precision, engine or distance that cannot be had.
         """
@@ -74,7 +77,8 @@ class ImageComparer:
         self.loss_networks = tuple(loss_networks)
         self.precision = precision
         self._network = network
-        self._distances = [make_distances(distance, points, backbone=network.name) for points in self.loss_networks]
+        find = lookup or default_registry().distance
+        self._distances = [make_distances(distance, points, find, network.name) for points in self.loss_networks]
         self._requested = engine
         self._batch_size = batch_size
         self._batch_limit: int | None = None  # set once memory has run out

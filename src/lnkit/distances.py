@@ -175,19 +175,18 @@ def builtin(name: str) -> Callable[..., Embedded]:
 def make_distances(
     config: DistanceConfig,
     points: Sequence[str],
-    lookup: Callable[[str], DistanceSpec] | None = None,
+    lookup: Callable[[str], DistanceSpec],
     backbone: str = "",
 ) -> tuple[Distance, ...]:
     """Build the distance that ``config`` names, once for each of a loss network's ``points``, in their order.
 
     They are one and the same function unless learned weights tell the points apart. ``lookup`` finds a DistanceSpec by
-    name (default: the registry's); ``backbone`` is needed for the weights of the lpips package only. Raises UsageError
+    name, as a registry does; ``backbone`` is needed for the weights of the lpips package only. Raises UsageError
     for options that a distance does not have and UnknownNameError.
     """
-    find = lookup or _registered
     if config.lin_weights == "lpips":
         config = replace(config, lin_weights=f"lpips:{backbone}")
-    terms = [_load_term(find(name), config, len(points)) for name in config.name.split("+")]
+    terms = [_load_term(lookup(name), config, len(points)) for name in config.name.split("+")]
     if len(terms) == 1:
         return terms[0]
     if all(len(set(term)) == 1 for term in terms):
@@ -232,9 +231,3 @@ def _load_term(spec: DistanceSpec, config: DistanceConfig, points: int) -> tuple
     except TypeError as error:
         named = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UsageError(f"The distance {spec.name!r} does not take {named}: {error}.") from error
-
-
-def _registered(name: str) -> DistanceSpec:
-    from lnkit.registry import default_registry  # noqa: PLC0415 - the registry is not needed by pure functions
-
-    return default_registry().distance(name)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lnkit.distances import make_distances, total_distance
 from lnkit.errors import ImageError
 from lnkit.lossnet import LossNetwork, check_form, check_images
+from lnkit.registry import default_registry
 from lnkit.specs import DistanceConfig
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class DeepPerceptualLoss(nn.Module):
             self.network = load_loss_network(backbone, points, weights=weights, normalization=normalization)
         config = DistanceConfig(name=distance) if isinstance(distance, str) else distance
         self._points = [point.name for point in self.network.points]
-        self._distances = make_distances(config, self._points, backbone=self.network.name)
+        self._distances = make_distances(config, self._points, default_registry().distance, self.network.name)
         self._targets_seen = False
 
     @classmethod

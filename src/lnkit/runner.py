@@ -172,6 +172,7 @@ class _Run:
             engine=self.request.engine,
             batch_size=self.request.batch_size,
             expected_items=expected_items,
+            lookup=self.registry.distance,
         )
         self.comparers.append(comparer)
         return comparer

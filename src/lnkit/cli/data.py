@@ -109,7 +109,7 @@ def path_command(name: str, as_json: bool) -> None:
 
 def _known_datasets() -> dict[str, tuple[DatasetSpec, list[str]]]:
     """Dataset name -> its facts, and the benchmarks that use it."""
-    from lnkit.cli._settings import open_registry  # noqa: PLC0415 - plugins, not for help
+    from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins, not for help
 
     known: dict[str, tuple[DatasetSpec, list[str]]] = {}
     for benchmark in open_registry().benchmarks.values():

@@ -98,7 +98,7 @@ def _assignment(text: str) -> tuple[str, str]:
 def _run_all(requests: list[RunRequest]) -> tuple[list[FinishedRun], int]:
     """Run one request after the other. With several, one that fails is named and the others go on."""
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - rich, not for --help
-    from lnkit.cli._settings import open_registry  # noqa: PLC0415 - not for --help
+    from lnkit.cli._registry import open_registry  # noqa: PLC0415 - not for --help
     from lnkit.runner import evaluate  # noqa: PLC0415 - not for --help
 
     registry, progress = open_registry(), make_progress()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._output import emit_json, json_option, note, print_table
-from lnkit.cli._settings import open_registry
+from lnkit.cli._registry import open_registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

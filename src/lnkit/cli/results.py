@@ -171,7 +171,7 @@ def _row(name: str, values: list[float | None]) -> list[str]:
 @json_option
 def rescore_command(run: str, folder: Path | None, as_json: bool) -> None:
     """Compute scores again from kept distances. No network is needed; both values are shown."""
-    from lnkit.cli._settings import open_registry  # noqa: PLC0415 - plugins, only here
+    from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins, only here
     from lnkit.rescoring import rescore  # noqa: PLC0415 - numpy
 
     place = ResultsFolder(results_dir(folder))

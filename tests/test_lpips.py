@@ -1,0 +1,59 @@
+"""The `lpips` package and lnkit on the same backbone in the same state: the same distances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from lnkit.comparing import ImageComparer
+from lnkit.loading import LPIPS_MEAN, LPIPS_STD
+from lnkit.lossnet import LossNetwork
+from lnkit.registry import default_registry
+from lnkit.specs import DistanceConfig, LossNetworkId
+
+lpips = pytest.importorskip("lpips")
+
+NETS = {"alex": "alexnet", "squeeze": "squeezenet1_1", "vgg": "vgg16"}
+
+
+def photographs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three patches of a photograph, and two distortions of each."""
+    photo = data.astronaut()
+    ref = np.stack([photo[y : y + 64, x : x + 64] for y, x in ((0, 200), (100, 150), (300, 300))])
+    noise = np.random.default_rng(0).normal(0, 12, ref.shape)
+    return ref, np.clip(ref + noise, 0, 255).astype(np.uint8), np.roll(ref, 2, axis=2)
+
+
+def with_lpips(metric: torch.nn.Module, ref: np.ndarray, other: np.ndarray) -> np.ndarray:
+    first, second = (torch.from_numpy(images).permute(0, 3, 1, 2) / 127.5 - 1 for images in (ref, other))
+    with torch.no_grad():
+        return metric(first, second).flatten().double().numpy()
+
+
+def as_loss_network(metric: torch.nn.Module, backbone: str) -> tuple[LossNetwork, tuple[str, ...]]:
+    """The trunk of an LPIPS module, cut at the points that lnkit registers as `lpips`."""
+    trunk = torch.nn.Sequential()
+    features = torch.nn.Sequential()
+    for number in range(metric.net.N_slices):
+        for index, module in getattr(metric.net, f"slice{number + 1}").named_children():
+            features.add_module(index, module)
+    trunk.add_module("features", features)
+    points = default_registry().points_of(LossNetworkId(backbone, ("lpips",)))
+    network = LossNetwork(trunk, points, mean=LPIPS_MEAN, std=LPIPS_STD, name=backbone)
+    return network, tuple(point.name for point in points)
+
+
+@pytest.mark.parametrize("learned", [True, False])
+@pytest.mark.parametrize("net", NETS)
+def test_same_distances_as_the_lpips_package(net: str, learned: bool) -> None:
+    torch.manual_seed(0)
+    metric = lpips.LPIPS(net=net, pnet_rand=True, lpips=learned, verbose=False).eval()
+    network, points = as_loss_network(metric, NETS[net])
+    config = DistanceConfig("lin", lin_weights="lpips") if learned else DistanceConfig("spatial")
+    ref, p0, p1 = photographs()
+    found = ImageComparer(network, [points], config).compare(ref, p0, p1)[:, :, 0]
+    expected = np.stack([with_lpips(metric, ref, other) for other in (p0, p1)], axis=1)
+    assert expected.min() > 1e-4  # a comparison of zeros would prove nothing
+    assert found == pytest.approx(expected, abs=1e-6, rel=1e-5)
