@@ -29,13 +29,13 @@ def test_is_the_mean_squared_difference_of_the_features(
 ) -> None:
     a, b = (network(image) for image in images)
     expected = sum(nn.functional.mse_loss(a[point], b[point]) for point in ("early", "mid"))
-    torch.testing.assert_close(DeepPerceptualLoss.from_network(network)(*images), expected)
+    torch.testing.assert_close(DeepPerceptualLoss(network)(*images), expected)
 
 
 @pytest.mark.parametrize("epsilon", EPSILONS)
 @pytest.mark.parametrize("name", ["squared", "spatial", "mean_pool", "style", "sort"])
 def test_gradient_is_finite_where_images_agree(network: LossNetwork, name: str, epsilon: str) -> None:
-    loss = DeepPerceptualLoss.from_network(network, DistanceConfig(name, epsilon=epsilon))
+    loss = DeepPerceptualLoss(network, distance=DistanceConfig(name, epsilon=epsilon))
     target = torch.rand(2, 3, 48, 48)
     target[:, :, :24] = 0  # flat black, where many features are zero
     for output in (target.clone(), torch.zeros_like(target), target * 0.999):
@@ -47,7 +47,7 @@ def test_gradient_is_finite_where_images_agree(network: LossNetwork, name: str, 
 
 def test_only_the_output_gets_a_gradient(network: LossNetwork, images: tuple[torch.Tensor, torch.Tensor]) -> None:
     output, target = (image.clone().requires_grad_() for image in images)
-    DeepPerceptualLoss.from_network(network)(output, target).backward()
+    DeepPerceptualLoss(network)(output, target).backward()
     assert output.grad is not None
     assert output.grad.abs().sum() > 0
     assert target.grad is None
@@ -56,7 +56,7 @@ def test_only_the_output_gets_a_gradient(network: LossNetwork, images: tuple[tor
 
 def test_gradient_is_the_slope() -> None:
     small = LossNetwork(get_model("alexnet", weights=None), [ExtractionPoint("early", "features.0")])
-    loss = DeepPerceptualLoss.from_network(small, "spatial").double()
+    loss = DeepPerceptualLoss(small, distance="spatial").double()
     output = torch.rand(1, 3, 16, 16, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: loss(x, torch.full_like(x, 0.5)), (output,), fast_mode=True)
 
@@ -65,7 +65,7 @@ def test_training_an_image_makes_it_like_the_target(network: LossNetwork) -> Non
     torch.manual_seed(0)
     target = torch.rand(1, 3, 48, 48)
     image = torch.full_like(target, 0.5).requires_grad_()
-    loss, optimizer = DeepPerceptualLoss.from_network(network), torch.optim.Adam([image], lr=0.02)
+    loss, optimizer = DeepPerceptualLoss(network), torch.optim.Adam([image], lr=0.02)
     first = loss(image, target).item()
     for _ in range(25):
         optimizer.zero_grad()
@@ -75,7 +75,7 @@ def test_training_an_image_makes_it_like_the_target(network: LossNetwork) -> Non
 
 
 def test_stays_frozen_and_in_evaluation_mode_inside_a_training_module(network: LossNetwork) -> None:
-    parent = nn.ModuleDict({"net": nn.Conv2d(3, 3, 1), "loss": DeepPerceptualLoss.from_network(network)}).train()
+    parent = nn.ModuleDict({"net": nn.Conv2d(3, 3, 1), "loss": DeepPerceptualLoss(network)}).train()
     assert not any(module.training for module in parent["loss"].network.modules())  # type: ignore[union-attr]
     trained = [name for name, parameter in parent.named_parameters() if parameter.requires_grad]
     assert trained == ["net.weight", "net.bias"]
@@ -83,7 +83,7 @@ def test_stays_frozen_and_in_evaluation_mode_inside_a_training_module(network: L
 
 @pytest.mark.parametrize("name", ["squared", "spatial"])
 def test_works_under_autocast(network: LossNetwork, name: str, images: tuple[torch.Tensor, torch.Tensor]) -> None:
-    loss = DeepPerceptualLoss.from_network(network, name)
+    loss = DeepPerceptualLoss(network, distance=name)
     output = images[0].clone().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
         value = loss(output, images[1])
@@ -97,7 +97,7 @@ def test_works_under_autocast(network: LossNetwork, name: str, images: tuple[tor
 def test_compiles_whole_with_the_same_value_and_gradient(
     network: LossNetwork, images: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
-    loss = DeepPerceptualLoss.from_network(network, "spatial")
+    loss = DeepPerceptualLoss(network, distance="spatial")
     compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
     values, gradients = [], []
     for way in (loss, compiled):
@@ -113,16 +113,16 @@ def test_compiles_whole_with_the_same_value_and_gradient(
 def test_images_that_cannot_be_meant_are_refused(network: LossNetwork) -> None:
     good = torch.rand(1, 3, 48, 48)
     with pytest.raises(ImageError, match=r"got \[0"):
-        DeepPerceptualLoss.from_network(network)(good, torch.linspace(0, 255, good.numel()).reshape(good.shape))
+        DeepPerceptualLoss(network)(good, torch.linspace(0, 255, good.numel()).reshape(good.shape))
     with pytest.raises(ImageError, match="same shape"):
-        DeepPerceptualLoss.from_network(network)(good, good[:, :, 1:])
+        DeepPerceptualLoss(network)(good, good[:, :, 1:])
     with pytest.raises(ImageError, match="uint8"):
-        DeepPerceptualLoss.from_network(network)(good.to(torch.uint8), good)
+        DeepPerceptualLoss(network)(good.to(torch.uint8), good)
 
 
 def test_a_network_in_training_may_overshoot(network: LossNetwork) -> None:
     good = torch.rand(1, 3, 48, 48)
-    assert torch.isfinite(DeepPerceptualLoss.from_network(network)(good * 1.5 - 0.2, good))
+    assert torch.isfinite(DeepPerceptualLoss(network)(good * 1.5 - 0.2, good))
 
 
 def test_loads_by_name() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lnkit import BenchmarkData, LnkitError, LossNetworkId, Outcome
+from lnkit import BenchmarkData, LossNetworkId, Outcome
 from lnkit.data.packing import release
 from lnkit_bapps.outcome import Distances, score_all
 
@@ -53,18 +53,14 @@ class _Measurement:
     """Compares images in shards, each kept as soon as it is done."""
 
     def __init__(self, context: RunContext, total: int, advance: Callable[[int], None]) -> None:
-        self.parts, self.networks, self.advance = context.parts, context.networks, advance
+        self.parts, self.advance = context.parts, advance
         # Built only if a shard is missing: a measurement that was finished before needs no network.
         self.comparer: Callable[[], ImageComparer] = cache(
             lambda: context.comparer(context.protocol.distance_config(), total)
         )
 
     def distances(self, key: str, *images: Array) -> Array:
-        """Distances of the first images to the others, (N, others, loss networks).
-
-        Raises:
-            LnkitError: a distance is infinite or not a number, which would pass for a tie.
-        """
+        """Distances of the first images to the others, (N, others, loss networks)."""
         shards = [self._shard(f"{key}-{part.start:06d}", [array[part] for array in images]) for part in _slices(images)]
         return np.concatenate(shards)
 
@@ -76,26 +72,11 @@ class _Measurement:
             counted += steps
             self.advance(steps)
 
-        def compare() -> dict[str, Array]:
-            found = self.comparer().compare(*images, advance=count)
-            _require_finite(found, self.networks, key)
-            return {"distance": found}
-
-        part = self.parts.keep(key, compare)
+        part = self.parts.keep(key, lambda: {"distance": self.comparer().compare(*images, advance=count)})
         release(*images)
         self.advance(len(images[0]) - counted)  # all of them, if the shard was kept from an earlier run
         found: Array = part["distance"]
         return found
-
-
-def _require_finite(found: Array, networks: Sequence[LossNetworkId], key: str) -> None:
-    wrong = (~np.isfinite(found)).any(axis=1).sum(axis=0)  # items, by loss network
-    if wrong.any():
-        worst = int(wrong.argmax())
-        raise LnkitError(
-            f"{networks[worst]} gave distances that are not finite numbers ({wrong[worst]:,} of {len(found):,} items "
-            f"from {key}). Check its weights for values that are no numbers; with --precision bf16, try fp32."
-        )
 
 
 def _slices(images: tuple[Array, ...]) -> Iterator[slice]:

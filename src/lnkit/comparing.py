@@ -17,7 +17,7 @@ import torch
 
 from lnkit.distances import make_distances
 from lnkit.engines.choosing import build_engine, check_engine, choose_engine
-from lnkit.errors import ImageError, UsageError
+from lnkit.errors import ImageError, LnkitError, UsageError
 from lnkit.lossnet import LossNetwork
 from lnkit.registry import default_registry
 from lnkit.specs import DistanceConfig, DistanceSpec
@@ -106,7 +106,8 @@ class ImageComparer:
             (N, number of others, number of loss networks) float64. Identical images are at distance 0, and others
             that are identical to each other at the same distance, exactly.
 
-        Raises ImageError for arrays of another shape or type, and for images too small for a point.
+        Raises ImageError for arrays of another shape or type, and for images too small for a point, and LnkitError for
+        distances that are no finite numbers.
         """
         arrays = (reference, *others)
         _check_arrays(arrays)
@@ -140,7 +141,18 @@ class ImageComparer:
         if self.precision == "fp32" and len(rows) == 3:
             self._settle(_near_ties(found, self._scales[shape]) & ~_identical(rows[1], rows[2])[:, None], found, rows)
         _equate_identical(found, rows)
+        self._require_finite(found)
         return found
+
+    def _require_finite(self, found: Array) -> None:
+        """Refuse distances that are infinite or no numbers: they would pass for ties."""
+        wrong = ~np.isfinite(found).all(axis=(0, 1))
+        if wrong.any():
+            name = f"{self._network.name}:{'+'.join(self.loss_networks[int(wrong.argmax())])}"
+            raise LnkitError(
+                f"{name} gave distances that are not finite numbers. Check its weights for values that are no numbers; "
+                "with --precision bf16, try fp32."
+            )
 
     def _engine_for(self, shape: Shape) -> Engine:
         if shape not in self._engines:
@@ -209,7 +221,7 @@ def open_device(name: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UsageError(
-            f"The device {name!r} cannot be used here ({str(error).splitlines()[0]}). Use 'cpu', or check the "
+            f"The device {name!r} cannot be used here ({str(error).splitlines()[0]:.100}). Use 'cpu', or check the "
             "installation of torch and the driver."
         ) from error
     return device

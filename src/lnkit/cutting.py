@@ -12,7 +12,6 @@ import math
 import operator
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from itertools import chain
 from typing import Any, cast
 
@@ -26,6 +25,7 @@ from torchvision.models.feature_extraction import NodePathTracer
 
 from lnkit.errors import UnknownNameError
 from lnkit.hooked import HookedCut
+from lnkit.nearnames import near_names
 
 _log = logging.getLogger("lnkit")
 
@@ -37,12 +37,12 @@ _MAYBE_PURE_FUNCTIONS = (functional.relu, functional.silu, functional.hardswish)
 _IN_PLACE_OPERATORS = ("iadd", "isub", "imul", "itruediv", "ipow", "setitem")
 
 
-def cut_backbone(backbone: nn.Module, nodes: Sequence[str]) -> nn.Module:
+def cut_backbone(backbone: nn.Module, nodes: Sequence[str], name: str = "") -> nn.Module:
     """Return a module that maps a batch of images to a tuple with the output of each of ``nodes``, in their order.
 
     The backbone is left as it is: the cut holds copies of the tensors it keeps, frozen and in evaluation mode. A node
     is a module's dotted path or a path that torch.fx gives to an operation (``layer1.0.add``). A module's node is its
-    last operation. Raises UnknownNameError for a node that the backbone does not have.
+    last operation. ``name`` is what the backbone is called. Raises UnknownNameError for a node that it does not have.
     """
     outline = _outline(backbone)
     modules = [path for path, _ in outline.named_modules() if path]
@@ -52,7 +52,8 @@ def cut_backbone(backbone: nn.Module, nodes: Sequence[str]) -> nn.Module:
     if graph and len(operations) == len(set(nodes)):
         cut: nn.Module = _graph_cut(outline, graph, [operations[node] for node in nodes])
     else:
-        _refuse_unknown([node for node in nodes if node not in modules], {*modules, *tracer.node_to_qualname.values()})
+        known = {*modules, *tracer.node_to_qualname.values()}
+        _refuse_unknown(name, [node for node in nodes if node not in modules], known)
         cut = HookedCut(outline, nodes)
     return copy.deepcopy(cut).eval().requires_grad_(False)
 
@@ -169,11 +170,11 @@ def _module(operation: fx.Node, root: nn.Module) -> nn.Module:
     return root.get_submodule(str(operation.target))
 
 
-def _refuse_unknown(unknown: Sequence[str], known: Collection[str]) -> None:
+def _refuse_unknown(name: str, unknown: Sequence[str], known: Collection[str]) -> None:
     if not unknown:
         return
-    near = get_close_matches(unknown[0], known, n=5, cutoff=0.5)
-    nearest = f"Near it are {', '.join(near)}." if near else f"It begins with {', '.join(list(known)[:5])}."
-    raise UnknownNameError(
-        f"This backbone has no node {unknown[0]!r}. {nearest} `lnkit points BACKBONE --all` lists every node."
-    )
+    near = near_names(unknown[0], known, cutoff=0.5)
+    nearest = f"Near it are {', '.join(near)}." if near else f"It begins with {', '.join(sorted(known)[:5])}."
+    who = repr(name) if name else "This backbone"
+    where = f" `lnkit points {name} --all` lists every node." if name else ""
+    raise UnknownNameError(f"{who} has no node {unknown[0]!r}. {nearest}{where}")

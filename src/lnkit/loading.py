@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal, get_args
 
+import torch
 from torch import nn
 
+from lnkit.cutting import cut_backbone
 from lnkit.errors import UsageError, WeightsError
 from lnkit.lossnet import LossNetwork
 from lnkit.progress import Progress
 from lnkit.registry import default_registry
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, ExtractionPoint, LossNetworkId
-from lnkit.weights import LoadedBackbone, load_backbone
+from lnkit.weights import LoadedBackbone, build_random, load_backbone
 
 Normalization = Literal["backbone", "imagenet", "lpips", "none"]
 Triple = tuple[float, float, float]
@@ -83,6 +86,22 @@ def cut(
         return LossNetwork(loaded.module, points, mean=mean, std=std, name=spec.name)
     finally:
         _set_transform_input(loaded.module, before)
+
+
+def check_nodes(spec: BackboneSpec, nodes: Sequence[str]) -> None:
+    """Refuse node paths that a backbone does not have, before its weights or any data are fetched.
+
+    Raises:
+        UnknownNameError: there is no such node; the message names near ones.
+    """
+    if not nodes:
+        return
+    with torch.device("meta"):
+        outline = build_random(spec).eval()
+    unknown = [node for node in nodes if node not in dict(outline.named_modules())]
+    if unknown:
+        with suppress(NotImplementedError):  # what does not run on the meta device is judged later, on the real one
+            cut_backbone(outline, unknown, spec.name)
 
 
 def mean_and_std(spec: BackboneSpec, normalization: str) -> tuple[Triple, Triple]:

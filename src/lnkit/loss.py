@@ -59,11 +59,6 @@ class DeepPerceptualLoss(nn.Module):
         self._distances = make_distances(config, self._points, default_registry().distance, self.network.name)
         self._targets_seen = False
 
-    @classmethod
-    def from_network(cls, network: LossNetwork, distance: str | DistanceConfig = "squared") -> DeepPerceptualLoss:
-        """Make a loss of a ready loss network, summed over all its points."""
-        return cls(network, distance=distance)
-
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean distance between ``output`` and ``target``, both (N, 3, H, W) with values in [0, 1].
 

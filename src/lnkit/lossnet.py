@@ -48,7 +48,7 @@ class LossNetwork(nn.Module):
         self._nodes = tuple(dict.fromkeys(point.node for point in self.points))
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1))
-        self.backbone = cut_backbone(backbone, self._nodes)
+        self.backbone = cut_backbone(backbone, self._nodes, name)
         super().train(False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:

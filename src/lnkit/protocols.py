@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, get_type_hints
 
 from lnkit.errors import UsageError
+from lnkit.nearnames import did_you_mean, near_names
 from lnkit.specs import BackboneSpec, BenchmarkSpec
 
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -30,9 +30,9 @@ def choose_protocol(
         UsageError: the variant or a field is unknown, or a value does not read as the field's type.
     """
     if variant not in benchmark.protocols:
-        raise UsageError(
-            f"Benchmark {benchmark.name!r} has no protocol {variant!r}; it has: {', '.join(benchmark.protocols)}."
-        )
+        hint = did_you_mean(near_names(variant, benchmark.protocols))
+        names = ", ".join(benchmark.protocols)
+        raise UsageError(f"Benchmark {benchmark.name!r} has no protocol {variant!r}; it has: {names}.{hint}")
     protocol = benchmark.protocols[variant]
     changes = {name: _read_value(benchmark, protocol, name, text) for name, text in overrides.items()}
     if backbone.distance and "distance" not in changes and hasattr(protocol, "distance"):
@@ -46,8 +46,7 @@ def choose_protocol(
 def _read_value(benchmark: BenchmarkSpec, protocol: Any, name: str, text: str) -> Any:
     types = get_type_hints(type(protocol))
     if name not in types:
-        near = get_close_matches(name, types, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(near_names(name, types))
         raise UsageError(f"The protocol of {benchmark.name!r} has no field {name!r}; it has: {', '.join(types)}.{hint}")
     try:
         return _TRUTH[text.lower()] if types[name] is bool else types[name](text)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TypeVar
 
 from lnkit.errors import UnknownNameError, UsageError
+from lnkit.nearnames import did_you_mean, near_names
 from lnkit.plugins import Plugin, load_plugins
 from lnkit.registration import run_hooks
 from lnkit.specs import (
@@ -112,7 +113,7 @@ class Registry:
         near = _misspelled(name, registered)
         if near or not NODE_PATH.fullmatch(name):
             raise UnknownNameError(
-                f"{backbone!r} has no extraction point {name!r}.{_did_you_mean(near)} It has: {', '.join(registered)}; "
+                f"{backbone!r} has no extraction point {name!r}.{did_you_mean(near)} It has: {', '.join(registered)}; "
                 f"`lnkit points {backbone}` shows them, and a node path of the network works too."
             )
         return name
@@ -122,16 +123,18 @@ class Registry:
             return known[name]
         where = f"`lnkit list-{kind}s` shows all {len(known)}."
         raise UnknownNameError(
-            f"No {kind} is called {name!r}.{_did_you_mean(_near(name, known))} {where}{self._suspects()}"
+            f"No {kind} is called {name!r}.{did_you_mean(near_names(name, known))} {where}{self._suspects()}"
         )
 
     def _suspects(self) -> str:
         failed = ", ".join(plugin.name for plugin in self.plugins if plugin.failures)
         off = ", ".join(plugin.name for plugin in self.plugins if plugin.state == "off")
-        said = f" Perhaps it belongs to a plugin that failed to load: {failed} (`lnkit plugins` says why)." * bool(
-            failed
+        said = (
+            f" Perhaps it belongs to a plugin that failed to load: {failed} (`lnkit plugins` says why)."
+            if failed
+            else ""
         )
-        return said + f" LNKIT_PLUGINS leaves out {off}, which may have it." * bool(off)
+        return said + (f" LNKIT_PLUGINS leaves out {off}, which may have it." if off else "")
 
 
 def load_registry(*, strict: bool = False, only: Sequence[str] | None = None) -> Registry:
@@ -158,19 +161,9 @@ def _part(point: ExtractionPoint, node: str) -> ExtractionPoint:
     return ExtractionPoint(node, node, layout=point.layout, prefix_tokens=point.prefix_tokens)
 
 
-def _near(name: str, known: Collection[str], cutoff: float = 0.6) -> list[str]:
-    from difflib import get_close_matches  # noqa: PLC0415 - only for a wrong name
-
-    return get_close_matches(name, known, n=3, cutoff=cutoff)
-
-
 def _misspelled(name: str, registered: Collection[str]) -> list[str]:
     """The points that a plain word may have meant; one that differs in digits only (layer2, layer4) is a node."""
     if "." in name:
         return []
-    near = _near(name, registered, MISSPELLED)
+    near = near_names(name, registered, MISSPELLED)
     return [point for point in near if DIGITS.sub("", point) != DIGITS.sub("", name)]
-
-
-def _did_you_mean(near: Sequence[str]) -> str:
-    return f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""

@@ -108,8 +108,8 @@ class ResultsFolder:
         target = self.path / record.id
         with _writing_in(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            draft = self.path / f".new-{uuid4().hex}"
-            draft.mkdir()
+            draft = self.path / PARTS_FOLDER / f"new-{uuid4().hex}"
+            draft.mkdir(parents=True)
             try:
                 if arrays:
                     _write_arrays(draft / ARRAYS_FILE, arrays)

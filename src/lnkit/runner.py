@@ -86,9 +86,15 @@ class _Run:
         """Refuse what can be known to be wrong before data are fetched and packed."""
         from lnkit.comparing import open_device  # noqa: PLC0415 - torch, once all names were found to be right
         from lnkit.engines.choosing import check_engine  # noqa: PLC0415
+        from lnkit.loading import check_nodes  # noqa: PLC0415
         from lnkit.weights import check_weights  # noqa: PLC0415
 
         check_weights(self.request.weights)
+        registered = self.registry.points.get(self.request.backbone, {})
+        check_nodes(
+            self.resolved.backbone,
+            [n for network in self.resolved.networks for n in network.points if n not in registered],
+        )
         check_engine(self.request.engine, open_device(self.request.device))
 
     def _load_backbone(self) -> LoadedBackbone:

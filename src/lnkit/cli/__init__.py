@@ -10,6 +10,7 @@ import click
 
 from lnkit.cli._settings import Settings
 from lnkit.errors import LnkitError
+from lnkit.nearnames import did_you_mean, near_names
 
 # name -> (where the command is, its line in the help); a test holds the lines equal to the commands' own
 COMMANDS = {
@@ -46,10 +47,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches  # noqa: PLC0415 - only for a wrong name
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(near_names(args[0], COMMANDS))
             ctx.fail(f"There is no command {args[0]!r}.{hint} There are: {', '.join(COMMANDS)}.")
         return super().resolve_command(ctx, args)
 

@@ -30,7 +30,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     cells = [[clean(str(cell)) for cell in row] for row in rows]
     lines = [list(columns), *cells]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    on_terminal = sys.stdout.isatty()
+    on_terminal = is_terminal(sys.stdout)
     if on_terminal and sum(widths) + 2 * len(widths) > _terminal_width():
         _fold(columns, cells, title)
         return
@@ -59,6 +59,11 @@ def _fold(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str) ->
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text: nothing in a cell is taken for markup
     Console().print(table)
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether somebody is looking; a stream that the shell closed is None."""
+    return stream is not None and stream.isatty()
 
 
 def clean(text: str) -> str:

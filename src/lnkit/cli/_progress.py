@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lnkit.cli._output import note
+from lnkit.cli._output import is_terminal, note
 from lnkit.cli._settings import settings
 from lnkit.progress import Advance, Progress, SilentProgress
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def make_progress() -> Progress:
     """Bars if someone is looking."""
-    return BarProgress() if sys.stderr.isatty() and not settings().quiet else SpokenProgress()
+    return BarProgress() if is_terminal(sys.stderr) and not settings().quiet else SpokenProgress()
 
 
 class SpokenProgress(SilentProgress):

@@ -11,6 +11,7 @@ import click
 from lnkit.cli._output import emit_json, json_option, note, print_table
 from lnkit.data.cache import cache_dir
 from lnkit.errors import DataError, UnknownNameError
+from lnkit.nearnames import did_you_mean, near_names
 
 if TYPE_CHECKING:
     from lnkit.data.datasets import DatasetState
@@ -122,10 +123,7 @@ def _dataset(name: str) -> DatasetSpec:
     known = _known_datasets()
     if name in known:
         return known[name][0]
-    from difflib import get_close_matches  # noqa: PLC0415 - only for a wrong name
-
-    near = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(near_names(name, known))
     raise UnknownNameError(f"No dataset is called {name!r}.{hint} There are: {', '.join(known) or 'none'}.")
 
 

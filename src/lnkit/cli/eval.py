@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +108,8 @@ def _run_all(requests: list[RunRequest]) -> tuple[list[FinishedRun], int]:
     failed = 0
     for request in requests:
         try:
-            runs += evaluate(request, registry, progress)
+            with redirect_stdout(sys.stderr):  # what benchmarks and packages print is no result
+                runs += evaluate(request, registry, progress)
         except LnkitError as error:
             if len(requests) == 1:
                 raise

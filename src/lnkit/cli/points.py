@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lnkit.inspection import NodeFacts, PointFacts
     from lnkit.specs import BackboneSpec
 
-COST = ("parameters", "multiply-adds")
+COST = ("parameters", "flops")
 
 
 @click.command("points")
@@ -28,7 +28,8 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
     """Show the extraction points of a backbone.
 
     For each: its node, its output (channels x height x width) for one image, the pixels between two positions, and the
-    parameters and multiply-adds up to there. No weights are needed.
+    parameters and flops up to there. A multiplication with its addition counts as one, as in the published tables. No
+    weights are needed.
     """
     registry = open_registry()
     spec = registry.backbone(backbone)

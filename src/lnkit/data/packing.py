@@ -11,6 +11,7 @@ import hashlib
 import json
 import mmap
 import os
+import stat
 import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -97,12 +98,14 @@ def _stat_fingerprint(table: ImageTable) -> str:
     digest, folder = hashlib.sha256(), str(table.folder)
     for name in table.files:
         try:
-            stat = os.stat(f"{folder}/{name}")  # noqa: PTH116 - BAPPS has 174,000 files, and a Path costs more than this
+            info = os.stat(f"{folder}/{name}")  # noqa: PTH116 - BAPPS has 174,000 files, and a Path costs more than this
         except OSError as error:
             raise DataError(
                 f"{table.folder / name} cannot be read ({error.strerror}). Check the file and its permissions."
             ) from error
-        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        if not stat.S_ISREG(info.st_mode):
+            raise DataError(f"{table.folder / name} is not a file; replace it, or fetch the data again.")
+        digest.update(f"{name}\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
