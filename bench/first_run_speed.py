@@ -12,8 +12,8 @@ from PIL import Image
 from bench import published_way
 from bench.harness import Ratio, seconds_in_turns
 from bench.material import POINTS, make_backbone, make_triplets
-from lnkit.comparing import ImageComparer
-from lnkit.lossnet import LossNetwork
+from lnkit.comparing.comparer import ImageComparer
+from lnkit.networks.lossnet import LossNetwork
 from lnkit.progress import SilentProgress
 from lnkit.specs import DistanceConfig
 from lnkit_bapps.data import open_bapps

@@ -6,9 +6,9 @@ import numpy as np
 from skimage import data
 from torch import nn
 
+from lnkit.networks.weights import load_backbone
 from lnkit.registry import default_registry
 from lnkit.specs import ExtractionPoint
-from lnkit.weights import load_backbone
 
 POINTS = ("early", "semi_early", "mid", "late")
 

@@ -1,7 +1,7 @@
 """Which extraction point judges similarity best? Here on the embedded sample; give `data=Path(...)` for real data."""
 
 import lnkit
-from lnkit.tables import scores_frame
+from lnkit.results.tables import scores_frame
 
 request = lnkit.RunRequest("efficientnet_lite0", points="all", bench="bapps", sample=True)
 runs = lnkit.evaluate(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lnkit.records import Determinants, RunRecord, ScoreRecord
+from lnkit.results.records import Determinants, RunRecord, ScoreRecord
 
 DETERMINANTS = Determinants(
     benchmark="bapps",

@@ -88,7 +88,7 @@ def test_python_m_lnkit() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["list-bakbones"], "There is no command 'list-bakbones'. Did you mean 'list-backbones'?"),
+        (["list-bakbones"], "There is no command 'list-bakbones'. Did you mean 'list-backbones'"),
         (["zzz"], "There is no command 'zzz'. There are: eval,"),
         (["list-backbones", "--famly", "x"], "--famly"),
         (["list-backbones", "extra"], "extra"),

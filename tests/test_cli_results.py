@@ -13,8 +13,8 @@ import pytest
 from helpers import make_record
 
 from lnkit.cli import run
-from lnkit.records import RunRecord
-from lnkit.results import ResultsFolder
+from lnkit.results.folder import ResultsFolder
+from lnkit.results.records import RunRecord
 
 Capture = pytest.CaptureFixture[str]
 

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from lnkit import DistanceConfig, ExtractionPoint, ImageError, LossNetwork, UsageError, comparing
-from lnkit.comparing import ImageComparer
+from lnkit.comparing.comparer import ImageComparer
+from lnkit.comparing.engines.eager import EagerEngine
 from lnkit.distances import builtin
-from lnkit.engines.eager import EagerEngine
 
 Array = np.ndarray[Any, Any]
 POINTS = ("early", "mid", "late")
@@ -190,7 +190,7 @@ def test_an_item_too_large_for_memory_is_an_error(network: LossNetwork, monkeypa
     def run(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("lnkit.engines.eager.EagerEngine.__call__", run)
+    monkeypatch.setattr("lnkit.comparing.engines.eager.EagerEngine.__call__", run)
     with pytest.raises(ImageError, match="too much for the memory"):
         make(network, batch_size=4).compare(photos(4), photos(4))
 

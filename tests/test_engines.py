@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from lnkit import DistanceConfig, ExtractionPoint, LossNetwork, UsageError
-from lnkit.comparing import ImageComparer
-from lnkit.engines import choosing, inductor, onnx
-from lnkit.engines.eager import EagerEngine, full_float32, prepare
+from lnkit.comparing.comparer import ImageComparer
+from lnkit.comparing.engines import choosing, inductor, onnx
+from lnkit.comparing.engines.eager import EagerEngine, full_float32, prepare
 
 Array = np.ndarray[Any, Any]
 

@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 
 import lnkit_bapps
 from lnkit.cli import run
-from lnkit.comparing import ImageComparer
+from lnkit.comparing.comparer import ImageComparer
+from lnkit.networks.weights import build_random
 from lnkit.registry import default_registry
-from lnkit.weights import build_random
 
 Capture = pytest.CaptureFixture[str]
 
@@ -257,7 +257,7 @@ def test_a_full_disk_is_said(results: Path, capsys: Capture, monkeypatch: pytest
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lnkit.results._write_arrays", full)
+    monkeypatch.setattr("lnkit.results.folder._write_arrays", full)
     assert run(PIXEL) == 1
     assert "disk is full" in capsys.readouterr().err
     assert not [path for path in results.rglob("*") if path.is_file()]

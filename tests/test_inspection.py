@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lnkit import BackboneSpec, ExtractionPoint, LossNetwork
-from lnkit.inspection import NodeOutput, inspect_nodes, inspect_points
+from lnkit.networks.inspection import NodeOutput, inspect_nodes, inspect_points
 from lnkit.registry import default_registry
 from lnkit_torchvision.table import BACKBONES
 

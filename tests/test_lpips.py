@@ -7,9 +7,9 @@ import pytest
 import torch
 from skimage import data
 
-from lnkit.comparing import ImageComparer
-from lnkit.loading import LPIPS_MEAN, LPIPS_STD
-from lnkit.lossnet import LossNetwork
+from lnkit.comparing.comparer import ImageComparer
+from lnkit.networks.loading import LPIPS_MEAN, LPIPS_STD
+from lnkit.networks.lossnet import LossNetwork
 from lnkit.registry import default_registry
 from lnkit.specs import DistanceConfig, LossNetworkId
 

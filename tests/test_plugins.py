@@ -9,9 +9,9 @@ from importlib import metadata
 import pytest
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
-from lnkit.entrypoints import EntryPoint, find_entry_points, parse_entry_points
 from lnkit.errors import UsageError
-from lnkit.plugins import load_plugins
+from lnkit.plugins.entrypoints import EntryPoint, find_entry_points, parse_entry_points
+from lnkit.plugins.isolation import load_plugins
 from lnkit.registry import load_registry
 
 __all__ = ["fake_plugins"]

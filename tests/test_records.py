@@ -9,7 +9,7 @@ import pytest
 from helpers import DETERMINANTS, make_record
 
 from lnkit.errors import DataError
-from lnkit.records import SCHEMA, Determinants, from_json, record_id, to_json
+from lnkit.results.records import SCHEMA, Determinants, from_json, record_id, to_json
 
 
 def test_a_record_survives_the_way_to_json_and_back() -> None:

@@ -19,9 +19,9 @@ from serving import Behavior, serving
 from torch import Tensor, nn
 
 from lnkit import BackboneSpec, PluginError, RemoteFile, WeightsError
-from lnkit.hub import hub_file
+from lnkit.networks.hub import hub_file
+from lnkit.networks.weights import hash_weights, load_backbone
 from lnkit.progress import SilentProgress
-from lnkit.weights import hash_weights, load_backbone
 
 
 def build() -> nn.Module:

@@ -13,7 +13,7 @@ from lnkit.data.packing import release
 from lnkit_bapps.outcome import Distances, score_all
 
 if TYPE_CHECKING:
-    from lnkit.comparing import ImageComparer
+    from lnkit.comparing.comparer import ImageComparer
     from lnkit.context import RunContext
     from lnkit_bapps.data import BappsData
 

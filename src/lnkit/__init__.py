@@ -12,9 +12,9 @@ from lnkit.errors import DataError, ImageError, LnkitError, PluginError, Unknown
 
 if TYPE_CHECKING:
     from lnkit.hookspecs import hookimpl
-    from lnkit.loading import load_loss_network
     from lnkit.loss import DeepPerceptualLoss
-    from lnkit.lossnet import LossNetwork
+    from lnkit.networks.loading import load_loss_network
+    from lnkit.networks.lossnet import LossNetwork
     from lnkit.requests import RunRequest
     from lnkit.runner import FinishedRun, evaluate
     from lnkit.specs import (
@@ -36,8 +36,8 @@ __version__ = "0.1.0"
 
 _HOMES = {  # of the names that are not specs
     "hookimpl": "lnkit.hookspecs",
-    "load_loss_network": "lnkit.loading",
-    "LossNetwork": "lnkit.lossnet",
+    "load_loss_network": "lnkit.networks.loading",
+    "LossNetwork": "lnkit.networks.lossnet",
     "DeepPerceptualLoss": "lnkit.loss",
     "FinishedRun": "lnkit.runner",
     "RunRequest": "lnkit.requests",

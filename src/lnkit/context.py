@@ -13,7 +13,7 @@ from lnkit.specs import DistanceConfig, LossNetworkId
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.comparing import ImageComparer
+    from lnkit.comparing.comparer import ImageComparer
 
 Arrays = Mapping[str, "np.ndarray"]
 

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from lnkit.distances import make_distances, total_distance
 from lnkit.errors import ImageError
-from lnkit.lossnet import LossNetwork, check_form, check_images
+from lnkit.networks.lossnet import LossNetwork, check_form, check_images
 from lnkit.registry import default_registry
 from lnkit.specs import DistanceConfig
 
 if TYPE_CHECKING:
-    from lnkit.loading import Normalization
+    from lnkit.networks.loading import Normalization
 
 
 class DeepPerceptualLoss(nn.Module):
@@ -51,7 +51,7 @@ class DeepPerceptualLoss(nn.Module):
         if isinstance(backbone, LossNetwork):
             self.network = backbone
         else:
-            from lnkit.loading import load_loss_network  # noqa: PLC0415 - not needed for a ready network
+            from lnkit.networks.loading import load_loss_network  # noqa: PLC0415 - not needed for a ready network
 
             self.network = load_loss_network(backbone, points, weights=weights, normalization=normalization)
         config = DistanceConfig(name=distance) if isinstance(distance, str) else distance

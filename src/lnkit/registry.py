@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from lnkit.errors import UnknownNameError, UsageError
 from lnkit.nearnames import did_you_mean, near_names
-from lnkit.plugins import Plugin, load_plugins
-from lnkit.registration import run_hooks
+from lnkit.plugins.isolation import Plugin, load_plugins
+from lnkit.plugins.registration import run_hooks
 from lnkit.specs import (
     BackboneSpec,
     BenchmarkSpec,

@@ -13,17 +13,17 @@ from lnkit.context import RunContext
 from lnkit.data.cache import cache_dir
 from lnkit.errors import PluginError
 from lnkit.progress import Progress, SilentProgress
-from lnkit.recording import Circumstances, determinants, make_record
-from lnkit.records import Determinants, RunRecord
 from lnkit.registry import default_registry
 from lnkit.requests import Resolved, RunRequest, resolve
-from lnkit.results import PARTS_FOLDER, FolderParts, ResultsFolder, results_dir
+from lnkit.results.folder import PARTS_FOLDER, FolderParts, ResultsFolder, results_dir
+from lnkit.results.recording import Circumstances, determinants, make_record
+from lnkit.results.records import Determinants, RunRecord
 from lnkit.specs import BenchmarkData, DistanceConfig, LossNetworkId
 
 if TYPE_CHECKING:
-    from lnkit.comparing import ImageComparer
+    from lnkit.comparing.comparer import ImageComparer
+    from lnkit.networks.weights import LoadedBackbone
     from lnkit.registry import Registry
-    from lnkit.weights import LoadedBackbone
 
 Networks = tuple[LossNetworkId, ...]
 
@@ -84,10 +84,10 @@ class _Run:
 
     def _check(self) -> None:
         """Refuse what can be known to be wrong before data are fetched and packed."""
-        from lnkit.comparing import open_device  # noqa: PLC0415 - torch, once all names were found to be right
-        from lnkit.engines.choosing import check_engine  # noqa: PLC0415
-        from lnkit.loading import check_nodes  # noqa: PLC0415
-        from lnkit.weights import check_weights  # noqa: PLC0415
+        from lnkit.comparing.comparer import open_device  # noqa: PLC0415 - torch, once all names were found to be right
+        from lnkit.comparing.engines.choosing import check_engine  # noqa: PLC0415
+        from lnkit.networks.loading import check_nodes  # noqa: PLC0415
+        from lnkit.networks.weights import check_weights  # noqa: PLC0415
 
         check_weights(self.request.weights)
         registered = self.registry.points.get(self.request.backbone, {})
@@ -98,7 +98,7 @@ class _Run:
         check_engine(self.request.engine, open_device(self.request.device))
 
     def _load_backbone(self) -> LoadedBackbone:
-        from lnkit.weights import load_backbone  # noqa: PLC0415 - torch, once names and data were found to be right
+        from lnkit.networks.weights import load_backbone  # noqa: PLC0415 - torch, once names and data were found to be right
 
         return load_backbone(self.resolved.backbone, self.request.weights, self.request.seed, self.progress)
 
@@ -162,8 +162,8 @@ class _Run:
         self, networks: Networks, loaded: LoadedBackbone, distance: DistanceConfig, expected_items: int
     ) -> ImageComparer:
         """What compares images for these loss networks: one network, cut at all of their points."""
-        from lnkit.comparing import ImageComparer  # noqa: PLC0415 - torch
-        from lnkit.loading import cut  # noqa: PLC0415 - torch
+        from lnkit.comparing.comparer import ImageComparer  # noqa: PLC0415 - torch
+        from lnkit.networks.loading import cut  # noqa: PLC0415 - torch
 
         points = [self.registry.points_of(network) for network in networks]
         union = {point.name: point for group in points for point in group}

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from lnkit import BackboneSpec, WeightsError
-from lnkit.loading import cut
+from lnkit.networks.loading import cut
+from lnkit.networks.weights import load_backbone
 from lnkit.registry import default_registry
-from lnkit.weights import load_backbone
 
 timm = pytest.importorskip("timm")
 table = pytest.importorskip("lnkit_timm.table")

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 
 from lnkit import BackboneSpec, ExtractionPoint, ImageError, LossNetwork
-from lnkit.loading import cut
+from lnkit.networks.loading import cut
+from lnkit.networks.weights import LoadedBackbone, load_backbone
 from lnkit.registry import default_registry
-from lnkit.weights import LoadedBackbone, load_backbone
 from lnkit_torchvision.table import BACKBONES, LPIPS_POINTS
 
 NAMES = [row.name for row in BACKBONES]

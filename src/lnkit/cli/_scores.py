@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from lnkit.cli._output import print_table
-from lnkit.records import RunRecord, ScoreRecord
+from lnkit.results.records import RunRecord, ScoreRecord
 
 MOST_COLUMNS = 6  # loss networks beside each other before the table turns unreadable
 

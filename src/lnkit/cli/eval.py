@@ -67,7 +67,7 @@ def eval_command(as_json: bool, **options: Any) -> None:
     """
     runs, failed = _run_all(_requests(**options))
     if as_json:
-        from lnkit.records import to_plain  # noqa: PLC0415 - only after a run
+        from lnkit.results.records import to_plain  # noqa: PLC0415 - only after a run
 
         emit_json([to_plain(run.record) | {"folder": str(run.folder), "found": run.found} for run in runs])
     elif runs:

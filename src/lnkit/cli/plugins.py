@@ -11,7 +11,7 @@ from lnkit.cli._settings import settings
 from lnkit.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from lnkit.plugins import Plugin
+    from lnkit.plugins.isolation import Plugin
     from lnkit.registry import Registry
 
 

@@ -13,7 +13,7 @@ from lnkit.cli._registry import open_registry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lnkit.inspection import NodeFacts, PointFacts
+    from lnkit.networks.inspection import NodeFacts, PointFacts
     from lnkit.specs import BackboneSpec
 
 COST = ("parameters", "flops")
@@ -33,7 +33,7 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
     """
     registry = open_registry()
     spec = registry.backbone(backbone)
-    from lnkit.inspection import inspect_nodes, inspect_points  # noqa: PLC0415 - torch, after the name was found
+    from lnkit.networks.inspection import inspect_nodes, inspect_points  # noqa: PLC0415 - torch, after the name was found
 
     if every:
         _show_nodes(spec, inspect_nodes(spec, size), size, as_json)

@@ -10,8 +10,8 @@ import click
 
 from lnkit.cli._output import emit_json, json_option, note, print_table, warn
 from lnkit.errors import UsageError
-from lnkit.records import RunRecord, to_plain
-from lnkit.results import ResultsFolder, results_dir
+from lnkit.results.folder import ResultsFolder, results_dir
+from lnkit.results.records import RunRecord, to_plain
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -123,7 +123,7 @@ def export_command(folder: Path | None, form: str, wide: bool, output: Path | No
         raise UsageError(
             f"There are no such results in {results_dir(folder)}; `lnkit results list` shows what is there."
         )
-    from lnkit.tables import scores_frame, wide_frame, write_table  # noqa: PLC0415 - pandas
+    from lnkit.results.tables import scores_frame, wide_frame, write_table  # noqa: PLC0415 - pandas
 
     names = list(dict.fromkeys(n for record in records for n, score in record.scores.items() if score.primary))
     frame = wide_frame(records, names) if wide or form == "latex" else scores_frame(records)
@@ -141,7 +141,7 @@ def compare_command(runs: tuple[str, ...], folder: Path | None, as_json: bool) -
     if len(runs) < 2:
         raise UsageError("Comparing takes two results or more; `lnkit results list` shows what is there.")
     records = [ResultsFolder(results_dir(folder)).choose(run) for run in runs]
-    from lnkit.comparability import differences  # noqa: PLC0415 - only to compare
+    from lnkit.results.comparability import differences  # noqa: PLC0415 - only to compare
 
     if different := differences(records):
         raise UsageError("These results do not measure the same thing. They differ in " + "; ".join(different) + ".")
@@ -172,7 +172,7 @@ def _row(name: str, values: list[float | None]) -> list[str]:
 def rescore_command(run: str, folder: Path | None, as_json: bool) -> None:
     """Compute scores again from kept distances. No network is needed; both values are shown."""
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins, only here
-    from lnkit.rescoring import rescore  # noqa: PLC0415 - numpy
+    from lnkit.results.rescoring import rescore  # noqa: PLC0415 - numpy
 
     place = ResultsFolder(results_dir(folder))
     record = place.choose(run)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lnkit.distances import distances_from_first
-from lnkit.lossnet import LossNetwork
+from lnkit.networks.lossnet import LossNetwork
 
 if TYPE_CHECKING:
     from lnkit.specs import Distance

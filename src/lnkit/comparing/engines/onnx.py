@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lnkit.engines.base import Array, only_errors
-from lnkit.engines.eager import prepare
+from lnkit.comparing.engines.base import Array, only_errors
+from lnkit.comparing.engines.eager import prepare
 
 _PACKAGES = ("onnxruntime", "onnx", "onnxscript")
 

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from lnkit.errors import LnkitError, PluginError, WeightsError
-from lnkit.hub import provide
+from lnkit.networks.hub import provide
+from lnkit.networks.weightfiles import COUNTER, fit_weights, read_weights, require_file
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec
-from lnkit.weightfiles import COUNTER, fit_weights, read_weights, require_file
 
 # What fetching and reading weights may raise.
 FAILURES = (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lnkit.records import Determinants
+from lnkit.results.records import Determinants
 
 
 def score_signature(score: str, aggregation: str, determinants: Determinants, weights: str, protocol: str) -> str:

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from lnkit.comparing.engines.choosing import build_engine, check_engine, choose_engine
+from lnkit.comparing.stacked import StackedDistances
 from lnkit.distances import make_distances
-from lnkit.engines.choosing import build_engine, check_engine, choose_engine
 from lnkit.errors import ImageError, LnkitError, UsageError
-from lnkit.lossnet import LossNetwork
+from lnkit.networks.lossnet import LossNetwork
 from lnkit.registry import default_registry
 from lnkit.specs import DistanceConfig, DistanceSpec
-from lnkit.stacked import StackedDistances
 
 if TYPE_CHECKING:
-    from lnkit.engines.base import Engine
+    from lnkit.comparing.engines.base import Engine
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, int, int]  # images of an item, height, width
@@ -61,7 +61,7 @@ class ImageComparer:
             distance: how features are compared.
             device: "cpu", "cuda", "cuda:1" or "mps"; "auto" is an accelerator where there is one.
             precision: "fp32", or "bf16", which is faster on some machines and changes 0.2-10 % of decisions.
-            engine: "auto" or one of :data:`lnkit.engines.choosing.ENGINES`.
+            engine: "auto" or one of :data:`lnkit.comparing.engines.choosing.ENGINES`.
             batch_size: items compared at a time; None leaves it to lnkit. It is halved while memory runs out.
             expected_items: about how many items will come; few are not worth building a fast engine for.
             lookup: finds a distance by name; None asks whatever is installed.

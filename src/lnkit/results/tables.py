@@ -11,7 +11,7 @@ from uuid import uuid4
 import pandas as pd
 
 from lnkit.errors import LnkitError, UsageError
-from lnkit.records import RunRecord
+from lnkit.results.records import RunRecord
 
 
 def scores_frame(records: Iterable[RunRecord]) -> pd.DataFrame:

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnkit import protocols
-from lnkit.environment import describe_environment
 from lnkit.errors import PluginError
-from lnkit.records import Determinants, RunRecord, ScoreRecord
 from lnkit.requests import Resolved
-from lnkit.results import ARRAYS_FILE
-from lnkit.signature import score_signature
+from lnkit.results.environment import describe_environment
+from lnkit.results.folder import ARRAYS_FILE
+from lnkit.results.records import Determinants, RunRecord, ScoreRecord
+from lnkit.results.signature import score_signature
 from lnkit.specs import BenchmarkData, BenchmarkSpec, LossNetworkId, Outcome, Score, ScoreSpec
 
 if TYPE_CHECKING:
+    from lnkit.networks.weights import LoadedBackbone
     from lnkit.registry import Registry
-    from lnkit.weights import LoadedBackbone
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lnkit.engines.base import Array, only_errors
-from lnkit.engines.eager import full_float32, prepare
+from lnkit.comparing.engines.base import Array, only_errors
+from lnkit.comparing.engines.eager import full_float32, prepare
 
 _CONFIG: dict[str, Any] = {
     "freezing": True,  # weights become constants: packed once for the processor, activations fused into convolutions

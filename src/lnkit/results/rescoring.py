@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lnkit.context import Arrays
 from lnkit.errors import DataError, UsageError
-from lnkit.records import RunRecord
+from lnkit.results.records import RunRecord
 
 if TYPE_CHECKING:
     from lnkit.registry import Registry

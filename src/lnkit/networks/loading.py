@@ -9,13 +9,13 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-from lnkit.cutting import cut_backbone
 from lnkit.errors import UsageError, WeightsError
-from lnkit.lossnet import LossNetwork
+from lnkit.networks.cutting import cut_backbone
+from lnkit.networks.lossnet import LossNetwork
+from lnkit.networks.weights import LoadedBackbone, build_random, load_backbone
 from lnkit.progress import Progress
 from lnkit.registry import default_registry
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, ExtractionPoint, LossNetworkId
-from lnkit.weights import LoadedBackbone, build_random, load_backbone
 
 Normalization = Literal["backbone", "imagenet", "lpips", "none"]
 Triple = tuple[float, float, float]

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lnkit.cutting import cut_backbone, reached_outputs
 from lnkit.errors import ImageError, UsageError
+from lnkit.networks.cutting import cut_backbone, reached_outputs
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint
 
 _RANGE_TOLERANCE = 1e-4  # beyond [0, 1]; rounding, not another range

@@ -2,5 +2,5 @@
 
 An engine is built from a module and the shape of its input, and is called on numpy arrays. `eager` is always there;
 `inductor` needs a C++ compiler, `onnxruntime` its packages. They agree to rounding, and what rounding could decide is
-settled apart (see :mod:`lnkit.comparing`), so the choice is one of speed alone.
+settled apart (see :mod:`lnkit.comparing.comparer`), so the choice is one of speed alone.
 """

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import pluggy
 
 from lnkit import hookspecs
-from lnkit.entrypoints import EntryPoint, find_entry_points
 from lnkit.errors import PluginError, UsageError
+from lnkit.plugins.entrypoints import EntryPoint, find_entry_points
 from lnkit.specs import PluginFailure
 
 OWN_DISTRIBUTION = "lnkit"

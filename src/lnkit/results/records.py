@@ -27,7 +27,7 @@ class ScoreRecord:
     higher_is_better: bool
     primary: bool
     aggregation: str  # "mean of 6 families"
-    signature: str  # the score in one line; see lnkit.signature
+    signature: str  # the score in one line; see lnkit.results.signature
     n: int = 0  # items
     interval: tuple[float, float] | None = None  # 95 % bootstrap
     ceilings: Mapping[str, float] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Determinants:
     protocol: Mapping[str, Any]  # every field of the protocol that ran
     backbone: str  # "squeezenet1_1"
     points: Mapping[str, str]  # point -> node, in order
-    weights_sha256: str  # of the backbone's tensors; see lnkit.weights
+    weights_sha256: str  # of the backbone's tensors; see lnkit.networks.weights
     data: Mapping[str, str]  # part of the data -> SHA-256 of its content
     seed: int
     precision: str  # "fp32"

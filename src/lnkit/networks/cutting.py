@@ -1,7 +1,7 @@
 """Cut a backbone at its nodes: only what leads to them is kept, and one forward pass gives the output of every one.
 
-A backbone that torch.fx can trace is cut as a graph; any other by forward hooks (:mod:`lnkit.hooked`). Either way the
-output of a node is what it was when the node had run, whatever the backbone does to it in place later.
+A backbone that torch.fx can trace is cut as a graph; any other by forward hooks (:mod:`lnkit.networks.hooked`). Either
+way the output of a node is what it was when the node had run, whatever the backbone does to it in place later.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from torch.nn.modules.conv import _ConvNd
 from torchvision.models.feature_extraction import NodePathTracer
 
 from lnkit.errors import UnknownNameError
-from lnkit.hooked import HookedCut
 from lnkit.nearnames import near_names
+from lnkit.networks.hooked import HookedCut
 
 _log = logging.getLogger("lnkit")
 

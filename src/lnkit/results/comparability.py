@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lnkit.records import RunRecord
+from lnkit.results.records import RunRecord
 
 ABSENT = "nothing"
 

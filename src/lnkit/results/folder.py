@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from lnkit.context import Arrays
 from lnkit.errors import DataError, LnkitError, UsageError
-from lnkit.records import Determinants, RunRecord, from_json, record_id, to_json
+from lnkit.results.records import Determinants, RunRecord, from_json, record_id, to_json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lnkit.errors import PluginError
-from lnkit.plugins import Plugin, call_hook
+from lnkit.plugins.isolation import Plugin, call_hook
+from lnkit.plugins.validation import check_backbone, check_benchmark, check_distance, check_point
 from lnkit.specs import ExtractionPoint
-from lnkit.validation import check_backbone, check_benchmark, check_distance, check_point
 
 if TYPE_CHECKING:
     from lnkit.registry import Registry

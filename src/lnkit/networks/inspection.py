@@ -14,9 +14,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from lnkit.errors import ImageError, UnknownNameError, UsageError
-from lnkit.lossnet import LossNetwork, as_map
+from lnkit.networks.lossnet import LossNetwork, as_map
+from lnkit.networks.weights import build_random
 from lnkit.specs import BackboneSpec, ExtractionPoint
-from lnkit.weights import build_random
 
 logger = logging.getLogger("lnkit")
 

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from lnkit.engines import inductor, onnx
-from lnkit.engines.eager import EagerEngine
+from lnkit.comparing.engines import inductor, onnx
+from lnkit.comparing.engines.eager import EagerEngine
 from lnkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from lnkit.engines.base import Engine
+    from lnkit.comparing.engines.base import Engine
 
 _log = logging.getLogger("lnkit")
 

@@ -10,7 +10,7 @@ import torch
 from torch import fx, nn
 from torch.fx.experimental.optimization import fuse
 
-from lnkit.engines.base import Array
+from lnkit.comparing.engines.base import Array
 
 
 class EagerEngine:

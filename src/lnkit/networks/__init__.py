@@ -1,0 +1,1 @@
+"""From a backbone's name to a loss network: weights, cutting, inspection. All but the weights' files need torch."""

@@ -1,0 +1,1 @@
+"""Plugins: found, imported, checked, and kept apart from each other."""
