@@ -123,7 +123,8 @@ def test_export_without_results_or_file_is_said(tmp_path: Path, capsys: Capture)
 def test_compare_sets_comparable_runs_side_by_side(tmp_path: Path, capsys: Capture) -> None:
     keep(tmp_path, make_record(0.7), make_record(0.65, backbone="vgg16", weights_sha256="00" * 32, seed=3))
     assert run(["results", "compare", "squeezenet1_1:mid", "vgg16:mid"]) == 0
-    row = capsys.readouterr().out.splitlines()[1].split()
+    title, _, row = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert title == ["bapps,", "protocol", "paper"]
     assert row == ["2afc", "0.7000", "0.6500", "-0.0500"]
 
 

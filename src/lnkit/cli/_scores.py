@@ -17,7 +17,7 @@ def show_scores(records: Sequence[RunRecord]) -> None:
     names = list(dict.fromkeys(name for record in records for name in record.scores))
     primary = [n for n in names if any(n in record.scores and record.scores[n].primary for record in records)]
     rows = [[record.loss_network, *(_cell(record, name) for name in primary)] for record in records]
-    print_table(["loss network", *primary], rows, title=_title(records[0]))
+    print_table(["loss network", *primary], rows, title=title_of(records[0]))
     _show_others(records, [name for name in names if name not in primary])
     click.echo()
     for line in (*_ceilings(records, primary), *_remarks(records), *_signatures(records)):
@@ -59,7 +59,8 @@ def format_value(score: ScoreRecord) -> str:
     return f"{score.value:.4f}{interval}"
 
 
-def _title(record: RunRecord) -> str:
+def title_of(record: RunRecord) -> str:
+    """What a table of scores is about; sample data are never passed over."""
     facts = record.determinants
     return f"{facts.benchmark}, protocol {facts.variant}" + (", SAMPLE DATA" if record.sample else "")
 

@@ -50,7 +50,8 @@ def list_command(folder: Path | None, as_json: bool, **wishes: Any) -> None:
     if as_json:
         emit_json([to_plain(record) for record in records])
         return
-    print_table(["result", "loss network", "protocol", "scores", "made"], [_summary(record) for record in records])
+    columns = ["result", "loss network", "weights", "protocol", "scores", "made"]
+    print_table(columns, [_summary(record) for record in records])
     if not records and not hidden:
         note(f"There are no such results in {results_dir(folder)}; `lnkit eval` makes some.")
     if hidden:
@@ -62,8 +63,10 @@ def list_command(folder: Path | None, as_json: bool, **wishes: Any) -> None:
 
 def _summary(record: RunRecord) -> list[str]:
     facts = record.determinants
+    weights = f"{record.weights}@{facts.weights_sha256[:8]}"
     made = record.created[:16].replace("T", " ")
-    return [facts.digest()[:12], record.loss_network, f"{facts.benchmark}/{facts.variant}", _primary(record), made]
+    protocol = f"{facts.benchmark}/{facts.variant}"
+    return [facts.digest()[:12], record.loss_network, weights, protocol, _primary(record), made]
 
 
 def _primary(record: RunRecord) -> str:
@@ -152,7 +155,10 @@ def compare_command(runs: tuple[str, ...], folder: Path | None, as_json: bool) -
     if as_json:
         emit_json({"runs": [record.id for record in records], "scores": table})
         return
-    print_table(["score", *(r.loss_network for r in records), "difference"], [_row(n, v) for n, v in table.items()])
+    from lnkit.cli._scores import title_of  # noqa: PLC0415 - only to compare
+
+    columns = ["score", *(record.loss_network for record in records), "difference"]
+    print_table(columns, [_row(name, values) for name, values in table.items()], title=title_of(records[0]))
 
 
 def _row(name: str, values: list[float | None]) -> list[str]:

@@ -1,0 +1,49 @@
+"""Each example runs as its README says, and prints what it should."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def example(name: str, folder: Path, *arguments: str, code: int = 0) -> str:
+    """Run an example in ``folder`` and return what it said."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+@pytest.mark.slow
+def test_rank_points_ranks_four_points(tmp_path: Path) -> None:
+    pytest.importorskip("lnkit_timm")
+    rows = example("rank_points.py", tmp_path).splitlines()[1:]
+    values = [float(row.split()[2]) for row in rows]
+    assert len(values) == 4
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.slow
+def test_training_with_a_perceptual_loss_makes_it_smaller(tmp_path: Path) -> None:
+    pytest.importorskip("lnkit_timm")
+    losses = [
+        float(value) for value in re.findall(r"loss ([\d.]+)", example("train_with_perceptual_loss.py", tmp_path))
+    ]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0] / 2
+
+
+def test_score_judgments_gives_the_published_score(shared: Path, tmp_path: Path) -> None:
+    judgments = str(shared / "judgments" / "bapps_val_2afc.npz")
+    first = example("score_judgments.py", tmp_path, judgments, "alex_vanilla").splitlines()[0]
+    assert first.split()[:2] == ["2afc", "0.7004"]
+    said = example("score_judgments.py", tmp_path, judgments, "alex", code=1)
+    assert "has no metric 'alex'; it has: alex_shift_tolerant, alex_vanilla" in said
+    assert "JUDGMENTS.npz METRIC" in example("score_judgments.py", tmp_path, code=1)
