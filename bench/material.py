@@ -22,7 +22,7 @@ def make_backbone(name: str) -> tuple[nn.Module, list[ExtractionPoint]]:
 def make_triplets(count: int, size: int = 64, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut patches (N, H, W, 3) from a photograph, each with a weaker and a stronger noise in random order."""
     rng = np.random.default_rng(seed)
-    photo = data.astronaut()
+    photo: np.ndarray = data.astronaut()  # type: ignore[no-untyped-call]
     rows, columns = rng.integers(0, 512 - size, (2, count))
     ref = np.stack([photo[r : r + size, c : c + size] for r, c in zip(rows, columns, strict=True)])
     strengths = rng.uniform(4, 40, (2, count, 1, 1, 1))

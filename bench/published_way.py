@@ -17,7 +17,8 @@ BATCH = 128
 
 
 def truncate(backbone: nn.Module, node: str) -> nn.Module:
-    return create_feature_extractor(backbone, {node: "features"}).eval()
+    extractor: nn.Module = create_feature_extractor(backbone, {node: "features"}).eval()
+    return extractor
 
 
 @torch.no_grad()

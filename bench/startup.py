@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from bench.harness import Ratio, seconds_in_turns
@@ -22,7 +23,7 @@ def measure(quick: bool = False) -> list[Ratio]:
         {
             "imports": lambda: _run(sys.executable, "-c", imports),
             "torch": lambda: _run(sys.executable, "-c", "import torch"),
-            **{command: (lambda command=command: _run(LNKIT, command)) for command in TARGETS},
+            **{command: partial(_run, LNKIT, command) for command in TARGETS},
         },
         repeats=5 if quick else 11,
     )
