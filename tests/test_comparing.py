@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from lnkit import DistanceConfig, ExtractionPoint, ImageError, LossNetwork, UsageError, comparing
+from lnkit import DistanceConfig, ExtractionPoint, ImageError, LossNetwork, UsageError
+from lnkit.comparing import comparer as comparer_module
 from lnkit.comparing.comparer import ImageComparer
 from lnkit.comparing.engines.eager import EagerEngine
 from lnkit.distances import builtin
@@ -116,7 +117,7 @@ def test_near_ties_are_settled_whatever_the_batch(network: LossNetwork, monkeypa
     assert (by_hand[:, 1] - by_hand[:, 0] < 2e-5 * by_hand[:, 1]).all()
     for size in (1, 5, 12):
         np.testing.assert_array_equal(make(network, *groups, batch_size=size).compare(ref, p0, p1), by_hand)
-    monkeypatch.setattr(comparing, "NEAR_TIE", -1.0)
+    monkeypatch.setattr(comparer_module, "NEAR_TIE", -1.0)
     assert (make(network, *groups).compare(ref, p0, p1) != by_hand).all()
 
 
@@ -124,7 +125,7 @@ def test_only_what_is_near_a_tie_is_replaced(network: LossNetwork, monkeypatch: 
     ref, p0, p1 = near_ties(4)
     p1[2:] = photos(2, 9, 40)
     settled = make(network).compare(ref, p0, p1)
-    monkeypatch.setattr(comparing, "NEAR_TIE", -1.0)
+    monkeypatch.setattr(comparer_module, "NEAR_TIE", -1.0)
     raw = make(network).compare(ref, p0, p1)
     np.testing.assert_array_equal(settled[2:], raw[2:])
     assert (settled[:2] != raw[:2]).any()
@@ -132,7 +133,7 @@ def test_only_what_is_near_a_tie_is_replaced(network: LossNetwork, monkeypatch: 
 
 def test_rounding_stays_within_what_is_settled(network: LossNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure the error of float32 for differences from one level of gray to another image."""
-    monkeypatch.setattr(comparing, "NEAR_TIE", -1.0)
+    monkeypatch.setattr(comparer_module, "NEAR_TIE", -1.0)
     rng = np.random.default_rng(0)
     ref = photos(16)
     comparer = make(network)
