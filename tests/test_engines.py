@@ -56,7 +56,8 @@ def test_one_process_may_compile_any_number_of_engines(network: LossNetwork, ima
         pytest.skip(f"needs {lacking}")
     import torch._dynamo.config as dynamo
 
-    with dynamo.patch(recompile_limit=1):
+    limit = "recompile_limit" if hasattr(dynamo, "recompile_limit") else "cache_size_limit"  # its name in torch 2.6
+    with dynamo.patch({limit: 1}):
         first = compare(network, images, "inductor")
         np.testing.assert_allclose(compare(network, images, "inductor"), first)
 

@@ -29,7 +29,10 @@ class StackedDistances(nn.Module):
         """``loss_networks`` names the points of each, ``distances`` the distance of each of these points."""
         super().__init__()
         self.network = network
-        self.loss_networks = [tuple(zip(*pair, strict=True)) for pair in zip(loss_networks, distances, strict=True)]
+        pairs = [list(zip(*names, strict=True)) for names in zip(loss_networks, distances, strict=True)]
+        # Each point is measured once by each distance, however many loss networks share it.
+        self.parts: list[tuple[str, Distance]] = list(dict.fromkeys(part for points in pairs for part in points))
+        self.sums = [[self.parts.index(part) for part in points] for points in pairs]
         self.images = images
         self.dtype = dtype
 
@@ -40,11 +43,8 @@ class StackedDistances(nn.Module):
         """
         normalized = self.network.normalize(stack.permute(0, 3, 1, 2).to(self.network.mean.dtype) / 255)
         features = self.network.tap(normalized.to(self.dtype))
-        parts: dict[tuple[str, Distance], Tensor] = {}
-        for part in dict.fromkeys(part for points in self.loss_networks for part in points):
-            point, distance = part
-            parts[part] = distances_from_first(distance, features[point], self.images)
-        return torch.stack([_sum([parts[part] for part in points]) for points in self.loss_networks], dim=2)
+        found = [distances_from_first(distance, features[point], self.images) for point, distance in self.parts]
+        return torch.stack([_sum([found[index] for index in indices]) for indices in self.sums], dim=2)
 
 
 def _sum(tensors: list[Tensor]) -> Tensor:
