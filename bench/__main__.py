@@ -38,9 +38,10 @@ def main(subjects: tuple[str, ...], quick: bool, json_file: Path | None) -> None
     ratios: list[Ratio] = []
     for subject in subjects or SUBJECTS:
         with console.status(subject):
-            found = importlib.import_module(SUBJECTS[subject]).measure(quick)
-        console.print(as_table(found))
-        ratios += found
+            for ratio in importlib.import_module(SUBJECTS[subject]).measure(quick):
+                console.print(f"{ratio.subject}: {ratio.measured}, {ratio.against}, ratio {ratio.value:.2f}")
+                ratios.append(ratio)
+    console.print(as_table(ratios))
     if json_file:
         figures = {"machine": limit, "ratios": [dataclasses.asdict(ratio) | {"met": ratio.met} for ratio in ratios]}
         json_file.write_text(json.dumps(figures, indent=2) + "\n")

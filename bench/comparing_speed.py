@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
@@ -28,8 +30,9 @@ TRIPLETS = 128
 BAPPS_TRIPLETS = 36_344  # what the engine is chosen for
 
 
-def measure(quick: bool = False) -> list[Ratio]:
-    return [ratio for name in (QUICK if quick else TARGETS) for ratio in measure_backbone(name, 3 if quick else 5)]
+def measure(quick: bool = False) -> Iterator[Ratio]:
+    for name in QUICK if quick else TARGETS:
+        yield from measure_backbone(name, 3 if quick else 5)
 
 
 def measure_backbone(name: str, repeats: int) -> list[Ratio]:

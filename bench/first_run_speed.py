@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,12 @@ BAPPS_TRIPLETS = 36_344  # what the engine is chosen for; building it is a matte
 KINDS = ("ref", "p0", "p1")
 
 
-def measure(quick: bool = False) -> list[Ratio]:
+def measure(quick: bool = False) -> Iterator[Ratio]:
     with tempfile.TemporaryDirectory(prefix="lnkit-bench-") as folder:
         root = Path(folder) / "data"
         write_triplets(root)
-        return [_measure_backbone(name, Path(folder), 2 if quick else 4) for name in TARGETS]
+        for name in TARGETS:
+            yield _measure_backbone(name, Path(folder), 2 if quick else 4)
 
 
 def write_triplets(root: Path) -> None:

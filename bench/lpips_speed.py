@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import lpips
 import numpy as np
 import torch
@@ -22,8 +24,9 @@ TRIPLETS = 128
 BATCH = 50  # that of LPIPS' own evaluation script
 
 
-def measure(quick: bool = False) -> list[Ratio]:
-    return [measure_net(net, 3 if quick else 5) for net in (("squeeze",) if quick else TARGETS)]
+def measure(quick: bool = False) -> Iterator[Ratio]:
+    for net in ("squeeze",) if quick else TARGETS:
+        yield measure_net(net, 3 if quick else 5)
 
 
 def measure_net(net: str, repeats: int) -> Ratio:
