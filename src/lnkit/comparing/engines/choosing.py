@@ -22,6 +22,9 @@ _log = logging.getLogger("lnkit")
 ENGINES = ("eager", "inductor", "onnxruntime")
 PAYS_OFF_AFTER = 30.0  # seconds of work left; building takes 3-20 s on a quiet machine and saves a quarter or more
 
+FEWEST_RUNS = 3  # of a batch, to measure an engine
+MEASURED_FOR = 0.3  # seconds at least: small batches take a few milliseconds, and the machine's moods last longer
+
 
 def check_engine(name: str, device: torch.device) -> None:
     """Raise UsageError for an engine that does not exist or cannot work here; "auto" always can."""
@@ -81,10 +84,10 @@ def _try_to_build(name: str, module: nn.Module, shape: tuple[int, ...], device: 
 
 
 def _seconds(engine: Engine, shape: tuple[int, ...]) -> float:
-    """Measure a batch: the best of three, since a machine that is busy elsewhere can only be slower."""
+    """Measure a batch: the best of several, since a machine that is busy elsewhere can only be slower."""
     stack = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    measured = []
-    for _ in range(3):
+    measured: list[float] = []
+    while len(measured) < FEWEST_RUNS or sum(measured) < MEASURED_FOR:
         before = time.perf_counter()
         engine(stack)
         measured.append(time.perf_counter() - before)
