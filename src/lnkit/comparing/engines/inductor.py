@@ -16,7 +16,7 @@ from lnkit.comparing.engines.eager import full_float32, prepare
 
 _CONFIG: dict[str, Any] = {
     "freezing": True,  # weights become constants: packed once for the processor, activations fused into convolutions
-    "fx_graph_cache": False,  # with it, building VGG-16 sat for minutes; presumably its key is made from every frozen weight
+    "fx_graph_cache": False,  # with it VGG-16 took minutes to build; presumably it hashes frozen weights
 }
 
 
