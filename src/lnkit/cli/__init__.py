@@ -10,6 +10,7 @@ import click
 
 from lnkit.cli._settings import Settings
 from lnkit.errors import LnkitError
+from lnkit.files import DISK_FULL
 from lnkit.nearnames import did_you_mean, near_names
 
 # name -> (where the command is, its line in the help); a test holds the lines equal to the commands' own
@@ -99,16 +100,13 @@ def _explain(error: Exception, show_traceback: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, LnkitError):
         return _complain(str(error), error.exit_code)
-    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         where = f" while writing {error.filename}" if error.filename else ""
         return _complain(
             f"The disk is full{where}. Make room, or choose another folder, and give the command again.", 1
         )
     text = " ".join(str(error).split())
     return _complain(f"{type(error).__name__}: {text} (`lnkit --traceback ...` shows where this arose.)", 1)
-
-
-_DISK_FULL = (28, 122)  # ENOSPC, EDQUOT
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lnkit.errors import DataError
+from lnkit.files import DISK_FULL, whole_file
 from lnkit.progress import Progress
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = DISK_FULL | {errno.EFBIG}
 UNITS = ("kB", "MB", "GB", "TB")
 CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}  # the last two: a file in the way
 
@@ -115,10 +115,5 @@ def _bring_back(target: Path) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -10,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from lnkit.context import Arrays
 from lnkit.errors import DataError, LnkitError, UsageError
+from lnkit.files import DISK_FULL, draft_name, whole_file
 from lnkit.results.records import Determinants, RunRecord, from_json, record_id, to_json
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 RECORD_FILE = "result.json"
 ARRAYS_FILE = "distances.npz"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 PARTS_FOLDER = ".parts"  # of runs that are not finished
 
 
@@ -108,7 +106,7 @@ class ResultsFolder:
         target = self.path / record.id
         with _writing_in(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            draft = self.path / PARTS_FOLDER / f"new-{uuid4().hex}"
+            draft = self.path / PARTS_FOLDER / draft_name()
             draft.mkdir(parents=True)
             try:
                 if arrays:
@@ -182,12 +180,8 @@ class FolderParts:
             part = compute()
         with _writing_in(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            draft = self.path / f".new-{uuid4().hex}"
-            try:
+            with whole_file(file) as draft:
                 _write_arrays(draft, part)
-                draft.replace(file)
-            finally:
-                draft.unlink(missing_ok=True)
         return part
 
     def clear(self) -> None:
@@ -211,12 +205,13 @@ def _write_arrays(file: Path, arrays: Arrays) -> None:
     import numpy as np  # noqa: PLC0415 - only while running
 
     with file.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+        # NumPy before 2.1 would keep a keyword `allow_pickle` as one more array.
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
 
 
 def _put_in_place(draft: Path, target: Path, *, replace: bool) -> None:
     if replace and target.exists():
-        old = target.parent / f".old-{uuid4().hex}"
+        old = target.parent / f".{draft_name()}"
         target.rename(old)
         draft.rename(target)
         shutil.rmtree(old, ignore_errors=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pandas as pd
 
 from lnkit.errors import LnkitError, UsageError
+from lnkit.files import whole_file
 from lnkit.results.records import RunRecord
 
 
@@ -73,30 +73,26 @@ def write_table(frame: pd.DataFrame, form: str, file: Path | None) -> str:
     text = writers[form]()
     if file is None:
         return text
-    with _whole(file) as draft:
+    with _written_whole(file) as draft:
         draft.write_text(text, encoding="utf-8")
     return ""
 
 
 @contextmanager
-def _whole(file: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``file`` that takes its place at the end, or vanishes if anything goes wrong."""
-    draft = file.with_name(f".{file.name}.{uuid4().hex}.part")
+def _written_whole(file: Path) -> Iterator[Path]:
+    """The same as ``whole_file``, with a sentence for a place that cannot be written to."""
     try:
-        yield draft
-        draft.replace(file)
+        with whole_file(file) as draft:
+            yield draft
     except OSError as error:
         raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place with --output.") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
 
 
 def _write_parquet(frame: pd.DataFrame, file: Path | None) -> None:
     if file is None:
         raise UsageError("Parquet is a binary format: say where it goes with --output FILE.")
     try:
-        with _whole(file) as draft, draft.open("wb") as stream:
+        with _written_whole(file) as draft, draft.open("wb") as stream:
             frame.to_parquet(stream, index=False)
     except ImportError as error:
         raise UsageError("Parquet needs pyarrow: `pip install 'lnkit[parquet]'`, or choose --format csv.") from error
