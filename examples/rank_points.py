@@ -3,8 +3,7 @@
 import lnkit
 from lnkit.results.tables import scores_frame
 
-request = lnkit.RunRequest("efficientnet_lite0", points="all", bench="bapps", sample=True)
-runs = lnkit.evaluate(request)
+runs = lnkit.evaluate("efficientnet_lite0", "all", bench="bapps", sample=True)
 
 scores = scores_frame(run.record for run in runs).query("score == '2afc'")
 print(

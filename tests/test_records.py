@@ -35,6 +35,7 @@ CHANGED = {
     "seed": 1,
     "precision": "bf16",
     "plugins": {"backbone": "lnkit 0.2.0"},
+    "input": {"mean": [0.5, 0.5, 0.5]},
     "extra": {"lin_weights": "00"},
 }
 

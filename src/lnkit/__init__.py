@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from lnkit.errors import DataError, ImageError, LnkitError, PluginError, UnknownNameError, UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from lnkit.hookspecs import hookimpl
+    from lnkit.evaluating import evaluate
+    from lnkit.hookspecs import INTERFACE, hookimpl
     from lnkit.loss import DeepPerceptualLoss
     from lnkit.networks.loading import load_loss_network
     from lnkit.networks.lossnet import LossNetwork
     from lnkit.requests import RunRequest
-    from lnkit.runner import FinishedRun, evaluate
+    from lnkit.runner import FinishedRun
     from lnkit.specs import (
         BackboneSpec,
         BenchmarkData,
@@ -35,16 +36,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {  # of the names that are not specs
+    "INTERFACE": "lnkit.hookspecs",
     "hookimpl": "lnkit.hookspecs",
     "load_loss_network": "lnkit.networks.loading",
     "LossNetwork": "lnkit.networks.lossnet",
     "DeepPerceptualLoss": "lnkit.loss",
     "FinishedRun": "lnkit.runner",
     "RunRequest": "lnkit.requests",
-    "evaluate": "lnkit.runner",
+    "evaluate": "lnkit.evaluating",
 }
 
 __all__ = [
+    "INTERFACE",
     "BackboneSpec",
     "BenchmarkData",
     "BenchmarkSpec",

@@ -13,6 +13,7 @@ import pluggy
 from lnkit.specs import BackboneSpec, BenchmarkSpec, DistanceSpec, ExtractionPoint
 
 PROJECT = "lnkit"
+INTERFACE = 1  # of plugins; raised when a plugin made for the old one could no longer work
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

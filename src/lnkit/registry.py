@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TypeVar
 
 from lnkit.errors import UnknownNameError, UsageError
 from lnkit.nearnames import did_you_mean, near_names
+from lnkit.owncode import import_backbone, is_own
 from lnkit.plugins.isolation import Plugin, load_plugins
 from lnkit.plugins.registration import run_hooks
+from lnkit.plugins.validation import check_backbone
 from lnkit.specs import (
     BackboneSpec,
     BenchmarkSpec,
@@ -26,6 +28,8 @@ Spec = TypeVar("Spec", BackboneSpec, BenchmarkSpec, DistanceSpec)
 ALL_POINTS = "all"
 NODE_PATH = re.compile(r"[\w-]+(\.[\w-]+)*")
 DIGITS = re.compile(r"\d+")
+DOT = re.compile(r"\.")
+OWN_CODE = Plugin("own code", "", "own code", "")  # stands where a plugin would, for backbones that none brought
 MISSPELLED = 0.75  # difflib's ratio from which a word is taken for a point misspelled: "lat" for "late" has 0.86
 
 
@@ -40,14 +44,28 @@ class Registry:
     benchmarks: dict[str, BenchmarkSpec] = field(default_factory=dict)
     dangling: list[tuple[str, ExtractionPoint, str]] = field(default_factory=list)  # backbone, point, plugin
     providers: dict[tuple[str, str], Plugin] = field(default_factory=dict)  # ("backbone", "vgg16") -> plugin
+    found: dict[str, BackboneSpec] = field(default_factory=dict)  # asked for with other weights, or by own code
 
     @property
     def failures(self) -> tuple[PluginFailure, ...]:
         return tuple(failure for plugin in self.plugins for failure in plugin.failures)
 
     def backbone(self, name: str) -> BackboneSpec:
-        """The backbone of that name. Raises UnknownNameError, with near names."""
-        return self._look_up("backbone", name, self.backbones)
+        """The backbone called ``name``: ``vgg16``, with other weights ``resnet50.IMAGENET1K_V2``, or own code.
+
+        Own code is named as ``package.module:build`` and imported here.
+
+        Raises:
+            UnknownNameError: there is none, or none with these weights; the message has near names.
+            UsageError: the own code cannot be imported.
+        """
+        if name not in self.backbones and (spec := self._tagged(name) or self._own(name)):
+            self.found[name] = spec
+        return self._look_up("backbone", name, self.found if name in self.found else self.backbones)
+
+    def points_at(self, backbone: str) -> Mapping[str, ExtractionPoint]:
+        """The extraction points of a backbone by name; none for one that is unknown."""
+        return self.points.get(self._base(backbone), {})
 
     def benchmark(self, name: str) -> BenchmarkSpec:
         """The benchmark of that name. Raises UnknownNameError, with near names."""
@@ -59,7 +77,18 @@ class Registry:
 
     def provider(self, kind: str, name: str) -> Plugin:
         """The plugin that brought a "backbone", "benchmark" or "distance"."""
-        return self.providers[kind, name]
+        if kind == "backbone" and is_own(name):
+            return OWN_CODE
+        return self.providers[kind, self._base(name) if kind == "backbone" else name]
+
+    def with_backbone(self, spec: BackboneSpec, points: Mapping[str, ExtractionPoint]) -> Registry:
+        """A registry that has one more backbone, of the user's own code; this one stays as it is."""
+        return replace(
+            self,
+            backbones={**self.backbones, spec.name: spec},
+            points={**self.points, spec.name: dict(points)},
+            providers={**self.providers, ("backbone", spec.name): OWN_CODE},
+        )
 
     def resolve_points(self, backbone: str, text: str) -> tuple[tuple[str, ...], ...]:
         """Read what a user wrote as loss networks, each a tuple of point names.
@@ -87,36 +116,61 @@ class Registry:
 
         A node that is named more than once counts once.
         """
-        registered = self.points.get(network.backbone, {})
-        found: dict[str, ExtractionPoint] = {}
+        registered = self.points_at(network.backbone)
+        found: dict[tuple[str, bool], ExtractionPoint] = {}
         for name in network.points:
             point = registered.get(name) or ExtractionPoint(name, node=name)
             parts = [point] if len(point.nodes) == 1 else [_part(point, node) for node in point.nodes]
             for part in parts:
-                found.setdefault(part.node, part)
+                found.setdefault((part.node, part.layout == "CLS"), part)
         return tuple(found.values())
 
     def _single_points(self, backbone: str) -> list[str]:
-        names = [name for name, point in self.points.get(backbone, {}).items() if len(point.nodes) == 1]
+        names = [name for name, point in self.points_at(backbone).items() if len(point.nodes) == 1]
         if not names:
             raise UnknownNameError(
-                f"No extraction point is registered for {backbone!r}: give a node path as the point."
+                f"No extraction point is registered for {backbone!r}: give node paths, such as --point layer1,layer2. "
+                f"`lnkit points {backbone} --all` lists them."
             )
         return names
 
     def _point_name(self, backbone: str, name: str) -> str:
-        registered = self.points.get(backbone, {})
+        registered = self.points_at(backbone)
         if name in registered:
             return name
         if name == ALL_POINTS:
             raise UsageError("'all' is one loss network at each point and cannot be joined with +; list the points.")
         near = _misspelled(name, registered)
         if near or not NODE_PATH.fullmatch(name):
+            has = ", ".join(registered) or "none of its own"
             raise UnknownNameError(
-                f"{backbone!r} has no extraction point {name!r}.{did_you_mean(near)} It has: {', '.join(registered)}; "
+                f"{backbone!r} has no extraction point {name!r}.{did_you_mean(near)} It has: {has}; "
                 f"`lnkit points {backbone}` shows them, and a node path of the network works too."
             )
         return name
+
+    def _base(self, name: str) -> str:
+        """The registered backbone behind ``name``: of ``resnet50.IMAGENET1K_V2`` it is ``resnet50``."""
+        if name in self.backbones:
+            return name
+        bases = (name[: dot.start()] for dot in DOT.finditer(name))
+        return next((base for base in bases if base in self.backbones and self.backbones[base].tags), name)
+
+    def _tagged(self, name: str) -> BackboneSpec | None:
+        """The backbone ``<name>.<tag>``, if there is one with tags. Raises UnknownNameError for another tag."""
+        base = self._base(name)
+        if base == name:
+            return None
+        known, tag = self.backbones[base], name.removeprefix(f"{base}.")
+        if tag not in known.tags or known.tagged is None:
+            raise UnknownNameError(
+                f"{base!r} has no weights {tag!r}.{did_you_mean(near_names(tag, known.tags))} "
+                f"It has: {', '.join(known.tags)}."
+            )
+        return check_backbone(known.tagged(tag))
+
+    def _own(self, name: str) -> BackboneSpec | None:
+        return import_backbone(name) if is_own(name) else None
 
     def _look_up(self, kind: str, name: str, known: Mapping[str, Spec]) -> Spec:
         if name in known:

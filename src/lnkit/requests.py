@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lnkit.errors import UsageError
+from lnkit.owncode import AS_BUILT
 from lnkit.protocols import choose_protocol
 from lnkit.specs import BackboneSpec, BenchmarkSpec, LossNetworkId
 
@@ -58,6 +60,7 @@ def resolve(request: RunRequest, registry: Registry) -> Resolved:
         UsageError: a name, a point, a protocol variant or one of its fields is unknown.
     """
     backbone = registry.backbone(request.backbone)
+    _refuse_random(request, backbone)
     benchmark = registry.benchmark(request.bench)
     protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
     if hasattr(protocol, "distance"):
@@ -65,6 +68,14 @@ def resolve(request: RunRequest, registry: Registry) -> Resolved:
     points = registry.resolve_points(request.backbone, request.points)
     networks = tuple(LossNetworkId(request.backbone, names) for names in points)
     return Resolved(request, backbone, benchmark, protocol, networks)
+
+
+def _refuse_random(request: RunRequest, backbone: BackboneSpec) -> None:
+    if request.weights == "random" and backbone.weights == AS_BUILT:
+        raise UsageError(
+            f"{backbone.name} has the weights that it is built with, and no others can be asked for: name it by a "
+            "function with a parameter `pretrained`, called with False for random weights, or leave out --weights."
+        )
 
 
 def _look_up_distances(sum_of: str, registry: Registry) -> None:

@@ -37,9 +37,7 @@ class FinishedRun:
     found: bool  # it was there before
 
 
-def evaluate(
-    request: RunRequest, registry: Registry | None = None, progress: Progress | None = None
-) -> list[FinishedRun]:
+def run(request: RunRequest, registry: Registry | None = None, progress: Progress | None = None) -> list[FinishedRun]:
     """Run a benchmark on every loss network that the request names, and keep a record of each.
 
     A run that was finished before is found again and not repeated. A run that was interrupted goes on where it stopped.
@@ -90,7 +88,7 @@ class _Run:
         from lnkit.networks.weights import check_weights  # noqa: PLC0415
 
         check_weights(self.request.weights)
-        registered = self.registry.points.get(self.request.backbone, {})
+        registered = self.registry.points_at(self.request.backbone)
         check_nodes(
             self.resolved.backbone,
             [n for network in self.resolved.networks for n in network.points if n not in registered],

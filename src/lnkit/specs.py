@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; torchvision's ImageNet recipes
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-Layout = Literal["NCHW", "NHWC", "NLC", "NC"]
+Layout = Literal["NCHW", "NHWC", "NLC", "NC", "CLS"]
+Interpolation = Literal["bicubic", "bilinear", "nearest-exact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,19 @@ class BackboneSpec:
     distance: str = ""  # the distance to use unless asked otherwise; "" leaves it to the benchmark
     transform_input: bool = False  # re-normalizes its input inside forward (torchvision's Inception family)
     remote: RemoteFile | None = None  # what load(True) finds in torch's hub folder, or is fetched there
+    input_size: tuple[int, int] | None = None  # (height, width) that images are resized to; None: they stay as they are
+    interpolation: Interpolation = "bicubic"  # of that resizing, which is antialiased
+    adapts: str = ""  # how it takes other sizes than it was trained with: "position embeddings interpolated from 224px"
+    tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that one
+    tagged: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points
+
+    @property
+    def input_rule(self) -> str:
+        """What happens to images of another size, in one phrase; empty where nothing does."""
+        if self.input_size is None:
+            return self.adapts
+        height, width = self.input_size
+        return f"resized to {width}x{height},{self.interpolation}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,7 @@ class ExtractionPoint:
     node: str  # dotted module path: "features.29"
     description: str = ""  # "13th ReLU"
     citation: str = ""  # where this choice comes from
-    layout: Layout = "NCHW"  # how the node's output is laid out; NLC are token sequences
+    layout: Layout = "NCHW"  # how the node's output is laid out; NLC are token sequences, CLS takes their first token
     prefix_tokens: int = 0  # class and register tokens to leave out of an NLC output
 
     @property
@@ -70,6 +84,7 @@ class DistanceSpec:
     load: Callable[..., Distance]  # load(**options) -> f(a, b) of two (N, C, H, W) tensors, giving (N,)
     description: str = ""
     citation: str = ""
+    per_point: bool = False  # learned: load is given backbone="vgg16" and point="late" as well, for each point
 
 
 @dataclass(frozen=True, slots=True)

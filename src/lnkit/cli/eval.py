@@ -21,7 +21,12 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 @click.command("eval")
 @click.option(
-    "--backbone", "backbones", multiple=True, required=True, metavar="NAME", help="Backbone; may be repeated."
+    "--backbone",
+    "backbones",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="Backbone, or own code as package.module:build; may be repeated.",
 )
 @click.option(
     "--point",
@@ -101,7 +106,7 @@ def _run_all(requests: list[RunRequest]) -> tuple[list[FinishedRun], int]:
     """Run one request after the other. With several, one that fails is named and the others go on."""
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - rich, not for --help
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - not for --help
-    from lnkit.runner import evaluate  # noqa: PLC0415 - not for --help
+    from lnkit.runner import run  # noqa: PLC0415 - not for --help
 
     registry, progress = open_registry(), make_progress()
     runs: list[FinishedRun] = []
@@ -109,7 +114,7 @@ def _run_all(requests: list[RunRequest]) -> tuple[list[FinishedRun], int]:
     for request in requests:
         try:
             with redirect_stdout(sys.stderr):  # what benchmarks and packages print is no result
-                runs += evaluate(request, registry, progress)
+                runs += run(request, registry, progress)
         except LnkitError as error:
             if len(requests) == 1:
                 raise

@@ -69,7 +69,7 @@ def _of_family(registry: Registry, family: str | None) -> list[BackboneSpec]:
 
 
 def _backbone_facts(registry: Registry, backbone: BackboneSpec) -> dict[str, Any]:
-    points = registry.points.get(backbone.name, {})
+    points = registry.points_at(backbone.name)
     return {
         "name": backbone.name,
         "family": backbone.family,

@@ -38,7 +38,7 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
     if every:
         _show_nodes(spec, inspect_nodes(spec, size), size, as_json)
         return
-    facts = inspect_points(spec, tuple(registry.points.get(backbone, {}).values()), size)
+    facts = inspect_points(spec, tuple(registry.points_at(backbone).values()), size)
     if as_json:
         emit_json({"backbone": backbone, "size": size, "points": [_plain(one) for one in facts]})
         return

@@ -78,14 +78,28 @@ def cut(
     """
     for point in points:
         _require_weights(point, spec, loaded)
-    mean, std = mean_and_std(spec, normalization)
     if not spec.transform_input:
-        return LossNetwork(loaded.module, points, mean=mean, std=std, name=spec.name)
+        return _cut(loaded, spec, points, normalization)
     before = _set_transform_input(loaded.module, transform_input)
     try:
-        return LossNetwork(loaded.module, points, mean=mean, std=std, name=spec.name)
+        return _cut(loaded, spec, points, normalization)
     finally:
         _set_transform_input(loaded.module, before)
+
+
+def _cut(
+    loaded: LoadedBackbone, spec: BackboneSpec, points: Sequence[ExtractionPoint], normalization: str
+) -> LossNetwork:
+    mean, std = mean_and_std(spec, normalization)
+    return LossNetwork(
+        loaded.module,
+        points,
+        mean=mean,
+        std=std,
+        input_size=spec.input_size,
+        interpolation=spec.interpolation,
+        name=spec.name,
+    )
 
 
 def check_nodes(spec: BackboneSpec, nodes: Sequence[str]) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lnkit.errors import ImageError, UsageError
 from lnkit.networks.cutting import cut_backbone, reached_outputs
-from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint
+from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint, Interpolation
 
 _RANGE_TOLERANCE = 1e-4  # beyond [0, 1]; rounding, not another range
 
@@ -33,15 +34,20 @@ class LossNetwork(nn.Module):
         *,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
+        input_size: tuple[int, int] | None = None,
+        interpolation: Interpolation = "bicubic",
         name: str = "",
     ) -> None:
         """Cut ``backbone`` at ``points``; ``name`` is what the backbone is called where that matters ("vgg16").
+
+        Images are resized to ``input_size`` (height, width) for a backbone that takes no other.
 
         Raises UsageError without points or for two of one name, UnknownNameError for a node that does not exist.
         """
         super().__init__()
         self.points = tuple(points)
         self.name = name
+        self.input_size, self.interpolation = input_size, interpolation
         if not self.points or len({point.name for point in self.points}) < len(self.points):
             names = ", ".join(point.name for point in self.points)
             raise UsageError(f"A loss network needs points, each under its own name; got {names or 'none'}.")
@@ -72,7 +78,14 @@ class LossNetwork(nn.Module):
             raise
 
     def normalize(self, images: Tensor) -> Tensor:
-        return (images - self.mean) / self.std
+        """Bring images in [0, 1] to the size, mean and standard deviation that the backbone expects."""
+        return (self._resize(images) - self.mean) / self.std
+
+    def _resize(self, images: Tensor) -> Tensor:
+        if self.input_size is None or tuple(images.shape[2:]) == self.input_size:
+            return images
+        smooth = self.interpolation in ("bilinear", "bicubic")  # the other has no antialiasing, nor needs any
+        return functional.interpolate(images, self.input_size, mode=self.interpolation, antialias=smooth)
 
     def tap(self, normalized: Tensor) -> dict[str, Tensor]:
         """Run the backbone on images that are normalized already."""
@@ -145,13 +158,16 @@ def as_map(output: Any, point: ExtractionPoint, image_size: tuple[int, int]) -> 
         return output
     if output.ndim == 4 and point.layout == "NHWC":
         return output.permute(0, 3, 1, 2)
+    if output.ndim == 3 and point.layout == "CLS":
+        return output[:, 0, :, None, None]
     if output.ndim == 3 and point.layout == "NLC":
         tokens = output[:, point.prefix_tokens :]
         rows, columns = _grid(tokens.shape[1], image_size)
         return tokens.transpose(1, 2).reshape(len(tokens), -1, rows, columns)
     raise UsageError(
         f"Node {point.node!r} gives a tensor of shape {tuple(output.shape)}, which the layout {point.layout} of point "
-        f"{point.name!r} does not fit; an ExtractionPoint takes layout NCHW, NHWC, NLC (tokens) or NC."
+        f"{point.name!r} does not fit; an ExtractionPoint takes layout NCHW, NHWC, NLC (tokens), CLS (class token) "
+        "or NC."
     )
 
 

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from lnkit import protocols
 from lnkit.errors import PluginError
+from lnkit.registry import OWN_CODE
 from lnkit.requests import Resolved
 from lnkit.results.environment import describe_environment
 from lnkit.results.folder import ARRAYS_FILE
 from lnkit.results.records import Determinants, RunRecord, ScoreRecord
 from lnkit.results.signature import score_signature
-from lnkit.specs import BenchmarkData, BenchmarkSpec, LossNetworkId, Outcome, Score, ScoreSpec
+from lnkit.specs import BackboneSpec, BenchmarkData, BenchmarkSpec, LossNetworkId, Outcome, Score, ScoreSpec
 
 if TYPE_CHECKING:
     from lnkit.networks.weights import LoadedBackbone
+    from lnkit.plugins.isolation import Plugin
     from lnkit.registry import Registry
 
 
@@ -39,10 +41,6 @@ def determinants(
 ) -> Determinants:
     """Everything that the scores of ``network`` depend on."""
     request, protocol = resolved.request, resolved.protocol
-    providers = {
-        "backbone": registry.provider("backbone", network.backbone),
-        "benchmark": registry.provider("benchmark", resolved.benchmark.name),
-    }
     return Determinants(
         benchmark=resolved.benchmark.name,
         benchmark_version=resolved.benchmark.version,
@@ -54,9 +52,26 @@ def determinants(
         data=dict(data.fingerprints),
         seed=request.seed,
         precision=request.precision,
-        plugins={kind: f"{plugin.distribution} {plugin.version}" for kind, plugin in providers.items()},
+        plugins={
+            "backbone": _supplier(registry.provider("backbone", network.backbone), loaded),
+            "benchmark": _supplier(registry.provider("benchmark", resolved.benchmark.name), loaded),
+        },
+        input=_input_facts(resolved.backbone),
         extra={name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in _weight_files(protocol).items()},
     )
+
+
+def _supplier(plugin: Plugin, loaded: LoadedBackbone) -> str:
+    """``lnkit 0.1.0``; own code has no version, so that what it computes with stands for it."""
+    if plugin is not OWN_CODE:
+        return f"{plugin.distribution} {plugin.version}"
+    from lnkit.networks.fingerprint import fingerprint  # noqa: PLC0415 - torch, after a network was loaded
+
+    return f"{plugin.distribution} {fingerprint(loaded.module)}"
+
+
+def _input_facts(backbone: BackboneSpec) -> dict[str, Any]:
+    return {"mean": list(backbone.mean), "std": list(backbone.std), "size": backbone.input_rule}
 
 
 def make_record(
@@ -135,7 +150,7 @@ def _deviations(resolved: Resolved) -> tuple[str, ...]:
 
 def _nodes(network: LossNetworkId, registry: Registry) -> dict[str, str]:
     """Point -> node, as the user named the points."""
-    registered = registry.points.get(network.backbone, {})
+    registered = registry.points_at(network.backbone)
     return {name: registered[name].node if name in registered else name for name in network.points}
 
 

@@ -48,6 +48,7 @@ class Determinants:
     seed: int
     precision: str  # "fp32"
     plugins: Mapping[str, str]  # "backbone" -> "lnkit 0.1.0": who supplied it, and which version
+    input: Mapping[str, Any] = field(default_factory=dict)  # what the backbone's mean, std and size rule make of images
     extra: Mapping[str, str] = field(default_factory=dict)  # hashes of other files that matter: "lin_weights"
 
     def digest(self) -> str:

@@ -12,11 +12,13 @@ def score_signature(score: str, aggregation: str, determinants: Determinants, we
     ``mean of 6 families|data:5e6f7a8b|fp32|lnkit 0.1.0``
     """
     network = f"{determinants.backbone}:{'+'.join(determinants.points)}"
+    resized = determinants.input.get("size")
     return "|".join(
         (
             score,
             network,
             f"{weights or 'weights'}@{determinants.weights_sha256[:8]}",
+            *([resized] if resized else []),
             f"{determinants.benchmark}.{determinants.benchmark_version}/{determinants.variant}",
             protocol,
             aggregation or "as measured",
