@@ -39,13 +39,10 @@ def run_hooks(registry: Registry, *, strict: bool) -> None:
 
 
 def _run_hook(registry: Registry, plugin: Plugin, hook: str, kind: str, strict: bool) -> None:
-    stage: _PointStage | _SpecStage
+    stage = (_PointStage if kind == "point" else _SpecStage)(registry, plugin, kind)
+    arguments: dict[str, Any] = {"register": stage}
     if kind == "point":
-        stage = _PointStage(registry, plugin)
-        arguments: dict[str, Any] = {"register": stage, "backbones": MappingProxyType(registry.backbones)}
-    else:
-        stage = _SpecStage(registry, plugin, kind)
-        arguments = {"register": stage}
+        arguments["backbones"] = MappingProxyType(registry.backbones)
     went_through = call_hook(plugin, hook, strict=strict, **arguments)
     stage.close(commit=went_through)
 
@@ -53,57 +50,49 @@ def _run_hook(registry: Registry, plugin: Plugin, hook: str, kind: str, strict: 
 class _Stage:
     """Holds what is handed over until the hook has returned."""
 
-    def __init__(self, plugin: Plugin, kind: str) -> None:
-        self.plugin, self.kind = plugin, kind
-        self.staged: dict[str, Callable[[], None]] = {}  # name -> what takes it over
+    def __init__(self, registry: Registry, plugin: Plugin, kind: str) -> None:
+        self.registry, self.plugin, self.kind = registry, plugin, kind
+        self.staged: dict[str, Any] = {}  # name -> what is to be taken over
         self.open = True
 
-    def stage(self, name: str, owner: Plugin | None, commit: Callable[[], None]) -> None:
-        """Keep one thing; ``owner`` is the plugin that has registered its name before, if any has."""
+    def stage(self, name: str, thing: object) -> None:
+        """Keep one thing; raise PluginError if another of its kind has its name."""
         if not self.open:
             raise PluginError(f"register was called after the hook had returned; {name!r} came too late.")
-        owner = self.plugin if name in self.staged else owner
+        owner = self.plugin if name in self.staged else self.registry.providers.get((self.kind, name))
         if owner is not None:
             raise PluginError(
                 f"The {self.kind} {name!r} is registered already, by plugin {owner.name!r}; choose another name."
             )
-        self.staged[name] = commit
+        self.staged[name] = thing
 
     def close(self, *, commit: bool) -> None:
         """End the hook's call: take over everything, or nothing."""
         self.open = False
-        if not commit:
-            return
-        for take_over in self.staged.values():
-            take_over()
-        if self.staged:
+        if commit and self.staged:
+            self.take_over()
+            self.registry.providers.update({(self.kind, name): self.plugin for name in self.staged})
             self.plugin.added[self.kind] = list(self.staged)
+
+    def take_over(self) -> None:
+        """Put what is staged into the registry."""
+        raise NotImplementedError
 
 
 class _SpecStage(_Stage):
-    """``register(spec)`` for backbones, distances and benchmarks."""
+    """``register(spec, ...)`` for backbones, distances and benchmarks."""
 
-    def __init__(self, registry: Registry, plugin: Plugin, kind: str) -> None:
-        super().__init__(plugin, kind)
-        self.known: dict[str, Any] = getattr(registry, f"{kind}s")
-        self.providers = registry.providers
-        self.check = CHECKS[kind]
+    def __call__(self, *specs: object) -> None:
+        for spec in specs:
+            checked = CHECKS[self.kind](spec)
+            self.stage(checked.name, checked)
 
-    def __call__(self, spec: object) -> None:
-        checked = self.check(spec)
-        self.stage(checked.name, self.providers.get((self.kind, checked.name)), lambda: self._take_over(checked))
-
-    def _take_over(self, spec: Any) -> None:
-        self.known[spec.name] = spec
-        self.providers[self.kind, spec.name] = self.plugin
+    def take_over(self) -> None:
+        getattr(self.registry, f"{self.kind}s").update(self.staged)
 
 
 class _PointStage(_Stage):
     """``register(backbone, point, ...)`` for extraction points, which dangle where the backbone is not installed."""
-
-    def __init__(self, registry: Registry, plugin: Plugin) -> None:
-        super().__init__(plugin, "point")
-        self.registry = registry
 
     def __call__(self, backbone: str, *points: ExtractionPoint) -> None:
         if not isinstance(backbone, str):
@@ -111,15 +100,12 @@ class _PointStage(_Stage):
                 f"register takes the name of a backbone and its points here, and {backbone!r:.80} came first."
             )
         for point in points:
-            self._stage_point(backbone, check_point(backbone, point))
+            checked = check_point(backbone, point)
+            self.stage(f"{backbone}:{checked.name}", (backbone, checked))
 
-    def _stage_point(self, backbone: str, point: ExtractionPoint) -> None:
-        name = f"{backbone}:{point.name}"
-        self.stage(name, self.registry.providers.get(("point", name)), lambda: self._take_over(backbone, point))
-
-    def _take_over(self, backbone: str, point: ExtractionPoint) -> None:
-        self.registry.providers["point", f"{backbone}:{point.name}"] = self.plugin
-        if backbone in self.registry.backbones:
-            self.registry.points.setdefault(backbone, {})[point.name] = point
-        else:
-            self.registry.dangling.append((backbone, point, self.plugin.name))
+    def take_over(self) -> None:
+        for backbone, point in self.staged.values():
+            if backbone in self.registry.backbones:
+                self.registry.points.setdefault(backbone, {})[point.name] = point
+            else:
+                self.registry.dangling.append((backbone, point, self.plugin.name))

@@ -1,19 +1,25 @@
-"""Checks what plugins hand over, on the line where they do, and says what was expected and what came."""
+"""Checks what plugins hand over, on the line where they do, and says what was expected and what came.
+
+Every field has a rule in a table. Thousands of backbones and points are checked whenever lnkit starts, so a rule is one
+plain call, and a sentence is made only when one is broken.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from math import isfinite
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from lnkit.errors import PluginError
+from lnkit.plugins import rules
+from lnkit.plugins.names import POINT_NAME, SCORE_NAME, check_name
+from lnkit.plugins.rules import Rule
 from lnkit.specs import (
     BackboneSpec,
     BenchmarkSpec,
     DatasetSpec,
     DistanceSpec,
     ExtractionPoint,
+    Interpolation,
     Layout,
     RemoteFile,
     ScoreSpec,
@@ -21,93 +27,137 @@ from lnkit.specs import (
 
 Spec = TypeVar("Spec")
 
-RESERVED = frozenset({"all", "random", "pretrained", "none"})  # words with a meaning of their own on the command line
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*(/[A-Za-z0-9][A-Za-z0-9._@-]*)*")
-POINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-SCORE_NAME = re.compile(r"([A-Za-z0-9._/@-]|<\w+>)+")
-NODE = re.compile(r"\w+(\.\w+)*")
+LAYOUTS, INTERPOLATIONS = get_args(Layout), get_args(Interpolation)
+TEXT = (rules.is_text, "a text on one line, without control characters")
+FILLED = (rules.is_filled, "a text that is not empty, on one line, without control characters")
+SIGNED = (rules.is_signable, "a text on one line without |, since it stands in signatures")
+FUNCTION = (callable, "callable")
+TRIPLE = (rules.is_triple, "a tuple of three numbers")
+SIZE = (rules.is_size, "a whole number above 0")
+
+BACKBONE = (
+    Rule("family", *FILLED),
+    Rule("load", *FUNCTION),
+    Rule("weights", *SIGNED),
+    Rule("citation", *TEXT),
+    Rule("mean", *TRIPLE),
+    Rule("std", *TRIPLE),
+    Rule("std", lambda std: min(std) > 0, "three numbers above 0"),
+    Rule("min_size", *SIZE),
+    Rule("requires", rules.is_tuple_of(str), "a tuple of requirements"),
+    Rule("distance", *TEXT),
+    Rule("transform_input", rules.is_flag, "True or False"),
+    Rule("remote", rules.or_none(lambda remote: isinstance(remote, RemoteFile)), "a RemoteFile or None"),
+    Rule("input_size", rules.or_none(rules.is_height_and_width), "a tuple of height and width in pixels, or None"),
+    Rule("interpolation", INTERPOLATIONS.__contains__, f"one of {', '.join(INTERPOLATIONS)}"),
+    Rule("adapts", *SIGNED),
+    Rule("tags", rules.are_tags, "a tuple of names, each of letters, digits and any of . _ - @"),
+    Rule("tagged", rules.or_none(callable), "a function from a tag to a spec, or None"),
+)
+POINT = (
+    Rule("node", rules.are_nodes, "a dotted module path, or different ones joined with +"),
+    Rule("description", *TEXT),
+    Rule("citation", *TEXT),
+    Rule("layout", LAYOUTS.__contains__, f"one of {', '.join(LAYOUTS)}"),
+    Rule("prefix_tokens", rules.is_count, "a number of tokens"),
+)
+DISTANCE = (
+    Rule("load", *FUNCTION),
+    Rule("description", *TEXT),
+    Rule("citation", *TEXT),
+    Rule("per_point", rules.is_flag, "True or False"),
+)
+BENCHMARK = (
+    Rule("title", *FILLED),
+    Rule("version", *FILLED),
+    Rule("citation", *TEXT),
+    Rule("protocols", rules.are_protocols, "a mapping from variant to an instance of a frozen dataclass"),
+    Rule("scores", rules.is_tuple_of(ScoreSpec), "a tuple of ScoreSpec"),
+    Rule("scores", bool, "a tuple of ScoreSpec, at least one"),
+    Rule("scores", lambda scores: rules.differ([score.name for score in scores]), "different from each other by name"),
+    Rule("open_data", *FUNCTION),
+    Rule("run", *FUNCTION),
+    Rule("datasets", rules.is_tuple_of(DatasetSpec), "a tuple of DatasetSpec"),
+    Rule("rescore", rules.or_none(callable), "callable, or None"),
+)
+SCORE = (
+    Rule("description", *TEXT),
+    Rule("unit", *TEXT),
+    Rule("lower", rules.is_bound, "a number, which may be infinite"),
+    Rule("upper", rules.is_bound, "a number, which may be infinite"),
+    Rule("aggregation", *SIGNED),
+)
+DATASET = (
+    Rule("title", *FILLED),
+    Rule("files", rules.is_tuple_of(RemoteFile), "a tuple of RemoteFile"),
+    Rule("license", *TEXT),
+    Rule("homepage", *TEXT),
+    Rule("layout", *TEXT),
+)
+FILE = (
+    Rule("url", *FILLED),
+    Rule("url", re.compile(r"(https?|file)://\S+").fullmatch, "an http, https or file address"),
+    Rule("size", rules.is_count, "a number of bytes"),
+    Rule("sha256", *TEXT),
+    Rule("sha256", re.compile(r"([0-9a-f]{64})?").fullmatch, "64 hexadecimal digits, or empty"),
+)
 
 
 def check_backbone(given: object) -> BackboneSpec:
     """Return the spec, or raise PluginError."""
     spec = _expect(BackboneSpec, given)
-    what = _named("backbone", spec.name)
-    _require_texts(what, spec, filled=("family",), others=("weights", "citation", "distance"))
-    _require_callables(what, spec, ("load",))
-    for field in ("mean", "std"):
-        _require_triple(what, field, getattr(spec, field))
-    _require(min(spec.std) > 0, what, "std", "three numbers above 0", spec.std)
-    _require(_is_count(spec.min_size) and spec.min_size > 0, what, "min_size", "a number of pixels", spec.min_size)
-    _require(_is_tuple_of(str, spec.requires), what, "requires", "a tuple of requirements", spec.requires)
-    is_remote = spec.remote is None or isinstance(spec.remote, RemoteFile)
-    _require(is_remote, what, "remote", "a RemoteFile or None", spec.remote)
+    check_name("backbone", spec.name)
+    _check("backbone", spec, BACKBONE)
+    if spec.remote:
+        _check("weights file", spec.remote, FILE, owner=spec.name)
+    if spec.tags and not spec.tagged:
+        raise _broken("backbone", spec, "tagged", "a function, since there are tags", spec.tagged)
     return spec
 
 
 def check_point(backbone: str, given: object) -> ExtractionPoint:
     """Return the point, or raise PluginError."""
     point = _expect(ExtractionPoint, given)
-    what = f"{_named('extraction point', point.name, POINT_NAME)} of {backbone!r}"
-    _require_texts(what, point, filled=("node",), others=("description", "citation"))
-    are_paths = all(map(NODE.fullmatch, point.nodes)) and len(set(point.nodes)) == len(point.nodes)
-    _require(are_paths, what, "node", "a dotted module path, or different ones joined with +", point.node)
-    layouts = get_args(Layout)
-    _require(point.layout in layouts, what, "layout", f"one of {', '.join(layouts)}", point.layout)
-    _require(_is_count(point.prefix_tokens), what, "prefix_tokens", "a number of tokens", point.prefix_tokens)
+    check_name("extraction point", point.name, POINT_NAME)
+    _check("extraction point", point, POINT, owner=backbone)
     return point
 
 
 def check_distance(given: object) -> DistanceSpec:
     """Return the spec, or raise PluginError."""
     spec = _expect(DistanceSpec, given)
-    what = _named("distance", spec.name)
-    _require_texts(what, spec, others=("description", "citation"))
-    _require_callables(what, spec, ("load",))
+    check_name("distance", spec.name)
+    _check("distance", spec, DISTANCE)
     return spec
 
 
 def check_benchmark(given: object) -> BenchmarkSpec:
     """Return the spec, or raise PluginError."""
     spec = _expect(BenchmarkSpec, given)
-    what = _named("benchmark", spec.name)
-    _require_texts(what, spec, filled=("title", "version"), others=("citation",))
-    _require_callables(what, spec, ("open_data", "run", *(("rescore",) if spec.rescore is not None else ())))
-    _require(_is_tuple_of(DatasetSpec, spec.datasets), what, "datasets", "a tuple of DatasetSpec", spec.datasets)
-    _check_protocols(what, spec.protocols)
-    _check_scores(what, spec.scores)
+    check_name("benchmark", spec.name)
+    _check("benchmark", spec, BENCHMARK)
+    for variant in spec.protocols:
+        check_name("protocol variant", variant)
+    for score in spec.scores:
+        _check_score(spec.name, score)
+    for dataset in spec.datasets:
+        _check_dataset(dataset)
     return spec
 
 
-def check_name(kind: str, name: object, pattern: re.Pattern[str] = NAME) -> None:
-    """Raise PluginError unless ``name`` can be typed, filed and shown."""
-    if not isinstance(name, str) or not pattern.fullmatch(name) or ".." in name:
-        others = "_ -" if pattern is POINT_NAME else ". _ - @, in parts joined by /"
-        raise PluginError(
-            f"{name!r:.80} is no name for this {kind}: use letters and digits (one comes first) and any of {others}."
-        )
-    if name in RESERVED:
-        raise PluginError(f"{name!r} is no name for this {kind}: it has a meaning of its own on the command line.")
-
-
-def _check_protocols(what: str, protocols: Mapping[str, Any]) -> None:
-    is_mapping = isinstance(protocols, Mapping) and bool(protocols)
-    _require(is_mapping, what, "protocols", "a mapping from variant to a frozen dataclass", protocols)
-    for variant, protocol in protocols.items():
-        check_name("protocol variant", variant)
-        parameters = getattr(protocol, "__dataclass_params__", None)
-        is_frozen = not isinstance(protocol, type) and parameters is not None and parameters.frozen
-        _require(is_frozen, what, f"protocol {variant!r}", "an instance of a frozen dataclass", protocol)
-
-
-def _check_scores(what: str, scores: tuple[ScoreSpec, ...]) -> None:
-    is_filled = _is_tuple_of(ScoreSpec, scores) and bool(scores)
-    _require(is_filled, what, "scores", "a tuple of ScoreSpec, at least one", scores)
-    for score in scores:
-        check_name("score", score.name, SCORE_NAME)
+def _check_score(benchmark: str, score: ScoreSpec) -> None:
+    check_name("score", score.name, SCORE_NAME)
+    _check("score", score, SCORE, owner=benchmark)
+    if score.lower > score.upper:
         bounds = (score.lower, score.upper)
-        _require(score.lower <= score.upper, what, f"the bounds of {score.name}", "lower before upper", bounds)
-    names = [score.name for score in scores]
-    _require(len(set(names)) == len(names), what, "the names of scores", "different from each other", names)
+        raise _broken("score", score, "the bounds", "lower before upper", bounds, owner=benchmark)
+
+
+def _check_dataset(dataset: DatasetSpec) -> None:
+    check_name("dataset", dataset.name)
+    _check("dataset", dataset, DATASET)
+    for file in dataset.files:
+        _check("file", file, FILE, owner=dataset.name)
 
 
 def _expect(kind: type[Spec], given: object) -> Spec:
@@ -116,38 +166,13 @@ def _expect(kind: type[Spec], given: object) -> Spec:
     return given
 
 
-def _named(kind: str, name: object, pattern: re.Pattern[str] = NAME) -> str:
-    """Return "backbone 'tiny'" for sentences, once the name is right."""
-    check_name(kind, name, pattern)
-    return f"{kind} {name!r}"
+def _check(kind: str, thing: object, kept: tuple[Rule, ...], owner: str = "") -> None:
+    for field, holds, expected in kept:
+        if not holds(value := getattr(thing, field)):
+            raise _broken(kind, thing, field, expected, value, owner)
 
 
-def _require(condition: bool, what: str, field: str, expected: str, came: object) -> None:
-    if not condition:
-        raise PluginError(f"The {what}: {field} must be {expected}, and {came!r:.80} came.")
-
-
-def _require_texts(what: str, spec: object, *, filled: Iterable[str] = (), others: Iterable[str] = ()) -> None:
-    for field in (*filled, *others):
-        value = getattr(spec, field)
-        is_right = isinstance(value, str) and (bool(value) or field not in filled)
-        _require(is_right, what, field, "a text that is not empty" if field in filled else "a text", value)
-
-
-def _require_callables(what: str, spec: object, fields: Iterable[str]) -> None:
-    for field in fields:
-        value = getattr(spec, field)
-        _require(callable(value), what, field, "callable", value)
-
-
-def _require_triple(what: str, field: str, value: tuple[float, ...]) -> None:
-    is_triple = _is_tuple_of((int, float), value) and len(value) == 3 and all(map(isfinite, value))
-    _require(is_triple, what, field, "a tuple of three numbers", value)
-
-
-def _is_tuple_of(kind: type | tuple[type, ...], value: object) -> bool:
-    return isinstance(value, tuple) and all(isinstance(one, kind) for one in value)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _broken(kind: str, thing: object, field: str, expected: str, came: object, owner: str = "") -> PluginError:
+    name = f" {thing.name!r}" if hasattr(thing, "name") else ""
+    of = f" of {owner!r}" if owner else ""
+    return PluginError(f"The {kind}{name}{of}: {field} must be {expected}, and {came!r:.80} came.")

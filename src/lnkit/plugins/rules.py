@@ -1,0 +1,97 @@
+"""What the value of one field can be required to be: plain questions about plain values, each answered by one call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any, NamedTuple
+
+from lnkit.plugins.names import TAG
+
+NODES = re.compile(r"[\w-]+(?:[.+][\w-]+)*")
+# Line breaks, what steers a terminal, and marks that turn the direction of reading.
+UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class Rule(NamedTuple):
+    """What one field must be."""
+
+    field: str
+    holds: Callable[[Any], object]  # of the field's value; true or false
+    expected: str  # "a number of pixels"
+
+
+def is_text(value: Any) -> bool:
+    return isinstance(value, str) and (value.isprintable() or not UNSHOWABLE.search(value))
+
+
+def is_filled(value: Any) -> bool:
+    return is_text(value) and value != ""
+
+
+def is_signable(value: Any) -> bool:
+    """Whether it may stand in a score's signature, whose parts ``|`` separates."""
+    return is_text(value) and "|" not in value
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and isfinite(value)
+
+
+def is_bound(value: Any) -> bool:
+    """Whether it is a number, or infinite."""
+    return isinstance(value, (int, float)) and abs(value) >= 0  # which "not a number" is not
+
+
+def is_triple(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 3 and all(map(is_number, value))
+
+
+def is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def is_size(value: Any) -> bool:
+    return is_count(value) and value > 0
+
+
+def is_height_and_width(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(map(is_size, value))
+
+
+def is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def are_nodes(value: Any) -> bool:
+    """Whether it is a dotted path, or different ones joined with ``+``."""
+    return isinstance(value, str) and bool(NODES.fullmatch(value)) and ("+" not in value or differ(value.split("+")))
+
+
+def are_tags(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(tag, str) and TAG.fullmatch(tag) for tag in value)
+
+
+def are_protocols(value: Any) -> bool:
+    """Whether it maps something to instances of frozen dataclasses."""
+    return isinstance(value, Mapping) and bool(value) and all(map(_is_frozen, value.values()))
+
+
+def _is_frozen(protocol: object) -> bool:
+    parameters = getattr(protocol, "__dataclass_params__", None)
+    return not isinstance(protocol, type) and parameters is not None and bool(parameters.frozen)
+
+
+def differ(names: list[str]) -> bool:
+    return len(set(names)) == len(names)
+
+
+def is_tuple_of(kind: type) -> Callable[[Any], bool]:
+    """Return the question whether a value is a tuple of nothing but ``kind``."""
+    return lambda value: isinstance(value, tuple) and all(isinstance(one, kind) for one in value)
+
+
+def or_none(holds: Callable[[Any], object]) -> Callable[[Any], object]:
+    """Return the question whether a value is None, or else ``holds``."""
+    return lambda value: value is None or holds(value)
