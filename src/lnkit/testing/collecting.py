@@ -1,0 +1,111 @@
+"""From a plugin's name to everything that is checked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lnkit.errors import UnknownNameError, UsageError
+from lnkit.nearnames import did_you_mean, near_names
+from lnkit.plugins.isolation import Plugin
+from lnkit.registry import Registry, load_registry
+from lnkit.specs import LossNetworkId
+from lnkit.testing.backbones import BackboneThing
+from lnkit.testing.benchmarks import BenchmarkThing
+from lnkit.testing.building import BUILDING, pretrained_weights
+from lnkit.testing.distances import DistanceThing
+from lnkit.testing.findings import Case, Thing
+from lnkit.testing.points import POINTS
+from lnkit.testing.registration import PluginThing
+
+LIMIT = 20  # backbones of a plugin with many
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of a plugin's backbones are checked, and with which weights."""
+
+    only: tuple[str, ...] = ()  # their names; empty chooses by number
+    limit: int = LIMIT  # so many, evenly spread; 0 is all
+    pretrained: bool = False  # with pretrained weights, which may have to be fetched
+
+
+def find_plugins(name: str, registry: Registry) -> list[Plugin]:
+    """The plugins whose entry point has that name: one, unless two distributions claim it.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    found = [plugin for plugin in registry.plugins if plugin.name == name]
+    if not found:
+        names = ", ".join(dict.fromkeys(plugin.name for plugin in registry.plugins))
+        raise UnknownNameError(f"No plugin is called {name!r}; installed are: {names}.")
+    return found
+
+
+def collect(name: str, choice: Choice | None = None, registry: Registry | None = None) -> list[Case]:
+    """Every check of everything that a plugin brings, in the order in which things are registered.
+
+    Args:
+        name: of the plugin's entry point: "lnkit_mine".
+        choice: which backbones; by default up to LIMIT of them, with random weights.
+        registry: what plugins registered; by default whatever is installed.
+
+    Raises:
+        UnknownNameError: no plugin has this name.
+        UsageError: a backbone was chosen that the plugin has nothing to do with.
+    """
+    registry = registry or load_registry()
+    return [
+        Case(thing, check)
+        for plugin in find_plugins(name, registry)
+        for thing in _things(plugin, registry, choice or Choice())
+        for check in thing.checks
+    ]
+
+
+def backbones_of(plugin: Plugin) -> dict[str, list[str]]:
+    """Backbone -> names of the points that the plugin has for it, of its own backbones and of others'."""
+    found: dict[str, list[str]] = {name: [] for name in plugin.added.get("backbone", [])}
+    for place in plugin.added.get("point", []):
+        backbone, _, point = place.rpartition(":")
+        found.setdefault(backbone, []).append(point)
+    return found
+
+
+def _things(plugin: Plugin, registry: Registry, choice: Choice) -> Iterator[Thing]:
+    yield PluginThing(plugin, registry)
+    points = backbones_of(plugin)
+    for name in _chosen(list(points), plugin, choice):
+        if name in registry.backbones:  # else the points dangle, which is no fault
+            yield _backbone(name, points[name], plugin, registry, choice.pretrained)
+    for name in plugin.added.get("distance", []):
+        yield DistanceThing(registry.distance(name))
+    for name in plugin.added.get("benchmark", []):
+        yield BenchmarkThing(registry.benchmark(name), registry)
+
+
+def _backbone(name: str, points: Sequence[str], plugin: Plugin, registry: Registry, pretrained: bool) -> BackboneThing:
+    single = (point for one in points for point in registry.points_of(LossNetworkId(name, (one,))))
+    by_name = tuple({point.name: point for point in single}.values())
+    if name not in plugin.added.get("backbone", []):
+        return BackboneThing(f"points of {name}", registry.backbone(name), by_name, POINTS, pretrained)
+    checks = (*BUILDING, *((pretrained_weights,) if pretrained else ()), *POINTS)
+    return BackboneThing(f"backbone {name}", registry.backbone(name), by_name, checks, pretrained)
+
+
+def _chosen(names: list[str], plugin: Plugin, choice: Choice) -> list[str]:
+    if unknown := [name for name in choice.only if name not in names]:
+        hint = did_you_mean(near_names(unknown[0], names))
+        raise UsageError(f"{plugin.name} has neither a backbone {unknown[0]!r} nor points for one.{hint}")
+    if choice.only:
+        return list(choice.only)
+    return spread(names, choice.limit)
+
+
+def spread(names: list[str], limit: int) -> list[str]:
+    """``limit`` of the names from first to last, evenly; all of them for 0, or where they are no more."""
+    if not limit or len(names) <= limit:
+        return names
+    step = (len(names) - 1) / max(1, limit - 1)
+    return [names[round(index * step)] for index in range(limit)]

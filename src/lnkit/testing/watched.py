@@ -1,0 +1,54 @@
+"""Registers one plugin in a process of its own and prints, as JSON, who imported which heavy package.
+
+Run as a script, so that nothing but the plugin is loaded before: ``python -P watched.py lnkit_mine torch,numpy``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import redirect_stdout
+from importlib.abc import MetaPathFinder
+from typing import Any
+
+MACHINERY = ("importlib", "lnkit", "pluggy", "__main__")  # between a plugin's line and the import
+
+
+class Watch(MetaPathFinder):
+    """Finds no module; notes who asks for a heavy one first."""
+
+    def __init__(self, heavy: list[str]) -> None:
+        self.heavy = heavy
+        self.seen: dict[str, str] = {}  # "torch" -> "lnkit_mine, line 3"
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        if fullname in self.heavy and fullname not in self.seen and (importer := self._importer()):
+            self.seen[fullname] = importer
+
+    def _importer(self) -> str:
+        """The line that led to the import, outside of lnkit; empty where it was another heavy package."""
+        frame = sys._getframe()
+        while frame.f_back is not None:
+            frame = frame.f_back
+            module = str(frame.f_globals.get("__name__", ""))
+            package = module.partition(".")[0]
+            if package in self.heavy:
+                return ""
+            if package not in MACHINERY and not frame.f_code.co_filename.startswith("<frozen"):
+                return f"{module}, line {frame.f_lineno}"
+        return "lnkit itself"
+
+
+def main(plugin: str, heavy: list[str]) -> None:
+    """Register ``plugin`` and print {heavy package: where it was imported}."""
+    watch = Watch(heavy)
+    sys.meta_path.insert(0, watch)
+    from lnkit.registry import load_registry  # noqa: PLC0415 - to be watched as well
+
+    with redirect_stdout(sys.stderr):
+        load_registry(only=[plugin])
+    print(json.dumps(watch.seen))  # noqa: T201 - what this script is for
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2].split(","))
