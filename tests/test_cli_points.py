@@ -49,13 +49,14 @@ def test_json_has_exact_numbers(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_all_lists_every_node(capsys: pytest.CaptureFixture[str]) -> None:
     table = lines(capsys, "alexnet", "--all")
-    assert [row[0] for row in table[2:5]] == ["features.0", "features.1", "features.2"]
+    assert [row[0] for row in table[2:5]] == ["features", "features.0", "features.1"]
     assert run(["points", "alexnet", "--all", "--json"]) == 0
     nodes = json.loads(capsys.readouterr().out)["nodes"]
-    assert nodes[0] == {
+    assert nodes[1] == {
         "node": "features.0",
         "kind": "Conv2d",
         "shape": [64, 15, 15],
+        "stride": 4,
         "parameters": 23_296,
         "flops": 5_227_200,
     }

@@ -208,7 +208,7 @@ def test_a_function_that_takes_pretrained_gives_random_weights_too(own_code: Pat
 
 def test_points_of_own_code(own_code: Path, capsys: Capture) -> None:
     facts = run_json(["points", "own_nets:build", "--all"], capsys)
-    assert [node["node"] for node in facts["nodes"]] == ["0", "1", "2"]
+    assert [node["node"] for node in facts["nodes"]] == ["0", "1", "1.mul", "2"]
     assert facts["nodes"][0]["shape"] == [4, 64, 64]
 
 

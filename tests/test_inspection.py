@@ -104,14 +104,46 @@ def test_multiply_adds_of_whole_networks_agree_with_the_published_ones(shared: P
         published = {row["backbone"]: float(row["mflops_224"]) for row in csv.DictReader(file)}
     assert published.keys() == set(NAMES)
     for name, expected in published.items():
-        last = inspect_nodes(default_registry().backbone(name), 224)[-1]
-        assert last.shape[0] == 1000
-        assert 0.94 * expected <= last.flops / 1e6 <= expected, name
+        *_, logits = (one for one in inspect_nodes(default_registry().backbone(name), 224) if one.shape == (1000,))
+        assert 0.94 * expected <= logits.flops / 1e6 <= expected, name
 
 
 def test_nodes_are_listed_as_far_as_the_image_reaches() -> None:
     alexnet = default_registry().backbone("alexnet")
-    whole, part = inspect_nodes(alexnet, 64), inspect_nodes(alexnet, 20)
-    assert (whole[0].node, whole[0].kind, whole[0].shape) == ("features.0", "Conv2d", (64, 15, 15))
-    assert [node.node for node in part] == [node.node for node in whole][: len(part)]
-    assert 0 < len(part) < len(whole)
+    whole, part = ({facts.node: facts for facts in inspect_nodes(alexnet, size)} for size in (64, 20))
+    first = whole["features.0"]
+    assert (first.kind, first.shape, first.stride) == ("Conv2d", (64, 15, 15), 4)
+    assert part.keys() < whole.keys()
+    assert {"features.0", "features.2"} < part.keys()
+    assert not {"features", "features.12", "classifier"} & part.keys()
+
+
+def test_nodes_come_as_a_tree_with_the_operations_between_modules() -> None:
+    facts = {one.node: one for one in inspect_nodes(default_registry().backbone("resnet18"), 64)}
+    nodes = list(facts)
+    block = nodes[nodes.index("layer1.0") : nodes.index("layer1.1")]
+    parts = ("conv1", "bn1", "relu", "conv2", "bn2", "add", "relu_1")
+    assert block == ["layer1.0", *(f"layer1.0.{part}" for part in parts)]
+    assert nodes[-3:] == ["avgpool", "flatten", "fc"]
+    added, whole = facts["layer1.0.add"], facts["layer1.0"]
+    assert (added.kind, whole.kind) == ("operation", "BasicBlock")
+    assert (added.shape, added.parameters, added.flops) == (whole.shape, whole.parameters, whole.flops)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet", "densenet121"])
+def test_every_listed_node_is_one_that_a_loss_network_takes(name: str) -> None:
+    """All of them in one network, whose features have the shapes that were listed."""
+    spec = default_registry().backbone(name)
+    facts = [one for one in inspect_nodes(spec, 64) if len(one.shape) == 3]
+    with torch.device("meta"):
+        network = LossNetwork(spec.load(False).eval(), [ExtractionPoint(one.node, one.node) for one in facts])
+    features = network.to("meta").features(torch.zeros(1, 3, 64, 64, device="meta"))
+    assert {one.node: one.shape for one in facts} == {node: tuple(x.shape[1:]) for node, x in features.items()}
+
+
+def test_images_are_measured_at_the_size_that_they_are_resized_to() -> None:
+    fixed = BackboneSpec("fixed", "Test", load=small, input_size=(32, 48))
+    (late,) = inspect_points(fixed, [ExtractionPoint("late", "3")], 100)
+    (free,) = inspect_points(SMALL, [ExtractionPoint("late", "3")], 32)
+    assert late.outputs == (NodeOutput("3", (4, 6, 10), None),)
+    assert free.outputs[0].shape == (4, 6, 6)

@@ -22,7 +22,7 @@ COST = ("parameters", "flops")
 @click.command("points")
 @click.argument("backbone")
 @click.option("--size", type=click.IntRange(min=1), default=64, show_default=True, help="Side of the image in pixels.")
-@click.option("--all", "every", is_flag=True, help="List every module that can be cut at, not only the named points.")
+@click.option("--all", "every", is_flag=True, help="List every node that can be a point, as a tree.")
 @json_option
 def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
     """Show the extraction points of a backbone.
@@ -43,7 +43,7 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
         emit_json({"backbone": backbone, "size": size, "points": [_plain(one) for one in facts]})
         return
     columns = ["point", "node", "output", "stride", *COST, "description"]
-    print_table(columns, [row for one in facts for row in _rows(one)], title=f"{backbone} at {size} x {size}")
+    print_table(columns, [row for one in facts for row in _rows(one)], title=_title(spec, size))
     if any(one.problem == "too small" for one in facts):
         enough = max(spec.min_size, size + 1)
         note(f"Images of {size} pixels are too small for some points; see them with --size {enough}.")
@@ -66,8 +66,17 @@ def _show_nodes(spec: BackboneSpec, facts: Sequence[NodeFacts], size: int, as_js
     if as_json:
         emit_json({"backbone": spec.name, "size": size, "nodes": [asdict(one) for one in facts]})
         return
-    rows = [[one.node, one.kind, _shape(one.shape), *_costs(one)] for one in facts]
-    print_table(["node", "kind", "output", *COST], rows, title=f"{spec.name} at {size} x {size}")
+    rows = [[_indented(one.node), one.kind, _shape(one.shape), str(one.stride or "-"), *_costs(one)] for one in facts]
+    print_table(["node", "kind", "output", "stride", *COST], rows, title=_title(spec, size))
+
+
+def _indented(node: str) -> str:
+    return "  " * node.count(".") + node
+
+
+def _title(spec: BackboneSpec, size: int) -> str:
+    """``vgg16 at 64 x 64``, and what becomes of images of that size."""
+    return f"{spec.name} at {size} x {size}" + (f" ({spec.input_rule})" if spec.input_rule else "")
 
 
 def _plain(facts: PointFacts) -> dict[str, Any]:

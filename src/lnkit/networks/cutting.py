@@ -10,7 +10,7 @@ import copy
 import logging
 import math
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any, cast
@@ -46,16 +46,22 @@ def cut_backbone(backbone: nn.Module, nodes: Sequence[str], name: str = "") -> n
     """
     outline = _outline(backbone)
     modules = [path for path, _ in outline.named_modules() if path]
-    tracer = NodePathTracer(autowrap_modules=(math, torchvision.ops))
-    graph = _trace(tracer, outline)
-    operations = _find(tracer, nodes) if graph else {}
+    graph, paths = _trace(outline)
+    operations = _find(paths, nodes) if graph else {}
     if graph and len(operations) == len(set(nodes)):
         cut: nn.Module = _graph_cut(outline, graph, [operations[node] for node in nodes])
     else:
-        known = {*modules, *tracer.node_to_qualname.values()}
+        known = {*modules, *paths.values()}
         _refuse_unknown(name, [node for node in nodes if node not in modules], known)
         cut = HookedCut(outline, nodes)
     return copy.deepcopy(cut).eval().requires_grad_(False)
+
+
+def trace_whole(backbone: nn.Module) -> tuple[fx.GraphModule, Mapping[fx.Node, str]] | None:
+    """Return a backbone as a graph, and the path of each of its operations; None if it cannot be traced."""
+    outline = _outline(backbone)
+    graph, paths = _trace(outline)
+    return (fx.GraphModule(outline, graph), paths) if graph else None
 
 
 def reached_outputs(cut: nn.Module, nodes: Sequence[str], images: Tensor) -> list[str]:
@@ -88,18 +94,21 @@ def _outline(backbone: nn.Module) -> nn.Module:
     return copy.deepcopy(backbone, {id(tensor): tensor for tensor in tensors}).eval()
 
 
-def _trace(tracer: fx.Tracer, backbone: nn.Module) -> fx.Graph | None:
+def _trace(backbone: nn.Module) -> tuple[fx.Graph | None, Mapping[fx.Node, str]]:
+    """Trace a backbone as far as it goes; a graph comes of it only if that is to the end."""
+    tracer = NodePathTracer(autowrap_modules=(math, torchvision.ops))
     try:
-        return tracer.trace(backbone)
+        graph = tracer.trace(backbone)
     except Exception as error:  # the backbone's own code runs on proxies, and may raise anything
         _log.debug("%s cannot be traced (%s); it is cut by hooks.", type(backbone).__name__, error)
-        return None
+        graph = None
+    return graph, tracer.node_to_qualname
 
 
-def _find(tracer: NodePathTracer, nodes: Collection[str]) -> dict[str, fx.Node]:
+def _find(paths: Mapping[fx.Node, str], nodes: Collection[str]) -> dict[str, fx.Node]:
     """Find the last operation at or under each node's path; what is not in the graph is left out."""
     found: dict[str, fx.Node] = {}
-    for operation, path in tracer.node_to_qualname.items():
+    for operation, path in paths.items():
         for node in nodes:
             if operation.op not in ("placeholder", "output") and f"{path}.".startswith(f"{node}."):
                 found[node] = operation

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
-from lnkit.errors import ImageError, UnknownNameError, UsageError
-from lnkit.networks.lossnet import LossNetwork, as_map
+from lnkit.errors import ImageError, UsageError
+from lnkit.networks.lossnet import as_map
+from lnkit.networks.measuring import Reading, read_modules, read_operations
 from lnkit.networks.weights import build_random
 from lnkit.specs import BackboneSpec, ExtractionPoint
 
@@ -49,11 +46,12 @@ class PointFacts:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """A module of a backbone that may serve as a node; parameters and flops are counted as for a point."""
+    """A place in a backbone that may serve as a node; parameters and flops are counted as for a point."""
 
     node: str
-    kind: str  # "Conv2d"
-    shape: Shape  # of its output for one image, laid out as the module does
+    kind: str  # "Conv2d", or "operation" for what is no module but a step in the traced graph: layer1.0.add
+    shape: Shape  # of its output for one image, laid out as it comes
+    stride: int | None  # as in NodeOutput, where the output is (C, H, W)
     parameters: int
     flops: int
 
@@ -66,56 +64,75 @@ def inspect_points(spec: BackboneSpec, points: Sequence[ExtractionPoint], size: 
     Raises:
         WeightsError: a package that the backbone needs is missing.
     """
-    modules = [node for point in points for node in point.nodes]
-    readings = _measure(spec, modules, size)
-    wider = _measure(spec, modules, size + STEP)
-    return tuple(_facts(point, size, readings, wider) for point in points)
+    nodes = list(dict.fromkeys(node for point in points for node in point.nodes))
+    measured, wider = _measure(spec, nodes, size), _measure(spec, nodes, size + STEP)
+    return tuple(_point_facts(point, measured, wider) for point in points)
 
 
 def inspect_nodes(spec: BackboneSpec, size: int = 64) -> tuple[NodeFacts, ...]:
-    """List the modules whose output is one tensor, in the order in which they finish.
+    """List every node that a point may name: modules and, of a network that can be traced, operations between them.
 
-    Where the images are too small for the whole network, the list ends there.
+    They come as a tree, each module before what is in it, else in the order in which they run. Where the images are too
+    small for the whole network, the list ends there.
 
     Raises:
         WeightsError: a package that the backbone needs is missing.
     """
-    return tuple(
-        NodeFacts(node, reading.kind, tuple(reading.output.shape[1:]), reading.parameters, reading.flops)
-        for node, reading in _measure(spec, None, size).items()
-    )
+    measured, wider = _measure(spec, None, size), _measure(spec, None, size + STEP)
+    return tuple(_node_facts(node, reading, wider.readings.get(node)) for node, reading in _as_tree(measured.readings))
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    kind: str
-    output: Tensor
-    parameters: int
-    flops: int
+class _Measured:
+    readings: Mapping[str, Reading]  # in the order in which the nodes were done
+    image_size: tuple[int, int]  # (height, width) that reached the backbone
 
 
-def _facts(
-    point: ExtractionPoint, size: int, readings: Mapping[str, _Reading], wider: Mapping[str, _Reading]
-) -> PointFacts:
-    missing = [node for node in point.nodes if node not in readings]
+def _node_facts(node: str, reading: Reading, wider: Reading | None) -> NodeFacts:
+    shape = tuple(reading.output.shape[1:])
+    stride = _stride(shape, tuple(wider.output.shape[1:])) if len(shape) == 3 and wider else None
+    return NodeFacts(node, reading.kind, shape, stride, reading.parameters, reading.flops)
+
+
+def _as_tree(readings: Mapping[str, Reading]) -> list[tuple[str, Reading]]:
+    """Sort by path so that what is inside a module comes right after it, else as it was."""
+    tree: dict[str, Any] = {}
+    for node in readings:
+        branch = tree
+        for name in node.split("."):
+            branch = branch.setdefault(name, {})
+    return [(path, readings[path]) for path in _walk(tree, "") if path in readings]
+
+
+def _walk(tree: Mapping[str, Any], above: str) -> Iterator[str]:
+    for name, branch in tree.items():
+        yield above + name
+        yield from _walk(branch, f"{above}{name}.")
+
+
+def _point_facts(point: ExtractionPoint, measured: _Measured, wider: _Measured) -> PointFacts:
+    missing = [node for node in point.nodes if node not in measured.readings]
     if missing:
-        return PointFacts(point, (), problem="too small" if missing[0] in wider else f"no output at {missing[0]}")
-    found = [readings[node] for node in point.nodes]
-    outputs = []
-    for node, reading in zip(point.nodes, found, strict=True):
-        try:
-            shape = _shape(reading.output, point, size)
-        except ImageError:
-            return PointFacts(point, (), problem="too small")
-        except UsageError as error:
-            return PointFacts(point, (), problem=str(error))
-        larger = _shape(wider[node].output, point, size + STEP) if node in wider else None
-        outputs.append(NodeOutput(node, shape, _stride(shape, larger)))
-    return PointFacts(point, tuple(outputs), max(r.parameters for r in found), max(r.flops for r in found))
+        reached = missing[0] in wider.readings
+        return PointFacts(point, (), problem="too small" if reached else f"no output at {missing[0]}")
+    try:
+        outputs = tuple(_node_output(point, node, measured, wider) for node in point.nodes)
+    except ImageError:
+        return PointFacts(point, (), problem="too small")
+    except UsageError as error:
+        return PointFacts(point, (), problem=str(error))
+    found = [measured.readings[node] for node in point.nodes]
+    return PointFacts(point, outputs, max(r.parameters for r in found), max(r.flops for r in found))
 
 
-def _shape(output: Tensor, point: ExtractionPoint, size: int) -> Shape:
-    return tuple(as_map(output, point, (size, size)).shape[1:])
+def _node_output(point: ExtractionPoint, node: str, measured: _Measured, wider: _Measured) -> NodeOutput:
+    shape = _shape(point, node, measured)
+    larger = _shape(point, node, wider) if node in wider.readings else None
+    return NodeOutput(node, shape, _stride(shape, larger))
+
+
+def _shape(point: ExtractionPoint, node: str, measured: _Measured) -> Shape:
+    return tuple(as_map(measured.readings[node].output, point, measured.image_size).shape[1:])
 
 
 def _stride(shape: Shape, larger: Shape | None) -> int | None:
@@ -124,82 +141,25 @@ def _stride(shape: Shape, larger: Shape | None) -> int | None:
     return round(STEP / grown) if grown else None
 
 
-def _measure(spec: BackboneSpec, nodes: Iterable[str] | None, size: int) -> dict[str, _Reading]:
-    """Run one image through a backbone and read off the nodes (None: all modules) in the order in which they finish."""
-    nodes = None if nodes is None else list(dict.fromkeys(nodes))
+def _measure(spec: BackboneSpec, nodes: Collection[str] | None, size: int) -> _Measured:
+    """Run one image of ``size`` x ``size`` pixels through a backbone and read off the nodes (None: all)."""
+    image_size = spec.input_size or (size, size)
     try:
-        return _measure_on("meta", spec, nodes, size)
+        readings = _measure_on("meta", spec, nodes, image_size)
     except NotImplementedError as error:  # something in it needs values: then with random ones
         logger.debug("%s does not run on the meta device: %s", spec.name, error)
-        return _measure_on("cpu", spec, nodes, size)
+        readings = _measure_on("cpu", spec, nodes, image_size)
+    return _Measured(readings, image_size)
 
 
-def _measure_on(device: str, spec: BackboneSpec, nodes: Sequence[str] | None, size: int) -> dict[str, _Reading]:
+def _measure_on(
+    device: str, spec: BackboneSpec, nodes: Collection[str] | None, image_size: tuple[int, int]
+) -> dict[str, Reading]:
     with torch.device(device):
-        backbone = build_random(spec).eval()
-        image = torch.zeros(1, 3, size, size)
-    modules = dict(backbone.named_modules())
-    wanted = [node for node in modules if node] if nodes is None else [node for node in nodes if node in modules]
-    readings = _read(backbone, {node: modules[node] for node in wanted}, image)
-    for node in set(nodes or ()) - modules.keys():
-        readings |= _read_operation(backbone, node, image)
-    return readings
-
-
-def _read(backbone: nn.Module, modules: Mapping[str, nn.Module], image: Tensor) -> dict[str, _Reading]:
-    """Let every module note, when it has run for the first time, what has been done until then."""
-    readings: dict[str, _Reading] = {}
-    counter = FlopCounterMode(display=False)
-    seen = _ParametersSeen()
-
-    def note(node: str) -> Callable[..., None]:
-        def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor) and node not in readings:
-                readings[node] = _Reading(type(module).__name__, output, seen.total, counter.get_total_flops() // 2)
-
-        return hook
-
-    for node, module in modules.items():
-        module.register_forward_hook(note(node))
-    with torch.no_grad(), counter, seen:
-        try:
-            backbone(image)
-        except NotImplementedError:
-            raise
-        except Exception as error:  # images too small from here on; the backbone's own code may raise anything
-            logger.debug("A %s stops with %s", tuple(image.shape), error)
-    return readings
-
-
-def _read_operation(backbone: nn.Module, node: str, image: Tensor) -> dict[str, _Reading]:
-    """Read off a node that is no module but an operation in the traced graph, such as ``layer1.0.add``."""
-    try:
-        network = LossNetwork(backbone, [ExtractionPoint(node, node)])
-    except UnknownNameError:
-        return {}
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        try:
-            output = network.tap(image)[node]
-        except RuntimeError as error:
-            logger.debug("A %s does not reach %s: %s", tuple(image.shape), node, error)
-            return {}
-    return {node: _Reading("operation", output, parameters, counter.get_total_flops() // 2)}
-
-
-class _ParametersSeen(TorchFunctionMode):
-    """Counts the parameters that have taken part in any operation so far."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sizes: dict[int, int] = {}
-
-    @property
-    def total(self) -> int:
-        return sum(self.sizes.values())
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for value in tree_leaves((args, kwargs)):
-            if isinstance(value, nn.Parameter):
-                self.sizes[id(value)] = value.numel()
-        return func(*args, **(kwargs or {}))
+        image = torch.zeros(1, 3, *image_size)
+        backbone = build_random(spec).to(device).eval()
+    modules = read_modules(backbone, nodes, image)
+    if nodes is not None and set(nodes) <= dict(backbone.named_modules()).keys():
+        return modules
+    steps = read_operations(backbone, image)  # first, since they come in the order in which everything runs
+    return {node: one for node, one in (steps | modules).items() if nodes is None or node in nodes}
