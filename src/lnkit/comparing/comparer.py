@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from lnkit.comparing.engines.choosing import build_engine, check_engine, choose_engine
+from lnkit.comparing.matrix import Keep, MatrixMeasurement, at_once
 from lnkit.comparing.stacked import StackedDistances
 from lnkit.distances import make_distances
 from lnkit.errors import ImageError, LnkitError, UsageError
@@ -86,13 +87,9 @@ class ImageComparer:
         self._expected = expected_items
         self._done = 0
         self._engines: dict[Shape, Engine] = {}
+        self.engine = engine  # the one in use; before the first comparison, the requested one
         self._scales: dict[Shape, Array] = {}
         self._exact: dict[int, StackedDistances] = {}
-
-    @property
-    def engine(self) -> str:
-        """The engine in use, or the requested one before the first comparison."""
-        return next(reversed(self._engines.values())).name if self._engines else self._requested
 
     def compare(self, reference: Array, *others: Array, advance: Callable[[int], None] | None = None) -> Array:
         """Measure the distances between each reference and the other images of the same item.
@@ -129,6 +126,33 @@ class ImageComparer:
             start = stop
         return found
 
+    def matrix(self, images: Array, *, advance: Callable[[int], None] | None = None, keep: Keep = at_once) -> Array:
+        """Measure the distances between all images of a set, without running the network for each pair.
+
+        Batches have one size here, whatever batch size and engine were asked for; see :mod:`lnkit.comparing.matrix`.
+
+        Args:
+            images: (N, H, W, 3) 8-bit RGB images; may be memory-mapped.
+            advance: called with the number of pairs done.
+            keep: stores finished blocks of rows, such as a run's ``context.parts.keep``; after a kill they are there.
+
+        Returns:
+            (N, N, number of loss networks) float64, symmetric, 0 on the diagonal and between identical images. It is
+            what ``compare`` gives for the same pairs, to rounding; a distance that is not symmetric is measured from
+            the earlier image to the later.
+
+        Raises ImageError for an array of another shape or type, for images too small for a point or too large for the
+        memory, and LnkitError for distances that are no finite numbers.
+        """
+        _check_arrays((images, images))
+        pixels = images.shape[1] * images.shape[2]
+        self._network.features(torch.zeros(1, 3, *images.shape[1:3]))  # says so if the images are too small
+        self.engine = "eager"
+        measurement = MatrixMeasurement(self._module(1), max(1, self._batch_pixels // pixels), self.device)
+        found = measurement.measure(images, advance, keep)
+        self._require_finite(found)
+        return found
+
     def _items(self, shape: Shape) -> int:
         """Say how many items a batch holds."""
         wanted = self._batch_size or max(1, self._batch_pixels // (shape[1] * shape[2]))
@@ -162,11 +186,7 @@ class ImageComparer:
         return self._engines[shape]
 
     def _build_engine(self, shape: Shape) -> Engine:
-        items = self._items(shape)
-        dtype = PRECISIONS[self.precision]
-        network = copy.deepcopy(self._network)
-        network.backbone.to(dtype)
-        module = StackedDistances(network, self.loss_networks, self._distances, shape[0], dtype)
+        items, module = self._items(shape), self._module(shape[0])
         stack_shape = (shape[0] * items, *shape[1:], 3)
         if self._requested == "auto":
             batches = (self._expected - self._done) / items
@@ -174,7 +194,15 @@ class ImageComparer:
         else:
             engine = build_engine(self._requested, module, stack_shape, self.device)
         _log.info("Comparing with the engine %s, %d items at a time.", engine.name, items)
+        self.engine = engine.name
         return engine
+
+    def _module(self, images: int) -> StackedDistances:
+        """What is computed of items of so many images, in the precision that was asked for."""
+        dtype = PRECISIONS[self.precision]
+        network = copy.deepcopy(self._network)
+        network.backbone.to(dtype)
+        return StackedDistances(network, self.loss_networks, self._distances, images, dtype)
 
     def _back_off(self, shape: Shape) -> None:
         """Halve the batch; what was built for the old one goes."""

@@ -41,10 +41,14 @@ class StackedDistances(nn.Module):
 
         Gives (N, images - 1, loss networks).
         """
-        normalized = self.network.normalize(stack.permute(0, 3, 1, 2).to(self.network.mean.dtype) / 255)
-        features = self.network.tap(normalized.to(self.dtype))
+        features = self.features(stack)
         found = [distances_from_first(distance, features[point], self.images) for point, distance in self.parts]
         return torch.stack([_sum([found[index] for index in indices]) for indices in self.sums], dim=2)
+
+    def features(self, images: Tensor) -> dict[str, Tensor]:
+        """Features at each point of ``images`` (N, H, W, 3), 8-bit."""
+        normalized = self.network.normalize(images.permute(0, 3, 1, 2).to(self.network.mean.dtype) / 255)
+        return self.network.tap(normalized.to(self.dtype))
 
 
 def _sum(tensors: list[Tensor]) -> Tensor:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator
+from typing import TypeVar
 
 import torch
 from torch import fx, nn
 from torch.fx.experimental.optimization import fuse
 
 from lnkit.comparing.engines.base import Array
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class EagerEngine:
@@ -28,7 +31,7 @@ class EagerEngine:
         return found
 
 
-def prepare(module: nn.Module) -> nn.Module:
+def prepare(module: Module) -> Module:
     """Copy a module with batch norms folded into the convolutions before them, wherever it holds a traced graph."""
     prepared = copy.deepcopy(module)
     for path, part in list(prepared.named_modules()):
