@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -249,3 +250,64 @@ def test_it_compiles_whole() -> None:
     compiled = torch.compile(network, fullgraph=True, backend="eager")
     for node, features in compiled(images).items():
         torch.testing.assert_close(features, network(images)[node])
+
+
+# sizes that a backbone asks for, and class tokens
+
+
+class Tokens(nn.Module):
+    """Patches of 4 x 4 as tokens behind a class token, as plain transformers have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 5, 4, stride=4)
+        self.block = nn.Linear(5, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        patches = self.patch(x).flatten(2).transpose(1, 2)
+        token: Tensor = self.block(torch.cat([patches.mean(1, keepdim=True), patches], dim=1))
+        return token
+
+
+def test_a_class_token_is_a_map_of_one_position() -> None:
+    backbone = Tokens()
+    points = [
+        ExtractionPoint("map", "block", layout="NLC", prefix_tokens=1),
+        ExtractionPoint("cls", "block", layout="CLS"),
+    ]
+    network = LossNetwork(backbone, points, mean=(0.0,) * 3, std=(1.0,) * 3)
+    images = torch.rand(2, 3, 8, 12)
+    with torch.no_grad():
+        features, tokens = network(images), backbone(images)
+    assert features["map"].shape == (2, 5, 2, 3)
+    assert torch.equal(features["map"][:, :, 1, 2], tokens[:, -1])
+    assert torch.equal(features["cls"], tokens[:, 0].reshape(2, 5, 1, 1))
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_images_are_resized_as_pillow_does(interpolation: str) -> None:
+    """Of a photograph halved and doubled; PIL rounds to 8 bits between its two passes, and bicubic overshoots."""
+    from PIL import Image
+    from skimage import data
+
+    photograph = data.astronaut()[:128, :160]
+    images = torch.from_numpy(photograph.copy()).permute(2, 0, 1)[None] / 255
+    for size in ((64, 80), (256, 320)):
+        network = LossNetwork(
+            nn.Sequential(nn.Identity()),
+            [ExtractionPoint("image", "0")],
+            mean=(0.0,) * 3,
+            std=(1.0,) * 3,
+            input_size=size,
+            interpolation=interpolation,  # type: ignore[arg-type]  # parametrized
+        )
+        resized = network(images)["image"][0].permute(1, 2, 0).clamp(0, 1) * 255
+        expected = Image.fromarray(photograph).resize(size[::-1], Image.Resampling[interpolation.upper()])
+        assert (resized - torch.from_numpy(np.asarray(expected).copy())).abs().max() < 1.6
+
+
+def test_images_of_the_right_size_are_not_resampled() -> None:
+    network = LossNetwork(nn.Sequential(nn.Identity()), [ExtractionPoint("image", "0")], input_size=(8, 8))
+    free = LossNetwork(nn.Sequential(nn.Identity()), [ExtractionPoint("image", "0")])
+    images = torch.rand(1, 3, 8, 8)
+    assert torch.equal(network(images)["image"], free(images)["image"])

@@ -181,3 +181,55 @@ def test_pixels_are_a_backbone(registry: Registry) -> None:
     distances = registry.distance(spec.distance).load()(network(a), network(b))
     expected = ((a.numpy().astype(float) - b.numpy()) ** 2).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(distances.numpy(), expected, rtol=1e-5)
+
+
+# other weights of a backbone, as <name>.<tag>
+
+TAGGED = """
+    import lnkit
+
+    def tagged(tag):
+        return lnkit.BackboneSpec("net.v2." + tag, "Fake", load=print, weights=tag)
+
+    @lnkit.hookimpl
+    def register_backbone(register):
+        register(lnkit.BackboneSpec("net.v2", "Fake", load=print, weights="a1", tags=("a1", "b.2"), tagged=tagged))
+        register(lnkit.BackboneSpec("plain", "Fake", load=print))
+
+    @lnkit.hookimpl
+    def register_extraction_points(register, backbones):
+        register("net.v2", lnkit.ExtractionPoint("late", node="layer4"))
+"""
+
+
+def test_other_weights_of_a_backbone_have_its_points_and_its_plugin(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("tagging", TAGGED)
+    registry = load_registry()
+    assert registry.backbone("net.v2.b.2").weights == "b.2"
+    assert registry.points_at("net.v2.b.2") == registry.points_at("net.v2")
+    assert registry.resolve_points("net.v2.b.2", "all") == (("late",),)
+    assert registry.provider("backbone", "net.v2.b.2").name == "tagging"
+    assert "net.v2.b.2" not in registry.backbones
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("net.v2.b1", r"'net.v2' has no weights 'b1'..* It has: a1, b.2."),
+        ("plain.a1", "No backbone is called 'plain.a1'"),
+        ("net.a1", "No backbone is called 'net.a1'"),
+    ],
+)
+def test_weights_that_a_backbone_does_not_have(name: str, message: str, fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("tagging", TAGGED)
+    with pytest.raises(UnknownNameError, match=message):
+        load_registry().backbone(name)
+
+
+def test_the_class_token_of_a_node_stands_beside_its_map(fake_plugins: FakePlugins) -> None:
+    points = POINTS.format(backbone="pixel", point="tokens", node='image", layout="NLC')
+    more = POINTS.format(backbone="pixel", point="class_token", node='image", layout="CLS')
+    fake_plugins.add("tokens", points)
+    fake_plugins.add("tokens_too", more)
+    found = load_registry().points_of(LossNetworkId("pixel", ("tokens", "class_token", "tokens")))
+    assert [point.name for point in found] == ["tokens", "class_token"]

@@ -16,12 +16,19 @@ if TYPE_CHECKING:
 
 
 @click.command("list-backbones")
+@click.argument("pattern", default="*")
 @click.option("--family", metavar="NAME", help="Only backbones of this family, such as ResNet.")
 @json_option
-def list_backbones(family: str | None, as_json: bool) -> None:
-    """List the backbones that can be cut into loss networks."""
+def list_backbones(pattern: str, family: str | None, as_json: bool) -> None:
+    """List the backbones that can be cut into loss networks.
+
+    PATTERN, such as 'timm/vit*' or resnet, leaves only names that match it, or hold it if it has no star. --json also
+    has the other sets of weights of each (NAME.TAG is the backbone with them), its points' nodes and its sizes.
+    """
     registry = open_registry()
-    facts = [_backbone_facts(registry, backbone) for backbone in _of_family(registry, family)]
+    facts = [_backbone_facts(registry, one) for one in _of_family(registry, family) if _matches(one.name, pattern)]
+    if not facts:
+        raise UnknownNameError(f"No backbone's name matches {pattern!r}; `lnkit list-backbones` shows all of them.")
     if as_json:
         emit_json(facts)
         return
@@ -57,6 +64,13 @@ def list_distances(as_json: bool) -> None:
     print_table(["distance", "what it computes", "source", "plugin"], rows)
 
 
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a name fits a pattern of the shell's kind; one without any wildcard may lie anywhere in it."""
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - for this list alone
+
+    return fnmatchcase(name, pattern) if set("*?[") & set(pattern) else pattern in name
+
+
 def _of_family(registry: Registry, family: str | None) -> list[BackboneSpec]:
     backbones = list(registry.backbones.values())
     if family is None:
@@ -74,9 +88,11 @@ def _backbone_facts(registry: Registry, backbone: BackboneSpec) -> dict[str, Any
         "name": backbone.name,
         "family": backbone.family,
         "weights": backbone.weights,
+        "tags": list(backbone.tags),
         "points": {name: point.node for name, point in points.items()},
         "citation": backbone.citation,
         "min_size": backbone.min_size,
+        "input": backbone.input_rule,
         "requires": list(backbone.requires),
         "plugin": registry.provider("backbone", backbone.name).name,
     }
