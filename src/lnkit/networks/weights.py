@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import pickle
-import sys
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 
+import numpy.random
 import torch
 from torch import nn
 
 from lnkit.errors import LnkitError, PluginError, WeightsError
 from lnkit.networks.hub import provide
 from lnkit.networks.weightfiles import COUNTER, fit_weights, read_weights, require_file
+from lnkit.plugins.failures import sentence_of
+from lnkit.plugins.globalstate import kept
+from lnkit.plugins.output import stdout_to_stderr
+from lnkit.plugins.remarks import GENERATORS, SETTINGS
+from lnkit.plugins.rules import shown
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec
+
+logger = logging.getLogger("lnkit")
 
 # What fetching and reading weights may raise.
 FAILURES = (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError)
@@ -58,7 +68,7 @@ def load_backbone(
         PluginError: the backbone's plugin failed to build it.
     """
     absent: tuple[str, ...] = ()
-    with _own_generator(seed):
+    with _own_generators(seed):
         if weights == "pretrained":
             module, name, source = _load_pretrained(spec, progress or SilentProgress()), spec.weights, _origin(spec)
         elif weights == "random":
@@ -90,9 +100,11 @@ def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
 
 
 @contextlib.contextmanager
-def _own_generator(seed: int) -> Iterator[None]:
-    """Draw from a generator seeded for us alone, and put the caller's back."""
-    with torch.random.fork_rng(devices=[]):
+def _own_generators(seed: int) -> Iterator[None]:
+    """Draw from generators seeded for us alone, torch's and what else a plugin may draw from; put the caller's back."""
+    with kept(GENERATORS):
+        random.seed(seed)
+        numpy.random.seed(seed % 2**32)
         torch.default_generator.manual_seed(seed)
         yield
 
@@ -111,16 +123,18 @@ def build_random(spec: BackboneSpec) -> nn.Module:
 
 
 def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
-    """Call the plugin's ``load``; what it prints is no result. FAILURES pass."""
+    """Call the plugin's ``load``, which may raise anything. FAILURES pass."""
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with _apart(spec):
             module = spec.load(pretrained)
     except ImportError as error:
         needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "what its plugin asks for"
-        raise WeightsError(f"Backbone {spec.name} cannot be built ({error}). Run: pip install {needed}") from error
-    except (LnkitError, *FAILURES):
+        raise WeightsError(
+            f"Backbone {spec.name} cannot be built ({_reason(error)}). Run: pip install {needed}"
+        ) from error
+    except (LnkitError, KeyboardInterrupt, *FAILURES):
         raise
-    except Exception as error:
+    except BaseException as error:  # SystemExit too
         raise PluginError(_broken(spec, error)) from error
     if not isinstance(module, nn.Module):
         raise PluginError(
@@ -130,10 +144,24 @@ def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
     return module
 
 
-def _broken(spec: BackboneSpec, error: Exception) -> str:
-    text = " ".join(str(error).split())
+@contextlib.contextmanager
+def _apart(spec: BackboneSpec) -> Iterator[None]:
+    """Keep what a plugin prints from the results, and put back what it changes for the whole process."""
+    with kept(GENERATORS), kept(SETTINGS) as changed, stdout_to_stderr():
+        yield
+    if changed:
+        _say_once(f"Building {spec.name} changes {', '.join(changed)}, which was put back; tell its plugin's author.")
+
+
+@cache
+def _say_once(sentence: str) -> None:
+    """A backbone is built more than once in a run."""
+    logger.warning(sentence)
+
+
+def _broken(spec: BackboneSpec, error: BaseException) -> str:
     return (
-        f"Backbone {spec.name} cannot be built: its plugin raised {type(error).__name__}: {text}. "
+        f"Backbone {spec.name} cannot be built: its plugin raised {sentence_of(error).rstrip('.')}. "
         "`lnkit --traceback ...` shows where; tell the plugin's author."
     )
 
@@ -161,4 +189,4 @@ def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
 
 
 def _reason(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    return shown((str(error) or type(error).__name__).splitlines()[0])

@@ -7,90 +7,129 @@ and zip files. Every command would wait for it, so folders are read here and onl
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from lnkit.plugins.rules import shown
 
 GROUP = "lnkit"
+LONGEST = 200  # characters of a name or a value; more is damage
 
 
 class EntryPoint(NamedTuple):
     """A plugin as its distribution announces it."""
 
     name: str  # "lnkit_timm"
-    value: str  # "lnkit_timm" or "package.module:attribute"
+    value: str  # "lnkit_timm" or "package.module:attribute"; empty where the line is broken
     distribution: str = ""  # "lnkit-timm"
     version: str = ""  # "0.1.0"
+    others: tuple[str, ...] = ()  # other versions that are installed and not imported: "0.0.9 in /usr/lib/python3"
+
+
+class Installed(NamedTuple):
+    """One version of a distribution, where it is installed."""
+
+    place: str  # the folder or the archive on the path
+    stem: str  # "lnkit_timm-0.1.0"; what its metadata say counts more
+    read: Callable[[str], str]  # the text of one of its metadata's files; empty where that is missing or unreadable
 
 
 def find_entry_points(path: Iterable[str] | None = None) -> list[EntryPoint]:
     """Return the entry points of all distributions on ``path``, by default ``sys.path``.
 
-    Of a distribution that lies there twice the first counts, as it does for importing.
+    Of a distribution that lies there more than once the one counts that is imported.
     """
-    seen: set[str] = set()
-    return [entry for place in (sys.path if path is None else path) for entry in _in_place(place or ".", seen)]
+    found: dict[str, list[Installed]] = {}  # distribution -> its versions, the one that counts first
+    for place in sys.path if path is None else path:
+        for installed in _in_place(place or "."):
+            found.setdefault(_key(installed.stem), []).append(installed)
+    return [entry for versions in found.values() for entry in _entry_points(*versions)]
 
 
 def parse_entry_points(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of lnkit's group in the text of an ``entry_points.txt``."""
+    """Yield (name, value) of lnkit's group in the text of an ``entry_points.txt``; a broken line has no value."""
     group = ""
     for line in map(str.strip, text.splitlines()):
         if line.startswith("["):
             group = line.strip("[] ")
-        elif group == GROUP and "=" in line and not line.startswith(("#", ";")):
+        elif group == GROUP and line and not line.startswith(("#", ";")):
             name, _, value = line.partition("=")
-            yield name.strip(), value.partition("[")[0].strip()  # what follows in brackets are extras
+            yield shown(name)[:LONGEST], shown(value.partition("[")[0])[:LONGEST]  # in brackets are extras
 
 
-def _in_place(place: str, seen: set[str]) -> Iterator[EntryPoint]:
-    """Yield the entry points of one item of the path; ``seen`` collects the distributions that were passed."""
+def _key(stem: str) -> str:
+    return stem.partition("-")[0].lower().replace(".", "_")
+
+
+def _entry_points(used: Installed, *left: Installed) -> Iterator[EntryPoint]:
+    text = used.read("entry_points.txt")
+    if GROUP not in text:
+        return
+    name, version = _name_and_version(used)
+    versions = ((_name_and_version(other)[1], other.place) for other in left)
+    others = tuple(f"{other} in {shown(place)}" for other, place in versions if other != version)
+    for entry, value in parse_entry_points(text):
+        yield EntryPoint(entry, value, name, version, others)
+
+
+def _in_place(place: str) -> Iterator[Installed]:
+    """Yield what is installed in one item of the path."""
     try:
-        # Newer versions sort last: of two versions left in one folder, the newer is what pip wrote last.
-        names = sorted(os.listdir(place), reverse=True)  # noqa: PTH208 - pathlib takes 4 ms to import
+        names = os.listdir(place)  # noqa: PTH208 - pathlib takes 4 ms to import
     except NotADirectoryError:
-        yield from _in_archive(place, seen)
+        yield from _in_archive(place)
         return
     except OSError:  # not there, or not readable: no import will find anything in it either
         return
+    versions: dict[str, list[str]] = {}
     for name in names:
-        if name.endswith((".dist-info", ".egg-info")) and _is_new(name.partition("-")[0], seen):
-            yield from _in_folder(f"{place}/{name}")
+        if name.endswith((".dist-info", ".egg-info")):
+            versions.setdefault(_key(name), []).append(name)
+    for several in versions.values():
+        for name in several if len(several) == 1 else _last_written_first(place, several):
+            yield Installed(place, name.rpartition(".")[0], partial(_read, f"{place}/{name}"))
 
 
-def _is_new(distribution: str, seen: set[str]) -> bool:
-    key = distribution.lower().replace("-", "_").replace(".", "_")
-    return key not in seen and not seen.add(key)  # type: ignore[func-returns-value]  # add returns None
+def _last_written_first(place: str, names: Sequence[str]) -> list[str]:
+    """Versions in one folder lie over each other: what was written last is what is imported."""
+
+    def written(name: str) -> tuple[float, list[int]]:
+        return os.stat(f"{place}/{name}").st_mtime, [int(number) for number in re.findall(r"\d+", name)]  # noqa: PTH116
+
+    return sorted(names, key=written, reverse=True)
 
 
-def _in_folder(folder: str) -> Iterator[EntryPoint]:
-    text = _read(f"{folder}/entry_points.txt")
-    if GROUP not in text:
-        return
-    facts = _headers(_read(f"{folder}/METADATA") or _read(f"{folder}/PKG-INFO"))
-    for name, value in parse_entry_points(text):
-        yield EntryPoint(name, value, facts.get("Name", "unknown"), facts.get("Version", "unknown"))
-
-
-def _read(file: str) -> str:
-    """The text of a file; empty where it is missing or unreadable, which is for pip to complain about."""
+def _read(folder: str, file: str) -> str:
     try:
-        with open(file, encoding="utf-8", errors="replace") as opened:  # noqa: PTH123 - see above
+        with open(f"{folder}/{file}", encoding="utf-8-sig", errors="replace") as opened:  # noqa: PTH123 - see above
             return opened.read()
-    except OSError:
+    except OSError:  # which is for pip to complain about
         return ""
 
 
-def _headers(metadata: str) -> dict[str, str]:
-    """The ``Name: value`` lines above the first blank one; of a name that comes more than once, the first."""
+def _name_and_version(installed: Installed) -> tuple[str, str]:
+    """As its metadata say, the first where they say it twice; else as the folder is called."""
+    metadata = installed.read("METADATA") or installed.read("PKG-INFO")
     pairs = [line.partition(": ") for line in metadata.partition("\n\n")[0].splitlines()]
-    return {name: value.strip() for name, _, value in reversed(pairs)}
+    facts = {name: shown(value) for name, _, value in reversed(pairs)}
+    name, _, version = installed.stem.partition("-")
+    return facts.get("Name") or shown(name), facts.get("Version") or shown(version) or "unknown"
 
 
-def _in_archive(place: str, seen: set[str]) -> Iterator[EntryPoint]:
+def _in_archive(place: str) -> Iterator[Installed]:
     from importlib.metadata import distributions  # noqa: PLC0415 - slow, and archives on the path are rare
 
     for distribution in distributions(path=[place]):
-        if _is_new(distribution.name, seen):
-            for name, value in parse_entry_points(distribution.read_text("entry_points.txt") or ""):
-                yield EntryPoint(name, value, distribution.name, distribution.version)
+        read = partial(_read_archived, distribution)
+        if name := _name_and_version(Installed(place, "", read))[0]:
+            yield Installed(place, name.replace("-", "_"), read)
+
+
+def _read_archived(distribution: Any, file: str) -> str:
+    try:
+        return distribution.read_text(file) or ""
+    except Exception:  # archives can be damaged in many ways
+        return ""

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Literal
 
 import pluggy
 
-from lnkit import hookspecs
 from lnkit.errors import PluginError, UsageError
 from lnkit.plugins.entrypoints import EntryPoint, find_entry_points
+from lnkit.plugins.failures import describe_failure, sentence_of
+from lnkit.plugins.importing import import_plugin, manage
+from lnkit.plugins.interface import require_interface
+from lnkit.plugins.output import stdout_to_stderr
+from lnkit.plugins.remarks import remarking
 from lnkit.specs import PluginFailure
 
 OWN_DISTRIBUTION = "lnkit"
 VARIABLE = "LNKIT_PLUGINS"  # names of the plugins to load besides lnkit's own; empty or "none" loads no other
-HOOKS = ("register_backbone", "register_extraction_points", "register_distance", "register_benchmark")
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Plugin:
     manager: pluggy.PluginManager | None = None  # with this plugin alone; None if it could not be imported
     added: dict[str, list[str]] = field(default_factory=dict)  # "backbone" -> names
     failures: list[PluginFailure] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)  # sentences on what it does wrong though it works
 
     @property
     def own(self) -> bool:
@@ -77,6 +79,8 @@ def call_hook(plugin: Plugin, hook: str, *, strict: bool, **arguments: Any) -> b
     """Call one hook of one plugin; say whether it went through (a plugin without it went through)."""
     if plugin.manager is None:
         return False
+    if not getattr(plugin.manager.hook, hook).get_hookimpls():
+        return True
     with isolated(plugin, hook, strict=strict) as outcome:
         if returned := getattr(plugin.manager.hook, hook)(**arguments):
             raise PluginError(
@@ -88,20 +92,33 @@ def call_hook(plugin: Plugin, hook: str, *, strict: bool, **arguments: Any) -> b
 
 @contextlib.contextmanager
 def isolated(plugin: Plugin, stage: str, *, strict: bool) -> Iterator[list[PluginFailure]]:
-    """Keep what goes wrong inside as a failure of ``plugin``; what it prints goes to stderr. Yields what went wrong."""
+    """Keep what goes wrong inside as a failure of ``plugin``. Yields what went wrong.
+
+    What it prints goes to stderr, what it changes for the whole process is put back, and both that and a long wait are
+    remarked.
+    """
     outcome: list[PluginFailure] = []
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with remarking(plugin.name, stage, plugin.remarks), stdout_to_stderr():
             yield outcome
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and what test frameworks raise to get past "except Exception"
         if strict:
-            raise PluginError(f"Plugin {plugin.name!r} failed ({stage}): {_sentence(error)}") from error
-        outcome.append(_failure(plugin, stage, error))
+            raise PluginError(f"Plugin {plugin.name!r} failed ({stage}): {sentence_of(error)}") from error
+        outcome.append(describe_failure(plugin.name, plugin.distribution, stage, error))
         plugin.failures.extend(outcome)
 
 
 def _describe(entry: EntryPoint) -> Plugin:
-    return Plugin(entry.name, entry.value, entry.distribution, entry.version)
+    plugin = Plugin(entry.name or "(nameless)", entry.value, entry.distribution, entry.version)
+    if entry.others:
+        plugin.remarks.append(
+            f"{plugin.distribution} is installed more than once: {plugin.version} is used, and not "
+            f"{', '.join(entry.others)}. Run `pip uninstall {plugin.distribution}` until none is left, and install it "
+            "again."
+        )
+    return plugin
 
 
 def _wanted() -> list[str] | None:
@@ -126,54 +143,22 @@ def _load(plugin: Plugin, first: Plugin, strict: bool) -> None:
     """Import a plugin and check that its hooks fit; ``first`` is the plugin that came first under this name."""
     with isolated(plugin, "import", strict=strict) as outcome:
         _refuse_second(plugin, first)
-        implementation = _import(plugin.module)
+        implementation = import_plugin(plugin.module, plugin.distribution)
     if not outcome:
         with isolated(plugin, "validate", strict=strict):
-            plugin.manager = _manage(plugin.name, implementation)
+            require_interface(implementation, plugin.module, plugin.distribution)
+            plugin.manager = manage(plugin.name, implementation)
 
 
 def _refuse_second(plugin: Plugin, first: Plugin) -> None:
-    if plugin is not first:
+    if plugin is first:
+        return
+    if plugin.distribution == first.distribution:
         raise PluginError(
-            f"Two plugins are called {plugin.name!r}: that of {first.distribution} {first.version} is used, "
-            f"that of {plugin.distribution} {plugin.version} is not. Uninstall one of them."
+            f"{plugin.distribution} announces two plugins called {plugin.name!r}: {first.module} is used, "
+            f"{plugin.module} is not. Tell its author."
         )
-
-
-def _import(place: str) -> object:
-    """Import ``package.module`` or ``package.module:attribute``."""
-    module, _, attributes = place.partition(":")
-    found: object = import_module(module)
-    for attribute in filter(None, attributes.split(".")):
-        found = getattr(found, attribute)
-    return found
-
-
-def _manage(name: str, implementation: object) -> pluggy.PluginManager:
-    """Return a manager that holds this plugin alone; raise PluginError unless its hooks are lnkit's."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.register(implementation, name)
-    except pluggy.PluginValidationError as error:
-        raise PluginError(f"One of its hooks does not fit: {str(error).splitlines()[-1]}.") from error
-    callers = manager.get_hookcallers(implementation) or []
-    if not callers:
-        raise PluginError("It implements no hook: mark its functions with @lnkit.hookimpl.")
-    if unknown := [caller.name for caller in callers if caller.name not in HOOKS]:
-        raise PluginError(f"lnkit has no hook {unknown[0]!r}; it has {', '.join(HOOKS)}.")
-    return manager
-
-
-def _failure(plugin: Plugin, stage: str, error: BaseException) -> PluginFailure:
-    import traceback  # noqa: PLC0415 - only when something failed
-
-    trace = "".join(traceback.format_exception(error))
-    return PluginFailure(plugin.name, stage, _sentence(error), trace, plugin.distribution)
-
-
-def _sentence(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, PluginError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} was raised"
+    raise PluginError(
+        f"Two plugins are called {plugin.name!r}: that of {first.distribution} {first.version} is used, "
+        f"that of {plugin.distribution} {plugin.version} is not. Uninstall one of them."
+    )

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from lnkit.plugins.names import TAG
 
 NODES = re.compile(r"[\w-]+(?:[.+][\w-]+)*")
-# Line breaks, what steers a terminal, and marks that turn the direction of reading.
-UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# Line breaks, what steers a terminal, marks that turn the direction of reading, and halves of characters.
+UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Rule(NamedTuple):
@@ -24,6 +24,11 @@ class Rule(NamedTuple):
 
 def is_text(value: Any) -> bool:
     return isinstance(value, str) and (value.isprintable() or not UNSHOWABLE.search(value))
+
+
+def shown(text: str) -> str:
+    """The text on one line, with nothing in it that is_text refuses."""
+    return " ".join(UNSHOWABLE.sub(" ", text).split())
 
 
 def is_filled(value: Any) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lnkit.plugins.isolation import HOOKS, Plugin
+from lnkit.plugins.importing import HOOKS
+from lnkit.plugins.isolation import Plugin
 from lnkit.registry import Registry
 from lnkit.testing.findings import Check, NotChecked
 
