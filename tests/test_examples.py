@@ -47,3 +47,15 @@ def test_score_judgments_gives_the_published_score(shared: Path, tmp_path: Path)
     said = example("score_judgments.py", tmp_path, judgments, "alex", code=1)
     assert "has no metric 'alex'; it has: alex_shift_tolerant, alex_vanilla" in said
     assert "JUDGMENTS.npz METRIC" in example("score_judgments.py", tmp_path, code=1)
+
+
+@pytest.mark.slow
+def test_a_network_of_ones_own_is_found_again(tmp_path: Path) -> None:
+    """Nothing of it can have changed in between, since its code is all PyTorch's."""
+    first = example("own_network.py", tmp_path)
+    names = [line.split()[0] for line in first.splitlines()]
+    assert names == ["two_convolutions:shallow", "two_convolutions:deep"]
+    folders = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").glob("*/result.json")}
+    assert len(folders) == 2
+    assert example("own_network.py", tmp_path) == first
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").glob("*/result.json")} == folders
