@@ -15,6 +15,7 @@ from lnkit import DistanceConfig, UnknownNameError, UsageError, WeightsError, di
 from lnkit.distances import builtin, distances_from_first, make_distances, total_distance
 from lnkit.linweights import load_lin_weights
 from lnkit.registry import default_registry
+from lnkit.specs import DistanceSpec
 
 NAMES = ("spatial", "mean_pool", "style", "sort", "squared")
 
@@ -152,6 +153,20 @@ def test_sums_and_points_add_up(pair: tuple[Tensor, Tensor]) -> None:
 def test_unknown_distance_is_refused_with_near_names() -> None:
     with pytest.raises(UnknownNameError, match="spatial"):
         make_distances(DistanceConfig("spatal"), ["late"], find)
+
+
+def test_a_learned_distance_is_loaded_for_each_point() -> None:
+    def load(backbone: str, point: str, channel_norm: bool = True) -> Callable[[Tensor, Tensor], Tensor]:
+        factor = {("vgg16", "early"): 2.0, ("vgg16", "late"): 5.0}[backbone, point]
+        return lambda a, b: factor * builtin("spatial")(channel_norm)(a, b)
+
+    specs = {"learned": DistanceSpec("learned", load, per_point=True), "sort": find("sort")}
+    a, b = torch.rand(2, 3, 5, 2, 2)
+    for config, extra in ((DistanceConfig("learned", channel_norm=False), 0), (DistanceConfig("learned+sort"), 1)):
+        made = make_distances(config, ["early", "late"], specs.__getitem__, "vgg16")
+        for distance, factor in zip(made, (2, 5), strict=True):
+            expected = factor * builtin("spatial")(config.channel_norm)(a, b) + extra * distances.sort(a, b)
+            torch.testing.assert_close(distance(a, b), expected)
 
 
 @pytest.mark.parametrize("key", ["lin{}.model.1.weight", "lin{}.weight"])

@@ -181,12 +181,12 @@ def make_distances(
     """Build the distance that ``config`` names, once for each of a loss network's ``points``, in their order.
 
     They are one and the same function unless learned weights tell the points apart. ``lookup`` finds a DistanceSpec by
-    name, as a registry does; ``backbone`` is needed for the weights of the lpips package only. Raises UsageError
-    for options that a distance does not have and UnknownNameError.
+    name, as a registry does; ``backbone`` is needed for weights that were learned for it. Raises UsageError for options
+    that a distance does not have and UnknownNameError.
     """
     if config.lin_weights == "lpips":
         config = replace(config, lin_weights=f"lpips:{backbone}")
-    terms = [_load_term(lookup(name), config, len(points)) for name in config.name.split("+")]
+    terms = [_load_term(lookup(name), config, points, backbone) for name in config.name.split("+")]
     if len(terms) == 1:
         return terms[0]
     if all(len(set(term)) == 1 for term in terms):
@@ -217,7 +217,9 @@ def total_distance(
     return torch.stack(each).sum(0)
 
 
-def _load_term(spec: DistanceSpec, config: DistanceConfig, points: int) -> tuple[Distance, ...]:
+def _load_term(
+    spec: DistanceSpec, config: DistanceConfig, points: Sequence[str], backbone: str
+) -> tuple[Distance, ...]:
     default = DistanceConfig()
     options: dict[str, object] = {
         option: getattr(config, option)
@@ -225,9 +227,12 @@ def _load_term(spec: DistanceSpec, config: DistanceConfig, points: int) -> tuple
         if getattr(config, option) != getattr(default, option)
     }
     try:
+        if spec.per_point:
+            return tuple(spec.load(backbone=backbone, point=point, **options) for point in points)
         if spec.name != "lin":
-            return (spec.load(**options),) * points
-        return tuple(spec.load(weight=weight, **options) for weight in load_lin_weights(config.lin_weights, points))
+            return (spec.load(**options),) * len(points)
+        weights = load_lin_weights(config.lin_weights, len(points))
+        return tuple(spec.load(weight=weight, **options) for weight in weights)
     except TypeError as error:
         named = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UsageError(f"The distance {spec.name!r} does not take {named}: {error}.") from error
