@@ -40,6 +40,12 @@ BUILD = """
             nn.init.constant_(network[0].weight, 0.1)
         return network
 
+    def build_needy(name):
+        return build()
+
+    def describe():
+        return "a network"
+
     number = 3
 """
 PARTS = """
@@ -212,12 +218,21 @@ def test_points_of_own_code(own_code: Path, capsys: Capture) -> None:
     assert facts["nodes"][0]["shape"] == [4, 64, 64]
 
 
+def test_own_code_has_no_named_points_and_says_so(own_code: Path, capsys: Capture) -> None:
+    assert run(["points", "own_nets:build"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "own_nets:build has no named points; any node can be one." in printed.err
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
         ("own_nets:absent", "own_nets:absent cannot be imported (AttributeError"),
         ("no_such_module:build", "no_such_module:build cannot be imported (ModuleNotFoundError"),
         ("own_nets:number", "own_nets:number is int: a function that returns an nn.Module is expected"),
+        ("own_nets:describe", "own_nets:describe gave str, and an nn.Module is expected."),
+        ("own_nets:build_needy", "own_nets:build_needy raised TypeError: build_needy() missing 1 required"),
         ("own nets:build", "No backbone is called 'own nets:build'"),
     ],
 )

@@ -42,12 +42,19 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
     if as_json:
         emit_json({"backbone": backbone, "size": size, "points": [_plain(one) for one in facts]})
         return
+    if facts:
+        _show_points(spec, facts, size)
+    else:
+        note(f"{backbone} has no named points; any node can be one.")
+    note(f"`lnkit points {backbone} --all` lists every node.")
+
+
+def _show_points(spec: BackboneSpec, facts: Sequence[PointFacts], size: int) -> None:
     columns = ["point", "node", "output", "stride", *COST, "description"]
     print_table(columns, [row for one in facts for row in _rows(one)], title=_title(spec, size))
     if any(one.problem == "too small" for one in facts):
         enough = max(spec.min_size, size + 1)
         note(f"Images of {size} pixels are too small for some points; see them with --size {enough}.")
-    note(f"`lnkit points {backbone} --all` lists every node.")
 
 
 def _rows(facts: PointFacts) -> list[list[str]]:

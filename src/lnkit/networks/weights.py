@@ -17,9 +17,10 @@ import numpy.random
 import torch
 from torch import nn
 
-from lnkit.errors import LnkitError, PluginError, WeightsError
+from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
 from lnkit.networks.hub import provide
 from lnkit.networks.weightfiles import COUNTER, fit_weights, read_weights, require_file
+from lnkit.owncode import is_own
 from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.globalstate import kept
 from lnkit.plugins.output import stdout_to_stderr
@@ -119,7 +120,7 @@ def build_random(spec: BackboneSpec) -> nn.Module:
     try:
         return _build(spec, pretrained=False)
     except FAILURES as error:
-        raise PluginError(_broken(spec, error)) from error
+        raise _broken(spec, error) from error
 
 
 def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
@@ -135,12 +136,9 @@ def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
     except (LnkitError, KeyboardInterrupt, *FAILURES):
         raise
     except BaseException as error:  # SystemExit too
-        raise PluginError(_broken(spec, error)) from error
+        raise _broken(spec, error) from error
     if not isinstance(module, nn.Module):
-        raise PluginError(
-            f"Backbone {spec.name} cannot be built: its plugin gave {type(module).__name__}, and an nn.Module is "
-            "expected. Tell the plugin's author."
-        )
+        raise _blame(spec, f"gave {type(module).__name__}, and an nn.Module is expected.")
     return module
 
 
@@ -159,11 +157,15 @@ def _say_once(sentence: str) -> None:
     logger.warning(sentence)
 
 
-def _broken(spec: BackboneSpec, error: BaseException) -> str:
-    return (
-        f"Backbone {spec.name} cannot be built: its plugin raised {sentence_of(error).rstrip('.')}. "
-        "`lnkit --traceback ...` shows where; tell the plugin's author."
-    )
+def _broken(spec: BackboneSpec, error: BaseException) -> LnkitError:
+    return _blame(spec, f"raised {sentence_of(error).rstrip('.')}. `lnkit --traceback ...` shows where.")
+
+
+def _blame(spec: BackboneSpec, did: str) -> LnkitError:
+    """Make an error of what the code behind a backbone did: a plugin's, or the user's own."""
+    if is_own(spec.name):
+        return UsageError(f"{spec.name} {did}")
+    return PluginError(f"Backbone {spec.name} cannot be built: its plugin {did} Tell the plugin's author.")
 
 
 def _origin(spec: BackboneSpec) -> str:
