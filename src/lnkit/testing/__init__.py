@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from lnkit.testing.collecting import Choice, collect
+from lnkit.testing.collecting import LIMIT, Choice, collect, left_out
 from lnkit.testing.findings import Case, Finding
 from lnkit.testing.suite import PluginSuite
 
-__all__ = ["Case", "Choice", "Finding", "PluginSuite", "collect"]
+__all__ = ["LIMIT", "Case", "Choice", "Finding", "PluginSuite", "collect", "left_out"]

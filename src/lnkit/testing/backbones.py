@@ -33,13 +33,20 @@ class BackboneThing:
     checks: tuple[Check, ...]
     pretrained: bool = False  # whether it is checked with its pretrained weights instead of random ones
 
-    @cached_property
+    @property
     def loaded(self) -> LoadedBackbone:
         """The network as its plugin builds it, in evaluation mode. Raises NotChecked where it cannot be built."""
+        if isinstance(self.attempt, LnkitError):
+            raise NotChecked(str(self.attempt)) from self.attempt
+        return self.attempt
+
+    @cached_property
+    def attempt(self) -> LoadedBackbone | LnkitError:
+        """What came of building it; a failure, which may have taken long, is kept too."""
         try:
             return load_backbone(self.spec, "pretrained" if self.pretrained else "random", SEED)
         except LnkitError as error:
-            raise NotChecked(str(error)) from error
+            return error
 
     @cached_property
     def network(self) -> LossNetwork:
@@ -84,7 +91,7 @@ class BackboneThing:
 
     def release(self) -> None:
         """Let go of the network."""
-        for name in ("loaded", "network", "images", "features"):
+        for name in ("attempt", "network", "images", "features"):
             vars(self).pop(name, None)
 
 

@@ -16,11 +16,12 @@ from lnkit.progress import Advance, SilentProgress
 from lnkit.registry import Registry
 from lnkit.requests import RunRequest
 from lnkit.runner import run
-from lnkit.specs import BenchmarkSpec
+from lnkit.specs import BackboneSpec, BenchmarkSpec, ExtractionPoint
 from lnkit.testing.findings import Check, NotChecked, raised
+from lnkit.testing.tiny import build
 
-BACKBONE = "lnkit.testing.tiny:build"  # small, random, and nobody's plugin
-POINTS = ("fine", "coarse")
+BACKBONE = BackboneSpec("tiny", "lnkit.testing", build)
+POINTS = ("fine", "coarse")  # of it; its nodes have the same names
 ROUNDING = 1e-5  # of a score; batches of different sizes are computed in different orders
 BATCHES = (1, 3)  # items at a time, of which 3 leaves a rest
 
@@ -42,21 +43,26 @@ class BenchmarkThing:
     def checks(self) -> tuple[Check, ...]:
         return BENCHMARKS
 
-    @cached_property
+    @property
     def scores(self) -> Scores:
         """The scores at both points. Raises NotChecked where the benchmark does not run."""
+        if isinstance(self.attempt, Exception):
+            raise NotChecked(raised(self.attempt)) from self.attempt
+        return self.attempt
+
+    @cached_property
+    def attempt(self) -> Scores | Exception:
+        """What came of the first run; a failure is kept too."""
         try:
             return self.run()
-        except NotChecked:
-            raise
         except Exception as error:  # the plugin's code runs in here
-            raise NotChecked(f"it does not run on its sample. {raised(error)}") from error
+            return error
 
     def run(self, points: tuple[str, ...] = POINTS, batch_size: int | None = None) -> Scores:
         """Run the benchmark's first protocol on its sample, without keeping the result."""
         with TemporaryDirectory() as folder:
             request = RunRequest(
-                BACKBONE,
+                BACKBONE.name,
                 ",".join(points),
                 self.spec.name,
                 next(iter(self.spec.protocols)),
@@ -67,7 +73,8 @@ class BenchmarkThing:
                 engine="eager",
                 batch_size=batch_size,
             )
-            finished = run(request, self.registry, _Offline())
+            registry = self.registry.with_backbone(BACKBONE, {name: ExtractionPoint(name, name) for name in POINTS})
+            finished = run(request, registry, _Offline())
         return {
             "+".join(one.record.determinants.points): {name: score.value for name, score in one.record.scores.items()}
             for one in finished
@@ -75,7 +82,7 @@ class BenchmarkThing:
 
     def release(self) -> None:
         """Forget the scores."""
-        vars(self).pop("scores", None)
+        vars(self).pop("attempt", None)
 
 
 class _Offline(SilentProgress):
@@ -84,17 +91,18 @@ class _Offline(SilentProgress):
     @contextmanager
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
         if title.startswith("fetching"):
-            raise NotChecked(f"it has no sample: asked for one, it begins {title}.")
+            raise NotChecked(f"Asked for one, it begins {title}.")
         yield lambda steps: None
 
 
 def declared_scores(thing: BenchmarkThing) -> Iterator[str]:
     """It runs on its sample, and its scores are declared and within their bounds."""
-    try:
-        found = thing.run()
-    except UsageError as error:
-        raise NotChecked(f"it has no sample. {error}") from error
-    for point, scores in found.items():
+    if isinstance(thing.attempt, NotChecked | UsageError):
+        raise NotChecked(f"it has no sample. {thing.attempt}") from thing.attempt
+    if isinstance(thing.attempt, Exception):
+        yield raised(thing.attempt)
+        return
+    for point, scores in thing.scores.items():
         if not scores:
             yield f"It gives no score at the point {point!r} of a tiny backbone."
 

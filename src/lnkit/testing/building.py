@@ -31,8 +31,8 @@ def seeded_weights(thing: BackboneThing) -> Iterator[str]:
     first = load_backbone(thing.spec, "random", SEED) if thing.pretrained else thing.loaded
     if first.sha256 != load_backbone(thing.spec, "random", SEED).sha256:
         yield (
-            "Built twice after the same torch.manual_seed, it has different weights: draw them from torch's own "
-            "generator, not from numpy's, Python's or a clock."
+            "Built twice with the same seed, it has different weights: draw them from torch's generator, which lnkit "
+            "seeds, and not from one of its own or a clock."
         )
 
 

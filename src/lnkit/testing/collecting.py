@@ -64,6 +64,17 @@ def collect(name: str, choice: Choice | None = None, registry: Registry | None =
     ]
 
 
+def left_out(name: str, choice: Choice, registry: Registry) -> str:
+    """A sentence that says so where not every backbone is checked; else nothing."""
+    counts = [len(backbones_of(plugin)) for plugin in find_plugins(name, registry)]
+    if choice.only or not choice.limit or max(counts) <= choice.limit:
+        return ""
+    return (
+        f"{choice.limit} of the {max(counts):,} backbones of {name} are checked, evenly spread; "
+        "--limit 0 checks all of them, and --only NAME one."
+    )
+
+
 def backbones_of(plugin: Plugin) -> dict[str, list[str]]:
     """Backbone -> names of the points that the plugin has for it, of its own backbones and of others'."""
     found: dict[str, list[str]] = {name: [] for name in plugin.added.get("backbone", [])}

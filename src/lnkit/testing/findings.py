@@ -50,7 +50,9 @@ class Case:
     thing: Thing
     check: Check
 
-    def __str__(self) -> str:
+    @property
+    def title(self) -> str:
+        """What a test of it is called: "backbone mine: evaluation mode"."""
         return f"{self.thing.title}: {self.name}"
 
     @property
@@ -76,4 +78,4 @@ class Case:
 def raised(error: BaseException) -> str:
     """What an error says, in one sentence; lnkit's own errors are sentences already."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, LnkitError) else f"It raises {type(error).__name__}: {text}"
+    return text if isinstance(error, LnkitError | NotChecked) else f"It raises {type(error).__name__}: {text}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lnkit.errors import LnkitError
 from lnkit.testing.collecting import LIMIT, Choice, collect
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
     from lnkit.testing.findings import Case
@@ -29,15 +32,24 @@ class PluginSuite:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make a test of every case; pytest calls this while it collects."""
         if "lnkit_case" in metafunc.fixturenames:
-            cases = collect(self.plugin, Choice(tuple(self.only), self.limit, self.pretrained))
-            metafunc.parametrize("lnkit_case", cases, ids=str)
+            cases = self._cases()
+            metafunc.parametrize("lnkit_case", cases, ids=[getattr(case, "title", "collecting") for case in cases])
 
-    def test_plugin(self, lnkit_case: Case) -> None:
+    def test_plugin(self, lnkit_case: Case | LnkitError) -> None:
         """Fail with the sentence that says what is wrong."""
         import pytest  # noqa: PLC0415 - this only ever runs under pytest, and lnkit does not depend on it
 
+        if isinstance(lnkit_case, LnkitError):
+            pytest.fail(str(lnkit_case), pytrace=False)
         finding = lnkit_case.examine()
         if finding.state == "skipped":
             pytest.skip(finding.sentence)
         if finding.state == "failed":
             pytest.fail(finding.sentence, pytrace=False)
+
+    def _cases(self) -> Sequence[Case | LnkitError]:
+        """What is to be checked; where that cannot be told, one test fails and says why."""
+        try:
+            return collect(self.plugin, Choice(tuple(self.only), self.limit, self.pretrained))
+        except LnkitError as error:
+            return [error]

@@ -1,4 +1,4 @@
-"""`lnkit plugins`: every installed plugin, what it adds, and why one failed."""
+"""`lnkit plugins` by itself: every installed plugin, what it adds, and why one failed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._output import clean, emit_json, json_option, print_table
+from lnkit.cli._output import clean, emit_json, print_table
 from lnkit.cli._settings import settings
 from lnkit.errors import UnknownNameError
 
@@ -15,16 +15,9 @@ if TYPE_CHECKING:
     from lnkit.registry import Registry
 
 
-@click.command("plugins")
-@click.option("--traceback", "name", metavar="NAME", help="Show where in its code a plugin failed.")
-@json_option
-def plugins(name: str | None, as_json: bool) -> None:
-    """List the installed plugins, and why one failed.
-
-    LNKIT_PLUGINS lists the plugins to load, separated by commas; lnkit's own always are. LNKIT_PLUGINS=none loads no
-    other.
-    """
-    registry = _registry()
+def list_plugins(name: str | None, as_json: bool) -> None:
+    """Show all plugins, or the traceback of the one called ``name``."""
+    registry = open_quietly()
     if name is not None:
         click.echo(_traceback(registry, name))
     elif as_json:
@@ -33,8 +26,8 @@ def plugins(name: str | None, as_json: bool) -> None:
         _show(registry)
 
 
-def _registry() -> Registry:
-    """The registry, without the warnings that other commands give: here the failures are the output."""
+def open_quietly() -> Registry:
+    """Load all plugins without the warnings that other commands give: here the failures are the output."""
     from lnkit.registry import default_registry, load_registry  # noqa: PLC0415 - plugins, not for help
 
     return load_registry(strict=True) if settings().strict else default_registry()

@@ -1,0 +1,211 @@
+"""lnkit.testing: a good plugin passes every check, and each check finds the fault that was planted for it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakeplugins import FakePlugins, fake_plugins
+from plantedfaults import FAULTS, FETCH, GOOD
+
+from lnkit.errors import UnknownNameError, UsageError
+from lnkit.registry import load_registry
+from lnkit.testing import Choice, Finding, collect, left_out
+from lnkit.testing.backbones import BackboneThing
+
+__all__ = ["fake_plugins"]
+
+
+def findings(name: str, check: str = "", choice: Choice | None = None) -> list[Finding]:
+    """What comes of a plugin's checks, or of those with one name."""
+    return [case.examine() for case in collect(name, choice) if check in ("", case.name)]
+
+
+def test_a_good_plugin_passes(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("good", GOOD)
+    found = findings("good")
+    assert [finding for finding in found if finding.state != "passed"] == []
+    subjects = dict.fromkeys(finding.subject for finding in found)
+    assert list(subjects) == ["plugin good", "backbone probe", "points of pixel", "distance probe", "benchmark probe"]
+    assert {finding.check for finding in found} == {check for _, _, check, _ in FAULTS.values()}, "each is seen failing"
+    assert all(finding.sentence.endswith(".") for finding in found)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault(fault: str, fake_plugins: FakePlugins) -> None:
+    good, faulty, check, sentence = FAULTS[fault]
+    assert good in GOOD
+    fake_plugins.add("faulty", GOOD.replace(good, faulty))
+    (failed,) = [finding for finding in findings("faulty", check) if finding.state == "failed"]
+    assert re.search(sentence, failed.sentence)
+    assert "\n" not in failed.sentence
+
+
+def test_pretrained_weights_are_looked_at_on_request(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("faulty", GOOD.replace("nn.Linear(12, 5)", "nn.Linear(12, 6 if pretrained else 5)"))
+    asked = Choice(pretrained=True)
+    (failed,) = [finding for finding in findings("faulty", choice=asked) if finding.state != "passed"]
+    assert failed.check == "pretrained weights"
+    assert "The shape of head.weight, head.bias differs" in failed.sentence
+    assert findings("faulty", "pretrained weights") == []
+
+
+def test_what_cannot_be_asked_is_skipped_and_says_why(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("faulty", GOOD.replace("return Network()", "raise OSError('no')"))
+    found = [finding for finding in findings("faulty") if finding.subject == "backbone probe"]
+    assert [finding.check for finding in found if finding.state == "failed"] == ["builds"]
+    skipped = [finding for finding in found if finding.state == "skipped"]
+    assert len(skipped) == len(found) - 2, "whether it has points can be told"
+    assert all("Not checked: Backbone probe cannot be built" in finding.sentence for finding in skipped)
+
+
+NO_SAMPLE = "import lnkit.errors; raise lnkit.UsageError('Get the images from their authors.')"
+
+
+@pytest.mark.parametrize(
+    ("instead", "said"), [(NO_SAMPLE, "Get the images from their authors."), (FETCH, "fetching p")]
+)
+def test_a_benchmark_without_a_sample_is_said_and_not_failed(
+    instead: str, said: str, fake_plugins: FakePlugins
+) -> None:
+    fake_plugins.add("sampleless", GOOD.replace("    import numpy as np\n", f"    {instead.strip()}\n"))
+    found = [finding for finding in findings("sampleless") if finding.subject == "benchmark probe"]
+    assert {finding.state for finding in found} == {"skipped"}
+    assert all(said in finding.sentence for finding in found)
+
+
+def test_points_for_a_backbone_that_nobody_installed_are_no_fault(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("good", GOOD)
+    assert "points of absent" not in {case.thing.title for case in collect("good")}
+    assert ("absent", "good") in {(backbone, plugin) for backbone, _, plugin in load_registry().dangling}
+
+
+def test_a_network_is_let_go_after_its_last_check(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("good", GOOD)
+    cases = [case for case in collect("good") if case.thing.title == "backbone probe"]
+    thing = cases[0].thing
+    assert isinstance(thing, BackboneThing)
+    for case in cases[:-1]:
+        case.examine()
+    assert "attempt" in vars(thing)
+    cases[-1].examine()
+    assert not {"attempt", "network", "features"} & set(vars(thing))
+
+
+# Which backbones
+
+
+MANY = """
+    import lnkit
+
+    @lnkit.hookimpl
+    def register_backbone(register):
+        for index in range(100):
+            register(lnkit.BackboneSpec(f"many/{index:02}", "Fake", load=print))
+"""
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        (Choice(limit=4), ["00", "33", "66", "99"]),
+        (Choice(limit=1), ["00"]),
+        (Choice(only=("many/07", "many/03")), ["07", "03"]),
+        (Choice(limit=0), [f"{index:02}" for index in range(100)]),
+    ],
+)
+def test_of_many_backbones_some_are_chosen(choice: Choice, names: list[str], fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("many", MANY)
+    titles = dict.fromkeys(case.thing.title for case in collect("many", choice))
+    assert list(titles) == ["plugin many", *(f"backbone many/{name}" for name in names)]
+
+
+def test_what_is_left_out_is_said(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("many", MANY)
+    registry = load_registry()
+    assert left_out("many", Choice(limit=4), registry).startswith("4 of the 100 backbones of many are checked, evenly")
+    for whole in (Choice(limit=0), Choice(limit=100), Choice(only=("many/00",))):
+        assert left_out("many", whole, registry) == ""
+
+
+def test_wrong_names(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("many", MANY)
+    with pytest.raises(UnknownNameError, match=r"No plugin is called 'few'; installed are: .*many"):
+        collect("few")
+    with pytest.raises(UsageError, match=r"many has neither a backbone 'many/7' nor points for one\. Did you mean"):
+        collect("many", Choice(only=("many/7",)))
+
+
+def test_a_plugin_that_is_left_out_is_said_to_be(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_plugins.add("good", GOOD)
+    monkeypatch.setenv("LNKIT_PLUGINS", "none")
+    found = {finding.check: finding for finding in findings("good")}
+    assert found["loads"].state == "failed"
+    assert "LNKIT_PLUGINS leaves good out" in found["loads"].sentence
+    assert {found[check].state for check in ("registers", "light imports")} == {"skipped"}
+
+
+# lnkit's own plugins
+
+
+@pytest.mark.parametrize(
+    ("name", "only"),
+    [
+        ("lnkit_builtins", ()),
+        ("lnkit_bapps", ()),
+        ("lnkit_torchvision", ("squeezenet1_1", "googlenet", "inception_v3")),
+    ],
+)
+def test_the_bundled_plugins_pass(name: str, only: tuple[str, ...]) -> None:
+    found = findings(name, choice=Choice(only))
+    assert len(found) > 4
+    assert [finding for finding in found if finding.state != "passed"] == []
+
+
+# As a pytest suite
+
+
+SUITE = """
+import lnkit.testing
+
+
+class TestFaulty(lnkit.testing.PluginSuite):
+    plugin = "faulty"
+
+
+class TestAbsent(lnkit.testing.PluginSuite):
+    plugin = "absent"
+"""
+
+
+def test_the_suite_makes_one_test_of_each_check(fake_plugins: FakePlugins, tmp_path: Path) -> None:
+    source = GOOD.replace("(a - b).square()", "-(a - b).square()").replace("import numpy as np\n", NO_SAMPLE + "\n")
+    fake_plugins.add("faulty", source)
+    (tmp_path / "test_mine.py").write_text(SUITE)
+    out = run_python("-m", "pytest", "-v", "-rs", "test_mine.py", folder=tmp_path, site=fake_plugins.folder)
+    cases = collect("faulty")
+    for case in cases:
+        assert f"test_mine.py::TestFaulty::test_plugin[{case.title}] " in out
+    assert "[distance probe: never negative] FAILED" in out
+    assert "[benchmark probe: declared scores] SKIPPED" in out
+    assert "\nUnrelated features are at distance -" in out
+    assert "Not checked: it has no sample. Get the images from their authors." in out
+    assert "No plugin is called 'absent'; installed are:" in out
+    assert f"2 failed, {len(cases) - 5} passed, 4 skipped" in out
+
+
+def test_the_library_needs_no_pytest(fake_plugins: FakePlugins) -> None:
+    code = "import sys; sys.modules['pytest'] = None; import lnkit.testing; print(lnkit.testing.PluginSuite.__name__)"
+    assert run_python("-c", code, folder=fake_plugins.folder, site=fake_plugins.folder) == "PluginSuite\n"
+
+
+def run_python(*arguments: str, folder: Path, site: Path) -> str:
+    """Run Python in ``folder`` with the plugins in ``site``, and return what it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    ).stdout
