@@ -24,6 +24,7 @@ class Watched(NamedTuple):
     initial: Callable[[], Any] = lambda: UNKNOWN  # what it is right after that import
     renew: Callable[[], object] = lambda: None  # what to do where that is unknown
     is_same: Callable[[Any, Any], object] = operator.eq  # (what it was, what it is)
+    details: Callable[[Any, Any], str] = lambda before, now: ""  # of what differs, for the name: " TORCH_HOME"
 
 
 @contextmanager
@@ -35,8 +36,9 @@ def kept(watched: Sequence[Watched]) -> Iterator[list[str]]:
         yield changed
     finally:
         for one, was in zip(watched, before, strict=True):
-            if _is_there(one) and _mend(one, one.initial() if was is None else was[0]) and one.name not in changed:
-                changed.append(one.name)
+            name = _mend(one, one.initial() if was is None else was[0]) if _is_there(one) else ""
+            if name and name not in changed:
+                changed.append(name)
 
 
 def _is_there(one: Watched) -> bool:
@@ -51,14 +53,14 @@ def _read(one: Watched) -> tuple[Any]:
         return (UNKNOWN,)
 
 
-def _mend(one: Watched, before: Any) -> bool:
-    """Put one thing back; say whether it is known to have been different."""
+def _mend(one: Watched, before: Any) -> str:
+    """Put one thing back; return its name if it is known to have been different."""
     (now,) = _read(one)
     if before is UNKNOWN:
         one.renew()
-        return False
+        return ""
     if now is UNKNOWN or one.is_same(before, now):
-        return False
+        return ""
     with suppress(Exception):  # such as for a folder that the plugin removed; it is named all the same
         one.put_back(before)
-    return True
+    return one.name + one.details(before, now)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from functools import partial
 from typing import Any
 
 from lnkit.plugins.globalstate import Watched
@@ -26,10 +25,20 @@ def _module(name: str) -> Any:
     return sys.modules[name]
 
 
-def _set_variable(name: str, value: str | None) -> None:
-    os.environ.pop(name, None)
-    if value is not None:
-        os.environ[name] = value
+def _variables() -> list[str | None]:
+    return list(map(os.environ.get, VARIABLES))
+
+
+def _put_variables_back(before: list[str | None]) -> None:
+    for name, value in zip(VARIABLES, before, strict=True):
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+def _names_of_changed(before: list[str | None], now: list[str | None]) -> str:
+    different = (name for name, was, is_now in zip(VARIABLES, before, now, strict=True) if was != is_now)
+    return " " + " and ".join(different)
 
 
 def _begins_the_same(before: list[str], now: list[str]) -> bool:
@@ -76,10 +85,7 @@ def _same_numpy_state(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
 
 
 PROCESS = (
-    *(
-        Watched(f"the environment variable {name}", partial(os.environ.get, name), partial(_set_variable, name))
-        for name in VARIABLES
-    ),
+    Watched("the environment's", _variables, _put_variables_back, details=_names_of_changed),
     Watched("the working directory", os.getcwd, os.chdir),
     Watched("the order of sys.path", lambda: list(sys.path), _put_new_places_last, is_same=_begins_the_same),
     Watched(

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from lnkit.plugins.names import TAG
 
 NODES = re.compile(r"[\w-]+(?:[.+][\w-]+)*")
-# Line breaks, what steers a terminal, marks that turn the direction of reading, and halves of characters.
-UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Line breaks, what steers a terminal, marks that turn the direction of reading, and halves of characters. Compiled only
+# where something is unusual: that takes a while.
+UNSHOWABLE = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 class Rule(NamedTuple):
@@ -23,12 +24,12 @@ class Rule(NamedTuple):
 
 
 def is_text(value: Any) -> bool:
-    return isinstance(value, str) and (value.isprintable() or not UNSHOWABLE.search(value))
+    return isinstance(value, str) and (value.isprintable() or not re.search(UNSHOWABLE, value))
 
 
 def shown(text: str) -> str:
     """The text on one line, with nothing in it that is_text refuses."""
-    return " ".join(UNSHOWABLE.sub(" ", text).split())
+    return " ".join((text if text.isprintable() else re.sub(UNSHOWABLE, " ", text)).split())
 
 
 def is_filled(value: Any) -> bool:

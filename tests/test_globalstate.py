@@ -1,0 +1,313 @@
+"""What a plugin changes for the whole process is put back and named, and what it makes everybody wait for is named."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fakeplugins import FakePlugins, fake_plugins
+from torch import nn
+
+from lnkit import BackboneSpec, PluginError
+from lnkit.networks.weights import build_random, load_backbone
+from lnkit.plugins import remarks
+from lnkit.registry import Registry, load_registry
+
+__all__ = ["fake_plugins"]
+
+PLUGIN = """
+    import lnkit
+
+    {at_import}
+
+    @lnkit.hookimpl
+    def register_backbone(register):
+        register(lnkit.BackboneSpec(name="changer", family="Fake", load=print))
+        {in_hook}
+"""
+
+CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
+    # what the remark names: (what the plugin does, how that looks from outside)
+    "Python's random generator": ("import random; random.seed(1)", random.getstate),
+    "NumPy's random generator": ("import numpy; numpy.random.seed(1)", lambda: np.random.get_state()[1].tolist()),
+    "torch's random generator": ("import torch; torch.rand(1)", lambda: torch.get_rng_state().tolist()),
+    "torch's default dtype": ("import torch; torch.set_default_dtype(torch.float64)", torch.get_default_dtype),
+    "torch's default device": ("import torch; torch.set_default_device('meta')", lambda: torch.ones(1).device),
+    "torch's recording of gradients": ("import torch; torch.set_grad_enabled(False)", torch.is_grad_enabled),
+    "torch's number of threads": (
+        "import torch; torch.set_num_threads(torch.get_num_threads() + 1)",
+        torch.get_num_threads,
+    ),
+    "torch's deterministic algorithms": (
+        "import torch; torch.use_deterministic_algorithms(True)",
+        torch.are_deterministic_algorithms_enabled,
+    ),
+    "torch's precision of float32 products": (
+        "import torch; torch.set_float32_matmul_precision('medium')",
+        torch.get_float32_matmul_precision,
+    ),
+    "torch's choice of cuDNN algorithms": (
+        "import torch; torch.backends.cudnn.benchmark = True",
+        lambda: torch.backends.cudnn.benchmark,
+    ),
+    "the folder of torch.hub": ("import torch; torch.hub.set_dir('/elsewhere')", torch.hub.get_dir),
+    "the working directory": ("import os; os.chdir('/')", Path.cwd),
+    "the environment's TORCH_HOME": ("import os; os.environ['TORCH_HOME'] = '/'", lambda: os.environ["TORCH_HOME"]),
+    "the environment's HF_HOME and LNKIT_CACHE": (
+        "import os; del os.environ['LNKIT_CACHE']; os.environ['HF_HOME'] = '/'",
+        lambda: (os.environ.get("HF_HOME"), os.environ["LNKIT_CACHE"]),
+    ),
+    "the order of sys.path": ("import sys; sys.path.insert(0, '/first')", lambda: sys.path[0]),
+    "everybody's warning filters": ("import warnings; warnings.simplefilter('error')", lambda: warnings.filters[:]),
+    "everybody's logging": (
+        "import logging; logging.basicConfig(level=10, force=True); logging.disable(40)",
+        lambda: (logging.root.level, logging.root.handlers[:], logging.root.manager.disable),
+    ),
+}
+
+
+@pytest.mark.parametrize("where", ["when it is imported", "in register_backbone"])
+@pytest.mark.parametrize("what", CHANGES)
+def test_changes_are_put_back_and_named(what: str, where: str, fake_plugins: FakePlugins) -> None:
+    change, look = CHANGES[what]
+    spot = "in_hook" if "register" in where else "at_import"
+    fake_plugins.add("changer", PLUGIN.format(**{"at_import": "", "in_hook": "", spot: change}))
+    before = look()
+    registry = load_registry(only=["changer"])
+    assert look() == before
+    assert "changer" in registry.backbones, "it works all the same"
+    assert remarks_on("changer", registry) == [f"Plugin 'changer' changes {what} {where}, which was put back."]
+
+
+def remarks_on(name: str, registry: Registry) -> list[str]:
+    return next(plugin.remarks for plugin in registry.plugins if plugin.name == name)
+
+
+def test_changes_are_put_back_where_the_plugin_fails(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("changer", "import os, torch; os.chdir('/'); torch.set_grad_enabled(False); 1 / 0")
+    before = Path.cwd()
+    registry = load_registry(only=["changer"])
+    assert (Path.cwd(), torch.is_grad_enabled()) == (before, True)
+    assert [failure.plugin for failure in registry.failures] == ["changer"]
+    assert len(remarks_on("changer", registry)) == 1
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "warnings.filterwarnings('ignore', message='mine')",
+        "warnings.simplefilter('ignore', type('Own', (Warning,), {}))",
+        "sys.path.append('/last')",
+        "os.environ['MY_OWN'] = 'x'",
+        "logging.getLogger('mine').setLevel(10)",
+        "random.Random(0).random()",
+        "torch.rand(1, generator=torch.Generator())",
+    ],
+)
+def test_what_is_the_plugins_own_is_left(
+    harmless: str, fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.delenv("MY_OWN", raising=False)
+    imports = "import logging, os, random, sys, torch, warnings"
+    fake_plugins.add("harmless", PLUGIN.format(at_import=imports, in_hook=harmless))
+    with warnings.catch_warnings():
+        registry = load_registry(only=["harmless"])
+        mine = [one for one in warnings.filters if "mine" in str(one) or "Own" in str(one)]
+    assert remarks_on("harmless", registry) == []
+    assert bool(mine) == ("warnings" in harmless)
+    assert (sys.path[-1] == "/last") == ("sys.path" in harmless)
+    assert ("MY_OWN" in os.environ) == ("MY_OWN" in harmless)
+
+
+def test_a_place_put_first_is_kept_last(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plugin can still import from there when it loads a backbone, and hides nobody's modules."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    fake_plugins.add("changer", PLUGIN.format(at_import="import sys; sys.path.insert(0, '/first')", in_hook=""))
+    load_registry(only=["changer"])
+    assert sys.path[-1] == "/first"
+    assert sys.path.count("/first") == 1
+
+
+# In a process that has not imported torch
+
+
+def lnkit(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code with a folder of plugins on its path."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "LNKIT_PLUGINS": "changer"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+LIST = "from lnkit.cli import run; assert run(['list-backbones', '--json']) == 0\n"
+TORCH_CHANGES = """
+    import random, numpy, torch
+    torch.manual_seed(3)
+    random.seed(3)
+    numpy.random.seed(3)
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    torch.set_grad_enabled(False)
+    torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.cudnn.deterministic = True
+    torch.hub.set_dir("/elsewhere")
+"""
+TORCH_STATE = """
+import json, os, random, sys, numpy, torch
+home = os.path.join(os.environ["TORCH_HOME"], "hub")
+draws = [torch.rand(1, dtype=torch.float64).item(), random.random(), numpy.random.rand()]
+for seed in (torch.manual_seed, random.seed, numpy.random.seed):
+    seed(3)
+seeded = [torch.rand(1, dtype=torch.float64).item(), random.random(), numpy.random.rand()]
+state = [torch.ones(1).dtype == torch.float32, torch.ones(1).device.type == "cpu", torch.is_grad_enabled(),
+    not torch.are_deterministic_algorithms_enabled(), torch.get_float32_matmul_precision() == "highest",
+    not torch.backends.cudnn.deterministic, torch.hub.get_dir() == home,
+    *(a != b for a, b in zip(draws, seeded))]
+print(json.dumps(state), file=sys.stderr)
+"""
+
+
+def test_torch_is_put_back_to_how_it_begins(fake_plugins: FakePlugins) -> None:
+    """The plugin is the first to import torch, so that nobody has seen what it was like before."""
+    fake_plugins.add("changer", PLUGIN.format(at_import=TORCH_CHANGES.strip(), in_hook=""))
+    done = lnkit(fake_plugins.folder, LIST + TORCH_STATE)
+    assert json.loads(done.stderr.splitlines()[-1]) == [True] * 10
+    changed = [what for what in CHANGES if what.startswith(("torch", "the folder")) and "threads" not in what]
+    waiting, changing = done.stderr.splitlines()[:2]
+    assert waiting.startswith("Plugin 'changer' imports torch, numpy when it is imported, and every command waits")
+    assert all(what in changing for what in changed)
+    assert "changer" in done.stdout
+
+
+def test_torch_is_not_imported_to_look_at_it(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("changer", PLUGIN.format(at_import="import os; os.chdir('/')", in_hook=""))
+    done = lnkit(fake_plugins.folder, LIST + "import sys; assert not {'torch', 'numpy', 'random'} & set(sys.modules)")
+    assert done.stderr == "Plugin 'changer' changes the working directory when it is imported, which was put back.\n"
+
+
+NOISE = (
+    "import os, subprocess, sys; os.write(1, b'direct\\n'); subprocess.run(['echo', 'started']); "
+    "print('printed'); sys.__stdout__.write('kept\\n')"
+)
+
+
+def test_nothing_that_a_plugin_prints_gets_between_results(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("changer", PLUGIN.format(at_import=NOISE, in_hook=NOISE))
+    done = lnkit(fake_plugins.folder, LIST)
+    assert any(backbone["name"] == "changer" for backbone in json.loads(done.stdout))
+    for word in ("direct", "started", "printed", "kept"):
+        assert done.stderr.count(word) == 2, word
+
+
+def test_a_plugin_may_close_what_it_was_given(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("changer", PLUGIN.format(at_import="import os; os.close(1)", in_hook=""))
+    assert any(backbone["name"] == "changer" for backbone in json.loads(lnkit(fake_plugins.folder, LIST).stdout))
+
+
+# Waiting
+
+
+def test_a_plugin_that_sleeps_is_named(fake_plugins: FakePlugins) -> None:
+    sleep = f"import time; time.sleep({remarks.SLOW})"
+    fake_plugins.add("slow", PLUGIN.format(at_import="", in_hook=sleep))
+    (remark,) = remarks_on("slow", load_registry(only=["slow"]))
+    assert re.fullmatch(
+        r"Plugin 'slow' takes \d\.\d s in register_backbone, and every command waits for that\.", remark
+    )
+
+
+def test_lnkits_own_plugins_give_no_cause_for_remarks() -> None:
+    own = [plugin for plugin in load_registry(only=[]).plugins if plugin.own]
+    assert {plugin.name: plugin.remarks for plugin in own} == {plugin.name: [] for plugin in own}
+    assert len(own) >= 3
+
+
+# While a backbone is built
+
+
+def spec(load: Callable[[bool], nn.Module], name: str = "tiny") -> BackboneSpec:
+    return BackboneSpec(name=name, family="Test", load=load, weights="W")
+
+
+@pytest.mark.parametrize("weights", ["random", "pretrained"])
+@pytest.mark.parametrize("what", [what for what in CHANGES if not what.startswith(("Python", "NumPy", "torch's rand"))])
+def test_building_puts_back(what: str, weights: str, caplog: pytest.LogCaptureFixture) -> None:
+    change, look = CHANGES[what]
+
+    def load(pretrained: bool) -> nn.Module:
+        layer = nn.Linear(2, 2)
+        exec(change)
+        return layer
+
+    before = look()
+    load_backbone(spec(load, f"{what} {weights}"), weights)
+    load_backbone(spec(load, f"{what} {weights}"), weights)
+    assert look() == before
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Building {what} {weights} changes {what}, which was put back; tell its plugin's author."
+    ], "said once"
+
+
+def test_building_draws_from_generators_of_its_own() -> None:
+    """Whatever generator a plugin draws from: the same seed gives the same weights, and the caller's is left alone."""
+
+    def load(pretrained: bool) -> nn.Module:
+        layer = nn.Linear(2, 2)
+        with torch.no_grad():
+            layer.bias.copy_(torch.tensor([random.random(), np.random.rand()]))
+        return layer
+
+    before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+    first, same, other = (load_backbone(spec(load), "random", seed).sha256 for seed in (0, 0, 1))
+    assert first == same != other
+    build_random(spec(load))
+    assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
+
+
+def test_building_may_not_seed(caplog: pytest.LogCaptureFixture) -> None:
+    def load(pretrained: bool) -> nn.Module:
+        torch.manual_seed(7)
+        return nn.Linear(2, 2)
+
+    before = torch.get_rng_state()
+    load_backbone(spec(load, "seeder"), "random", seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert "Building seeder changes torch's random generator" in caplog.text
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), ValueError("no\nluck"), ZeroDivisionError(), GeneratorExit("x")])
+@pytest.mark.parametrize("weights", ["random", "pretrained"])
+def test_building_that_fails_is_a_sentence(error: BaseException, weights: str) -> None:
+    def load(pretrained: bool) -> nn.Module:
+        os.chdir("/")
+        raise error
+
+    before = Path.cwd()
+    with pytest.raises(PluginError, match=rf"^Backbone tiny cannot be built: its plugin raised {type(error).__name__}"):
+        load_backbone(spec(load), weights)
+    assert Path.cwd() == before
+
+
+def test_building_can_be_interrupted() -> None:
+    def load(pretrained: bool) -> nn.Module:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_backbone(spec(load), "random")
