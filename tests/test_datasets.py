@@ -13,7 +13,7 @@ import pytest
 from serving import Behavior, serving
 from test_unpack import FILES, contents, make_tar, make_zip
 
-from lnkit.data import download
+from lnkit.data import transfer
 from lnkit.data.cache import cache_dir, dataset_dir, download_dir, packed_dir
 from lnkit.data.datasets import dataset_state, ensure_dataset, import_dataset, read_facts
 from lnkit.data.inventory import compare_inventory
@@ -34,7 +34,7 @@ class Heard(SilentProgress):
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.001)
 
 
 @pytest.fixture

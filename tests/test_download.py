@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from serving import Behavior, serving
 
-from lnkit.data import download
+from lnkit.data import transfer
 from lnkit.data.download import fetch
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
@@ -42,7 +42,7 @@ class Heard(SilentProgress):
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(transfer, "FIRST_PAUSE", 0.001)
 
 
 def remote(behavior: Behavior, **facts: object) -> RemoteFile:
@@ -79,7 +79,7 @@ def test_goes_on_where_the_connection_broke(tmp_path: Path) -> None:
 
 
 def test_a_later_command_goes_on_too(tmp_path: Path) -> None:
-    with serving(Behavior(CONTENT, drops=[120_000] + [0] * download.ATTEMPTS)) as server:
+    with serving(Behavior(CONTENT, drops=[120_000] + [0] * transfer.ATTEMPTS)) as server:
         with pytest.raises(DataError, match=r"120 kB are kept, and the same command goes on from there"):
             fetch(remote(server), tmp_path, SilentProgress())
         server.drops.clear()
@@ -103,7 +103,7 @@ def test_a_server_that_names_no_version_starts_over(tmp_path: Path) -> None:
 
 
 def test_two_versions_are_never_glued_together(tmp_path: Path) -> None:
-    with serving(Behavior(CONTENT, drops=[100_000] + [0] * download.ATTEMPTS)) as server:
+    with serving(Behavior(CONTENT, drops=[100_000] + [0] * transfer.ATTEMPTS)) as server:
         with pytest.raises(DataError):
             fetch(remote(server), tmp_path, SilentProgress())
         server.drops.clear()
@@ -129,7 +129,7 @@ def test_gives_up_on_a_server_that_never_delivers(tmp_path: Path) -> None:
     with serving(Behavior(CONTENT, drops=[0] * 20)) as server:
         with pytest.raises(DataError, match=r"ended after 0 bytes of 300 kB"):
             fetch(remote(server), tmp_path, SilentProgress())
-        assert len(server.asked) == download.ATTEMPTS
+        assert len(server.asked) == transfer.ATTEMPTS
 
 
 def test_a_wrong_checksum_removes_the_file(tmp_path: Path) -> None:
@@ -195,8 +195,8 @@ def test_a_disk_that_is_too_small_is_noticed_before(tmp_path: Path, monkeypatch:
 
 
 def test_interrupted_by_the_user_it_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "BLOCK", 65_536)
-    reading = iter([download._read, download._read, None])
+    monkeypatch.setattr(transfer, "BLOCK", 65_536)
+    reading = iter([transfer._read, transfer._read, None])
 
     def interrupted(response: object) -> bytes:
         read = next(reading)
@@ -206,7 +206,7 @@ def test_interrupted_by_the_user_it_can_go_on(tmp_path: Path, monkeypatch: pytes
 
     with serving(Behavior(CONTENT)) as server:
         with monkeypatch.context() as patch:
-            patch.setattr(download, "_read", interrupted)
+            patch.setattr(transfer, "_read", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 fetch(remote(server), tmp_path, SilentProgress())
         kept = (tmp_path / "data.bin.part").stat().st_size
