@@ -80,7 +80,7 @@ def test_several_archives_make_one_folder(cache: Path, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_download_goes_on(cache: Path, archive: bytes) -> None:
-    with serving(Behavior(archive, drops=[50_000] + [0] * download.ATTEMPTS), "things.tar.gz") as server:
+    with serving(Behavior(archive, drops=[50_000] + [0] * transfer.ATTEMPTS), "things.tar.gz") as server:
         spec = spec_of(server.url)
         with pytest.raises(DataError, match=r"50\.0 kB are kept"):
             ensure_dataset(spec, cache, SilentProgress())
