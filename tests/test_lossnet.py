@@ -311,3 +311,30 @@ def test_images_of_the_right_size_are_not_resampled() -> None:
     free = LossNetwork(nn.Sequential(nn.Identity()), [ExtractionPoint("image", "0")])
     images = torch.rand(1, 3, 8, 8)
     assert torch.equal(network(images)["image"], free(images)["image"])
+
+
+class InLists(nn.Module):
+    """Keeps its blocks in lists, one in the other, and cannot be traced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList([nn.ModuleList([nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)]) for _ in range(3)])
+        self.head = nn.Linear(3, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.sum() > 1e12:  # a tracer cannot pass here
+            return images
+        for stage in self.stages:
+            for block in stage:
+                images = block(images)
+        return self.head(images.mean((2, 3)))
+
+
+def test_blocks_in_lists_are_kept_as_far_as_they_run() -> None:
+    backbone = InLists().eval()
+    network = cut(backbone, "stages.1.0")
+    kept = {name.removeprefix("backbone.backbone.") for name, _ in network.named_parameters()}
+    assert kept == {f"stages.{block}.{kind}" for block in ("0.0", "0.1", "1.0") for kind in ("weight", "bias")}
+    images = torch.rand(2, 3, 8, 8)
+    expected = hooked(backbone, ("stages.1.0",), images)["stages.1.0"]
+    assert torch.equal(network(images)["stages.1.0"], expected)

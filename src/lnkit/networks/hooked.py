@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from lnkit.errors import UsageError
 
 _log = logging.getLogger("lnkit")
 
-_PROBE_SIZES = (224, 64, 256, 384, 448, 518)  # pixels; some backbone accepts one of them only
+_PROBE_SIZES = (64, 224, 256, 384, 448, 518)  # pixels; some backbone accepts one of them only, most the quickest
 
 
 class HookedCut(nn.Module):
@@ -101,10 +101,26 @@ def _probe(cut: HookedCut, size: int) -> tuple[tuple[Any, ...], list[str]]:
     finally:
         for handle in handles:
             handle.remove()
-    # A module that was left has used its children in some way, even those that it never called.
-    open_modules = entered - left | {""}
-    unreached = [p for p in modules if p and p not in entered and p.rpartition(".")[0] in open_modules]
-    return outputs, unreached
+    return outputs, _topmost_unreached(list(modules), entered, left)
+
+
+def _topmost_unreached(paths: Sequence[str], entered: Collection[str], left: Collection[str]) -> list[str]:
+    """Modules that count for nothing: never run, nor anything in them, nor used by a parent that has run to its end.
+
+    A module that was left has used its children in some way, even those that it never called. A list of modules is
+    never run itself; it is as open as what runs through it.
+    """
+    reached = {"", *entered, *(parent for path in entered for parent in _parents(path))}
+    opened: set[str] = set()
+    for path in paths:  # parents come before their children
+        if path in reached and path not in left and (not path or path.rpartition(".")[0] in opened):
+            opened.add(path)
+    return [path for path in paths if path not in reached and path.rpartition(".")[0] in opened]
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := path.rpartition(".")[0]:
+        yield path
 
 
 def _run(cut: HookedCut, size: int) -> tuple[Any, ...]:
