@@ -1,0 +1,211 @@
+"""New plugin projects: they install, pass their own tests and lnkit's checks, and do what their README says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from fakeplugins import BACKBONE, FakePlugins, fake_plugins
+
+from lnkit.errors import UsageError
+from lnkit.registry import load_registry
+from lnkit.scaffold import PARTS, Project, plan, usable_name, write
+
+__all__ = ["fake_plugins"]
+
+NAMES = tuple(part.name for part in PARTS)
+KINDS = {**{f"one-{name}": (name,) for name in NAMES}, "of-all": NAMES}  # plugin -> what it brings
+LONGEST = "a-name-that-has-exactly-32-chars"
+
+
+def project(name: str, *parts: str) -> Project:
+    return plan(name, parts or NAMES, load_registry(only=[]))
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [("mine", "mine"), ("My-Net2", "my-net2"), ("lnkit-mine", "mine"), ("3d", "3d"), (LONGEST, LONGEST)],
+)
+def test_usable_names(given: str, name: str) -> None:
+    assert usable_name(given) == name
+
+
+@pytest.mark.parametrize(
+    "given", ["", "my_net", "my net", "-mine", "mine-", "a--b", "../up", "<b>", "naïve", "lnkit-", f"{LONGEST}s", "a\n"]
+)
+def test_unusable_names(given: str) -> None:
+    with pytest.raises(UsageError, match="is no name for a plugin: use up to 32 letters and digits, and hyphens"):
+        usable_name(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "said"),
+    [
+        ("all", NAMES, "the word has a meaning of its own"),
+        ("torchvision", ("distance",), "lnkit_torchvision is a plugin of lnkit itself"),
+        ("vgg16", ("backbone",), "There is a backbone 'vgg16' already, of the plugin lnkit_torchvision"),
+        ("style", ("distance",), "There is a distance 'style' already, of the plugin lnkit_builtins"),
+        ("bapps", ("benchmark",), "lnkit_bapps is a plugin of lnkit itself"),
+        ("late", ("points",), "There is a point 'squeezenet1_1:late' already"),
+        ("mine", (), "Say what the plugin is to bring: --backbone, --points, --distance, --benchmark, or several"),
+    ],
+)
+def test_refused_plans(name: str, parts: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        plan(name, parts, load_registry(only=[]))
+
+
+def test_a_name_that_another_kind_has_is_free() -> None:
+    assert project("vgg16", "distance").module == "lnkit_vgg16"
+
+
+def test_a_plugin_may_be_written_again_though_it_is_installed(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("lnkit_mine", BACKBONE.format(name="mine"))
+    assert plan("mine", ("backbone",), load_registry()).distribution == "lnkit-mine"
+
+
+# Files
+
+
+def test_files_lie_where_they_belong() -> None:
+    assert set(project("my-net", "distance").files()) == {
+        "pyproject.toml",
+        "README.md",
+        "src/lnkit_my_net/__init__.py",
+        "src/lnkit_my_net/distance.py",
+        "tests/test_plugin.py",
+        "tests/test_distance.py",
+    }
+
+
+def test_each_part_is_short() -> None:
+    """About twenty lines of code, blank ones left out; a whole benchmark has twice as many."""
+    files = project("mine").files()
+    lines = {name: [line for line in files[f"src/lnkit_mine/{name}.py"].splitlines() if line.strip()] for name in NAMES}
+    assert {name: len(found) <= (55 if name == "benchmark" else 25) for name, found in lines.items()} == dict.fromkeys(
+        NAMES, True
+    )
+
+
+def test_every_combination_is_clean_in_the_eyes_of_ruff(tmp_path: Path) -> None:
+    """By ruff's own defaults, which have shorter lines than this project, and with the longest name."""
+    for count in range(1, len(NAMES) + 1):
+        for parts in combinations(NAMES, count):
+            write(project(LONGEST, *parts), tmp_path / "-".join(parts))
+    for command in (["check", "--extend-select", "I", "--config", "src = ['*/src']"], ["format", "--check", "--diff"]):
+        done = run_python("-m", "ruff", *command, "--isolated", "--no-cache", ".", folder=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(tmp_path.glob("*/pyproject.toml"))) == 15
+
+
+def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "kept.txt").write_text("mine")
+    with pytest.raises(UsageError, match="is there already, and nothing in it was changed"):
+        write(project("mine"), folder)
+    assert [file.name for file in folder.iterdir()] == ["kept.txt"]
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="is there already"):
+        write(project("mine"), tmp_path / "link")
+
+
+def test_what_cannot_be_written_whole_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Project, "files", lambda _: {"src": "a file", "src/package.py": "in the way of a folder"})
+    with pytest.raises(UsageError, match=r"mine cannot be written \(File exists\)"):
+        write(project("mine"), tmp_path / "mine")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_above_are_made(tmp_path: Path) -> None:
+    write(project("mine", "points"), tmp_path / "some" / "where")
+    assert [file.name for file in (tmp_path / "some").iterdir()] == ["where"]
+    assert (tmp_path / "some" / "where" / "src" / "lnkit_mine" / "points.py").is_file()
+
+
+# Installed
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a project for each part and one for all of them, and ``site``, into which pip installed them."""
+    folder = tmp_path_factory.mktemp("projects")
+    for name, parts in KINDS.items():
+        write(project(name, *parts), folder / name)
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", "site"]
+    done = run_python("-m", "pip", "install", *options, *(f"./{name}" for name in KINDS), folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_they_register_what_they_say(projects: Path) -> None:
+    listed = {one["name"]: one for one in json.loads(lnkit(projects, "plugins", "--json"))}
+    adds = {name: listed[f"lnkit_one_{name}"]["adds"] for name in NAMES}
+    assert adds == {
+        "backbone": {"backbones": ["one-backbone"], "points": ["one-backbone:early", "one-backbone:late"]},
+        "points": {"points": ["squeezenet1_1:one-points"]},
+        "distance": {"distances": ["one-distance"]},
+        "benchmark": {"benchmarks": ["one-benchmark"]},
+    }
+    assert set(listed["lnkit_of_all"]["adds"]) == {"backbones", "points", "distances", "benchmarks"}
+    assert {listed[f"lnkit_{name.replace('-', '_')}"]["state"] for name in KINDS} == {"ok"}
+
+
+@pytest.mark.slow
+def test_they_pass_their_own_tests(projects: Path) -> None:
+    done = run_python("-m", "pytest", "--import-mode=importlib", "-rs", *KINDS, folder=projects, site=projects / "site")
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout
+
+
+@pytest.mark.slow
+def test_they_pass_the_checks(projects: Path) -> None:
+    found = json.loads(
+        lnkit(projects, "plugins", "check", *(f"lnkit_{name.replace('-', '_')}" for name in KINDS), "--json")
+    )
+    assert {finding["state"] for finding in found} == {"passed"}
+    subjects = {finding["subject"] for finding in found if finding["plugin"] == "lnkit_of_all"}
+    things = {"backbone of-all", "points of squeezenet1_1", "distance of-all", "benchmark of-all"}
+    assert subjects == {"plugin lnkit_of_all", *things}
+
+
+RUN_ALL = """
+import shlex, sys
+from lnkit.cli import run
+
+for line in sys.argv[1:]:
+    print("$", line, flush=True)
+    if code := run(shlex.split(line)[1:]):
+        sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+def test_the_commands_of_their_readme_run(projects: Path) -> None:
+    readme = (projects / "of-all" / "README.md").read_text().splitlines()
+    commands = [line for line in readme if line.startswith("lnkit ") and not line.startswith("lnkit plugins check")]
+    assert len(commands) == 7
+    done = run_python("-c", RUN_ALL, *commands, folder=projects, site=projects / "site")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def lnkit(projects: Path, *arguments: str) -> str:
+    """Run lnkit with the projects installed, and return what it printed."""
+    done = run_python("-m", "lnkit", *arguments, folder=projects, site=projects / "site")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def run_python(*arguments: str, folder: Path, site: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **({"PYTHONPATH": str(site)} if site else {})}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
