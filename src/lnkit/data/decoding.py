@@ -53,22 +53,29 @@ def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
     Raises:
         DataError: The file is damaged, not an image, not of 8 bits, or not square.
     """
+    image, converted_from = read_rgb(data, path)
+    if image.width != image.height:
+        raise DataError(
+            f"{path} is {image.width} x {image.height} pixels, and square patches are expected. Crop it first."
+        )
+    resized = image.width != size
+    if resized:
+        image = image.resize((size, size), Image.Resampling[resize_filter.upper()])
+    return Decoded(np.asarray(image), converted_from, resized)
+
+
+def read_rgb(data: bytes, path: Path) -> tuple[Image.Image, str]:
+    """Read the image file ``data`` as it is, in RGB; the text is Pillow's mode before it became that, "" if it was.
+
+    Raises:
+        DataError: The file is damaged, not an image, or not of 8 bits. ``path`` is named in it.
+    """
     image = _read(data, path)
     if image.mode not in EIGHT_BIT:
         raise DataError(
             f"{path} has pixels of the mode {image.mode!r}, and 8-bit images are expected. Convert it first."
         )
-    if image.width != image.height:
-        raise DataError(
-            f"{path} is {image.width} x {image.height} pixels, and square patches are expected. Crop it first."
-        )
-    mode = image.mode
-    if mode != "RGB":
-        image = image.convert("RGB")
-    resized = image.width != size
-    if resized:
-        image = image.resize((size, size), Image.Resampling[resize_filter.upper()])
-    return Decoded(np.asarray(image), "" if mode == "RGB" else mode, resized)
+    return (image, "") if image.mode == "RGB" else (image.convert("RGB"), image.mode)
 
 
 def _read(data: bytes, path: Path) -> Image.Image:

@@ -1,0 +1,67 @@
+"""The benchmark `similarity_matrix`: are images far from each other that people find different?
+
+All images of a set are compared two by two, and the distances are correlated with what people said: representational
+similarity analysis (Kriegeskorte et al. 2008) with distances of loss networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import lnkit
+from lnkit_judgments.matrix.protocol import VARIANTS, MatrixProtocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lnkit.context import RunContext
+
+SCORES = (
+    lnkit.ScoreSpec(
+        "spearman",
+        "Spearman's rank correlation of distances with people's dissimilarities",
+        unit="correlation",
+        lower=-1.0,
+        aggregation="all pairs of images",
+        primary=True,
+    ),
+    lnkit.ScoreSpec(
+        "kendall",
+        "Kendall's rank correlation tau-b of the same",
+        unit="correlation",
+        lower=-1.0,
+        aggregation="all pairs of images",
+    ),
+)
+
+
+def _open_data(context: RunContext) -> lnkit.BenchmarkData:
+    from lnkit_judgments.matrix.opening import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+
+    return open_data(context)
+
+
+def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
+    from lnkit_judgments.matrix.measuring import run  # noqa: PLC0415 - numpy, only when it runs
+
+    return run(context, data)
+
+
+def _rescore(arrays: Mapping[str, np.ndarray], protocol: MatrixProtocol, seed: int) -> lnkit.Outcome:
+    from lnkit_judgments.matrix.outcome import score_pairs  # noqa: PLC0415 - scipy, only when it runs
+
+    return score_pairs(arrays["distance"], arrays["dissimilarity"], protocol.resamples, seed)
+
+
+SIMILARITY_MATRIX = lnkit.BenchmarkSpec(
+    name="similarity_matrix",
+    title="similarity within a set",
+    version="1",
+    citation="Kriegeskorte et al., Representational similarity analysis, Frontiers in Systems Neuroscience 2008",
+    protocols=VARIANTS,
+    scores=SCORES,
+    open_data=_open_data,
+    run=_run,
+    rescore=_rescore,
+)

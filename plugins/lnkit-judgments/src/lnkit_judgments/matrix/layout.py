@@ -1,0 +1,176 @@
+"""A set of images and what people say of each two of them, as files in a folder.
+
+There is no common published layout: matrices come as tables or arrays beside a folder of images, and are saved here as
+``similarity`` or ``dissimilarity``, ``.csv`` or ``.npy``. Which row belongs to which image is never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnkit import DataError
+from lnkit_judgments.files import Folder
+from lnkit_judgments.places import what_is_there
+from lnkit_judgments.tables import read_number, read_rows, read_text
+
+Matrix = NDArray[np.float64]
+
+FILES = ("similarity.csv", "similarity.npy", "dissimilarity.csv", "dissimilarity.npy")
+NAMES = "names.txt"
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")  # of images
+EXPECTED = (
+    f"One of {', '.join(FILES)} is expected, and the images beside it or in a folder images; in the order of the rows, "
+    f"their file names stand in the first line of the .csv or, one per line, in {NAMES}."
+)
+ASYMMETRY = 1e-6  # of the largest value, which is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet:
+    """Images, and what people say of each two of them."""
+
+    folder: Path  # of the images
+    images: tuple[str, ...]  # file names in it, in the order of the rows
+    dissimilarity: Matrix  # (N, N), symmetric; the diagonal means nothing
+    unlisted: int  # images in the folder that the matrix does not know
+
+
+def read_image_set(root: Path) -> ImageSet:
+    """Read the matrix in ``root`` and find its images.
+
+    Raises:
+        DataError: There is no matrix or more than one, it is not square, not symmetric or has gaps, or its rows cannot
+            be told to belong to the images.
+    """
+    path = _matrix_file(root)
+    matrix, listed = _read_csv(path) if path.suffix == ".csv" else (_read_npy(path), None)
+    _require_complete(matrix, path)
+    folder = root / "images" if (root / "images").is_dir() else root
+    here = sorted(p.name for p in folder.iterdir() if p.name.lower().endswith(SUFFIXES) and not p.name.startswith("."))
+    names = listed or _listed_names(root)
+    images = _files_of(names, folder, here) if names else _in_plain_order(here, folder)
+    if len(images) != len(matrix):
+        raise DataError(f"{path} has {len(matrix)} rows, and there are {len(images)} images in {folder}. {EXPECTED}")
+    sign = 1.0 if path.stem == "dissimilarity" else -1.0
+    return ImageSet(folder, tuple(images), sign * matrix, len(here) - len(images))
+
+
+def _matrix_file(root: Path) -> Path:
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder. {EXPECTED}")
+    found = [root / name for name in FILES if (root / name).is_file()]
+    if len(found) > 1:
+        raise DataError(f"{root} holds {' and '.join(path.name for path in found)}. Leave the one that is to be used.")
+    if not found:
+        raise DataError(f"{root} has no matrix in it. {EXPECTED} {what_is_there(root)}")
+    return found[0]
+
+
+def _read_npy(path: Path) -> Matrix:
+    try:
+        array = np.load(BytesIO(path.read_bytes()), allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        raise DataError(f"{path} is not a readable .npy file ({error}).") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise DataError(f"{path} holds no array of numbers.")
+    return array.astype(np.float64)
+
+
+def _read_csv(path: Path) -> tuple[Matrix, list[str] | None]:
+    """The numbers, and the names in the first line and column, if they are there."""
+    rows = [[cell.strip() for cell in row] for row in read_rows(path)]
+    if not rows:
+        raise DataError(f"{path} is empty. {EXPECTED}")
+    if all(_is_number(cell) for cell in rows[0]):
+        return _numbers(rows, path, 1), None
+    header, *body = rows
+    if body and all(len(row) == len(header) and not _is_number(row[0]) for row in body):
+        names = header[1:]
+        if [row[0] for row in body] != names:
+            raise DataError(f"{path}: the names in the first column are not those of the first line, in its order.")
+        return _numbers([row[1:] for row in body], path, 2), names
+    return _numbers(body, path, 2), header
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(rows: Sequence[Sequence[str]], path: Path, first_line: int) -> Matrix:
+    width = len(rows[0]) if rows else 0
+    for line, row in enumerate(rows, first_line):
+        if len(row) != width:
+            raise DataError(f"{path}, line {line} has {len(row)} cells, and the ones before have {width}.")
+    values = [
+        # The diagonal is not used, so whatever stands there is fine.
+        [0.0 if i == j else read_number(cell, f"{path}, row {i + 1}, column {j + 1}") for j, cell in enumerate(row)]
+        for i, row in enumerate(rows)
+    ]
+    return np.array(values, np.float64).reshape(len(rows), width)
+
+
+def _require_complete(matrix: NDArray[Any], path: Path) -> None:
+    """Raise DataError unless the matrix is square, symmetric and without gaps off its diagonal."""
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise DataError(f"{path} holds an array of shape {matrix.shape}, and a square matrix is expected.")
+    if len(matrix) < 3:
+        raise DataError(f"{path} compares {len(matrix)} images. A correlation needs three or more.")
+    np.fill_diagonal(matrix, 0)
+    if not np.isfinite(matrix).all():
+        i, j = np.argwhere(~np.isfinite(matrix))[0]
+        raise DataError(
+            f"{path} has {matrix[i, j]} in row {i + 1}, column {j + 1}. A number is needed for each two images."
+        )
+    if np.abs(matrix - matrix.T).max() > ASYMMETRY * np.abs(matrix).max():
+        i, j = np.unravel_index(np.abs(matrix - matrix.T).argmax(), matrix.shape)
+        raise DataError(
+            f"{path} is not symmetric: {matrix[i, j]:g} in row {i + 1}, column {j + 1}, and {matrix[j, i]:g} the other "
+            "way round. Save the mean of both directions, or whatever one number you mean."
+        )
+
+
+def _listed_names(root: Path) -> list[str]:
+    path = root / NAMES
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()] if path.is_file() else []
+
+
+def _files_of(names: Sequence[str], folder: Path, here: Sequence[str]) -> list[str]:
+    """The image of each name, which may come without its suffix."""
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        raise DataError(f"The rows of the matrix have the name {twice!r} twice.")
+    lookup, by_stem = Folder(folder), {name.rpartition(".")[0]: name for name in here}
+    found = {name: path.name if (path := lookup.find(name)) else by_stem.get(name) for name in names}
+    missing = [name for name, file in found.items() if file is None]
+    if missing:
+        raise DataError(f"{folder} has no image {missing[0]!r} ({len(missing)} of the {len(names)} named are missing).")
+    return [file for file in found.values() if file is not None]
+
+
+def _in_plain_order(here: Sequence[str], folder: Path) -> list[str]:
+    """All images sorted by name, where there is only one way to do that."""
+    for by_text, by_number in zip(here, sorted(here, key=_with_numbers), strict=True):
+        if by_text != by_number:
+            raise DataError(
+                f"The images in {folder} have numbers in their names: sorted by text {by_text} comes before "
+                f"{by_number}, and by number it comes after. Write their names into {NAMES} beside the matrix, in the "
+                "order of its rows."
+            )
+    return list(here)
+
+
+def _with_numbers(name: str) -> list[str | int]:
+    """A key that sorts img9 before img10: text and numbers by turns."""
+    return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"(\d+)", name))]

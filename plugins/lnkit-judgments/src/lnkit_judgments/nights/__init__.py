@@ -1,0 +1,58 @@
+"""The benchmark `nights`: which of two generated images do people find more similar to a third?
+
+NIGHTS (Fu et al. 2023, the data of DreamSim) varies layout, pose and content where BAPPS distorts pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import lnkit
+from lnkit_judgments.nights.protocol import VARIANTS, NightsProtocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lnkit.context import RunContext
+
+SCORES = (
+    lnkit.ScoreSpec(
+        "2afc",
+        "agreement with people on which of two images is more similar",
+        aggregation="mean of triplets",
+        primary=True,
+    ),
+    lnkit.ScoreSpec("2afc/<part>", "triplets of ImageNet's categories, or of others", aggregation="mean of triplets"),
+)
+
+
+def _open_data(context: RunContext) -> lnkit.BenchmarkData:
+    from lnkit_judgments.nights.opening import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+
+    return open_data(context)
+
+
+def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
+    from lnkit_judgments.nights.measuring import run  # noqa: PLC0415 - numpy, only when it runs
+
+    return run(context, data)
+
+
+def _rescore(arrays: Mapping[str, np.ndarray], protocol: NightsProtocol, seed: int) -> lnkit.Outcome:
+    from lnkit_judgments.nights.outcome import Measured, score_all  # noqa: PLC0415 - numpy, only when it runs
+
+    return score_all(Measured.from_arrays(arrays), protocol.resamples, seed)
+
+
+NIGHTS = lnkit.BenchmarkSpec(
+    name="nights",
+    title="similarity of generated images",
+    version="1",
+    citation="Fu et al., DreamSim: Learning New Dimensions of Human Visual Similarity using Synthetic Data, 2023",
+    protocols=VARIANTS,
+    scores=SCORES,
+    open_data=_open_data,
+    run=_run,
+    rescore=_rescore,
+)

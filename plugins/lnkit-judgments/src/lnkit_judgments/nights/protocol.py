@@ -1,0 +1,40 @@
+"""What `nights` computes. D is the published implementation of Fu et al. 2023 (DreamSim), read for facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lnkit_judgments.comparing import FILTERS, Comparing, check_comparing, expect, expect_at_least
+
+
+@dataclass(frozen=True, slots=True)
+class NightsProtocol(Comparing):
+    """One way to run the benchmark. Scores compare only where all of these agree."""
+
+    resolution: int = 224  # pixels; what D resizes the images of 768 pixels to, except for LPIPS and pixel metrics
+    resize_filter: str = "bicubic"  # of Pillow, antialiased; D
+    split: str = "test"  # D's scores: test_imagenet and test_no_imagenet together
+    min_votes: int = 6  # D scores triplets with at least so many votes, all of them for the same image
+    triplets: int = 0  # from the first; 0 takes all
+    resamples: int = 1000  # of the bootstrap behind each interval; ours, D reports none
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could honor."""
+        check_comparing(self)
+        expect("resize_filter", self.resize_filter, FILTERS)
+        expect_at_least(1, resolution=self.resolution)
+        expect_at_least(0, min_votes=self.min_votes, triplets=self.triplets, resamples=self.resamples)
+
+    def signature(self) -> str:
+        """Everything that changes a score, in one phrase."""
+        cut = f"|first {self.triplets}" if self.triplets else ""
+        size = f"{self.resolution}px,{self.resize_filter}"
+        return f"{self.comparing_phrase()}|{size}|{self.split},{self.min_votes}+ votes{cut}"
+
+
+PAPER = NightsProtocol()
+VARIANTS = {
+    "paper": PAPER,
+    "full_size": replace(PAPER, resolution=768),  # as D feeds LPIPS
+    "quick": replace(PAPER, triplets=100),
+}

@@ -1,0 +1,42 @@
+"""What `tid2013` and `kadid10k` compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lnkit_judgments.comparing import FILTERS, Comparing, check_comparing, expect, expect_at_least
+
+FITS = ("logistic5", "logistic4")
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionsProtocol(Comparing):
+    """One way to run the benchmark. Scores compare only where all of these agree."""
+
+    resolution: int = (
+        0  # pixels of the shorter side; 0 leaves images as published (512 x 384), as these metrics get them
+    )
+    resize_filter: str = "bicubic"  # of Pillow, antialiased, where images are resized
+    fit: str = "logistic5"  # before plcc_logistic; Sheikh et al. 2006. "logistic4" is VQEG's of 2003
+    references: int = 0  # reference images, from the first; 0 takes all
+    resamples: int = 1000  # of the bootstrap over reference images behind each interval; ours, no source reports any
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could honor."""
+        check_comparing(self)
+        expect("resize_filter", self.resize_filter, FILTERS)
+        expect("fit", self.fit, FITS)
+        expect_at_least(0, resolution=self.resolution, references=self.references, resamples=self.resamples)
+
+    def signature(self) -> str:
+        """Everything that changes a score, in one phrase."""
+        size = f"shorter side {self.resolution}px,{self.resize_filter}" if self.resolution else "size as published"
+        cut = f"|first {self.references} references" if self.references else ""
+        return f"{self.comparing_phrase()}|{size}|{self.fit}{cut}"
+
+
+PAPER = OpinionsProtocol()
+VARIANTS = {
+    "paper": PAPER,
+    "quick": replace(PAPER, references=3),
+}
