@@ -42,7 +42,7 @@ CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
     # what the remark names: (what the plugin does, how that looks from outside)
     "Python's random generator": ("import random; random.seed(1)", random.getstate),
     "NumPy's random generator": ("import numpy; numpy.random.seed(1)", lambda: np.random.get_state()[1].tolist()),
-    "torch's random generator": ("import torch; torch.rand(1)", lambda: torch.get_rng_state().tolist()),
+    "torch's random generator": ("import torch; torch.manual_seed(987)", lambda: torch.get_rng_state().tolist()),
     "torch's default dtype": ("import torch; torch.set_default_dtype(torch.float64)", torch.get_default_dtype),
     "torch's default device": ("import torch; torch.set_default_device('meta')", lambda: torch.ones(1).device),
     "torch's recording of gradients": ("import torch; torch.set_grad_enabled(False)", torch.is_grad_enabled),
@@ -88,7 +88,27 @@ def test_changes_are_put_back_and_named(what: str, where: str, fake_plugins: Fak
     registry = load_registry(only=["changer"])
     assert look() == before
     assert "changer" in registry.backbones, "it works all the same"
-    assert remarks_on("changer", registry) == [f"Plugin 'changer' changes {what} {where}, which was put back."]
+    assert remarks_on("changer", registry)[-1] == f"Plugin 'changer' changes {what} {where}, which was put back."
+
+
+def test_drawing_from_a_generator_is_put_back_too(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("changer", PLUGIN.format(at_import="import torch; torch.rand(1)", in_hook=""))
+    before = torch.get_rng_state()
+    registry = load_registry(only=["changer"])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert "torch's random generator" in remarks_on("changer", registry)[0]
+
+
+def test_a_working_directory_that_the_plugin_removed(
+    fake_plugins: FakePlugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    change = f"import os; os.chdir({str(tmp_path)!r}); os.rmdir('gone')"
+    fake_plugins.add("changer", PLUGIN.format(at_import="", in_hook=change))
+    registry = load_registry(only=["changer"])
+    assert "changer" in registry.backbones
+    assert "the working directory" in remarks_on("changer", registry)[0]
 
 
 def remarks_on(name: str, registry: Registry) -> list[str]:
@@ -141,14 +161,24 @@ def test_a_place_put_first_is_kept_last(fake_plugins: FakePlugins, monkeypatch: 
     assert sys.path.count("/first") == 1
 
 
+def test_filters_of_its_own_stay_where_others_are_put_back(fake_plugins: FakePlugins) -> None:
+    both = "import warnings; warnings.simplefilter('error'); warnings.filterwarnings('ignore', message='mine')"
+    fake_plugins.add("changer", PLUGIN.format(at_import=both, in_hook=""))
+    with warnings.catch_warnings():
+        load_registry(only=["changer"])
+        assert "mine" in str(warnings.filters[0])
+        assert ("error", None, Warning, None, 0) not in warnings.filters
+
+
 # In a process that has not imported torch
 
 
 def lnkit(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run Python code with a folder of plugins on its path."""
+    """Run Python code with a folder of plugins on its path, and with buffers as users have them."""
+    path = os.pathsep.join([str(folder), *sys.path])
     return subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "LNKIT_PLUGINS": "changer"},
+        env={**os.environ, "PYTHONPATH": path, "LNKIT_PLUGINS": "changer", "PYTHONUNBUFFERED": ""},
         capture_output=True,
         text=True,
         check=True,
@@ -269,16 +299,33 @@ def test_building_draws_from_generators_of_its_own() -> None:
     """Whatever generator a plugin draws from: the same seed gives the same weights, and the caller's is left alone."""
 
     def load(pretrained: bool) -> nn.Module:
-        layer = nn.Linear(2, 2)
+        layer = nn.Linear(3, 1, bias=False)
         with torch.no_grad():
-            layer.bias.copy_(torch.tensor([random.random(), np.random.rand()]))
+            layer.weight.copy_(torch.tensor([random.random(), np.random.rand(), torch.rand(())]))
         return layer
 
+    def weights(seed: int) -> Any:
+        random.random()
+        np.random.rand()
+        return load_backbone(spec(load), "random", seed).module.state_dict()["weight"]
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.isin(weights(0), weights(1)).any()
     before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
-    first, same, other = (load_backbone(spec(load), "random", seed).sha256 for seed in (0, 0, 1))
-    assert first == same != other
+    load_backbone(spec(load), "random")
     build_random(spec(load))
     assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
+
+
+def test_building_within_a_device_of_the_callers() -> None:
+    def load(pretrained: bool) -> nn.Module:
+        torch.set_default_device("cpu")
+        return nn.Linear(2, 2)
+
+    with torch.device("meta"):
+        build_random(spec(load, "on the cpu"))
+        assert torch.ones(1).device.type == "meta"
+    assert torch.ones(1).device.type == "cpu"
 
 
 def test_building_may_not_seed(caplog: pytest.LogCaptureFixture) -> None:
