@@ -129,6 +129,12 @@ FAULTS = {
         "light imports",
         r"numpy .*\(faulty, line 2\)",
     ),
+    "seeds everybody's generator": (
+        "(register):\n",
+        "(register):\n    import random; random.seed(0)\n",
+        "no remarks",
+        "changes Python's random generator in register_backbone",
+    ),
     "a name in capitals": (
         'name="probe", fam',
         'name="VGG16", fam',

@@ -42,7 +42,8 @@ def test_every_module_is_in_the_wheel_and_nothing_else(wheel: zipfile.ZipFile) -
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert {name for name in names if name.endswith(".py")} == sources
     others = {name for name in names if not name.endswith(("/README.md", ".py"))}
-    assert others == {"lnkit/py.typed"}
+    templates = (ROOT / "src" / "lnkit" / "scaffold" / "templates").rglob("*.template")
+    assert others == {"lnkit/py.typed", *(file.relative_to(ROOT / "src").as_posix() for file in templates)}
     assert {name.split("/")[0] for name in names} == set(packages), "no tests, no bench"
 
 

@@ -20,6 +20,7 @@ __all__ = ["fake_plugins"]
 
 NAMES = tuple(part.name for part in PARTS)
 KINDS = {**{f"one-{name}": (name,) for name in NAMES}, "of-all": NAMES}  # plugin -> what it brings
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "minimal_plugin"
 LONGEST = "a-name-that-has-exactly-32-chars"
 
 
@@ -141,7 +142,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, parts in KINDS.items():
         write(project(name, *parts), folder / name)
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", "site"]
-    done = run_python("-m", "pip", "install", *options, *(f"./{name}" for name in KINDS), folder=folder)
+    done = run_python("-m", "pip", "install", *options, *(f"./{name}" for name in KINDS), str(EXAMPLE), folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -169,9 +170,9 @@ def test_they_pass_their_own_tests(projects: Path) -> None:
 
 @pytest.mark.slow
 def test_they_pass_the_checks(projects: Path) -> None:
-    found = json.loads(
-        lnkit(projects, "plugins", "check", *(f"lnkit_{name.replace('-', '_')}" for name in KINDS), "--json")
-    )
+    """And so does the plugin of the examples."""
+    plugins = [f"lnkit_{name.replace('-', '_')}" for name in KINDS]
+    found = json.loads(lnkit(projects, "plugins", "check", *plugins, "lnkit_minimal", "--json"))
     assert {finding["state"] for finding in found} == {"passed"}
     subjects = {finding["subject"] for finding in found if finding["plugin"] == "lnkit_of_all"}
     things = {"backbone of-all", "points of squeezenet1_1", "distance of-all", "benchmark of-all"}

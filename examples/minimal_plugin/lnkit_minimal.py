@@ -17,7 +17,7 @@ def load(pretrained):
 
 @lnkit.hookimpl
 def register_backbone(register):
-    register(lnkit.BackboneSpec(name="edges", family="Example", load=load, weights="Sobel"))
+    register(lnkit.BackboneSpec(name="edges", family="Example", load=load, weights="Sobel", min_size=4))
 
 
 @lnkit.hookimpl

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from lnkit.errors import LnkitError
+from lnkit.plugins.failures import sentence_of
+from lnkit.plugins.rules import shown
 
 Check = Callable[[Any], Iterator[str]]  # yields a sentence for everything that is wrong; its docstring says what holds
 
@@ -65,7 +67,9 @@ class Case:
             wrong = list(self.check(self.thing))
         except NotChecked as reason:
             return Finding(self.name, self.thing.title, "skipped", f"Not checked: {reason}")
-        except Exception as error:  # the plugin's own code runs in here
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the plugin's own code runs in here, and may even leave Python
             wrong = [raised(error)]
         finally:
             if self.check is self.thing.checks[-1]:
@@ -77,5 +81,4 @@ class Case:
 
 def raised(error: BaseException) -> str:
     """What an error says, in one sentence; lnkit's own errors are sentences already."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, LnkitError | NotChecked) else f"It raises {type(error).__name__}: {text}"
+    return shown(str(error)) if isinstance(error, LnkitError | NotChecked) else f"It raises {sentence_of(error)}"

@@ -12,16 +12,9 @@ from pathlib import Path
 
 from lnkit.plugins.importing import HOOKS
 from lnkit.plugins.isolation import Plugin
+from lnkit.plugins.remarks import HEAVY
 from lnkit.registry import Registry
 from lnkit.testing.findings import Check, NotChecked
-
-# Packages that take long to import, or that import such. Every command waits for what a plugin imports at its top.
-# fmt: off
-HEAVY = (
-    "torch", "torchvision", "timm", "transformers", "diffusers", "lpips", "onnx", "onnxruntime", "jax", "tensorflow",
-    "numpy", "scipy", "pandas", "sklearn", "skimage", "cv2", "PIL", "matplotlib", "requests", "huggingface_hub",
-)
-# fmt: on
 
 
 @dataclass
@@ -37,7 +30,7 @@ class PluginThing:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return (loads, registers, light_imports, own_names)
+        return (loads, registers, light_imports, no_remarks, own_names)
 
     def release(self) -> None:
         """Nothing was loaded."""
@@ -65,8 +58,14 @@ def registers(thing: PluginThing) -> Iterator[str]:
 def light_imports(thing: PluginThing) -> Iterator[str]:
     """Registering it imports nothing heavy."""
     _require_loaded(thing)
-    for package, place in _heavy_imports(thing.plugin.name).items():
+    for package, place in _heavy_imports(thing.plugin).items():
         yield f"{package} is imported when the plugin registers ({place}): import it inside the function that needs it."
+
+
+def no_remarks(thing: PluginThing) -> Iterator[str]:
+    """It registers at once, and changes nothing that belongs to the whole process."""
+    _require_loaded(thing)
+    yield from thing.plugin.remarks
 
 
 def own_names(thing: PluginThing) -> Iterator[str]:
@@ -90,11 +89,11 @@ def _require_loaded(thing: PluginThing) -> None:
         raise NotChecked("the plugin was not loaded.")
 
 
-def _heavy_imports(plugin: str) -> dict[str, str]:
+def _heavy_imports(plugin: Plugin) -> dict[str, str]:
     """Heavy package -> where it was imported while the plugin registered, in a process that had none of them."""
     script = str(Path(__file__).with_name("watched.py"))
     done = subprocess.run(
-        [sys.executable, "-P", script, plugin, ",".join(HEAVY)],
+        [sys.executable, "-P", script, plugin.name, plugin.module.partition(":")[0].partition(".")[0], *HEAVY],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

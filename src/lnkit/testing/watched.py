@@ -1,6 +1,7 @@
 """Registers one plugin in a process of its own and prints, as JSON, who imported which heavy package.
 
-Run as a script, so that nothing but the plugin is loaded before: ``python -P watched.py lnkit_mine torch,numpy``.
+Run as a script, so that nothing is loaded before the plugin: ``python -P watched.py lnkit_mine lnkit_mine torch numpy``
+takes the name of its entry point, that of its package, and the heavy ones.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ from contextlib import redirect_stdout
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-MACHINERY = ("importlib", "lnkit", "pluggy", "__main__")  # between a plugin's line and the import
-
 
 class Watch(MetaPathFinder):
     """Finds no module; notes who asks for a heavy one first."""
 
-    def __init__(self, heavy: list[str]) -> None:
-        self.heavy = heavy
+    def __init__(self, package: str, heavy: list[str]) -> None:
+        self.package, self.heavy = package, heavy
         self.seen: dict[str, str] = {}  # "torch" -> "lnkit_mine, line 3"
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
@@ -26,22 +25,21 @@ class Watch(MetaPathFinder):
             self.seen[fullname] = importer
 
     def _importer(self) -> str:
-        """The line that led to the import, outside of lnkit; empty where it was another heavy package."""
+        """The line of the plugin's package that led to an import; empty where another heavy package is in between."""
         frame = sys._getframe()
         while frame.f_back is not None:
             frame = frame.f_back
             module = str(frame.f_globals.get("__name__", ""))
-            package = module.partition(".")[0]
-            if package in self.heavy:
+            if module.partition(".")[0] in self.heavy:
                 return ""
-            if package not in MACHINERY and not frame.f_code.co_filename.startswith("<frozen"):
+            if module.partition(".")[0] == self.package:
                 return f"{module}, line {frame.f_lineno}"
-        return "lnkit itself"
+        return "in a package that it imports"
 
 
-def main(plugin: str, heavy: list[str]) -> None:
+def main(plugin: str, package: str, heavy: list[str]) -> None:
     """Register ``plugin`` and print {heavy package: where it was imported}."""
-    watch = Watch(heavy)
+    watch = Watch(package, heavy)
     sys.meta_path.insert(0, watch)
     from lnkit.registry import load_registry  # noqa: PLC0415 - to be watched as well
 
@@ -51,4 +49,4 @@ def main(plugin: str, heavy: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2].split(","))
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 import click
@@ -50,6 +48,7 @@ def check(names: tuple[str, ...], only: tuple[str, ...], limit: int | None, pret
 
 def _examine(name: str, choice: Choice, registry: Registry) -> list[Finding]:
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
+    from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415 - not for help
     from lnkit.testing import collect, left_out  # noqa: PLC0415 - torch, not for help
 
     cases = collect(name, choice, registry)
@@ -58,7 +57,7 @@ def _examine(name: str, choice: Choice, registry: Registry) -> list[Finding]:
     findings = []
     with make_progress().task(f"checking {name}", len(cases), unit="checks") as advance:
         for case in cases:
-            with redirect_stdout(sys.stderr):  # what plugins print is no finding
+            with stdout_to_stderr():  # what plugins print is no finding
                 findings.append(case.examine())
             advance(1)
     return findings
