@@ -10,7 +10,7 @@ import pluggy
 from lnkit import hookspecs
 from lnkit.errors import PluginError
 from lnkit.plugins.failures import sentence_of
-from lnkit.plugins.interface import misfit, stated_in_source
+from lnkit.plugins.interface import misfit_in_source
 
 HOOKS = ("register_backbone", "register_extraction_points", "register_distance", "register_benchmark")
 PLACE = re.compile(r"\w+(\.\w+)*(:\w+(\.\w+)*)?")
@@ -31,10 +31,9 @@ def import_plugin(place: str, distribution: str) -> object:
     try:
         return _import(place)
     except Exception as error:
-        stated = stated_in_source(place)
-        if stated is None or stated == hookspecs.INTERFACE:
-            raise
-        raise PluginError(f"{sentence_of(error)}. {misfit(stated, distribution)}") from error
+        if misfit := misfit_in_source(place, distribution):
+            raise PluginError(f"{sentence_of(error)}. {misfit}") from error
+        raise
 
 
 def _import(place: str) -> object:

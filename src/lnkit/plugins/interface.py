@@ -27,22 +27,22 @@ def require_interface(implementation: object, place: str, distribution: str) -> 
             f"such as {INTERFACE}, and {stated!r:.80} came."
         )
     if stated != INTERFACE:
-        raise PluginError(misfit(stated, distribution))
+        raise PluginError(_misfit(stated, distribution))
 
 
-def misfit(stated: int, distribution: str) -> str:
+def _misfit(stated: int, distribution: str) -> str:
     """Say what to do about a plugin that was made for another version."""
     made_for = f"It was made for version {stated} of lnkit's plugin interface, and lnkit {__version__} has {INTERFACE}."
     if stated > INTERFACE:
-        return f"{made_for} Upgrade lnkit (pip install --upgrade lnkit), or install an older {distribution}."
+        return f"{made_for} Upgrade lnkit (pip install --upgrade lnkit), or install an older version of {distribution}."
     return f"{made_for} Upgrade the plugin (pip install --upgrade {distribution}), or install an older lnkit."
 
 
-def stated_in_source(place: str) -> int | None:
-    """The version that stands in the source of a plugin that cannot be imported; None where none can be read."""
-    source = _source(place.partition(":")[0])
-    found = STATED.search(source)
-    return int(found[1]) if found else None
+def misfit_in_source(place: str, distribution: str) -> str:
+    """What require_interface would say of a plugin that cannot be imported, by its source; empty where it fits."""
+    found = STATED.search(_source(place.partition(":")[0]))
+    stated = int(found[1]) if found else INTERFACE
+    return "" if stated == INTERFACE else _misfit(stated, distribution)
 
 
 def _source(module: str) -> str:

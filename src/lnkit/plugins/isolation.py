@@ -146,7 +146,8 @@ def _load(plugin: Plugin, first: Plugin, strict: bool) -> None:
         implementation = import_plugin(plugin.module, plugin.distribution)
     if not outcome:
         with isolated(plugin, "validate", strict=strict):
-            require_interface(implementation, plugin.module, plugin.distribution)
+            if not plugin.own:  # which come with the interface
+                require_interface(implementation, plugin.module, plugin.distribution)
             plugin.manager = manage(plugin.name, implementation)
 
 

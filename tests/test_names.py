@@ -1,0 +1,116 @@
+"""Names of what plugins bring can be typed, filed and shown, whatever is tried."""
+
+from __future__ import annotations
+
+import random
+import shlex
+from pathlib import Path, PureWindowsPath
+
+import pytest
+
+from lnkit import PluginError
+from lnkit.plugins.names import NAME, POINT_NAME, SCORE_NAME, check_name
+
+GOOD = ["vgg16", "timm/resnet18", "timm/resnet18.a1_in1k", "a/b/c", "x@2", "2afc", "a-", "console", "x" * 200]
+BAD = [
+    *("", " ", "two words", " x", "x ", "x\n", "\nx", "x\ty", "x\0"),
+    *("../x", "x/../y", "..", "x..y", ".x", "/x", "x/", "x//y", "x/./y", "\\x", "x\\y", "C:x", "x./y", "x."),
+    *(
+        "<b>x</b>",
+        "[red]x[/red]",
+        "x;y",
+        "x|y",
+        "x&y",
+        "$x",
+        "`x`",
+        "'x'",
+        '"x"',
+        "x*",
+        "x?",
+        "~x",
+        "-x",
+        "x+y",
+        "x,y",
+        "x:y",
+    ),
+    *("\x1b[2Jx", "x\x9b", "x\u202ey", "x\u200by", "é", "x٣", "x\uff11", "\udcff", "\u017f", "\u212a"),
+    *("con", "CON", "x/aux", "nul.txt", "com1", "lpt9/x"),
+    *("all", "random", "pretrained", "none"),
+    "x" * 201,
+]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_names(name: str) -> None:
+    check_name("backbone", name)
+
+
+@pytest.mark.parametrize("name", [*BAD, None, 3, b"x", ["x"]], ids=ascii)
+def test_bad_names(name: object) -> None:
+    with pytest.raises(PluginError, match="is no name for this backbone: ") as caught:
+        check_name("backbone", name)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+def test_every_name_that_passes_is_safe(tmp_path: Path) -> None:
+    """By what other programs say: it needs no quotes in a shell, stays in its folder, and is no device of Windows."""
+    generator = random.Random(0)
+    pieces = [
+        "a",
+        "B",
+        "1",
+        "٣",
+        "é",
+        ".",
+        "..",
+        "/",
+        "-",
+        "_",
+        "@",
+        "con",
+        "aux",
+        "nul",
+        "\n",
+        "\\",
+        " ",
+        "\u202e",
+        "$",
+        "~",
+    ]
+    passed = set()
+    for _ in range(20_000):
+        name = "".join(generator.choices(pieces, k=generator.randint(1, 5)))
+        try:
+            check_name("backbone", name)
+        except PluginError:
+            continue
+        passed.add(name)
+        assert shlex.quote(name) == name
+        assert (tmp_path / name).resolve().is_relative_to(tmp_path)
+        assert tmp_path / name == Path(f"{tmp_path}/{name}"), "no part is swallowed"
+        assert not any(PureWindowsPath(part).is_reserved() or part.endswith(".") for part in name.split("/"))
+    assert len(passed) > 100
+
+
+@pytest.mark.parametrize("name", ["a.b", "a/b", "a+b", "a,b", "a:b", "all", "", "x\n", "x٣", "-a"])
+def test_points_are_plain_words(name: str) -> None:
+    """What joins points on the command line cannot be in one."""
+    check_name("extraction point", "semi_early-2", POINT_NAME)
+    with pytest.raises(PluginError, match="is no name for this extraction point: "):
+        check_name("extraction point", name, POINT_NAME)
+
+
+@pytest.mark.parametrize("name", ["2afc/<a b>", "<>", "a|b", "a\n", "<٣>", "x/../y", "<b>x</b>y z"])
+def test_scores(name: str) -> None:
+    check_name("score", "2afc/<family>", SCORE_NAME)
+    with pytest.raises(PluginError, match="is no name for this score"):
+        check_name("score", name, SCORE_NAME)
+
+
+def test_patterns_answer_at_once_whatever_is_asked() -> None:
+    """A pattern that tries all ways of splitting a long name would not come back."""
+    for pattern in (NAME, POINT_NAME, SCORE_NAME):
+        assert not pattern.fullmatch("a" * 100_000 + "!")
+        assert not pattern.fullmatch("a/" * 50_000 + "!")
+        assert not pattern.fullmatch("a." * 50_000 + "!")
