@@ -60,7 +60,7 @@ def test_what_cannot_be_asked_is_skipped_and_says_why(fake_plugins: FakePlugins)
     assert [finding.check for finding in found if finding.state == "failed"] == ["builds"]
     skipped = [finding for finding in found if finding.state == "skipped"]
     assert len(skipped) == len(found) - 2, "whether it has points can be told"
-    assert all("Not checked: Backbone probe cannot be built" in finding.sentence for finding in skipped)
+    assert all("Not checked. Backbone probe cannot be built" in finding.sentence for finding in skipped)
 
 
 NO_SAMPLE = "import lnkit.errors; raise lnkit.UsageError('Get the images from their authors.')"
@@ -76,6 +76,18 @@ def test_a_benchmark_without_a_sample_is_said_and_not_failed(
     found = [finding for finding in findings("sampleless") if finding.subject == "benchmark probe"]
     assert {finding.state for finding in found} == {"skipped"}
     assert all(said in finding.sentence for finding in found)
+
+
+@pytest.mark.parametrize(("named", "state"), [('weights=""', "skipped"), ('distance="probe"', "passed")])
+def test_a_learned_distance_is_tried_at_a_point_of_a_backbone_that_names_it(
+    named: str, state: str, fake_plugins: FakePlugins
+) -> None:
+    learned = "load=lambda backbone, point: {('probe', 'early'): distance}[backbone, point], per_point=True"
+    source = GOOD.replace("load=lambda: distance", learned).replace('weights="theirs"', named)
+    fake_plugins.add("learned", source)
+    found = [finding for finding in findings("learned") if finding.subject == "distance probe"]
+    assert {finding.state for finding in found} == {state}
+    assert ("no backbone of its plugin names it as its distance" in found[0].sentence) == (state == "skipped")
 
 
 def test_points_for_a_backbone_that_nobody_installed_are_no_fault(fake_plugins: FakePlugins) -> None:
@@ -193,7 +205,7 @@ def test_the_suite_makes_one_test_of_each_check(fake_plugins: FakePlugins, tmp_p
     assert "[distance probe: never negative] FAILED" in out
     assert "[benchmark probe: declared scores] SKIPPED" in out
     assert "\nUnrelated features are at distance -" in out
-    assert "Not checked: it has no sample. Get the images from their authors." in out
+    assert "Not checked. It has no sample. Get the images from their authors." in out
     assert "No plugin is called 'absent'; installed are:" in out
     assert f"2 failed, {len(cases) - 5} passed, 4 skipped" in out
 

@@ -52,7 +52,7 @@ class BackboneThing:
     def network(self) -> LossNetwork:
         """The loss network at all of the points. Raises NotChecked where it cannot be cut."""
         if not self.points:
-            raise NotChecked("it has no extraction point.")
+            raise NotChecked("It has no extraction point.")
         try:
             return cut(self.loaded, self.spec, self.points)
         except LnkitError as error:

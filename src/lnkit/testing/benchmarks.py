@@ -98,7 +98,7 @@ class _Offline(SilentProgress):
 def declared_scores(thing: BenchmarkThing) -> Iterator[str]:
     """It runs on its sample, and its scores are declared and within their bounds."""
     if isinstance(thing.attempt, NotChecked | UsageError):
-        raise NotChecked(f"it has no sample. {thing.attempt}") from thing.attempt
+        raise NotChecked(f"It has no sample. {thing.attempt}") from thing.attempt
     if isinstance(thing.attempt, Exception):
         yield raised(thing.attempt)
         return

@@ -68,7 +68,7 @@ def smallest_size(thing: BackboneThing) -> Iterator[str]:
 def pretrained_weights(thing: BackboneThing) -> Iterator[str]:
     """With pretrained weights it has the same tensors, in the same shapes, as with random ones."""
     if not thing.spec.weights:
-        raise NotChecked("it has no pretrained weights.")
+        raise NotChecked("It has no pretrained weights.")
     theirs = {name: tensor.shape for name, tensor in thing.loaded.module.state_dict().items()}
     ours = {name: tensor.shape for name, tensor in load_backbone(thing.spec, "random").module.state_dict().items()}
     if alone := sorted(theirs.keys() ^ ours.keys()):

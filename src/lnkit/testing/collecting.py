@@ -91,7 +91,7 @@ def _things(plugin: Plugin, registry: Registry, choice: Choice) -> Iterator[Thin
         if name in registry.backbones:  # else the points dangle, which is no fault
             yield _backbone(name, points[name], plugin, registry, choice.pretrained)
     for name in plugin.added.get("distance", []):
-        yield DistanceThing(registry.distance(name))
+        yield _distance(name, plugin, registry)
     for name in plugin.added.get("benchmark", []):
         yield BenchmarkThing(registry.benchmark(name), registry)
 
@@ -103,6 +103,17 @@ def _backbone(name: str, points: Sequence[str], plugin: Plugin, registry: Regist
         return BackboneThing(f"points of {name}", registry.backbone(name), by_name, POINTS, pretrained)
     checks = (*BUILDING, *((pretrained_weights,) if pretrained else ()), *POINTS)
     return BackboneThing(f"backbone {name}", registry.backbone(name), by_name, checks, pretrained)
+
+
+def _distance(name: str, plugin: Plugin, registry: Registry) -> DistanceThing:
+    """A distance; a learned one with the first point of the first backbone whose distance it is."""
+    spec = registry.distance(name)
+    for backbone, points in backbones_of(plugin).items() if spec.per_point else ():
+        owner = registry.backbones.get(backbone)
+        if owner and owner.distance == name and points:
+            (point, *_) = registry.points_of(LossNetworkId(backbone, (points[0],)))
+            return DistanceThing(spec, (owner, point))
+    return DistanceThing(spec)
 
 
 def _chosen(names: list[str], plugin: Plugin, choice: Choice) -> list[str]:

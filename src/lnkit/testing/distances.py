@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from lnkit.specs import DistanceSpec
+from lnkit.networks.inspection import inspect_points
+from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint
 from lnkit.testing.findings import Check, NotChecked, raised
 
 if TYPE_CHECKING:
     from lnkit.specs import Distance
 
-SHAPE = (4, 8, 6, 5)  # pairs, channels, rows, columns: all different, so that none is taken for another
+PAIRS, CHANNELS, ROWS, COLUMNS = 4, 8, 6, 5  # all different, so that none is taken for another
 ROUNDING = 1e-5  # of the distance between unrelated features
-SEED = 0
 
 
 @dataclass
@@ -26,6 +26,7 @@ class DistanceThing:
     """A distance, and features to compare with it."""
 
     spec: DistanceSpec
+    learned_for: tuple[BackboneSpec, ExtractionPoint] | None = None  # one of the points that it was learned for
 
     @property
     def title(self) -> str:
@@ -36,26 +37,51 @@ class DistanceThing:
         return DISTANCES
 
     @cached_property
+    def channels(self) -> int:
+        """How many channels the compared features have: those of the point that the distance was learned for."""
+        if self.learned_for is None:
+            return CHANNELS
+        (facts,) = inspect_points(self.learned_for[0], (self.learned_for[1],))
+        return facts.outputs[0].shape[0]
+
+    @cached_property
     def distance(self) -> Distance:
         """The distance as a benchmark loads it. Raises NotChecked where that fails."""
-        # The one distance that cannot do without an option is lnkit's own: its weights are learned for each point.
-        options: dict[str, Any] = {"weight": torch.ones(SHAPE[1])} if self.spec.name == "lin" else {}
+        options = self.options
         try:
             return self.spec.load(**options)
         except Exception as error:  # the plugin's code
-            raise NotChecked(f"it cannot be loaded. {raised(error)}") from error
+            raise NotChecked(f"It cannot be loaded. {raised(error)}") from error
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What it cannot be loaded without. Raises NotChecked where that cannot be told."""
+        if self.learned_for:
+            return {"backbone": self.learned_for[0].name, "point": self.learned_for[1].name}
+        if self.spec.per_point:
+            raise NotChecked(
+                "It is learned for each point, and no backbone of its plugin names it as its distance: which it is for "
+                "cannot be told."
+            )
+        # lnkit's own `lin` takes weights that the user names.
+        return {"weight": torch.ones(CHANNELS)} if self.spec.name == "lin" else {}
+
+    def features(self, seed: int, rows: int = ROWS, columns: int = COLUMNS) -> Tensor:
+        """Random features (PAIRS, C, rows, columns) such as a ReLU gives: half of them are zero."""
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(PAIRS, self.channels, rows, columns, generator=generator).relu()
 
     @cached_property
     def unrelated(self) -> Tensor:
-        """The distances between unrelated features, (N,): what others are large or small compared with."""
-        distance = self.distance
+        """The distances between unrelated features, (PAIRS,): what others are large or small compared with."""
+        distance, a, b = self.distance, self.features(1), self.features(2)
         try:
-            found = distance(features(1), features(2))
+            found = distance(a, b)
         except Exception as error:  # the plugin's code
-            raise NotChecked(f"it cannot compare two tensors of shape {SHAPE}. {raised(error)}") from error
+            raise NotChecked(f"It cannot compare two tensors of shape {tuple(a.shape)}. {raised(error)}") from error
         came = f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
-        if not isinstance(found, Tensor) or tuple(found.shape) != SHAPE[:1] or not found.is_floating_point():
-            raise NotChecked(f"two tensors of shape {SHAPE} must give {SHAPE[0]} floating-point numbers, not {came}.")
+        if not isinstance(found, Tensor) or tuple(found.shape) != (PAIRS,) or not found.is_floating_point():
+            raise NotChecked(f"Two tensors of shape {tuple(a.shape)} must give {PAIRS} real numbers, not {came}.")
         return found
 
     @property
@@ -64,17 +90,13 @@ class DistanceThing:
 
     def release(self) -> None:
         """Forget what was loaded."""
-        vars(self).pop("distance", None)
-        vars(self).pop("unrelated", None)
-
-
-def features(seed: int, shape: tuple[int, ...] = SHAPE) -> Tensor:
-    """Random features such as a ReLU gives: half of them are zero."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).relu()
+        for name in ("channels", "distance", "unrelated"):
+            vars(self).pop(name, None)
 
 
 def one_number_for_each_pair(thing: DistanceThing) -> Iterator[str]:
     """Two tensors (N, C, H, W) give (N,) floating-point numbers."""
+    thing.options  # noqa: B018 - raises NotChecked for a distance that nothing here can be compared with
     try:
         thing.unrelated  # noqa: B018 - comparing is the question
     except NotChecked as error:
@@ -83,26 +105,26 @@ def one_number_for_each_pair(thing: DistanceThing) -> Iterator[str]:
 
 def zero_for_the_same(thing: DistanceThing) -> Iterator[str]:
     """Features are at distance 0 from themselves."""
-    same = thing.distance(features(1), features(1)).abs().max()
+    same = thing.distance(thing.features(1), thing.features(1)).abs().max()
     if not same <= thing.tolerance:
         yield f"Features are at distance {same:.3g} from themselves, and 0 is expected."
 
 
 def never_negative(thing: DistanceThing) -> Iterator[str]:
     """No distance is below 0."""
-    lowest = min(float(thing.unrelated.min()), float(thing.distance(features(2), features(1)).min()))
+    lowest = min(float(thing.unrelated.min()), float(thing.distance(thing.features(2), thing.features(1)).min()))
     if lowest < -thing.tolerance:
         yield f"Unrelated features are at distance {lowest:.3g}, and 0 or more is expected."
 
 
 def finite_distances(thing: DistanceThing) -> Iterator[str]:
     """Distances are finite, also for features that are all zero and maps of one position."""
-    dead, single = torch.zeros(SHAPE), features(1, (*SHAPE[:2], 1, 1))
+    dead, single = torch.zeros_like(thing.features(1)), thing.features(1, 1, 1)
     pairs = {
-        "unrelated features": (features(1), features(2)),
+        "unrelated features": (thing.features(1), thing.features(2)),
         "features that are all zero": (dead, dead),
-        "features of which one is all zero": (features(1), dead),
-        "maps of one position": (single, features(2, (*SHAPE[:2], 1, 1))),
+        "features of which one is all zero": (thing.features(1), dead),
+        "maps of one position": (single, thing.features(2, 1, 1)),
     }
     for what, (a, b) in pairs.items():
         if not torch.isfinite(thing.distance(a, b)).all():
@@ -111,7 +133,7 @@ def finite_distances(thing: DistanceThing) -> Iterator[str]:
 
 def finite_gradients(thing: DistanceThing) -> Iterator[str]:
     """Gradients are finite, also where features agree or are all zero: else they end a training."""
-    for what, same in {"agree": features(1), "are all zero": torch.zeros(SHAPE)}.items():
+    for what, same in {"agree": thing.features(1), "are all zero": torch.zeros_like(thing.features(1))}.items():
         learned = same.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(thing.distance(learned, same).sum(), learned)
         if not torch.isfinite(gradient).all():
@@ -120,7 +142,7 @@ def finite_gradients(thing: DistanceThing) -> Iterator[str]:
 
 def alone_or_in_a_batch(thing: DistanceThing) -> Iterator[str]:
     """A pair has the same distance alone and in a batch."""
-    a, b = features(1), features(2)
+    a, b = thing.features(1), thing.features(2)
     alone = torch.cat([thing.distance(a[i : i + 1], b[i : i + 1]) for i in range(len(a))])
     apart = float((alone - thing.unrelated).abs().max())
     if apart > thing.tolerance:
@@ -129,15 +151,15 @@ def alone_or_in_a_batch(thing: DistanceThing) -> Iterator[str]:
 
 def repeated_distances(thing: DistanceThing) -> Iterator[str]:
     """The same features are at the same distance again."""
-    if not torch.equal(thing.unrelated.nan_to_num(), thing.distance(features(1), features(2)).nan_to_num()):
+    if not torch.equal(thing.unrelated.nan_to_num(), thing.distance(thing.features(1), thing.features(2)).nan_to_num()):
         yield "Computed again, the distance differs: something in it is drawn at random or remembered."
 
 
 def untouched_features(thing: DistanceThing) -> Iterator[str]:
     """It does not write to the features that it is given."""
-    a, b = features(1), features(2)
+    a, b = thing.features(1), thing.features(2)
     thing.distance(a, b)
-    if not (torch.equal(a, features(1)) and torch.equal(b, features(2))):
+    if not (torch.equal(a, thing.features(1)) and torch.equal(b, thing.features(2))):
         yield "It writes to the features that it is given: other points and distances read them too."
 
 

@@ -66,7 +66,7 @@ class Case:
         try:
             wrong = list(self.check(self.thing))
         except NotChecked as reason:
-            return Finding(self.name, self.thing.title, "skipped", f"Not checked: {reason}")
+            return Finding(self.name, self.thing.title, "skipped", f"Not checked. {reason}")
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the plugin's own code runs in here, and may even leave Python

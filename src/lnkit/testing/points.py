@@ -53,7 +53,7 @@ def own_forward_pass(thing: BackboneThing) -> Iterator[str]:
     modules = dict(thing.loaded.module.named_modules())
     hooked = {point.node: modules[point.node] for point in thing.points if point.node in modules}
     if not hooked:
-        raise NotChecked("its nodes are operations and no modules, and only modules can be listened to.")
+        raise NotChecked("Its nodes are operations and no modules, and only modules can be listened to.")
     outputs = thing.run_uncut(nodes=hooked)
     for point in thing.points:
         if point.node not in hooked:

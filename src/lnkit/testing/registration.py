@@ -86,7 +86,7 @@ def own_names(thing: PluginThing) -> Iterator[str]:
 
 def _require_loaded(thing: PluginThing) -> None:
     if thing.plugin.manager is None:
-        raise NotChecked("the plugin was not loaded.")
+        raise NotChecked("The plugin was not loaded.")
 
 
 def _heavy_imports(plugin: Plugin) -> dict[str, str]:
@@ -100,6 +100,6 @@ def _heavy_imports(plugin: Plugin) -> dict[str, str]:
         check=False,
     )
     if done.returncode:
-        raise NotChecked(f"in a process of its own it fails with: {(done.stderr.splitlines() or ['nothing said'])[-1]}")
+        raise NotChecked(f"In a process of its own it fails with: {(done.stderr.splitlines() or ['nothing said'])[-1]}")
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return found

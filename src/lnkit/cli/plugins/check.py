@@ -70,7 +70,8 @@ def _show(findings: Sequence[Finding]) -> None:
     print_table(["subject", *STATES], [[s, *(counts[s, state] or "-" for state in STATES)] for s in subjects])
     told: dict[tuple[str, str, str], list[str]] = {}  # checks that end in the same sentence are told together
     for finding in findings:
-        if finding.state != "passed":
+        # Where something failed, what could not be checked for it has nothing to add.
+        if finding.state == "failed" or (finding.state == "skipped" and not counts[finding.subject, "failed"]):
             told.setdefault((finding.state, finding.subject, finding.sentence), []).append(finding.check)
     for (state, subject, sentence), checks in told.items():
         click.echo(clean(f"{state.capitalize()}: {subject}, {', '.join(checks)}. {sentence}"))
