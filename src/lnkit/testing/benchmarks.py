@@ -55,6 +55,8 @@ class BenchmarkThing:
         """What came of the first run; a failure is kept too."""
         try:
             return self.run()
+        except UsageError as error:  # it cannot be run in this way, and says so itself
+            return NotChecked(f"It has no sample. {error}")
         except Exception as error:  # the plugin's code runs in here
             return error
 
@@ -91,14 +93,14 @@ class _Offline(SilentProgress):
     @contextmanager
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
         if title.startswith("fetching"):
-            raise NotChecked(f"Asked for one, it begins {title}.")
+            raise NotChecked(f"It has no sample: asked for one, it begins {title}.")
         yield lambda steps: None
 
 
 def declared_scores(thing: BenchmarkThing) -> Iterator[str]:
     """It runs on its sample, and its scores are declared and within their bounds."""
-    if isinstance(thing.attempt, NotChecked | UsageError):
-        raise NotChecked(f"It has no sample. {thing.attempt}") from thing.attempt
+    if isinstance(thing.attempt, NotChecked):
+        raise thing.attempt
     if isinstance(thing.attempt, Exception):
         yield raised(thing.attempt)
         return
