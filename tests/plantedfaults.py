@@ -195,7 +195,7 @@ FAULTS = {
         "layout",
         "'late' .*24 channels instead of 16",
     ),
-    "prefix tokens forgotten": (", prefix_tokens=1", "", "layout", "'tokens' .*maps of 1 x 257 positions .*not square"),
+    "prefix tokens forgotten": (", prefix_tokens=1", "", "layout", "'tokens' .*maps of 1 x 257 positions, not square"),
     "images joined": ("nn.Flatten(2)", "nn.Flatten(0, 1)", "layout", "'tokens' .*not one map for each of the 3"),
     "a hook of the network": (
         "return Network()",

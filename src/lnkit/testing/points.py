@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -38,13 +38,14 @@ def layout(thing: BackboneThing) -> Iterator[str]:
     except NotChecked as error:
         yield str(error)
         return
-    wider = _wider(thing)
+    wider = _wider(thing) or features
+    height, width = _seen_size(thing)
     for point in thing.points:
         shape = tuple(features[point.name].shape)
-        if fault := _fault_of_shape(shape, tuple(wider[point.name].shape) if wider else shape):
+        if fault := _fault_of_shape(shape, tuple(wider[point.name].shape), height == width):
             yield (
-                f"Point {point.name!r} gives features {shape} for {IMAGES} square images, {fault}: node {point.node!r} "
-                f"does not seem to have the layout {point.layout} with {point.prefix_tokens} prefix tokens."
+                f"Point {point.name!r} gives features {shape} for {IMAGES} images of {width} x {height}, {fault}: the "
+                f"layout {point.layout} with {point.prefix_tokens} prefix tokens cannot be right."
             )
 
 
@@ -56,16 +57,8 @@ def own_forward_pass(thing: BackboneThing) -> Iterator[str]:
         raise NotChecked("Its nodes are operations and no modules, and only modules can be listened to.")
     outputs = thing.run_uncut(nodes=hooked)
     for point in thing.points:
-        if point.node not in hooked:
-            continue
-        if point.node not in outputs:
-            yield f"Point {point.name!r}: the network's own forward pass ends before node {point.node!r}."
-        elif (apart := _apart(thing.features[point.name], _own_map(thing, point, outputs[point.node]))) > ROUNDING:
-            yield (
-                f"Point {point.name!r}: cut out of the network, its features differ from those of the network's own "
-                f"forward pass by {apart:.2g} of the largest. The cut keeps what forward computes from the images, and "
-                "loses hooks of the whole network, counters, and branches that depend on values."
-            )
+        if point.node in hooked:
+            yield from _departure(thing, point, outputs)
 
 
 def finite_features(thing: BackboneThing) -> Iterator[str]:
@@ -114,6 +107,20 @@ def _fault_of(point: ExtractionPoint, thing: BackboneThing) -> Iterator[str]:
         yield f"Point {point.name!r}: {error}"
 
 
+def _departure(thing: BackboneThing, point: ExtractionPoint, outputs: Mapping[str, Any]) -> Iterator[str]:
+    """How a point's features differ from ``outputs``, what the nodes gave in the network's own forward pass."""
+    if point.node not in outputs:
+        yield f"Point {point.name!r}: the network's own forward pass ends before node {point.node!r}."
+        return
+    own = as_map(outputs[point.node], point, _seen_size(thing))
+    if (apart := _apart(thing.features[point.name], own)) > ROUNDING:
+        yield (
+            f"Point {point.name!r}: cut out of the network, its features differ from those of the network's own "
+            f"forward pass by {apart:.2g} of the largest. The cut keeps what forward computes from the images, and loses "
+            "hooks of the whole network, counters, and branches that depend on values."
+        )
+
+
 def _wider(thing: BackboneThing) -> dict[str, Tensor] | None:
     """The features of larger images, if the network takes such."""
     try:
@@ -122,18 +129,19 @@ def _wider(thing: BackboneThing) -> dict[str, Tensor] | None:
         return None
 
 
-def _fault_of_shape(shape: tuple[int, ...], wider: tuple[int, ...]) -> str:
-    """What cannot be right about the features of square images; ``wider`` are those of larger ones."""
+def _fault_of_shape(shape: tuple[int, ...], wider: tuple[int, ...], square: bool) -> str:
+    """What cannot be right about the features of images, square or not; ``wider`` are those of larger ones."""
     if shape[0] != IMAGES:
         return f"which is not one map for each of the {IMAGES}"
     if shape[1] != wider[1]:
         return f"and {wider[1]} channels instead of {shape[1]} for larger ones"
-    return "" if shape[2] == shape[3] else f"maps of {shape[2]} x {shape[3]} positions that are not square"
+    return "" if shape[2] == shape[3] or not square else f"maps of {shape[2]} x {shape[3]} positions, not square ones"
 
 
-def _own_map(thing: BackboneThing, point: ExtractionPoint, output: Any) -> Tensor:
-    size = thing.network.normalize(thing.images).shape[2:]
-    return as_map(output, point, (size[0], size[1]))
+def _seen_size(thing: BackboneThing) -> tuple[int, int]:
+    """Height and width of the images as they reach the network, resized where it takes one size only."""
+    height, width = thing.network.normalize(thing.images).shape[2:]
+    return height, width
 
 
 def _apart(a: Tensor, b: Tensor) -> float:
