@@ -37,7 +37,7 @@ def announce(folder: Path, lines: str, *, name: str = "faulty-1.0.dist-info", me
 
 def test_on_two_places_the_importable_one_counts(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_plugins.add("twice", BACKBONE.format(name="old"), version="1.0")
-    newer = FakePlugins(fake_plugins.folder.parent / "newer")
+    newer = FakePlugins(fake_plugins.folder / "newer")
     newer.folder.mkdir()
     newer.add("twice", BACKBONE.format(name="new"), version="2.0")
     monkeypatch.syspath_prepend(newer.folder)

@@ -177,6 +177,7 @@ def test_source_that_cannot_be_read_is_left_alone(content: bytes, fake_plugins: 
     assert failure is not None
     assert failure.stage == "import"
     assert "interface" not in failure.reason
+    assert "During handling" not in failure.traceback, "it is the import that failed, not the reading"
 
 
 def test_modules_without_source() -> None:

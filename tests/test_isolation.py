@@ -139,6 +139,7 @@ FAULTS = {
     "a node that is no path": (point("node='a..b'"), "register_extraction_points", "node must be a dotted module path"),
     "a node twice": (point("node='a+a'"), "register_extraction_points", "node must be"),
     "an unknown layout": (point("layout='CHW'"), "register_extraction_points", "layout must be one of NCHW"),
+    "a number that is an answer": (point("prefix_tokens=True"), "register_extraction_points", "a number of tokens"),
     "a point called all": (point("name='all'"), "register_extraction_points", "a meaning of its own"),
     "a point with a plus": (point("name='a+b'"), "register_extraction_points", "is no name for this extraction point"),
     "no protocols": (benchmark("protocols={}"), "register_benchmark", "protocols must be a mapping"),
