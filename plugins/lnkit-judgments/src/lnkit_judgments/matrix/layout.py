@@ -85,19 +85,22 @@ def _read_npy(path: Path) -> Matrix:
 
 
 def _read_csv(path: Path) -> tuple[Matrix, list[str] | None]:
-    """The numbers, and the names in the first line and column, if they are there."""
+    """The numbers; and the names, if they are in the first line, or in the first line and column."""
     rows = [[cell.strip() for cell in row] for row in read_rows(path)]
     if not rows:
         raise DataError(f"{path} is empty. {EXPECTED}")
-    if all(_is_number(cell) for cell in rows[0]):
-        return _numbers(rows, path, 1), None
-    header, *body = rows
-    if body and all(len(row) == len(header) and not _is_number(row[0]) for row in body):
-        names = header[1:]
-        if [row[0] for row in body] != names:
+    width = len(rows[0])
+    for line, row in enumerate(rows, start=1):
+        if len(row) != width:
+            raise DataError(f"{path}, line {line} has {len(row)} cells, and the first line has {width}.")
+    if len(rows) == width + 1:
+        return _numbers(rows[1:], path), rows[0]
+    if len(rows) == width and not _is_number(rows[0][0]):
+        names = rows[0][1:]
+        if [row[0] for row in rows[1:]] != names:
             raise DataError(f"{path}: the names in the first column are not those of the first line, in its order.")
-        return _numbers([row[1:] for row in body], path, 2), names
-    return _numbers(body, path, 2), header
+        return _numbers([row[1:] for row in rows[1:]], path), names
+    return _numbers(rows, path), None
 
 
 def _is_number(text: str) -> bool:
@@ -108,17 +111,18 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _numbers(rows: Sequence[Sequence[str]], path: Path, first_line: int) -> Matrix:
-    width = len(rows[0]) if rows else 0
-    for line, row in enumerate(rows, first_line):
-        if len(row) != width:
-            raise DataError(f"{path}, line {line} has {len(row)} cells, and the ones before have {width}.")
-    values = [
-        # The diagonal is not used, so whatever stands there is fine.
-        [0.0 if i == j else read_number(cell, f"{path}, row {i + 1}, column {j + 1}") for j, cell in enumerate(row)]
-        for i, row in enumerate(rows)
-    ]
-    return np.array(values, np.float64).reshape(len(rows), width)
+def _numbers(rows: Sequence[Sequence[str]], path: Path) -> Matrix:
+    """The matrix, with zeros on its diagonal, since that is not used and may hold anything."""
+    return np.array(
+        [
+            [
+                0.0 if i == j else read_number(cell, f"{path}: row {i + 1}, column {j + 1} of the matrix")
+                for j, cell in enumerate(row)
+            ]
+            for i, row in enumerate(rows)
+        ],
+        np.float64,
+    )
 
 
 def _require_complete(matrix: NDArray[Any], path: Path) -> None:

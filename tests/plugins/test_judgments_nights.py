@@ -1,0 +1,286 @@
+"""`nights`: data in the exact layout, chosen, measured and scored as their authors do, and every fault named."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lnkit
+from lnkit import DataError, UsageError
+from lnkit.errors import LnkitError
+from lnkit.registry import default_registry
+from lnkit.results.rescoring import rescore
+
+layout = pytest.importorskip("lnkit_judgments.nights.layout")
+
+from lnkit_judgments.nights import measuring  # noqa: E402 - after the skip
+from lnkit_judgments.nights.outcome import Measured, score_all  # noqa: E402
+
+HEADER = [
+    "id",
+    "left_vote",
+    "right_vote",
+    "prompt",
+    "ref_path",
+    "left_path",
+    "right_path",
+    "split",
+    "is_imagenet",
+    "votes",
+]
+SIDE = 12
+# id, left vote, right vote, split, is_imagenet, votes; what the authors' loader takes of these are 0, 1, 3 and 6.
+ROWS = [
+    (0, 1, 0, "test", "True", 8),
+    (1, 0, 1, "test", "False", 6),
+    (2, 0, 1, "test", "False", 5),
+    (3, 0, 1, "test", "True", 10),
+    (4, 1, 0, "val", "True", 9),
+    (5, 1, 0, "train", "False", 9),
+    (6, 1, 0, "test", "False", 7),
+]
+CHOSEN = (0, 1, 3, 6)
+PIXEL = {"backbone": "pixel", "bench": "nights", "engine": "eager", "device": "cpu"}
+
+Files = dict[str, np.ndarray[Any, Any]]
+
+
+def make_nights(root: Path, rows: list[tuple[Any, ...]] = ROWS, side: int = SIDE) -> Files:
+    """NIGHTS as published: data.csv, ref/000/NNN.png, distort/000/NNN_0.png and _1.png; gives the images by name."""
+    rng = np.random.default_rng(0)
+    files: Files = {}
+    lines = []
+    for number, left, right, split, imagenet, votes in rows:
+        paths = [f"ref/000/{number:03d}.png", f"distort/000/{number:03d}_0.png", f"distort/000/{number:03d}_1.png"]
+        for path in paths:
+            files[path] = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(files[path]).save(root / path)
+        lines.append([number, left, right, f"An image of a {number}", *paths, split, imagenet, votes])
+    write_table(root, [HEADER, *lines])
+    return files
+
+
+def write_table(root: Path, lines: list[list[Any]]) -> None:
+    with (root / "data.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(lines)
+
+
+def edit(root: Path, change: Callable[[list[list[str]]], object]) -> None:
+    """Change the lines of data.csv in place."""
+    with (root / "data.csv").open(newline="") as file:
+        lines = list(csv.reader(file))
+    change(lines)
+    write_table(root, lines)
+
+
+def evaluated(root: Path, overrides: dict[str, str] | None = None, **options: Any) -> lnkit.FinishedRun:
+    changes = {"resolution": str(SIDE), "resamples": "50"} | (overrides or {})
+    (finished,) = lnkit.evaluate(**PIXEL | {"data": root, "overrides": changes} | options)
+    return finished
+
+
+def scores_of(root: Path, overrides: dict[str, str] | None = None, **options: Any) -> dict[str, Any]:
+    return dict(evaluated(root, overrides, **options).record.scores)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "nights").mkdir()
+    return tmp_path / "nights"
+
+
+def plain_agreement(files: Files, number: int, right_vote: int) -> float:
+    """The authors' three cases, on mean squared differences of pixels."""
+    reference, left, right = (
+        files[name].astype(np.float64)
+        for name in (f"ref/000/{number:03d}.png", f"distort/000/{number:03d}_0.png", f"distort/000/{number:03d}_1.png")
+    )
+    d0, d1 = ((reference - left) ** 2).mean(), ((reference - right) ** 2).mean()
+    return float((d0 < d1) * (1 - right_vote) + (d1 < d0) * right_vote + (d0 == d1) * 0.5)
+
+
+def test_scores_are_those_of_the_authors_rules_on_plain_pixels(root: Path) -> None:
+    files = make_nights(root)
+    expected = {row[0]: plain_agreement(files, row[0], row[2]) for row in ROWS}
+    scores = scores_of(root)
+    assert {name: score.n for name, score in scores.items()} == {"2afc": 4, "2afc/imagenet": 2, "2afc/no_imagenet": 2}
+    assert scores["2afc"].value == np.mean([expected[number] for number in CHOSEN])
+    assert scores["2afc/imagenet"].value == np.mean([expected[0], expected[3]])
+    assert scores["2afc/no_imagenet"].value == np.mean([expected[1], expected[6]])
+    assert scores["2afc"].ceilings == {"best possible": 1.0}
+
+
+def test_agreement_has_three_cases() -> None:
+    share, left, right = np.array([1.0, 1.0, 1.0, 0.25]), np.array([2.0, 1.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0, 2.0])
+    scores = score_all(Measured(share, left, right, np.ones(4, bool)), 0, 0).scores
+    assert scores["2afc"].value == (1 + 0 + 0.5 + 0.75) / 4
+    assert scores["2afc"].ceilings == {"best possible": (3 + 0.75) / 4}
+    assert scores["2afc"].interval is None
+    assert "2afc/no_imagenet" not in scores
+
+
+def test_real_judgments_score_as_they_do_in_the_layout_of_bapps(shared: Path, root: Path) -> None:
+    """The same triplets and answers, laid out as NIGHTS, give the score that `bapps` gives for them."""
+    source = shared / "human_2afc" / "2afc" / "val" / "materials"
+    lines: list[list[Any]] = [HEADER]
+    for number in range(60):
+        right = float(np.load(source / "judge" / f"{number:06d}.npy").item())
+        paths = [str(Path("2afc/val/materials") / column / f"{number:06d}.png") for column in ("ref", "p0", "p1")]
+        lines.append([number, 1 - right, right, "a material", *paths, "test", False, 6])
+    write_table(root, lines)
+    (root / "2afc").symlink_to(source.parents[1])
+    score = scores_of(root, {"resolution": "64"})["2afc"]
+    (bapps,) = lnkit.evaluate(
+        "pixel", bench="bapps", data=shared / "human_2afc", engine="eager", overrides={"per_family": "60"}
+    )
+    assert score.value == pytest.approx(bapps.record.scores["2afc"].value, abs=1e-9)
+    assert score.ceilings["best possible"] == pytest.approx(bapps.record.scores["2afc"].ceilings["best possible"])
+
+
+def test_split_votes_and_number_are_chosen(root: Path) -> None:
+    make_nights(root)
+    assert scores_of(root, {"split": "val"})["2afc"].n == 1
+    assert scores_of(root, {"min_votes": "5"})["2afc"].n == 5
+    assert scores_of(root, {"triplets": "2"})["2afc"].n == 2
+    with pytest.raises(
+        DataError, match=r"no triplet of the split 'dev' with 6 votes.*5 of 'test', 1 of 'val', 1 of 't"
+    ):
+        scores_of(root, {"split": "dev"})
+
+
+def test_images_are_resized_as_the_authors_do(root: Path) -> None:
+    """Pillow's antialiased bicubic filter, which torchvision's Resize uses on images."""
+    files = make_nights(root, [(0, 0, 1, "test", "True", 8)], side=40)
+    small = {
+        name: np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        for name, image in files.items()
+    }
+    arrays = np.load(evaluated(root).folder / "distances.npz")
+    reference, left, right = (image.astype(np.float64) / 255 for image in small.values())
+    np.testing.assert_allclose(arrays["left"], [((reference - left) ** 2).mean()], rtol=1e-5)
+    np.testing.assert_allclose(arrays["right"], [((reference - right) ** 2).mean()], rtol=1e-5)
+
+
+def test_other_levels_of_the_tree_and_orders_of_columns(tmp_path: Path, root: Path) -> None:
+    make_nights(root)
+    scores = scores_of(root)
+    assert scores_of(tmp_path) == scores
+    edit(root, lambda lines: [line.reverse() for line in lines])
+    assert scores_of(root) == scores
+
+
+def test_nothing_hangs_on_batches_and_shards(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_nights(root, [(n, n % 2, 1 - n % 2, "test", "True", 8) for n in range(20)])
+    network = {"backbone": "squeezenet1_1", "weights": "random", "points": "early", "overrides": {"resolution": "32"}}
+    whole = scores_of(root, **network)
+    monkeypatch.setattr(measuring, "SHARD", 7)
+    assert scores_of(root, batch_size=3, force=True, **network) == whole
+
+
+def test_an_interrupted_run_goes_on(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lnkit.comparing.comparer import ImageComparer
+
+    make_nights(root, [(n, n % 2, 1 - n % 2, "test", "True", 8) for n in range(12)])
+    monkeypatch.setattr(measuring, "SHARD", 5)
+    whole = scores_of(root, results=tmp_path / "whole")
+    compared: list[int] = []
+    compare = ImageComparer.compare
+
+    def stop_at_the_second(self: ImageComparer, *images: Any, **options: Any) -> Any:
+        compared.append(len(images[0]))
+        if len(compared) == 2:
+            raise KeyboardInterrupt
+        return compare(self, *images, **options)
+
+    monkeypatch.setattr(ImageComparer, "compare", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        scores_of(root, results=tmp_path / "broken")
+    assert scores_of(root, results=tmp_path / "broken") == whole
+    assert compared == [5, 5, 5, 2]  # the first shard is not measured again
+
+
+def test_scores_come_from_kept_distances_too(root: Path) -> None:
+    make_nights(root)
+    finished = evaluated(root)
+    again = rescore(finished.record, np.load(finished.folder / "distances.npz"), default_registry())
+    assert again == {name: score.value for name, score in finished.record.scores.items()}
+
+
+def test_a_changed_judgment_or_image_is_other_data(root: Path) -> None:
+    make_nights(root)
+    before = evaluated(root).record.determinants.data
+    edit(root, lambda lines: lines[1].__setitem__(slice(1, 3), ["0", "1"]))
+    voted = evaluated(root).record.determinants.data
+    assert voted["images"] == before["images"]
+    assert voted["judgments"] != before["judgments"]
+    Image.new("RGB", (SIDE, SIDE)).save(root / "ref" / "000" / "000.png")
+    assert evaluated(root).record.determinants.data["images"] != before["images"]
+
+
+def put(column: str, text: str) -> Callable[[Path], None]:
+    return lambda root: edit(root, lambda lines: lines[1].__setitem__(HEADER.index(column), text))
+
+
+def drop_a_column(root: Path) -> None:
+    edit(root, lambda lines: [line.pop(HEADER.index("right_vote")) for line in lines])
+
+
+FAULTS = {
+    "no column": (drop_a_column, r"data.csv has no column right_vote; its first line holds id, left_vote, prompt"),
+    "short line": (lambda root: edit(root, lambda lines: lines[2].pop()), r"data.csv, line 3 has 9 cells"),
+    "twice": (put("id", "3"), r"has two lines with the id 3"),
+    "no number": (put("votes", "many"), r"line 2, column votes: a number is expected, and 'many'"),
+    "not a number": (put("right_vote", "nan"), r"line 2, column right_vote: a number is expected"),
+    "no vote": (put("left_vote", "0"), r"line 2: left_vote and right_vote must share votes, and 0 and 0 came"),
+    "neither true nor false": (put("is_imagenet", "maybe"), r"is_imagenet is True or False, and 'maybe' came"),
+    "a path that leads out": (put("ref_path", "../000.png"), r"ref_path must name a file in this folder"),
+    "an absolute path": (put("left_path", "/etc/passwd"), r"left_path must name a file in this folder"),
+    "missing image": (lambda root: (root / "distort/000/003_1.png").unlink(), r"003_1.png cannot be read"),
+    "broken image": (lambda root: (root / "ref/000/000.png").write_bytes(b"no"), r"000.png is not a readable image"),
+    "no text": (lambda root: (root / "data.csv").write_bytes(b"\xff\xfe\x00"), r"it is no text in UTF-8"),
+    "no table": (lambda root: (root / "data.csv").unlink(), r"has no data.csv in it. NIGHTS's layout is expected"),
+    "empty table": (lambda root: (root / "data.csv").write_text(""), r"its first line holds nothing"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_are_sentences(root: Path, name: str) -> None:
+    spoil, sentence = FAULTS[name]
+    make_nights(root)
+    spoil(root)
+    with pytest.raises(DataError, match=sentence):
+        scores_of(root)
+
+
+def test_images_that_no_run_uses_need_not_be_there(root: Path) -> None:
+    make_nights(root)
+    for number in (2, 4, 5):
+        (root / f"ref/000/{number:03d}.png").unlink()
+    assert scores_of(root)["2afc"].n == 4
+
+
+def test_without_data_it_says_where_to_get_them() -> None:
+    with pytest.raises(LnkitError, match=r"58 GB.*ssundaram21/dreamsim.*--data DIR.*--sample"):
+        lnkit.evaluate(**PIXEL)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("resolution", "0"), ("min_votes", "-1"), ("resize_filter", "magic"), ("normalization", "x")]
+)
+def test_values_that_cannot_be_honored_are_refused(root: Path, field: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"{field!r} takes"):
+        scores_of(root, {field: value})
+
+
+def test_the_record_says_what_was_scored(root: Path) -> None:
+    make_nights(root)
+    record = evaluated(root, {"resolution": "224"}).record
+    assert record.notes == ("partial: data.csv lists 7 triplets, and the official one 20,019",)
+    assert "|224px,bicubic|test,6+ votes|mean of triplets|" in record.scores["2afc"].signature

@@ -1,0 +1,153 @@
+"""The statistics of lnkit-judgments: scipy's values, for each bootstrap sample too, and closed forms of the fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.optimize import curve_fit
+
+correlations = pytest.importorskip("lnkit_judgments.correlations")
+
+from lnkit_judgments.matrix.outcome import score_pairs  # noqa: E402 - after the skip
+from lnkit_judgments.opinions.logistic import fitted, logistic4, logistic5  # noqa: E402
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+CLUSTERS, ITEMS = 6, 60
+
+
+@pytest.fixture(params=["distinct", "tied"])
+def measured(request: pytest.FixtureRequest) -> tuple[Array, Array, Any]:
+    """Two related columns and the clusters of their items, in no order."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=ITEMS)
+    y = x + rng.normal(size=ITEMS)
+    if request.param == "tied":
+        x, y = np.round(x), np.round(y, 1)
+    return x, y, rng.integers(0, CLUSTERS, ITEMS)
+
+
+def drawn(counts: Array, owners: Any) -> Any:
+    """The items of a sample, each as often as its cluster was drawn."""
+    return np.repeat(np.arange(len(owners)), counts[owners].astype(int))
+
+
+def test_values_are_scipys(measured: tuple[Array, Array, Any]) -> None:
+    x, y, _ = measured
+    assert correlations.spearman(x, y) == stats.spearmanr(x, y).statistic
+    assert correlations.kendall(x, y) == stats.kendalltau(x, y).statistic
+    assert correlations.pearson(x, y) == stats.pearsonr(x, y).statistic
+
+
+def test_samples_have_scipys_values(measured: tuple[Array, Array, Any]) -> None:
+    x, y, owners = measured
+    counts = correlations.drawn_counts(CLUSTERS, 20, np.random.default_rng(1))
+    weights = counts[:, owners]
+    assert (counts.sum(axis=1) == CLUSTERS).all()
+    expected = []
+    for sample in counts:
+        items = drawn(sample, owners)
+        expected.append([f(x[items], y[items]).statistic for f in (stats.pearsonr, stats.spearmanr, stats.kendalltau)])
+    plcc, srcc, krcc = np.array(expected).T
+    np.testing.assert_allclose(correlations.resampled_pearson(x, y, weights), plcc, rtol=1e-9)
+    np.testing.assert_allclose(correlations.resampled_spearman(x, y, weights), srcc, rtol=1e-9)
+    np.testing.assert_allclose(correlations.resampled_kendall(x, y, owners, counts), krcc, rtol=1e-9)
+
+
+def test_parts_of_the_samples_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.random(30), rng.random(30), rng.integers(0, 3, (50, 30)).astype(float)
+    whole = correlations.resampled_spearman(x, y, weights)
+    monkeypatch.setattr(correlations, "CHUNK", 40)
+    np.testing.assert_allclose(correlations.resampled_spearman(x, y, weights), whole, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_does_not_vary_has_no_correlation() -> None:
+    same, rising = np.ones(4), np.arange(4.0)
+    for correlation in (correlations.pearson, correlations.spearman, correlations.kendall):
+        assert np.isnan(correlation(same, rising))
+        assert np.isnan(correlation(rising, same))
+        assert np.isnan(correlation(rising[:1], rising[:1]))
+    one_item = np.array([[0.0, 3, 0, 0], [0, 0, 0, 0]])
+    assert np.isnan(correlations.resampled_pearson(rising, rising, one_item)).all()
+    assert np.isnan(correlations.resampled_spearman(rising, rising, one_item)).all()
+    assert np.isnan(correlations.resampled_kendall(rising, rising, np.arange(4), one_item)).all()
+    assert correlations.interval(np.full(3, np.nan)) is None
+    assert correlations.interval(np.zeros(0)) is None
+
+
+def test_interval_is_the_central_part() -> None:
+    assert correlations.interval(np.arange(201.0)) == (5.0, 195.0)
+
+
+def test_intervals_of_independent_items_are_as_wide_as_theory_has_it() -> None:
+    """Fisher: artanh(r) of normal pairs has the standard error 1 / sqrt(n - 3)."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=400)
+    y = 0.6 * x + 0.8 * rng.normal(size=400)
+    counts = correlations.drawn_counts(400, 4000, rng)
+    low, high = correlations.interval(correlations.resampled_pearson(x, y, counts))
+    assert np.arctanh(high) - np.arctanh(low) == pytest.approx(2 * 1.96 / np.sqrt(397), rel=0.1)
+
+
+@pytest.mark.parametrize("fit", ["logistic5", "logistic4"])
+def test_a_logistic_relation_is_found_exactly(fit: str) -> None:
+    x = np.random.default_rng(0).uniform(-3, 8, 200)
+    true = {"logistic5": (logistic5, [6.0, 1.5, 2.0, 0.1, 4.0]), "logistic4": (logistic4, [8.0, 1.0, 2.0, 2.0])}
+    function, parameters = true[fit]
+    y = function(np.array(parameters), x)
+    assert stats.pearsonr(fitted(x, y, fit), y).statistic == pytest.approx(1, abs=1e-9)
+    assert stats.pearsonr(x, y).statistic < 0.97
+
+
+def test_the_functions_are_the_published_ones() -> None:
+    x = np.linspace(-2, 5, 7)
+    a, b, c, d, e = 3.0, 0.8, 1.0, 0.2, 5.0
+    np.testing.assert_allclose(
+        logistic5(np.array([a, b, c, d, e]), x), a * (1 / 2 - 1 / (1 + np.exp(b * (x - c)))) + d * x + e
+    )
+    np.testing.assert_allclose(logistic4(np.array([a, b, c, d]), x), (a - b) / (1 + np.exp(-(x - c) * d)) + b)
+
+
+def test_a_straight_line_is_never_lost() -> None:
+    rng = np.random.default_rng(3)
+    for scale in (1e-6, 1.0, 1e6):
+        y = rng.uniform(0, 9, 100)
+        x = -scale * (9 - y + rng.normal(size=100))
+        assert stats.pearsonr(fitted(x, y, "logistic5"), y).statistic >= stats.pearsonr(x, y).statistic - 1e-9
+
+
+def test_the_fit_is_as_good_as_the_usual_search() -> None:
+    """The search that published evaluations make: scipy's curve_fit from their starting point."""
+    rng = np.random.default_rng(4)
+    y = rng.uniform(0, 9, 500)
+    x = -(np.exp(-y / 3) + 0.05 * rng.normal(size=500))
+    start = [np.ptp(y), 1 / x.std(), x.mean(), -1, y.mean()]
+    parameters, _ = curve_fit(lambda x, *b: logistic5(np.array(b), x), x, y, start, maxfev=20_000)
+    usual = stats.pearsonr(logistic5(parameters, x), y).statistic
+    assert stats.pearsonr(fitted(x, y, "logistic5"), y).statistic == pytest.approx(usual, abs=1e-6)
+
+
+def test_pairs_of_a_matrix_are_resampled_by_image() -> None:
+    """Each sample of images has scipy's correlation of the pairs of different images drawn."""
+    rng = np.random.default_rng(6)
+    images, resamples = 7, 30
+    pairs = np.triu_indices(images, 1)
+    distance, dissimilarity = rng.random(21), rng.integers(0, 5, 21).astype(float)
+    score = score_pairs(distance, dissimilarity, resamples, seed=9).scores["spearman"]
+    square = np.zeros((2, images, images))
+    square[0][pairs], square[1][pairs] = distance, dissimilarity
+    square += square.transpose(0, 2, 1)
+    expected = []
+    for counts in correlations.drawn_counts(images, resamples, np.random.default_rng(9)):
+        chosen = np.repeat(np.arange(images), counts.astype(int))
+        a, b = np.triu_indices(len(chosen), 1)
+        apart = chosen[a] != chosen[b]
+        x, y = (matrix[chosen[a], chosen[b]][apart] for matrix in square)
+        expected.append(stats.spearmanr(x, y).statistic)
+    assert score.value == stats.spearmanr(distance, dissimilarity).statistic
+    assert score.interval == pytest.approx(tuple(np.percentile(expected, [2.5, 97.5])))
