@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
@@ -124,6 +125,22 @@ def test_what_cannot_be_written_whole_is_not_written(tmp_path: Path, monkeypatch
     with pytest.raises(UsageError, match=r"mine cannot be written \(File exists\)"):
         write(project("mine"), tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_there_before_everything_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stops it half-way, with a kill too, leaves no half project under the name."""
+    seen: list[bool] = []
+
+    class Watched(dict[str, str]):
+        def items(self) -> Any:
+            for item in super().items():
+                yield item
+                seen.append((tmp_path / "mine").exists())
+
+    monkeypatch.setattr(Project, "files", lambda _: Watched({"one.py": "", "two.py": ""}))
+    write(project("mine"), tmp_path / "mine")
+    assert seen == [False, False]
+    assert {file.name for file in (tmp_path / "mine").iterdir()} == {"one.py", "two.py"}
 
 
 def test_folders_above_are_made(tmp_path: Path) -> None:
