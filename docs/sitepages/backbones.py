@@ -1,0 +1,139 @@
+"""One page for each family of backbones, and a list of the families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from markupsafe import Markup
+
+from lnkit.registry import Registry
+from lnkit.specs import BackboneSpec, ExtractionPoint
+from sitepages.introductions import introduction
+from sitepages.markup import Page, code, codes, file_names, lines, page_link, plain, table
+
+FOLDER = "backbones"
+INDEX = """# Backbones
+
+{count} backbones in {families} families come with this version of lnkit and its plugins. `lnkit list-backbones` lists
+what you have installed, `lnkit points NAME` shows where one can be cut, and the pages here show the same by family.
+
+{introduction}
+{table}
+"""
+
+
+def backbone_pages(registry: Registry) -> list[Page]:
+    """The list of families first, then a page for each."""
+    families = _families(registry)
+    names = file_names(families)
+    pages = [
+        Page(family, f"{FOLDER}/{names[family]}.md", _page(registry, family, names[family], backbones))
+        for family, backbones in families.items()
+    ]
+    rows = [_family_row(registry, page, families[page.title]) for page in pages]
+    index = INDEX.format(
+        count=f"{len(registry.backbones):,}",
+        families=len(families),
+        introduction=introduction(FOLDER, "index"),
+        table=table(["family", "backbones", "from the plugin"], rows),
+    )
+    return [Page("All families", f"{FOLDER}/index.md", index), *pages]
+
+
+def _families(registry: Registry) -> dict[str, list[BackboneSpec]]:
+    """By name; a family keeps the order in which its backbones were registered."""
+    found: dict[str, list[BackboneSpec]] = {}
+    for backbone in registry.backbones.values():
+        found.setdefault(backbone.family, []).append(backbone)
+    return dict(sorted(found.items(), key=lambda family: family[0].casefold()))
+
+
+def _family_row(registry: Registry, page: Page, backbones: Sequence[BackboneSpec]) -> list[str]:
+    return [page_link(page, page.title), f"{len(backbones):,}", ", ".join(_plugins(registry, backbones))]
+
+
+def _page(registry: Registry, family: str, name: str, backbones: Sequence[BackboneSpec]) -> str:
+    return "\n".join(
+        (
+            f"# {plain(family)}",
+            introduction(FOLDER, name),
+            _summary(registry, backbones),
+            "## The backbones",
+            _facts(registry, backbones),
+            _other_weights(backbones),
+            "## Where they can be cut",
+            "Each cell holds the node of the point in that column, and what it is. Any other node works too: "
+            f"`lnkit points {backbones[0].name} --all` lists them.",
+            _points(registry, backbones),
+        )
+    )
+
+
+def _summary(registry: Registry, backbones: Sequence[BackboneSpec]) -> str:
+    """How many there are and who brings them, and what holds for all of them."""
+    count = "One backbone" if len(backbones) == 1 else f"{len(backbones):,} backbones"
+    plugins = codes(_plugins(registry, backbones))
+    return f"{count} from {plugins}. Try `lnkit points {backbones[0].name}`.\n"
+
+
+def _plugins(registry: Registry, backbones: Iterable[BackboneSpec]) -> list[str]:
+    return list(dict.fromkeys(_plugin(registry, backbone) for backbone in backbones))
+
+
+def _plugin(registry: Registry, backbone: BackboneSpec) -> str:
+    return registry.provider("backbone", backbone.name).name
+
+
+def _facts(registry: Registry, backbones: Sequence[BackboneSpec]) -> str:
+    columns = ["backbone", "pretrained weights", "smallest image", "other sizes", "distance", "plugin", "paper"]
+    one_plugin = len(_plugins(registry, backbones)) == 1
+    return table(columns, [_row(backbone, "" if one_plugin else _plugin(registry, backbone)) for backbone in backbones])
+
+
+def _row(backbone: BackboneSpec, plugin: str) -> list[str]:
+    return [
+        code(backbone.name),
+        code(backbone.weights) if backbone.weights else "",
+        f"{backbone.min_size} px" if backbone.min_size > 1 else "",
+        backbone.input_rule,
+        code(backbone.distance) if backbone.distance else "",
+        code(plugin) if plugin else "",
+        backbone.citation,
+    ]
+
+
+def _other_weights(backbones: Sequence[BackboneSpec]) -> str:
+    """The tags of each backbone, folded away: there may be dozens."""
+    tagged = [backbone for backbone in backbones if backbone.tags]
+    if not tagged:
+        return ""
+    rows = [[code(backbone.name), codes(backbone.tags)] for backbone in tagged]
+    example = f"{tagged[0].name}.{tagged[0].tags[0]}"
+    return (
+        "\n## Other weights\n\nA tag behind the name and a dot chooses them, as in "
+        f"{code(example)}.\n{table(['backbone', 'tags'], rows)}"
+    )
+
+
+def _points(registry: Registry, backbones: Sequence[BackboneSpec]) -> str:
+    """One row for all backbones that are cut at the same nodes, one column for each point that any of them has."""
+    groups: dict[tuple[tuple[str, ExtractionPoint], ...], list[str]] = {}
+    for backbone in backbones:
+        groups.setdefault(tuple(registry.points_at(backbone.name).items()), []).append(backbone.name)
+    names = list(dict.fromkeys(name for group in groups for name, _ in group))
+    rows = [[codes(members), *(_cell(dict(group).get(name)) for name in names)] for group, members in groups.items()]
+    return table(["backbone", *names], rows)
+
+
+def _cell(point: ExtractionPoint | None) -> Markup:
+    if point is None:
+        return Markup("")
+    nodes = Markup(" + ").join(map(code, point.nodes))
+    said = ", ".join(part for part in (point.description, _layout(point)) if part)
+    return lines([nodes, Markup("<small>{}</small>").format(said)] if said else [nodes])
+
+
+def _layout(point: ExtractionPoint) -> str:
+    """What kind of output the node has, where it is no plain map."""
+    kinds = {"NHWC": "channels last", "NLC": "tokens", "NC": "one vector", "CLS": "class token"}
+    return kinds.get(point.layout, "")

@@ -1,0 +1,54 @@
+"""The command line's own help, command by command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from inspect import cleandoc
+
+import click
+from markupsafe import Markup, escape
+
+from lnkit.cli import cli
+from sitepages.markup import code, table
+
+
+def command_reference() -> str:
+    """Every command with its usage, its help and its options."""
+    return "\n".join(_describe(command, context) for command, context in commands())
+
+
+def commands() -> Iterator[tuple[click.Command, click.Context]]:
+    """Every command of lnkit, groups before what is in them."""
+    yield from _below(cli, click.Context(cli, info_name="lnkit", help_option_names=["-h", "--help"]))
+
+
+def _below(command: click.Command, context: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+    yield command, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from _below(inner, click.Context(inner, info_name=name, parent=context))
+
+
+def _describe(command: click.Command, context: click.Context) -> str:
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+    options = [[code(record[0]), _help(record[1])] for record in records if record]
+    level = "#" * min(2 + context.command_path.count(" "), 3)
+    return f"{level} `{context.command_path}`\n\n```text\n{usage}\n```\n\n{_text(command)}\n" + table(
+        ["option", "what it does"], options
+    )
+
+
+def _text(command: click.Command) -> str:
+    """The help as paragraphs. It is lnkit's own text, in which only ``<`` could be taken for markup."""
+    return cleandoc(command.help or "").replace("<", "&lt;")
+
+
+def _help(text: str) -> Markup:
+    """An option's help, its defaults and ranges on a line of their own."""
+    said, *technical = re.split(r"\s*(?=\[(?:default:|x))", text, maxsplit=1)
+    shown = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(said)))
+    return Markup(shown) + (Markup("<br><small>{}</small>").format(technical[0]) if technical else "")

@@ -1,0 +1,161 @@
+"""Runs what a page of the documentation shows, in its order, and hands back what was printed.
+
+`console` blocks hold commands behind ``$``, each with the lines that it prints, `python` blocks go to one interpreter
+for the whole page, and a block whose title is a file name is a file to be written. A `text` block titled "Output" is
+what the Python block before it prints. A title that begins with "Needs" keeps a block from being run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from textwrap import dedent
+
+FENCE = re.compile(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```\s*$", re.DOTALL | re.MULTILINE)
+TITLE = re.compile(r'title="([^"]+)"')
+FILE = re.compile(r"[\w./-]+\.(py|toml|md|txt)")
+NEEDS = "Needs "
+OUTPUT = "Output"
+SECONDS = 600  # until a command is given up
+
+INTERPRETER = """
+import contextlib, io, json, sys, traceback
+names = {"__name__": "__main__"}
+for line in sys.stdin:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        try:
+            exec(compile(json.loads(line), "<page>", "exec"), names)
+            failed = False
+        except Exception:
+            traceback.print_exc(file=said)
+            failed = True
+    print(json.dumps([failed, said.getvalue()]), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    language: str
+    title: str
+    text: str
+
+    @property
+    def runs(self) -> bool:
+        return self.language in ("console", "python") and not self.title.startswith(NEEDS)
+
+    @property
+    def file(self) -> str:
+        return self.title if FILE.fullmatch(self.title) else ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that was run, what the page says that it prints, and what it printed."""
+
+    what: str
+    shown: str
+    printed: str
+    failed: bool
+
+
+def blocks(page: str) -> list[Block]:
+    """The fenced blocks of a page, in its order."""
+    return [
+        Block(language, title[1] if (title := TITLE.search(rest)) else "", dedent(text))
+        for _, language, rest, text in FENCE.findall(page)
+    ]
+
+
+def commands(block: Block) -> list[tuple[str, str]]:
+    """The commands of a `console` block, and the lines under each."""
+    parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
+    if parts[0].strip():
+        raise ValueError(f"A console block begins with a command behind '$ ': {block.text:.80}")
+    return [(part.partition("\n")[0], part.partition("\n")[2]) for part in parts[1:]]
+
+
+class Reader:
+    """Somebody who follows a page in a folder and an environment of their own, in which they may install things."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "work"
+        self.folder.mkdir(parents=True)
+        self.environment = _environment(folder / "venv")
+        self._python: subprocess.Popen[str] | None = None
+
+    def follow(self, page: str) -> Iterator[Step]:
+        """Do what the page says, block by block."""
+        found = blocks(page)
+        for block, after in pairwise([*found, None]):
+            if block.file:
+                self._write(block)
+            elif block.runs and block.language == "console":
+                yield from (self._command(command, shown) for command, shown in commands(block))
+            elif block.runs:
+                yield self._run_python(block.text, after.text if after and after.title == OUTPUT else "")
+
+    def close(self) -> None:
+        if self._python is not None:
+            self._python.communicate(timeout=SECONDS)
+
+    def _write(self, block: Block) -> None:
+        file = self.folder / block.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block.text, encoding="utf-8")
+
+    def _command(self, command: str, shown: str) -> Step:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Step(command, shown, done.stdout, done.returncode != 0)
+
+    def _run_python(self, code: str, shown: str) -> Step:
+        if self._python is None:
+            self._python = subprocess.Popen(
+                ["python", "-c", INTERPRETER],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._python.stdin is not None
+        assert self._python.stdout is not None
+        self._python.stdin.write(json.dumps(code) + "\n")
+        self._python.stdin.flush()
+        failed, printed = json.loads(self._python.stdout.readline())
+        return Step(code, shown, printed, failed)
+
+
+def _environment(venv: Path) -> dict[str, str]:
+    """A virtual environment that has all that this one has, and takes what pip installs."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(venv), "platbase": str(venv)}))
+    (site / "ours.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    for script, call in {"lnkit": "lnkit.cli:main", "pip": "pip._internal.cli.main:main"}.items():
+        module, _, function = call.partition(":")
+        file = venv / "bin" / script
+        file.write_text(f"#!{venv}/bin/python\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n")
+        file.chmod(0o755)
+    ours = {name: value for name, value in os.environ.items() if name != "LNKIT_RESULTS"}
+    # What a plugin needs to be built and run is here already, and nothing is fetched.
+    pip = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_QUIET": "1"}
+    return {**ours, **pip, "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}", "VIRTUAL_ENV": str(venv)}
