@@ -116,8 +116,8 @@ def _departure(thing: BackboneThing, point: ExtractionPoint, outputs: Mapping[st
     if (apart := _apart(thing.features[point.name], own)) > ROUNDING:
         yield (
             f"Point {point.name!r}: cut out of the network, its features differ from those of the network's own "
-            f"forward pass by {apart:.2g} of the largest. The cut keeps what forward computes from the images; it loses "
-            "hooks of the whole network, counters, and branches that depend on values."
+            f"forward pass by {apart:.2g} of the largest. The cut keeps what forward computes from the images, not "
+            "hooks of the whole network, counters, or branches that depend on values."
         )
 
 
