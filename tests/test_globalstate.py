@@ -246,6 +246,39 @@ def test_nothing_that_a_plugin_prints_gets_between_results(fake_plugins: FakePlu
         assert done.stderr.count(word) == 2, word
 
 
+BUILD = """
+import contextlib, sys
+from lnkit.networks.weights import build_random
+from lnkit.registry import default_registry
+with contextlib.redirect_stdout(sys.stderr):
+    build_random(default_registry().backbone("changer"))
+print("result")
+"""
+
+
+def test_nothing_that_is_printed_while_building_gets_between_results(fake_plugins: FakePlugins) -> None:
+    """Nor where what Python prints is turned aside already, as `lnkit eval` does."""
+    build = f"""{NOISE}
+        from torch import nn
+        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    """
+    source = f"""
+    import lnkit
+
+    def load(pretrained):
+        {build}
+
+    @lnkit.hookimpl
+    def register_backbone(register):
+        register(lnkit.BackboneSpec(name="changer", family="Fake", load=load))
+    """
+    fake_plugins.add("changer", source)
+    done = lnkit(fake_plugins.folder, BUILD)
+    assert done.stdout == "result\n"
+    for word in ("direct", "started", "printed", "kept"):
+        assert word in done.stderr
+
+
 def test_a_plugin_may_close_what_it_was_given(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("changer", PLUGIN.format(at_import="import os; os.close(1)", in_hook=""))
     assert any(backbone["name"] == "changer" for backbone in json.loads(lnkit(fake_plugins.folder, LIST).stdout))

@@ -23,6 +23,11 @@ def import_plugin(place: str, distribution: str) -> object:
         PluginError: ``place`` is neither, or the plugin was made for another lnkit and therefore cannot be imported.
         Exception: whatever else the plugin raises.
     """
+    if not place:
+        raise PluginError(
+            "Its entry_points.txt is broken: a line in the group lnkit is no `name = package.module`. Python and torch "
+            f"stumble over such a line too: uninstall {distribution}, and tell the plugin's author."
+        )
     if not PLACE.fullmatch(place):
         raise PluginError(
             f"Its entry point leads to {place!r}, and package.module or package.module:attribute is expected. Tell the "

@@ -12,30 +12,31 @@ from typing import Any
 @contextmanager
 def stdout_to_stderr() -> Iterator[None]:
     """Send to stderr what is printed inside, whether by Python, by compiled code or by a program that is started."""
-    with _descriptor_to_stderr(sys.stdout), redirect_stdout(sys.stderr):
+    with _descriptor_to_stderr(), redirect_stdout(sys.stderr):
         yield
 
 
 @contextmanager
-def _descriptor_to_stderr(stream: Any) -> Iterator[None]:
-    """Turn the process's descriptors, unless ``stream`` is something else: a notebook's, a test's, a closed one."""
-    if _descriptor(stream) != 1 or _descriptor(sys.stderr) != 2:
+def _descriptor_to_stderr() -> Iterator[None]:
+    """Turn the process's own descriptor, unless somebody else caught the output: a notebook, a test."""
+    stdout = sys.__stdout__
+    if _descriptor(stdout) != 1 or _descriptor(sys.stdout) not in (1, 2) or _descriptor(sys.stderr) != 2:
         yield
         return
-    stream.flush()
-    stdout = os.dup(1)
+    stdout.flush()  # type: ignore[union-attr]  # it has a descriptor
+    kept = os.dup(1)
     os.dup2(2, 1)
     try:
         yield
     finally:
-        stream.flush()  # of what kept the stream itself
-        os.dup2(stdout, 1)
-        os.close(stdout)
+        stdout.flush()  # type: ignore[union-attr]  # of what kept the stream itself
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _descriptor(stream: Any) -> int | None:
     try:
         number: int = stream.fileno()
-    except (AttributeError, OSError, ValueError):
+    except (AttributeError, OSError, ValueError):  # closed, or made of something else
         return None
     return number
