@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from PIL import Image
 import lnkit
 from lnkit import DataError, UsageError
 from lnkit.errors import LnkitError
+from lnkit.progress import Advance, SilentProgress
 from lnkit.registry import default_registry
 from lnkit.results.rescoring import rescore
 
@@ -88,6 +91,17 @@ def evaluated(root: Path, overrides: dict[str, str] | None = None, **options: An
 
 def scores_of(root: Path, overrides: dict[str, str] | None = None, **options: Any) -> dict[str, Any]:
     return dict(evaluated(root, overrides, **options).record.scores)
+
+
+class Counting(SilentProgress):
+    """Adds up the steps of each task."""
+
+    def __init__(self) -> None:
+        self.steps: Counter[str] = Counter()
+
+    @contextmanager
+    def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
+        yield lambda done: self.steps.update({title: done})
 
 
 @pytest.fixture
@@ -202,8 +216,10 @@ def test_an_interrupted_run_goes_on(root: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(ImageComparer, "compare", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         scores_of(root, results=tmp_path / "broken")
-    assert scores_of(root, results=tmp_path / "broken") == whole
+    progress = Counting()
+    assert scores_of(root, results=tmp_path / "broken", progress=progress) == whole
     assert compared == [5, 5, 5, 2]  # the first shard is not measured again
+    assert progress.steps["comparing images with pixel"] == 12
 
 
 def test_scores_come_from_kept_distances_too(root: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.optimize import curve_fit
+from scipy.special import expit
 
 correlations = pytest.importorskip("lnkit_judgments.correlations")
 
@@ -130,6 +131,25 @@ def test_the_fit_is_as_good_as_the_usual_search() -> None:
     parameters, _ = curve_fit(lambda x, *b: logistic5(np.array(b), x), x, y, start, maxfev=20_000)
     usual = stats.pearsonr(logistic5(parameters, x), y).statistic
     assert stats.pearsonr(fitted(x, y, "logistic5"), y).statistic == pytest.approx(usual, abs=1e-6)
+
+
+def best_on_a_grid(x: Array, y: Array) -> float:
+    """The best correlation after logistic5, by another way: for a given place and slope the rest is a linear problem."""
+    x = (x - x.mean()) / x.std()
+    best = 0.0
+    for place in np.linspace(-2, 2, 41):
+        for slope in np.geomspace(0.3, 300, 31):
+            columns = np.stack([expit(slope * (x - place)), x, np.ones_like(x)], axis=1)
+            predicted = columns @ np.linalg.lstsq(columns, y, rcond=None)[0]
+            best = max(best, float(stats.pearsonr(predicted, y).statistic))
+    return best
+
+
+def test_one_start_would_not_do() -> None:
+    """Opinions that rise in two steps have two good places for one logistic step."""
+    x = np.random.default_rng(0).uniform(0, 10, 400)
+    for y in ((x > 5) * 1.0 + (x > 9), (x > 1) + (x > 5) * 1.0, np.tanh(30 * (x - 9))):
+        assert stats.pearsonr(fitted(x, y, "logistic5"), y).statistic > best_on_a_grid(x, y) - 1e-3
 
 
 def test_pairs_of_a_matrix_are_resampled_by_image() -> None:

@@ -123,11 +123,11 @@ def _unusual(one: Architecture) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m lnkit_timm.index", description=__doc__)
     parser.add_argument("--only", default="*", help="show these, 'vit_*' for one, and write nothing")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     names = timm.list_models(options.only)
     described = list(_describing(names, options.workers))
     if options.only != "*":
@@ -140,7 +140,8 @@ def main() -> None:
 def _describing(names: Sequence[str], workers: int) -> Iterator[Architecture]:
     """Describe in several processes, in order; say on stderr how far it is."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for count, one in enumerate(pool.map(describe, names, chunksize=8), 1):
+        described = pool.map(describe, names, chunksize=8) if workers > 1 else map(describe, names)
+        for count, one in enumerate(described, 1):
             if count % 50 == 0:
                 print(f"{count} of {len(names)}: {one.name}", file=sys.stderr)  # noqa: T201 - a command's progress
             yield one

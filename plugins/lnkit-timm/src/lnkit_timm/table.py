@@ -24,14 +24,15 @@ TARGET = Path(__file__).parents[2] / "docs" / "architectures.md"
 KEPT = Path(tempfile.gettempdir()) / "lnkit-timm-table"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m lnkit_timm.table", description=__doc__)
     parser.add_argument("names", nargs="*", help="architectures to check (default: all)")
-    parser.add_argument("--workers", type=int, default=1, help="processes, each of one thread (default: 1)")
+    parser.add_argument("--workers", type=int, default=1, help="processes; several have one thread each (default: 1)")
     parser.add_argument("--kept", type=Path, default=KEPT, help=f"folder of what was checked (default: {KEPT})")
     parser.add_argument("--again", action="store_true", help="check again what did not pass")
-    parser.add_argument("--page-only", action="store_true", help="write the page from what was checked")
-    options = parser.parse_args()
+    parser.add_argument("--page", type=Path, default=TARGET, help=f"where to write it (default: {TARGET})")
+    parser.add_argument("--page-only", action="store_true", help="write it from what was checked so far")
+    options = parser.parse_args(arguments)
     options.kept.mkdir(parents=True, exist_ok=True)
     lines = options.kept / "checks.jsonl"
     index = read_index()
@@ -40,7 +41,7 @@ def main() -> None:
         wanted = [one for one in small_first if not options.names or one.name in options.names]
         done = {one.name for one in read_checks(lines) if one.passed or not options.again}
         _run([one for one in wanted if one.name not in done or options.names], options.workers, lines)
-    write_page(index, {one.name: one for one in read_checks(lines)}, TARGET)
+    write_page(index, {one.name: one for one in read_checks(lines)}, options.page)
 
 
 def read_checks(lines: Path) -> Iterator[Check]:
@@ -59,6 +60,9 @@ def _run(wanted: Sequence[Architecture], workers: int, lines: Path) -> None:
 
 
 def _checks(wanted: Iterable[Architecture], workers: int) -> Iterator[Check]:
+    if workers == 1:
+        yield from map(check, wanted)
+        return
     with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         for future in as_completed([pool.submit(check, one) for one in wanted]):
             yield future.result()
