@@ -68,7 +68,7 @@ def is_terminal(stream: Any) -> bool:
 
 def clean(text: str) -> str:
     """The text on one line, without the control characters that could steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def note(sentence: str) -> None:

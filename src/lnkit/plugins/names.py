@@ -8,10 +8,10 @@ from lnkit.errors import PluginError
 
 RESERVED = frozenset({"all", "random", "pretrained", "none"})  # words with a meaning of their own on the command line
 LONGEST = 200  # characters; most file systems take 255 for a folder that has the name in its own
-DEVICE = r"(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$))"  # Windows files nothing under the names of devices
+DEVICE = r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$))"  # Windows files nothing under the names of devices
 PART = rf"{DEVICE}[A-Za-z0-9](?:[A-Za-z0-9._@-]*[A-Za-z0-9_@-])?"
-TAG = re.compile(PART, re.ASCII | re.IGNORECASE)  # of pretrained weights, in "<backbone>.<tag>"
-NAME = re.compile(rf"{PART}(?:/{PART})*", re.ASCII | re.IGNORECASE)
+NAME = re.compile(rf"{PART}(?:/{PART})*", re.ASCII)
+TAG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]*[A-Za-z0-9_@-])?")  # of pretrained weights, in "<backbone>.<tag>"
 POINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 SCORE_NAME = re.compile(r"(?:[A-Za-z0-9._/@-]|<\w+>)+", re.ASCII)
 

@@ -94,14 +94,19 @@ class _SpecStage(_Stage):
 class _PointStage(_Stage):
     """``register(backbone, point, ...)`` for extraction points, which dangle where the backbone is not installed."""
 
+    def __init__(self, registry: Registry, plugin: Plugin, kind: str) -> None:
+        super().__init__(registry, plugin, kind)
+        self.checked: dict[int, ExtractionPoint] = {}  # by id: networks of one family often share the very same points
+
     def __call__(self, backbone: str, *points: ExtractionPoint) -> None:
         if not isinstance(backbone, str):
             raise PluginError(
                 f"register takes the name of a backbone and its points here, and {backbone!r:.80} came first."
             )
         for point in points:
-            checked = check_point(backbone, point)
-            self.stage(f"{backbone}:{checked.name}", (backbone, checked))
+            if id(point) not in self.checked:
+                self.checked[id(point)] = check_point(backbone, point)
+            self.stage(f"{backbone}:{point.name}", (backbone, point))
 
     def take_over(self) -> None:
         for backbone, point in self.staged.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import repeat
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -63,7 +64,7 @@ def is_size(value: Any) -> bool:
 
 
 def is_height_and_width(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(map(is_size, value))
+    return isinstance(value, tuple) and len(value) == 2 and is_size(value[0]) and is_size(value[1])
 
 
 def is_flag(value: Any) -> bool:
@@ -76,7 +77,7 @@ def are_nodes(value: Any) -> bool:
 
 
 def are_tags(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(tag, str) and TAG.fullmatch(tag) for tag in value)
+    return isinstance(value, tuple) and _are(value, str) and all(map(TAG.fullmatch, value))
 
 
 def are_protocols(value: Any) -> bool:
@@ -95,7 +96,11 @@ def differ(names: list[str]) -> bool:
 
 def is_tuple_of(kind: type) -> Callable[[Any], bool]:
     """Return the question whether a value is a tuple of nothing but ``kind``."""
-    return lambda value: isinstance(value, tuple) and all(isinstance(one, kind) for one in value)
+    return lambda value: isinstance(value, tuple) and _are(value, kind)
+
+
+def _are(values: tuple[Any, ...], kind: type) -> bool:
+    return all(map(isinstance, values, repeat(kind)))
 
 
 def or_none(holds: Callable[[Any], object]) -> Callable[[Any], object]:
