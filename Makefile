@@ -24,12 +24,14 @@ docs: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench
 
-# One environment for everything: lnkit and its timm plugin, editable, with what the tests and the linters need.
-$(READY): pyproject.toml plugins/lnkit-timm/pyproject.toml
+# One environment for everything: lnkit and its plugins, editable, with what the tests and the linters need.
+PLUGINS := $(wildcard plugins/lnkit-*)
+
+$(READY): pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'lnkit needs Python 3.11 or newer; set PYTHON=...')"
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --group dev --editable . --editable "plugins/lnkit-timm[lite0]"
+	$(BIN)/python -m pip install --quiet --group dev --editable . $(PLUGINS:%=--editable %)
 	touch $@
 
 clean:
