@@ -300,6 +300,8 @@ def test_files_are_read_for_their_identity_only_once(tmp_path: Path, monkeypatch
     after = evaluated("kadid10k", root).record.determinants.data
     assert after["images"] != before["images"]
     assert after["opinions"] == before["opinions"]
+    (root / "dmos.csv").write_text((root / "dmos.csv").read_text().replace("I01.png,", "I01.png,1"))
+    assert evaluated("kadid10k", root).record.determinants.data["opinions"] != before["opinions"]
 
 
 def edit(name: str, old: str, new: str) -> Callable[[Path], None]:

@@ -14,6 +14,8 @@ correlations = pytest.importorskip("lnkit_judgments.correlations")
 
 from lnkit_judgments.matrix.outcome import score_pairs  # noqa: E402 - after the skip
 from lnkit_judgments.opinions.logistic import fitted, logistic4, logistic5  # noqa: E402
+from lnkit_judgments.opinions.outcome import Measured, score_all  # noqa: E402
+from lnkit_judgments.opinions.protocol import OpinionsProtocol  # noqa: E402
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -134,7 +136,7 @@ def test_the_fit_is_as_good_as_the_usual_search() -> None:
 
 
 def best_on_a_grid(x: Array, y: Array) -> float:
-    """The best correlation after logistic5, by another way: for a given place and slope the rest is a linear problem."""
+    """The best correlation after logistic5 by another way: for a given place and slope the rest is linear."""
     x = (x - x.mean()) / x.std()
     best = 0.0
     for place in np.linspace(-2, 2, 41):
@@ -150,6 +152,28 @@ def test_one_start_would_not_do() -> None:
     x = np.random.default_rng(0).uniform(0, 10, 400)
     for y in ((x > 5) * 1.0 + (x > 9), (x > 1) + (x > 5) * 1.0, np.tanh(30 * (x - 9))):
         assert stats.pearsonr(fitted(x, y, "logistic5"), y).statistic > best_on_a_grid(x, y) - 1e-3
+
+
+def test_images_are_resampled_by_reference() -> None:
+    """All images of a reference are drawn together, or none; the fit is kept."""
+    rng = np.random.default_rng(7)
+    distance, opinion = rng.random(40), rng.random(40)
+    owners = np.repeat(np.arange(5), 8)
+    names = np.array([f"i{owner}" for owner in owners])
+    kinds = np.array(["blur", "noise"] * 20)
+    measured = Measured(distance, opinion, np.arange(40).astype(str), names, kinds)
+    scores = score_all(measured, OpinionsProtocol(resamples=25), seed=3).scores
+    predicted = fitted(-distance, opinion, "logistic5")
+    expected: dict[str, list[float]] = {}
+    for counts in correlations.drawn_counts(5, 25, np.random.default_rng(3)):
+        items = drawn(counts, owners)
+        blurred = items[kinds[items] == "blur"]
+        for name, correlation in (("srcc", stats.spearmanr), ("krcc", stats.kendalltau), ("plcc", stats.pearsonr)):
+            for key, some in ((name, items), (f"{name}/blur", blurred)):
+                expected.setdefault(key, []).append(correlation(-distance[some], opinion[some]).statistic)
+        expected.setdefault("plcc_logistic", []).append(stats.pearsonr(predicted[items], opinion[items]).statistic)
+    for name, values in expected.items():
+        assert scores[name].interval == pytest.approx(tuple(np.percentile(values, [2.5, 97.5])))
 
 
 def test_pairs_of_a_matrix_are_resampled_by_image() -> None:

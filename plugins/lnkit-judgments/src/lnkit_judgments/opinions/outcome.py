@@ -102,7 +102,7 @@ class _Correlations:
 
     def plcc_logistic(self, fit: str) -> Score:
         """After the regression, which is done once and kept for the samples."""
-        if len(self.opinion) < FEWEST_TO_FIT or np.ptp(self.nearness) == 0:
+        if len(self.opinion) < FEWEST_TO_FIT:
             return Score(float("nan"))
         x, y = fitted(self.nearness, self.opinion, fit), self.opinion
         return Score(pearson(x, y), len(x), interval(resampled_pearson(x, y, self.weights)))
