@@ -11,6 +11,7 @@ import inspect
 import sys
 import sysconfig
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from importlib.metadata import packages_distributions, version
@@ -141,6 +142,7 @@ def _distributions() -> Mapping[str, list[str]]:
 def _used_by(name: str) -> set[str]:
     """Name the modules that a module refers to, itself or by something it took from them."""
     found = set()
-    for value in list(vars(sys.modules[name]).values()):
-        found.add(value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None))
+    with warnings.catch_warnings(action="ignore"):  # some names of libraries warn when they are merely looked at
+        for value in list(vars(sys.modules[name]).values()):
+            found.add(value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None))
     return {one for one in found if isinstance(one, str)}
