@@ -26,6 +26,11 @@ NEEDS = "Needs "
 OUTPUT = "Output"
 SECONDS = 600  # until a command is given up
 
+HASH = re.compile(r"\b[0-9a-f]{8,}\b")
+NUMBER = re.compile(r"(?<![\d.])[+-]?\d+\.\d{4}(?!\d)")
+TOLERANCE = 0.03  # of a score on the sample: its JPEGs differ a little between versions of Pillow
+ANYTHING = "..."  # on a line of its own for any lines, within one for any text
+
 INTERPRETER = """
 import contextlib, io, json, sys, traceback
 names = {"__name__": "__main__"}
@@ -68,6 +73,13 @@ class Step:
     printed: str
     failed: bool
 
+    @property
+    def problem(self) -> str:
+        """What is not as the page says; nothing if all is. A command fails only where the page shows how."""
+        if self.failed and not re.search("^(Error|Failed): ", self.shown, re.MULTILINE):
+            return f"failed:\n{self.printed}"
+        return difference(self.shown, self.printed) if self.shown else ""
+
 
 def blocks(page: str) -> list[Block]:
     """The fenced blocks of a page, in its order."""
@@ -75,6 +87,30 @@ def blocks(page: str) -> list[Block]:
         Block(language, title[1] if (title := TITLE.search(rest)) else "", dedent(text))
         for _, language, rest, text in FENCE.findall(page)
     ]
+
+
+def difference(shown: str, printed: str) -> str:
+    """Say where what was printed is not what is shown; hashes, last digits and widths of columns do not matter."""
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    found = re.fullmatch("".join(map(_pattern, shown.splitlines())), "".join(f"{line}\n" for line in lines))
+    if found is None:
+        return f"shown:\n{shown}\nprinted:\n{printed}"
+    pairs = zip(NUMBER.findall(shown), found.groups(), strict=True)
+    apart = [
+        f"{stands} is shown, {came} was printed"
+        for stands, came in pairs
+        if abs(float(stands) - float(came)) > TOLERANCE
+    ]
+    return "; ".join(apart)
+
+
+def _pattern(line: str) -> str:
+    """A pattern for what may be printed where a page shows ``line``."""
+    if line.strip() == ANYTHING:
+        return r"(?:.*\n)*?"
+    text = NUMBER.sub("\0", HASH.sub("\1", " ".join(line.split())))
+    text = re.escape(text).replace(re.escape(ANYTHING), ".*")
+    return text.replace("\0", r"([+-]?\d+\.\d{4})").replace("\1", "[0-9a-f]+") + r"\n"
 
 
 def commands(block: Block) -> list[tuple[str, str]]:

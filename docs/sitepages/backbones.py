@@ -9,7 +9,7 @@ from markupsafe import Markup
 from lnkit.registry import Registry
 from lnkit.specs import BackboneSpec, ExtractionPoint
 from sitepages.introductions import introduction
-from sitepages.markup import Page, code, codes, file_names, lines, page_link, plain, table
+from sitepages.markup import Page, code, codes, file_names, lines, page_link, phrase, plain, table
 
 FOLDER = "backbones"
 INDEX = """# Backbones
@@ -85,33 +85,47 @@ def _plugin(registry: Registry, backbone: BackboneSpec) -> str:
 
 
 def _facts(registry: Registry, backbones: Sequence[BackboneSpec]) -> str:
+    """A row for each; what is the same for all is left out of it, and papers are named by their numbers below."""
+    several = len(_plugins(registry, backbones)) > 1
+    papers = list(dict.fromkeys(backbone.citation for backbone in backbones if backbone.citation))
     columns = ["backbone", "pretrained weights", "smallest image", "other sizes", "distance", "plugin", "paper"]
-    one_plugin = len(_plugins(registry, backbones)) == 1
-    return table(columns, [_row(backbone, "" if one_plugin else _plugin(registry, backbone)) for backbone in backbones])
+    rows = [
+        [*_row(backbone), code(_plugin(registry, backbone)) if several else "", _number(backbone.citation, papers)]
+        for backbone in backbones
+    ]
+    return table(columns, rows) + _papers(papers)
 
 
-def _row(backbone: BackboneSpec, plugin: str) -> list[str]:
+def _row(backbone: BackboneSpec) -> list[str]:
     return [
         code(backbone.name),
         code(backbone.weights) if backbone.weights else "",
         f"{backbone.min_size} px" if backbone.min_size > 1 else "",
-        backbone.input_rule,
+        phrase(backbone.input_rule.replace(",", ", ")),
         code(backbone.distance) if backbone.distance else "",
-        code(plugin) if plugin else "",
-        backbone.citation,
     ]
 
 
+def _number(paper: str, papers: Sequence[str]) -> str:
+    return str(papers.index(paper) + 1) if paper and len(papers) > 1 else ""
+
+
+def _papers(papers: Sequence[str]) -> str:
+    if len(papers) < 2:
+        return f"\nDescribed in: {plain(papers[0])}.\n" if papers else ""
+    return "\nDescribed in:\n\n" + "".join(f"{number}. {plain(paper)}\n" for number, paper in enumerate(papers, 1))
+
+
 def _other_weights(backbones: Sequence[BackboneSpec]) -> str:
-    """The tags of each backbone, folded away: there may be dozens."""
-    tagged = [backbone for backbone in backbones if backbone.tags]
-    if not tagged:
+    """The tags of each backbone, apart from the one that it has anyway: there may be dozens."""
+    others = {backbone.name: [tag for tag in backbone.tags if tag != backbone.weights] for backbone in backbones}
+    rows = [[code(name), codes(tags)] for name, tags in others.items() if tags]
+    if not rows:
         return ""
-    rows = [[code(backbone.name), codes(backbone.tags)] for backbone in tagged]
-    example = f"{tagged[0].name}.{tagged[0].tags[0]}"
+    name, tags = next((name, tags) for name, tags in others.items() if tags)
     return (
         "\n## Other weights\n\nA tag behind the name and a dot chooses them, as in "
-        f"{code(example)}.\n{table(['backbone', 'tags'], rows)}"
+        f"{code(f'{name}.{tags[0]}')}.\n{table(['backbone', 'tags'], rows)}"
     )
 
 

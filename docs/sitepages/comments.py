@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import io
 import tokenize
@@ -19,13 +20,26 @@ def trailing_comments(source: str) -> dict[int, str]:
 
 
 def field_comments(dataclass: type) -> dict[str, str]:
-    """Field -> the comment behind it; nothing for fields without one, or where there is no source."""
+    """Field -> the comment behind it, inherited fields too; nothing for those without one."""
+    found: dict[str, str] = {}
+    for cls in reversed(dataclass.__mro__[:-1]):
+        found |= _own_comments(cls)
+    return found
+
+
+def _own_comments(cls: type) -> dict[str, str]:
+    """Of the fields in the class's own source, on however many lines each stands."""
     try:
-        source = inspect.getsource(dataclass)
-    except (OSError, TypeError):
+        source = dedent(inspect.getsource(cls))
+    except (OSError, TypeError):  # it was not read from a file
         return {}
-    text = dedent(source).splitlines()
     comments = trailing_comments(source)
-    fields = inspect.get_annotations(dataclass)
-    named = {number: text[number - 1].split(":")[0].strip() for number in comments}
-    return {named[number]: comment for number, comment in comments.items() if named[number] in fields}
+    (definition,) = ast.parse(source).body
+    fields = [node for node in ast.walk(definition) if isinstance(node, ast.AnnAssign)]
+    return {
+        field.target.id: comments[line]
+        for field in fields
+        if isinstance(field.target, ast.Name)
+        for line in range(field.lineno, (field.end_lineno or field.lineno) + 1)
+        if line in comments
+    }

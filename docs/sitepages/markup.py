@@ -40,6 +40,11 @@ def codes(texts: Iterable[str]) -> Markup:
     return Markup(", ").join(map(code, texts))
 
 
+def phrase(text: str) -> Markup:
+    """Text of several words that takes some width of its own, in a table of long names."""
+    return Markup('<span class="phrase">{}</span>').format(text) if text else Markup("")
+
+
 def lines(parts: Iterable[str]) -> Markup:
     """One part below the other, in a cell."""
     return Markup("<br>").join(parts)

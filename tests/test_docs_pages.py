@@ -1,0 +1,153 @@
+"""Pages made from what plugins register: all of it is shown, none of it is taken for markup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import markdown
+import pytest
+import yaml
+from htmlpages import Page, read
+
+from lnkit import BackboneSpec, BenchmarkSpec, DatasetSpec, DistanceSpec, ExtractionPoint, ScoreSpec
+from lnkit.plugins.isolation import Plugin
+from lnkit.registry import Registry
+
+ROOT = Path(__file__).resolve().parents[1]
+NASTY = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "*a* _b_ **c** `d` ~~e~~ ==f==",
+    "[link](https://example.org) ![picture](x.png)",
+    "left | right",
+    "{: onclick=alert(1) } {.class}",
+    "<!-- generated: commands -->",
+    "::: lnkit.evaluate",
+    "# heading",
+    "&lt; &amp; &#60;",
+    "1. 2. - 3",
+)
+EXPECTED_TAGS = {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "code", "br", "small", "span", "em", "a"}
+
+
+@pytest.fixture(autouse=True)
+def site_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code of the site lies beside its pages."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    field: str = "value"  # meaning
+    several: int = 3  # meaning behind a value that stands alone
+
+
+@dataclass(frozen=True)
+class Derived(Protocol):
+    own: str = ""  # ours
+
+
+def test_whatever_a_plugin_says_is_only_text() -> None:
+    from sitepages.backbones import backbone_pages
+    from sitepages.benchmarks import benchmark_pages
+    from sitepages.datasets import all_datasets
+    from sitepages.distances import distance_table
+
+    for text in NASTY:
+        registry = registry_that_says(text)
+        _, family = backbone_pages(registry)
+        _, benchmark = benchmark_pages(registry)
+        for content in (family.content, benchmark.content, distance_table(registry), all_datasets(registry)):
+            page = render(content)
+            assert page.tags <= EXPECTED_TAGS, text
+            assert " ".join(text.split()) in " ".join(page.text.split())
+            assert {link for link in page.links if not link.endswith(".html")} <= {"https://example.org/data.zip"}
+        assert "<" not in family.nav_title
+
+
+def test_a_family_shows_all_of_its_backbones() -> None:
+    """Those that are cut alike share a row, and what is the same for all is said once."""
+    from sitepages.backbones import backbone_pages
+
+    registry = Registry()
+    plugin = Plugin("lnkit_many", "lnkit_many", "lnkit-many", "1.0")
+    for number in range(300):
+        spec = BackboneSpec(
+            f"many/net{number}", "Many", load, weights="best", tags=("best", "other"), citation="One 2020"
+        )
+        registry.backbones[spec.name] = spec
+        registry.points[spec.name] = {"late": ExtractionPoint("late", f"layer{number % 2}", layout="NLC")}
+        registry.providers["backbone", spec.name] = plugin
+    index, page = backbone_pages(registry)
+    assert (index.uri, page.uri) == ("backbones/index.md", "backbones/many.md")
+    shown = render(page.content)
+    assert {f"many/net{number}" for number in range(300)} <= set(shown.code)
+    assert [shown.code.count(node) for node in ("layer0", "layer1")] == [1, 1]
+    assert shown.text.count("One 2020") == 1
+    assert "many/net0.other" in shown.code, "an example of a tag that is not the one it has anyway"
+    assert "tokens" in shown.text
+
+
+def test_families_whose_names_differ_in_signs_only_have_pages_of_their_own() -> None:
+    from sitepages.markup import file_names
+
+    names = file_names(["Vi T", "vi-t", "index", "☃", "❄"])
+    assert list(names.values()) == ["vi-t", "vi-t-2", "index-2", "other", "other-2"]
+
+
+def test_a_field_is_explained_by_the_comment_behind_it() -> None:
+    from sitepages.comments import field_comments
+
+    expected = {"field": "meaning", "several": "meaning behind a value that stands alone", "own": "ours"}
+    assert field_comments(Derived) == expected
+    assert field_comments(type("FromNoFile", (), {})) == {}
+
+
+def test_a_section_ends_where_the_next_one_begins() -> None:
+    from sitepages.sections import for_the_site, section, without_title
+
+    text = "# Title\n\nFirst.\n\n## A\n\n```\n# no heading\n```\n\n### Within\n\nMore.\n\n## B\n\nOther.\n"
+    assert section(text, "A") == "```\n# no heading\n```\n\n### Within\n\nMore.\n"
+    assert section(text, "B") == "Other.\n"
+    assert without_title(text).startswith("First.")
+    with pytest.raises(LookupError, match="no heading 'C'"):
+        section(text, "C")
+    assert for_the_site("[here](../x.md) and [there](https://x.org)") == "here and [there](https://x.org)"
+
+
+def registry_that_says(text: str) -> Registry:
+    """One backbone, distance and benchmark that say ``text`` wherever a plugin may say something."""
+    plugin = Plugin("lnkit_nasty", "lnkit_nasty", "lnkit-nasty", "1.0")
+    backbone = BackboneSpec("nasty", text, load, weights=text, citation=text, adapts=text, requires=(text,))
+    dataset = DatasetSpec("nasty", text, (), license=text, homepage=text, layout=text)
+    return Registry(
+        backbones={"nasty": backbone},
+        points={"nasty": {"late": ExtractionPoint("late", "layer", description=text, citation=text)}},
+        distances={"nasty": DistanceSpec("nasty", load, description=text, citation=text)},
+        benchmarks={
+            "nasty": BenchmarkSpec(
+                "nasty",
+                text,
+                text,
+                text,
+                {"paper": Protocol(field=text)},
+                (ScoreSpec("s", text, unit=text, aggregation=text),),
+                load,
+                load,
+                (dataset,),
+            )
+        },
+        providers={(kind, "nasty"): plugin for kind in ("backbone", "distance", "benchmark")},
+    )
+
+
+def load(*_: object) -> None:
+    """Stands for what a plugin loads, which no page needs."""
+
+
+def render(content: str) -> Page:
+    """The page as the site's own Markdown extensions make it."""
+    listed = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["markdown_extensions"]
+    named = [next(iter(one)) if isinstance(one, dict) else one for one in listed]
+    return read(markdown.markdown(content, extensions=named))

@@ -1,0 +1,193 @@
+"""The site as it is built: nothing is fetched, every link leads somewhere, nothing that is registered is missing."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import click
+import pytest
+from htmlpages import Page, read
+
+import lnkit
+import lnkit.testing
+from lnkit.cli import COMMANDS, cli
+from lnkit.registry import default_registry
+
+ROOT = Path(__file__).resolve().parents[1]
+NO_NETWORK = """
+import socket
+
+def refuse(self, address):
+    raise OSError(f"The build of the site must not reach out, and it wants {address}.")
+
+socket.socket.connect = refuse
+"""
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `make docs` builds it, where no connection can be made."""
+    folder = tmp_path_factory.mktemp("docs")
+    (folder / "sitecustomize.py").write_text(NO_NETWORK)
+    environment = {**os.environ, "PYTHONPATH": str(folder), "NO_MKDOCS_2_WARNING": "1"}
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder / "site")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, Page]:
+    """Every page by its place in the site."""
+    return {file.relative_to(site).as_posix(): read(file.read_text("utf-8")) for file in site.rglob("*.html")}
+
+
+def test_make_docs_is_what_is_tested() -> None:
+    assert "$(BIN)/mkdocs build --strict" in (ROOT / "Makefile").read_text()
+
+
+def test_readers_fetch_nothing(site: Path, pages: dict[str, Page]) -> None:
+    """No script, style, font or picture comes from elsewhere, and the theme's script has no reason to fetch one."""
+    assert {load for page in pages.values() for load in page.loads if is_elsewhere(load)} == set()
+    styles = "".join(file.read_text("utf-8") for file in site.rglob("*.css"))
+    imported = re.findall(r"(?:url\(|@import)\s*[\"']?([^)\"';]+)", styles)
+    assert [address for address in imported if is_elsewhere(address)] == []
+    for name, page in pages.items():
+        assert "mermaid" not in page.text, f"{name} would make the theme fetch a script that draws"
+
+
+def test_search_works_from_disk(site: Path, pages: dict[str, Page]) -> None:
+    """Pages opened from disk may start no worker and request no file: both have a stand-in that is loaded first."""
+    (stand_in,) = {load for load in pages["index.html"].loads if "iframe-worker" in load}
+    assert "file:" in (site / stand_in).read_text("utf-8")
+    assert (site / "search" / "search_index.js").read_text("utf-8").startswith("var __index = ")
+
+
+def test_every_link_leads_somewhere(site: Path, pages: dict[str, Page]) -> None:
+    dead = [
+        f"{name}: {link}"
+        for name, page in pages.items()
+        if name != "404.html"  # which is served for any address
+        for link in (*page.links, *page.loads)
+        if not is_elsewhere(link) and not leads_somewhere(site, pages, name, link)
+    ]
+    assert dead == []
+
+
+def test_every_command_and_option_is_in_the_reference(pages: dict[str, Page]) -> None:
+    page = pages["reference/commands.html"]
+    found = list(commands(cli, "lnkit"))
+    assert {name.split()[1] for name, _ in found[1:]} == set(COMMANDS)
+    for name, command in found:
+        assert name in page.code, name
+        for option in (parameter for parameter in command.params if isinstance(parameter, click.Option)):
+            assert any(option.opts[0] in shown for shown in page.code), f"{name} {option.opts[0]}"
+            assert option.help is None or plain(option.help) in plain(page.text), f"{name} {option.opts[0]}"
+
+
+def test_every_public_name_is_in_the_reference(pages: dict[str, Page]) -> None:
+    anchors = {anchor for name, page in pages.items() if name.startswith("reference/") for anchor in page.anchors}
+    names = {f"lnkit.{name}" for name in lnkit.__all__} | {f"lnkit.testing.{name}" for name in lnkit.testing.__all__}
+    names |= {f"lnkit.hookspecs.{name}" for name in ("register_backbone", "register_extraction_points")}
+    names |= {f"lnkit.hookspecs.{name}" for name in ("register_distance", "register_benchmark")}
+    for file in (ROOT / "src" / "lnkit" / "data").glob("[a-z]*.py"):
+        names |= {f"lnkit.data.{file.stem}.{name}" for name in public_names(file)}
+    assert names - anchors == set()
+
+
+def test_every_field_of_a_spec_is_explained(pages: dict[str, Page]) -> None:
+    """By the comment behind it, where the specs have no docstrings for single fields."""
+    text = plain(pages["reference/specs.html"].text)
+    source = (ROOT / "src" / "lnkit" / "specs.py").read_text().partition("class PluginFailure")[0]
+    comments = re.findall(r"^    \w+: [^#\n]+#\s+(.+)$", source, re.MULTILINE)
+    assert len(comments) > 50
+    assert [comment for comment in comments if plain(comment) not in text] == []
+
+
+def test_every_backbone_and_its_points_are_there(pages: dict[str, Page]) -> None:
+    registry = default_registry()
+    families = [page for name, page in pages.items() if name.startswith("backbones/")]
+    text = plain(" ".join(page.text for page in families))
+    shown = {code for page in families for code in page.code} | set(text.split())
+    backbones = list(registry.backbones.values())
+    points = [point for backbone in backbones for point in registry.points_at(backbone.name).values()]
+    assert len(backbones) > 15
+    for names in (
+        {backbone.name for backbone in backbones},
+        {name for backbone in backbones for name in (backbone.weights, *backbone.tags) if name},
+        {name for point in points for name in (point.name, *point.nodes)},
+    ):
+        assert names - shown == set()
+    said = {text for backbone in backbones for text in (backbone.input_rule, backbone.citation)}
+    assert [one for one in said | {point.description for point in points} if plain(one) not in text] == []
+
+
+def test_every_hyperparameter_is_there_with_its_values(pages: dict[str, Page]) -> None:
+    for benchmark in default_registry().benchmarks.values():
+        page = pages[f"benchmarks/{benchmark.name.replace('_', '-')}.html"]
+        for protocol in benchmark.protocols.values():
+            for one in fields(protocol):
+                value = str(getattr(protocol, one.name))
+                assert {one.name, value} - {""} <= set(page.code), f"{benchmark.name}: {one.name}"
+        assert {score.name for score in benchmark.scores} <= set(page.code)
+    assert "y / (|y| + 1e-10); LPIPS and K." in pages["benchmarks/bapps.html"].text, "the comment behind the field"
+
+
+def test_every_dataset_is_there_with_its_terms(pages: dict[str, Page]) -> None:
+    text = plain(pages["background/terms.html"].text)
+    for benchmark in default_registry().benchmarks.values():
+        for dataset in benchmark.datasets:
+            assert plain(dataset.license) in text
+
+
+def test_nothing_of_this_machine_is_told(site: Path, pages: dict[str, Page]) -> None:
+    for name, page in pages.items():
+        for place in (str(ROOT), str(Path.home()), str(site.parent)):
+            assert place not in page.text, name
+
+
+def is_elsewhere(address: str) -> bool:
+    return bool(urlsplit(address).netloc) or address.startswith(("//", "mailto:"))
+
+
+def leads_somewhere(site: Path, pages: dict[str, Page], name: str, link: str) -> bool:
+    """Whether a link from the page ``name`` leads to a file of the site, and to something in it."""
+    if link.startswith(("data:", "javascript:")):
+        return True
+    parts = urlsplit(link)
+    target = (site / name).parent / unquote(parts.path) if parts.path else site / name
+    target = target / "index.html" if target.is_dir() else target
+    if not target.is_file():
+        return False
+    page = pages.get(target.resolve().relative_to(site.resolve()).as_posix())
+    return page is None or not parts.fragment or unquote(parts.fragment) in page.anchors
+
+
+def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            yield from commands(found, f"{name} {inner}")
+
+
+def public_names(file: Path) -> list[str]:
+    """The functions and classes that a module defines for others."""
+    defined = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return [node.name for node in defined if not node.name.startswith("_")]
+
+
+def plain(text: str) -> str:
+    """The words of a text, so that its markup and line breaks do not matter."""
+    return " ".join(re.findall(r"\w+", text))
