@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
+from lnkit.cli import run
 from lnkit.plugins.entrypoints import EntryPoint, find_entry_points, parse_entry_points
 from lnkit.plugins.isolation import Plugin
-from lnkit.registry import load_registry
+from lnkit.registry import default_registry, load_registry
 
 __all__ = ["fake_plugins"]
 
@@ -189,3 +191,48 @@ def test_metadata_in_an_archive(metadata: bytes | None, tmp_path: Path) -> None:
 def test_a_damaged_archive(tmp_path: Path) -> None:
     (tmp_path / "packed.zip").write_bytes(b"PK\x03\x04 and no more")
     assert found_in(tmp_path / "packed.zip") == []
+
+
+# What the user sees
+
+
+@pytest.fixture
+def fresh_registry() -> Iterator[None]:
+    """Commands load the plugins of this test, and those after it do not."""
+    default_registry.cache_clear()
+    yield
+    default_registry.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_registry")
+@pytest.mark.parametrize(("failing", "warnings", "more"), [(1, 1, 0), (10, 10, 0), (30, 10, 1)])
+def test_many_failures_are_not_all_shown(
+    failing: int,
+    warnings: int,
+    more: int,
+    fake_plugins: FakePlugins,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"gone_{number}" for number in range(failing)]
+    announce(fake_plugins.folder, "\n".join(f"{name} = {name}" for name in names))
+    monkeypatch.setenv("LNKIT_PLUGINS", ",".join(names))
+    assert run(["list-distances"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("Warning: Plugin 'gone_") == warnings
+    assert said.count("There are more of these: `lnkit plugins` shows all.") == more
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_remarks_are_said_once_and_can_be_silenced(
+    fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("1.0", "2.0"):
+        fake_plugins.announce("twice", "twice", "twice", version)
+    source = "import lnkit\n\n@lnkit.hookimpl\ndef register_distance(register): ...\n"
+    (fake_plugins.folder / "twice.py").write_text(source)
+    monkeypatch.setenv("LNKIT_PLUGINS", "twice")
+    assert run(["list-distances"]) == 0
+    assert capsys.readouterr().err.count("twice is installed more than once") == 1
+    assert run(["--quiet", "list-distances"]) == 0
+    assert capsys.readouterr().err == ""

@@ -111,6 +111,19 @@ def test_a_working_directory_that_the_plugin_removed(
     assert "the working directory" in remarks_on("changer", registry)[0]
 
 
+def test_the_generators_of_a_gpu_that_is_in_use(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Played by tensors, since tests run where there is none."""
+    states = [torch.zeros(4, dtype=torch.uint8), torch.ones(4, dtype=torch.uint8)]
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [state.clone() for state in states])
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", lambda given: states.__setitem__(slice(None), given))
+    change = "torch.cuda.set_rng_state_all([torch.full((4,), 7, dtype=torch.uint8)] * 2)"
+    fake_plugins.add("changer", PLUGIN.format(at_import=f"import torch; {change}", in_hook=""))
+    registry = load_registry(only=["changer"])
+    assert [state.tolist() for state in states] == [[0] * 4, [1] * 4]
+    assert "changes torch's random generators on the GPU when" in remarks_on("changer", registry)[0]
+
+
 def remarks_on(name: str, registry: Registry) -> list[str]:
     return next(plugin.remarks for plugin in registry.plugins if plugin.name == name)
 
