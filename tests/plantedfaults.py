@@ -196,7 +196,7 @@ FAULTS = {
         "'late' .*24 channels instead of 16",
     ),
     "prefix tokens forgotten": (", prefix_tokens=1", "", "layout", "'tokens' .*maps of 1 x 257 positions, not square"),
-    "images joined": ("nn.Flatten(2)", "nn.Flatten(0, 1)", "layout", "'tokens' .*not one map for each of the 3"),
+    "images joined": ("nn.Flatten(2)", "nn.Flatten(0, 1)", "layout", "'tokens' .*not one map for each of the 2"),
     "a hook of the network": (
         "return Network()",
         "n = Network(); n.register_forward_pre_hook(lambda _, given: (given[0] * 2,)); return n",
