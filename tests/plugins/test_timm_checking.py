@@ -17,7 +17,9 @@ substitutes = pytest.importorskip("lnkit_timm.substitutes")
 ROWS = {one.name: one for one in catalog.read_index().architectures}
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_mambaout", "efficientvim_m1", "hiera_tiny_224"])
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "test_vit", "test_mambaout", "efficientvim_m1", "hiera_tiny_224", "vit_tiny_r_s16_p8_224"]
+)
 def test_what_is_right_passes(name: str) -> None:
     found = checking.check(ROWS[name])
     assert found.passed

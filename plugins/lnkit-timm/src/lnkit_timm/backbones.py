@@ -54,8 +54,9 @@ def points_of(one: Architecture) -> list[lnkit.ExtractionPoint]:
     found = []
     for place, (name, node, at) in enumerate(zip(STANDARD, one.nodes.split(), one.at.split(), strict=True)):
         layout, _, prefix = layouts[place % len(layouts)].partition("+")
-        node = f"{HOME}.{name}" if is_tapped(node) else node
         description = _description(one.rule, at)
+        if is_tapped(node):
+            node, description = f"{HOME}.{name}", f"{description}, from {node}"
         found.append(lnkit.ExtractionPoint(name, node, description, rule, cast("Layout", layout), int(prefix or 0)))
     if one.class_token:
         found.append(lnkit.ExtractionPoint(CLASS_TOKEN, one.class_token, "the class token at the end", layout="CLS"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -62,14 +63,22 @@ def check(one: Architecture) -> Check:
     image = image_size(one)
     parameters = 0
     try:
-        with without_weights():
-            network = build(one)
+        network = _without_values(one)
         parameters = sum(parameter.numel() for parameter in network.parameters())
         points, smallest = _compare(one, _SUBSTITUTES.fill(network), image)
     except Exception as error:  # whatever stands in the way of one architecture is what the table says of it
         reason = " ".join(str(error).split())[:200]
         return Check(one.name, parameters, image, problem=f"{type(error).__name__}: {reason}")
     return Check(one.name, parameters, image, points, smallest, seconds=time.perf_counter() - began)
+
+
+def _without_values(one: Architecture) -> nn.Module:
+    """Build it without weights, unless it needs them while it is built: some run, or copy parts of themselves."""
+    with suppress(RuntimeError), without_weights():
+        network = build(one)
+        if not any(buffer.is_meta for buffer in network.buffers()):
+            return network
+    return build(one)
 
 
 def image_size(one: Architecture) -> tuple[int, int]:
