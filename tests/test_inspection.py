@@ -12,9 +12,9 @@ from torch import nn
 from lnkit import BackboneSpec, ExtractionPoint, LossNetwork
 from lnkit.networks.inspection import NodeOutput, inspect_nodes, inspect_points
 from lnkit.registry import default_registry
-from lnkit_torchvision.table import BACKBONES
+from lnkit_torchvision.study import POINTS
 
-NAMES = [row.name for row in BACKBONES]
+NAMES = list(POINTS)
 
 
 def small(pretrained: bool) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The 14 torchvision backbones of the published study, at its four extraction points."""
+"""torchvision's classification networks, 14 of them cut as in the published study, the others by rule."""
 
 from __future__ import annotations
 
@@ -7,50 +7,57 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit_torchvision.table import BACKBONES, LPIPS_POINTS, POINTS, Row
+from lnkit_torchvision.table import NETWORKS, Network
+from lnkit_torchvision.weights import WEIGHTS
 
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS = "IMAGENET1K_V1"  # of every one of the 14, although torchvision has newer recipes; P, section 3
-STUDY = "Pihlgren et al. 2023, Table II"  # arXiv 2302.04032, called P in this folder
-LPIPS = "Zhang et al. 2018"  # arXiv 1801.03924; the layers are those of its published implementation
+LNKIT_INTERFACE = 1
 DOWNLOADS = "https://download.pytorch.org/models/"
 MEBIBYTE = 2**20
 
 
 @lnkit.hookimpl
 def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:
-    for row in BACKBONES:
-        register(_spec(row))
+    for network in NETWORKS:
+        register(_spec(network, next(iter(WEIGHTS[network.name])), network.name))
 
 
 @lnkit.hookimpl
 def register_extraction_points(register: Callable[..., None], backbones: Mapping[str, lnkit.BackboneSpec]) -> None:
-    for backbone, points in POINTS.items():
-        for name, (node, description) in points.items():
-            register(backbone, lnkit.ExtractionPoint(name, node, description, STUDY))
-    for backbone, indices in LPIPS_POINTS.items():
-        node = "+".join(f"features.{index}" for index in indices)
-        description = f"the {len(indices)} layers that LPIPS compares"
-        register(backbone, lnkit.ExtractionPoint("lpips", node, description, LPIPS))
+    for network in NETWORKS:
+        for point in network.points:
+            register(network.name, point)
 
 
-def _spec(row: Row) -> lnkit.BackboneSpec:
+def _spec(network: Network, tag: str, name: str) -> lnkit.BackboneSpec:
+    """The network with one of its sets of pretrained weights, under a name."""
+    weights = WEIGHTS[network.name][tag]
     return lnkit.BackboneSpec(
-        name=row.name,
-        family=row.family,
-        load=partial(_load, row.name),
-        weights=WEIGHTS,
-        citation=row.citation,
-        min_size=row.min_size,
+        name=name,
+        family=network.family,
+        load=partial(_load, network.name, tag, weights.size),
+        weights=tag,
+        citation=network.citation,
+        mean=weights.input.mean,
+        std=weights.input.std,
+        min_size=network.min_size,
         requires=("torchvision>=0.21",),
-        transform_input=row.transform_input,
-        remote=lnkit.RemoteFile(DOWNLOADS + row.file, size=round(row.mebibytes * MEBIBYTE)),
+        transform_input=network.transform_input,
+        remote=lnkit.RemoteFile(DOWNLOADS + weights.file, size=round(weights.mebibytes * MEBIBYTE)),
+        input_size=(weights.size, weights.size) if weights.size else None,
+        interpolation=weights.interpolation,
+        tags=tuple(WEIGHTS[network.name]),
+        tagged=partial(_tagged, network),
     )
 
 
-def _load(name: str, pretrained: bool) -> torch.nn.Module:
+def _tagged(network: Network, tag: str) -> lnkit.BackboneSpec:
+    return _spec(network, tag, f"{network.name}.{tag}")
+
+
+def _load(name: str, tag: str, size: int, pretrained: bool) -> torch.nn.Module:
     from lnkit_torchvision.load import load  # noqa: PLC0415 - torch and torchvision, which listing does without
 
-    return load(name, WEIGHTS if pretrained else None)
+    return load(name, tag if pretrained else None, size)

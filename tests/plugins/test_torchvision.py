@@ -1,4 +1,4 @@
-"""The 14 torchvision backbones: their facts against torchvision and the study, their features against plain hooks."""
+"""What is particular about the 14 backbones of the study: its points, the Inception family, LPIPS, real weights."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 
-from lnkit import BackboneSpec, ExtractionPoint, ImageError, LossNetwork
+from lnkit import BackboneSpec, ExtractionPoint
 from lnkit.networks.loading import cut
 from lnkit.networks.weights import LoadedBackbone, load_backbone
 from lnkit.registry import default_registry
-from lnkit_torchvision.table import BACKBONES, LPIPS_POINTS
+from lnkit_torchvision.study import LPIPS_POINTS, POINTS
 
-NAMES = [row.name for row in BACKBONES]
 STANDARD = ("early", "semi_early", "mid", "late")
 CAT = range(281, 286)  # ImageNet's classes of house cats
 
@@ -29,67 +28,14 @@ def points_of(name: str) -> list[ExtractionPoint]:
     return [default_registry().points[name][point] for point in STANDARD]
 
 
-def hooked(module: nn.Module, nodes: list[str], images: Tensor) -> dict[str, Tensor]:
-    """What the nodes of an unmodified network put out in its own forward pass, kept before anything can change it."""
-    kept: dict[str, Tensor] = {}
-    handles = [
-        module.get_submodule(node).register_forward_hook(
-            lambda _module, _inputs, output, node=node: kept.__setitem__(node, output.clone())
-        )
-        for node in nodes
-    ]
-    with torch.no_grad():
-        module(images)
-    for handle in handles:
-        handle.remove()
-    return kept
-
-
 def test_the_points_are_those_of_the_study(shared: Path) -> None:
     with (shared.parent / "published" / "extraction_points.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["backbone"] for row in rows] == NAMES
+    assert [row["backbone"] for row in rows] == list(POINTS)
     for row in rows:
         registered = default_registry().points[row["backbone"]]
         found = {name: (registered[name].node, registered[name].description) for name in STANDARD}
         assert found == {name: (row[name], row[f"{name}_desc"]) for name in STANDARD}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_facts_agree_with_torchvision(name: str) -> None:
-    spec = spec_of(name)
-    weights = get_model_weights(name)[spec.weights]
-    preset = weights.transforms()
-    assert spec.remote is not None
-    assert spec.remote.url == weights.url
-    assert spec.remote.size == round(weights.meta["_file_size"] * 2**20)
-    assert (list(spec.mean), list(spec.std)) == (preset.mean, preset.std)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_features_equal_those_of_the_unmodified_network(name: str) -> None:
-    loaded = load_backbone(spec_of(name), "random")
-    network = cut(loaded, spec_of(name), points_of(name))
-    images = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        features = network(images)
-    expected = hooked(loaded.module, [point.node for point in points_of(name)], network.normalize(images))
-    for point in points_of(name):
-        torch.testing.assert_close(features[point.name], expected[point.node], rtol=0, atol=0)
-        assert features[point.name].std() > 0
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_min_size_is_the_smallest_side_that_reaches_the_late_point(name: str) -> None:
-    spec = spec_of(name)
-    with torch.device("meta"):
-        module = spec.load(False).eval()
-    network = LossNetwork(module, [points_of(name)[3]]).to("meta")
-    assert network.features(torch.zeros(1, 3, spec.min_size, spec.min_size, device="meta"))["late"].numel() > 0
-    if spec.min_size > 1:
-        too_small = torch.zeros(1, 3, spec.min_size - 1, spec.min_size - 1, device="meta")
-        with pytest.raises(ImageError, match="too small"):
-            network.features(too_small)
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])

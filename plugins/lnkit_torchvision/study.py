@@ -1,0 +1,116 @@
+"""Where the published study cuts its 14 backbones, and LPIPS its three.
+
+P is "A Systematic Performance Analysis of Deep Perceptual Loss Networks" (Pihlgren et al. 2023, arXiv 2302.04032).
+"""
+
+from __future__ import annotations
+
+from lnkit import ExtractionPoint
+
+STUDY = "Pihlgren et al. 2023, Table II"
+LPIPS = "Zhang et al. 2018"  # arXiv 1801.03924; the layers are those of its published implementation
+
+# P, Table II: the nodes, and what is there in the table's own words. (What it calls "BN" in the Inception family is the
+# output of a module that ends in a ReLU; so does the published implementation take it.)
+POINTS = {
+    "vgg11": {
+        "early": ("features.1", "1st ReLU"),
+        "semi_early": ("features.4", "2nd ReLU"),
+        "mid": ("features.9", "4th ReLU"),
+        "late": ("features.19", "8th ReLU"),
+    },
+    "vgg16": {
+        "early": ("features.3", "2nd ReLU"),
+        "semi_early": ("features.8", "4th ReLU"),
+        "mid": ("features.15", "7th ReLU"),
+        "late": ("features.29", "13th ReLU"),
+    },
+    "vgg16_bn": {
+        "early": ("features.5", "2nd ReLU"),
+        "semi_early": ("features.12", "4th ReLU"),
+        "mid": ("features.22", "7th ReLU"),
+        "late": ("features.42", "13th ReLU"),
+    },
+    "vgg19": {
+        "early": ("features.3", "2nd ReLU"),
+        "semi_early": ("features.8", "4th ReLU"),
+        "mid": ("features.17", "8th ReLU"),
+        "late": ("features.35", "16th ReLU"),
+    },
+    "resnet18": {
+        "early": ("relu", "1st ReLU"),
+        "semi_early": ("layer1", "1st block stack"),
+        "mid": ("layer2", "2nd block stack"),
+        "late": ("layer4", "4th block stack"),
+    },
+    "resnet50": {
+        "early": ("relu", "1st ReLU"),
+        "semi_early": ("layer1", "1st block stack"),
+        "mid": ("layer2", "2nd block stack"),
+        "late": ("layer4", "4th block stack"),
+    },
+    "resnext50_32x4d": {
+        "early": ("relu", "1st ReLU"),
+        "semi_early": ("layer1", "1st block stack"),
+        "mid": ("layer2", "2nd block stack"),
+        "late": ("layer4", "4th block stack"),
+    },
+    "googlenet": {
+        "early": ("conv1", "1st BN"),
+        "semi_early": ("inception3a", "1st inception module"),
+        "mid": ("inception4a", "3rd inception module"),
+        "late": ("inception5b", "9th inception module"),
+    },
+    "inception_v3": {
+        "early": ("Conv2d_2b_3x3", "3rd BN"),
+        "semi_early": ("Mixed_5b", "1st inception module"),
+        "mid": ("Mixed_5d", "3rd inception module"),
+        "late": ("Mixed_6e", "8th inception module"),
+    },
+    "efficientnet_b0": {
+        "early": ("features.0", "1st SiLU"),
+        "semi_early": ("features.1", "1st MBConv"),
+        "mid": ("features.4", "4th MBConv"),
+        "late": ("features.7", "7th MBConv"),
+    },
+    "efficientnet_b7": {
+        "early": ("features.0", "1st SiLU"),
+        "semi_early": ("features.1", "1st MBConv"),
+        "mid": ("features.4", "4th MBConv"),
+        "late": ("features.7", "7th MBConv"),
+    },
+    "alexnet": {
+        "early": ("features.1", "1st ReLU"),
+        "semi_early": ("features.4", "2nd ReLU"),
+        "mid": ("features.7", "3rd ReLU"),
+        "late": ("features.11", "5th ReLU"),
+    },
+    "densenet121": {
+        "early": ("features.relu0", "1st ReLU"),
+        "semi_early": ("features.denseblock1", "1st dense block"),
+        "mid": ("features.denseblock2", "2nd dense block"),
+        "late": ("features.denseblock4", "4th dense block"),
+    },
+    "squeezenet1_1": {
+        "early": ("features.1", "1st ReLU"),
+        "semi_early": ("features.3", "1st fire module"),
+        "mid": ("features.7", "4th fire module"),
+        "late": ("features.12", "8th fire module"),
+    },
+}
+
+LPIPS_POINTS = {  # indices of torchvision's `features` in the published implementation of LPIPS
+    "alexnet": (1, 4, 7, 9, 11),
+    "squeezenet1_1": (1, 4, 7, 9, 10, 11, 12),
+    "vgg16": (3, 8, 15, 22, 29),
+}
+
+
+def study_points(backbone: str) -> tuple[ExtractionPoint, ...]:
+    """The four points of Table II for one of its backbones, and the set of LPIPS where it has one."""
+    points = [ExtractionPoint(name, node, description, STUDY) for name, (node, description) in POINTS[backbone].items()]
+    if backbone in LPIPS_POINTS:
+        indices = LPIPS_POINTS[backbone]
+        node = "+".join(f"features.{index}" for index in indices)
+        points.append(ExtractionPoint("lpips", node, f"the {len(indices)} layers that LPIPS compares", LPIPS))
+    return tuple(points)
