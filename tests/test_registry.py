@@ -9,7 +9,7 @@ import pytest
 import torch
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
-from lnkit import ExtractionPoint, LossNetworkId, UnknownNameError, UsageError
+from lnkit import ExtractionPoint, LossNetworkId, PluginError, UnknownNameError, UsageError
 from lnkit.registry import Registry, default_registry, load_registry
 
 __all__ = ["fake_plugins"]
@@ -224,6 +224,21 @@ def test_weights_that_a_backbone_does_not_have(name: str, message: str, fake_plu
     fake_plugins.add("tagging", TAGGED)
     with pytest.raises(UnknownNameError, match=message):
         load_registry().backbone(name)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return 1 / 0", "failed to describe it: ZeroDivisionError"),
+        ("return None", "failed to describe it: .*BackboneSpec"),
+        ("return lnkit.BackboneSpec('vgg16', 'Fake', load=print)", "describes 'vgg16' under that name"),
+    ],
+)
+def test_a_plugin_that_cannot_describe_what_it_promised(body: str, message: str, fake_plugins: FakePlugins) -> None:
+    described = TAGGED.index("        return lnkit")
+    fake_plugins.add("tagging", TAGGED[:described] + f"        {body}\n" + TAGGED[TAGGED.index("\n", described) + 1 :])
+    with pytest.raises(PluginError, match=message):
+        load_registry().backbone("net.v2.a1")
 
 
 def test_the_class_token_of_a_node_stands_beside_its_map(fake_plugins: FakePlugins) -> None:

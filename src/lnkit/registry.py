@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TypeVar
 
-from lnkit.errors import UnknownNameError, UsageError
+from lnkit.errors import PluginError, UnknownNameError, UsageError
 from lnkit.nearnames import did_you_mean, near_names
 from lnkit.owncode import import_backbone, is_own
+from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.isolation import Plugin, load_plugins
 from lnkit.plugins.registration import run_hooks
 from lnkit.plugins.validation import check_backbone
@@ -167,7 +168,7 @@ class Registry:
                 f"{base!r} has no weights {tag!r}.{did_you_mean(near_names(tag, known.tags))} "
                 f"It has: {', '.join(known.tags)}."
             )
-        return check_backbone(known.tagged(tag))
+        return _describe_tagged(known.tagged, tag, name)
 
     def _own(self, name: str) -> BackboneSpec | None:
         return import_backbone(name) if is_own(name) else None
@@ -213,6 +214,17 @@ def default_registry() -> Registry:
 
 def _part(point: ExtractionPoint, node: str) -> ExtractionPoint:
     return ExtractionPoint(node, node, layout=point.layout, prefix_tokens=point.prefix_tokens)
+
+
+def _describe_tagged(describe: Callable[[str], BackboneSpec], tag: str, name: str) -> BackboneSpec:
+    """Ask a plugin, which may raise anything, for a backbone with other weights. Raises PluginError."""
+    try:
+        spec = check_backbone(describe(tag))
+    except Exception as error:
+        raise PluginError(f"The plugin of {name} failed to describe it: {sentence_of(error)}") from error
+    if spec.name != name:
+        raise PluginError(f"The plugin of {name} describes {spec.name!r} under that name. Tell its author.")
+    return spec
 
 
 def _misspelled(name: str, registered: Collection[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from lnkit.cli._output import clean
 from lnkit.cli._settings import Settings
 from lnkit.errors import LnkitError
 from lnkit.files import DISK_FULL
@@ -113,7 +114,7 @@ def _explain(error: Exception, show_traceback: bool) -> int:
 
 
 def _complain(sentence: str, code: int) -> int:
-    click.echo(f"Error: {sentence}" if code != 130 else sentence, err=True)
+    click.echo(clean(f"Error: {sentence}" if code != 130 else sentence), err=True)
     return code
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +104,7 @@ def _run_all(requests: list[RunRequest]) -> tuple[list[FinishedRun], int]:
     """Run one request after the other. With several, one that fails is named and the others go on."""
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - rich, not for --help
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - not for --help
+    from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415 - not for --help
     from lnkit.runner import run  # noqa: PLC0415 - not for --help
 
     registry, progress = open_registry(), make_progress()
@@ -113,7 +112,7 @@ def _run_all(requests: list[RunRequest]) -> tuple[list[FinishedRun], int]:
     failed = 0
     for request in requests:
         try:
-            with redirect_stdout(sys.stderr):  # what benchmarks and packages print is no result
+            with stdout_to_stderr():  # what benchmarks and packages print is no result
                 runs += run(request, registry, progress)
         except LnkitError as error:
             if len(requests) == 1:

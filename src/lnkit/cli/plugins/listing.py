@@ -39,6 +39,8 @@ def _show(registry: Registry) -> None:
     for plugin in registry.plugins:
         for failure in plugin.failures:
             click.echo(clean(f"{plugin.name} failed ({failure.stage}): {failure.reason}"))
+        for remark in plugin.remarks:
+            click.echo(clean(remark))
     for backbone, names in _dangling(registry).items():
         click.echo(clean(f"Dangling: {', '.join(names)} for the backbone {backbone!r}, which is not installed."))
     if any(plugin.failures for plugin in registry.plugins):
@@ -72,6 +74,7 @@ def _facts(registry: Registry, plugin: Plugin) -> dict[str, Any]:
         "dangling": [
             f"{backbone}:{point.name}" for backbone, point, owner in registry.dangling if owner == plugin.name
         ],
+        "remarks": plugin.remarks,
         "failures": [
             {"stage": failure.stage, "reason": failure.reason, "traceback": failure.traceback}
             for failure in plugin.failures
