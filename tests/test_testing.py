@@ -13,6 +13,7 @@ from fakeplugins import FakePlugins, fake_plugins
 from plantedfaults import FAULTS, FETCH, GOOD
 
 from lnkit.errors import UnknownNameError, UsageError
+from lnkit.progress import SilentProgress
 from lnkit.registry import load_registry
 from lnkit.testing import Choice, Finding, collect, left_out
 from lnkit.testing.backbones import BackboneThing
@@ -52,6 +53,28 @@ def test_pretrained_weights_are_looked_at_on_request(fake_plugins: FakePlugins) 
     assert failed.check == "pretrained weights"
     assert "The shape of head.weight, head.bias differs" in failed.sentence
     assert findings("faulty", "pretrained weights") == []
+
+
+def test_a_backbone_without_pretrained_weights_is_checked_with_random_ones(fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("good", GOOD.replace('weights="theirs"', 'weights=""'))
+    found = {finding.check: finding for finding in findings("good", choice=Choice(pretrained=True))}
+    assert {check for check, finding in found.items() if finding.state != "passed"} == {"pretrained weights"}
+    assert found["pretrained weights"].sentence == "Not checked. It has no pretrained weights."
+
+
+def test_fetching_pretrained_weights_is_heard_of(fake_plugins: FakePlugins) -> None:
+    """Nobody listens at that port; the attempt is what counts."""
+    remote = "remote=lnkit.RemoteFile('http://127.0.0.1:9/probe-01234567.pth', size=10)"
+    fake_plugins.add("remote", GOOD.replace('weights="theirs"', f'weights="theirs", {remote}'))
+    heard: list[str] = []
+
+    class Listening(SilentProgress):
+        def say(self, sentence: str) -> None:
+            heard.append(sentence)
+
+    (built,) = findings("remote", "builds", Choice(pretrained=True, progress=Listening()))
+    assert built.state == "failed"
+    assert any("theirs weights of probe" in sentence for sentence in heard)
 
 
 def test_what_cannot_be_asked_is_skipped_and_says_why(fake_plugins: FakePlugins) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from lnkit.errors import LnkitError
 from lnkit.networks.loading import cut
 from lnkit.networks.lossnet import LossNetwork
 from lnkit.networks.weights import LoadedBackbone, load_backbone
+from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, ExtractionPoint
 from lnkit.testing.findings import Check, NotChecked
 
@@ -32,6 +33,7 @@ class BackboneThing:
     points: tuple[ExtractionPoint, ...]  # of one node each
     checks: tuple[Check, ...]
     pretrained: bool = False  # whether it is checked with its pretrained weights instead of random ones
+    progress: Progress = field(default_factory=SilentProgress)  # hears of weights that are fetched
 
     @property
     def loaded(self) -> LoadedBackbone:
@@ -44,7 +46,8 @@ class BackboneThing:
     def attempt(self) -> LoadedBackbone | LnkitError:
         """What came of building it; a failure, which may have taken long, is kept too."""
         try:
-            return load_backbone(self.spec, "pretrained" if self.pretrained else "random", SEED)
+            weights = "pretrained" if self.pretrained and self.spec.weights else "random"
+            return load_backbone(self.spec, weights, SEED, self.progress)
         except LnkitError as error:
             return error
 

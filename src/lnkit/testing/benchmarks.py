@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lnkit.errors import UsageError
+from lnkit.errors import UnknownNameError, UsageError
 from lnkit.progress import Advance, SilentProgress
 from lnkit.registry import Registry
 from lnkit.requests import RunRequest
@@ -55,10 +55,9 @@ class BenchmarkThing:
         """What came of the first run; a failure is kept too."""
         try:
             return self.run()
-        except UsageError as error:  # it cannot be run in this way, and says so itself
-            return NotChecked(f"It has no sample. {error}")
         except Exception as error:  # the plugin's code runs in here
-            return error
+            cannot_be_asked = isinstance(error, UsageError) and not isinstance(error, UnknownNameError)
+            return NotChecked(f"It has no sample. {error}") if cannot_be_asked else error
 
     def run(self, points: tuple[str, ...] = POINTS, batch_size: int | None = None) -> Scores:
         """Run the benchmark's first protocol on its sample, without keeping the result."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lnkit.errors import UnknownNameError, UsageError
 from lnkit.nearnames import did_you_mean, near_names
 from lnkit.plugins.isolation import Plugin
+from lnkit.progress import Progress, SilentProgress
 from lnkit.registry import Registry, load_registry
 from lnkit.specs import LossNetworkId
 from lnkit.testing.backbones import BackboneThing
@@ -28,6 +29,7 @@ class Choice:
     only: tuple[str, ...] = ()  # their names; empty chooses by number
     limit: int = LIMIT  # so many, evenly spread; 0 is all
     pretrained: bool = False  # with pretrained weights, which may have to be fetched
+    progress: Progress = field(default_factory=SilentProgress)  # hears of that
 
 
 def find_plugins(name: str, registry: Registry) -> list[Plugin]:
@@ -89,20 +91,22 @@ def _things(plugin: Plugin, registry: Registry, choice: Choice) -> Iterator[Thin
     points = backbones_of(plugin)
     for name in _chosen(list(points), plugin, choice):
         if name in registry.backbones:  # else the points dangle, which is no fault
-            yield _backbone(name, points[name], plugin, registry, choice.pretrained)
+            yield _backbone(name, points[name], plugin, registry, choice)
     for name in plugin.added.get("distance", []):
         yield _distance(name, plugin, registry)
     for name in plugin.added.get("benchmark", []):
         yield BenchmarkThing(registry.benchmark(name), registry)
 
 
-def _backbone(name: str, points: Sequence[str], plugin: Plugin, registry: Registry, pretrained: bool) -> BackboneThing:
+def _backbone(name: str, points: Sequence[str], plugin: Plugin, registry: Registry, choice: Choice) -> BackboneThing:
+    """A backbone with what can be asked about it: of somebody else's, only the plugin's points are its business."""
     single = (point for one in points for point in registry.points_of(LossNetworkId(name, (one,))))
     by_name = tuple({point.name: point for point in single}.values())
-    if name not in plugin.added.get("backbone", []):
-        return BackboneThing(f"points of {name}", registry.backbone(name), by_name, POINTS, pretrained)
-    checks = (*BUILDING, *((pretrained_weights,) if pretrained else ()), *POINTS)
-    return BackboneThing(f"backbone {name}", registry.backbone(name), by_name, checks, pretrained)
+    if name in plugin.added.get("backbone", []):
+        title, checks = f"backbone {name}", (*BUILDING, *((pretrained_weights,) if choice.pretrained else ()), *POINTS)
+    else:
+        title, checks = f"points of {name}", POINTS
+    return BackboneThing(title, registry.backbone(name), by_name, checks, choice.pretrained, choice.progress)
 
 
 def _distance(name: str, plugin: Plugin, registry: Registry) -> DistanceThing:

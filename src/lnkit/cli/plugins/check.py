@@ -30,11 +30,12 @@ def check(names: tuple[str, ...], only: tuple[str, ...], limit: int | None, pret
 
     NAME is what `lnkit plugins` lists it as. The exit code is 1 if anything is wrong.
     """
+    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.testing import LIMIT, Choice  # noqa: PLC0415 - torch, not for help
 
-    choice = Choice(only, LIMIT if limit is None else limit, pretrained)
+    choice = Choice(only, LIMIT if limit is None else limit, pretrained, make_progress())
     registry = open_quietly()
-    found = {name: _examine(name, choice, registry) for name in names}
+    found = {name: _examine(name, choice, registry) for name in dict.fromkeys(names)}
     if as_json:
         from dataclasses import asdict  # noqa: PLC0415 - not for help
 
@@ -47,7 +48,6 @@ def check(names: tuple[str, ...], only: tuple[str, ...], limit: int | None, pret
 
 
 def _examine(name: str, choice: Choice, registry: Registry) -> list[Finding]:
-    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415 - not for help
     from lnkit.testing import collect, left_out  # noqa: PLC0415 - torch, not for help
 
@@ -55,7 +55,7 @@ def _examine(name: str, choice: Choice, registry: Registry) -> list[Finding]:
     if remark := left_out(name, choice, registry):
         note(remark)
     findings = []
-    with make_progress().task(f"checking {name}", len(cases), unit="checks") as advance:
+    with choice.progress.task(f"checking {name}", len(cases), unit="checks") as advance:
         for case in cases:
             with stdout_to_stderr():  # what plugins print is no finding
                 findings.append(case.examine())
