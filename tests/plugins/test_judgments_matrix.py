@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,10 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "csv with a row too many": (
         alone("similarity.csv", as_csv(np.ones((8, 6)))),
         r"of shape \(8, 6\), and a square matrix is expected",
+    ),
+    "a name of no text": (
+        lambda root: (root / "images" / "a.png").rename(root / "images" / os.fsdecode(b"\xff.png")),
+        r"'\\udcff.png' in .* has characters that cannot be printed",
     ),
     "not an image": (lambda root: (root / "images" / "a.png").write_bytes(b"no"), r"a.png is not a readable image"),
     "not square images": (

@@ -257,6 +257,7 @@ FAULTS = {
     "no vote": (put("left_vote", "0"), r"line 2: left_vote and right_vote must share votes, and 0 and 0 came"),
     "neither true nor false": (put("is_imagenet", "maybe"), r"is_imagenet is True or False, and 'maybe' came"),
     "a path that leads out": (put("ref_path", "../000.png"), r"ref_path must name a file in this folder"),
+    "a path that steers": (put("ref_path", "ref/\x1b[2J.png"), r"ref_path must name a file in this folder"),
     "an absolute path": (put("left_path", "/etc/passwd"), r"left_path must name a file in this folder"),
     "missing image": (lambda root: (root / "distort/000/003_1.png").unlink(), r"003_1.png cannot be read"),
     "broken image": (lambda root: (root / "ref/000/000.png").write_bytes(b"no"), r"000.png is not a readable image"),

@@ -89,8 +89,8 @@ def content_sha256(title: str, files: Mapping[str, Path], root: Path, cache: Pat
     """
     names = sorted(files)
     stats = {name: files[name].stat() for name in names}
-    state = text_sha256(f"{name} {files[name]} {stats[name].st_size} {stats[name].st_mtime_ns}" for name in names)
-    memory = packed_dir(root, cache) / f"{title}-content.json"
+    state = text_sha256(f"{name} {stats[name].st_size} {stats[name].st_mtime_ns}" for name in names)
+    memory = packed_dir(root, cache) / f"content-{text_sha256(names)[:12]}.json"
     known = _recall(memory)
     if known.get("state") == state and "content" in known:
         return known["content"]

@@ -55,6 +55,7 @@ def read_image_set(root: Path) -> ImageSet:
     _require_complete(matrix, path)
     folder = root / "images" if (root / "images").is_dir() else root
     here = sorted(p.name for p in folder.iterdir() if p.name.lower().endswith(SUFFIXES) and not p.name.startswith("."))
+    _require_printable(folder, here)
     names = listed or _listed_names(root)
     images = _files_of(names, folder, here) if names else _in_plain_order(here, folder)
     if len(images) != len(matrix):
@@ -148,6 +149,13 @@ def _require_complete(matrix: NDArray[Any], path: Path) -> None:
 def _listed_names(root: Path) -> list[str]:
     path = root / NAMES
     return [line.strip() for line in read_text(path).splitlines() if line.strip()] if path.is_file() else []
+
+
+def _require_printable(folder: Path, names: Sequence[str]) -> None:
+    """Names stand in identities and messages, so that none may steer a terminal or fail to be written."""
+    odd = next((name for name in names if not name.isprintable()), None)
+    if odd is not None:
+        raise DataError(f"The name {odd!a} in {folder} has characters that cannot be printed. Rename it.")
 
 
 def _files_of(names: Sequence[str], folder: Path, here: Sequence[str]) -> list[str]:

@@ -70,6 +70,6 @@ def _read_triplet(line: Line) -> Triplet:
 def _inside(line: Line, column: str) -> str:
     """A file's name that does not lead out of the folder."""
     path = PurePosixPath(line.cells[column])
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+    if path.is_absolute() or ".." in path.parts or not path.parts or not str(path).isprintable():
         raise DataError(f"{line.where}: {column} must name a file in this folder, and {str(path)!r:.80} came.")
     return path.as_posix()
