@@ -97,8 +97,8 @@ def test_buffers_are_real_and_weights_differ_between_modules() -> None:
 
 def test_modules_register_as_usual_afterwards() -> None:
     with substitutes.without_weights():
-        assert torch.nn.Linear(2, 2).weight.is_meta
-    assert not torch.nn.Linear(2, 2).weight.is_meta
+        assert torch.nn.Linear(500, 500).weight.is_meta
+    assert not torch.nn.Linear(500, 500).weight.is_meta
 
 
 # The table

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast
 
@@ -17,6 +17,7 @@ Triple = tuple[float, float, float]
 Layout = Literal["NCHW", "NHWC", "NLC"]
 Interpolation = Literal["bicubic", "bilinear"]
 
+INDEX = Path(__file__).with_name("index.json")
 HOME = "taps"  # the child module under which a network's taps stand
 STANDARD = ("early", "semi_early", "mid", "late")
 CLASS_TOKEN = "class_token"
@@ -117,7 +118,7 @@ class Index:
 
 @cache
 def read_index() -> Index:
-    content = json.loads((files("lnkit_timm") / "index.json").read_text(encoding="utf-8"))
+    content = json.loads(INDEX.read_text(encoding="utf-8"))
     rows = content["architectures"].items()
     return Index(content["timm"], content["citations"], tuple(Architecture(name, **row) for name, row in rows))
 

@@ -20,13 +20,12 @@ import timm
 import torch
 from timm.models import get_pretrained_cfg, model_entrypoint
 
-from lnkit_timm.catalog import Architecture, Input, write_input
+from lnkit_timm.catalog import INDEX, Architecture, Input, write_input
 from lnkit_timm.families import family_of
 from lnkit_timm.outline import Fit, build, class_token_node, fits
 from lnkit_timm.sizes import find_sizes
 from lnkit_timm.stages import Place, places
 
-PATH = Path(__file__).with_name("index.json")
 PAPER = re.compile(r"`([^`]+?)`\s*-?\s*\n?\s*(?:-\s*)?https://arxiv\.org/(?:abs|pdf)/(\d{4}\.\d{4,5})")
 DEFAULTS = {one.name: one.default for one in fields(Architecture)}
 
@@ -114,7 +113,9 @@ def write(architectures: Iterable[Architecture], citations: Mapping[str, str], p
     lines = [f"  {json.dumps(one.name)}: {json.dumps(_unusual(one))}" for one in architectures]
     head = f'{{"timm": {json.dumps(timm.__version__)},\n "citations": {json.dumps(citations, indent=2)},\n'
     text = head + ' "architectures": {\n' + ",\n".join(lines) + "\n}}\n"
-    path.write_text(text, encoding="utf-8")
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
 
 
 def _unusual(one: Architecture) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\n".join(f"{one.name}: {json.dumps(_unusual(one))}" for one in described))  # noqa: T201 - a command
         return
     modules = sorted({_module(name) for name in names})
-    write(described, {family_of(module): text for module in modules if (text := citation_of(module))}, PATH)
+    write(described, {family_of(module): text for module in modules if (text := citation_of(module))}, INDEX)
 
 
 def _describing(names: Sequence[str], workers: int) -> Iterator[Architecture]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -38,6 +39,13 @@ def _head(index: Index, checks: Mapping[str, Check]) -> Iterator[str]:
         "This page was written by `python -m lnkit_timm.table`; nothing in it was entered by hand."
     )
     yield ""
+    counts = Counter(point.timm for one in checks.values() for point in one.points)
+    yield (
+        f"At {counts['equal']:,} points they also equal timm's own intermediate features, at {counts['close']:,} up to "
+        f"rounding; at {counts['differs']:,} they differ. At {counts['none']:,} points, class tokens and blocks inside "
+        "a stage, timm has none."
+    )
+    yield ""
     yield from _failures(index, checks)
     yield from _legend()
 
@@ -46,9 +54,9 @@ def _failures(index: Index, checks: Mapping[str, Check]) -> Iterator[str]:
     for one in index.architectures:
         found = checks.get(one.name)
         if found is None:
-            yield f"- `{one.name}`: not run"
+            yield f"- `{one.name}`: not run, {one.parameters:,} parameters"
         elif not found.passed:
-            yield f"- `{one.name}` ({found.parameters:,} parameters): {_why(found)}"
+            yield f"- `{one.name}`, {one.parameters:,} parameters: {_why(found)}"
     yield ""
 
 
@@ -77,11 +85,7 @@ def _rows(index: Index, checks: Mapping[str, Check]) -> Iterator[str]:
 
 def _row(one: Architecture, found: Check) -> str:
     maps = [point for point in found.points if point.point != CLASS_TOKEN]
-    own = (
-        "="
-        if all(point.own for point in found.points)
-        else " ".join("=" if point.own else "≠" for point in found.points)
-    )
+    own = "".join("=" if point.own else "≠" for point in found.points)
     nodes = _code(" ".join(point.node for point in found.points))
     height, width = found.image
     columns = (

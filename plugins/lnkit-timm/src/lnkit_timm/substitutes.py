@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 STRIDE = 7919  # between the beginnings of two views, a prime, so that no two modules have the same weights
 SPARE = 100 * STRIDE
+SMALL = 2**16  # values; parameters up to this size are made as usual, since buffers follow them to their device
 
 
 class SharedParameter(nn.Parameter):
@@ -26,11 +27,11 @@ class SharedParameter(nn.Parameter):
 
 @contextmanager
 def without_weights() -> Iterator[None]:
-    """Networks built here have no values in their parameters, while buffers are what they should be."""
+    """Networks built here have no values in their large parameters, while buffers are what they should be."""
     register = nn.Module.register_parameter
 
     def register_empty(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        if parameter is not None and not parameter.is_meta:
+        if parameter is not None and parameter.numel() > SMALL:
             parameter = nn.Parameter(parameter.detach().to("meta"), requires_grad=False)
         register(module, name, parameter)
 
@@ -48,7 +49,7 @@ class Substitutes:
         self.arrays: dict[float, Tensor] = {}
 
     def fill(self, network: nn.Module) -> nn.Module:
-        """Give each parameter of a network built without weights its values; tied ones stay tied."""
+        """Give each parameter of a network its values; tied ones stay tied."""
         given: dict[int, SharedParameter] = {}
         for module in network.modules():
             for name, empty in list(module.named_parameters(recurse=False)):
