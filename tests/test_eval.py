@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -303,3 +305,13 @@ def test_results_that_cannot_be_kept_are_said(below: str, tmp_path: Path, capsys
     assert "Error:" in said
     assert "[Errno" not in said
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_a_run_leaves_nothing_on_stderr_when_it_ends(tmp_path: Path) -> None:
+    """Libraries that look for leaks at the exit find none, whatever the engine."""
+    command = ["eval", "--backbone", "pixel", "--sample", "--engine", "inductor", "--set", "per_family=3"]
+    done = subprocess.run(
+        [sys.executable, "-m", "lnkit", *command], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "leaked" not in done.stderr

@@ -69,7 +69,8 @@ def cli(ctx: click.Context, strict: bool, traceback: bool, quiet: bool) -> None:
 def main() -> NoReturn:
     """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     code = run(sys.argv[1:])
-    gc.freeze()  # what is left goes with the process: looking through it for garbage takes a tenth of a listing's time
+    if "torch" not in sys.modules:  # whose libraries count what is left, and complain
+        gc.freeze()  # what is left goes with the process: looking for garbage takes a tenth of a listing's time
     sys.exit(code)
 
 
