@@ -221,6 +221,13 @@ def test_weights_that_cannot_be_fetched_are_a_sentence(monkeypatch: pytest.Monke
         assert way in message
 
 
+def test_weights_that_are_not_on_the_hub_are_named_by_their_address() -> None:
+    assert load.home_of("vitamin_base_224", "datacomp1b_clip").startswith(
+        "model.safetensors of https://huggingface.co/"
+    )
+    assert load.home_of("vit_huge_patch16_gap_448", "in1k_ijepa").endswith(".pth.tar")
+
+
 @pytest.mark.parametrize(("name", "tag"), [("resnet18_of_next_year", ""), ("resnet18", "a9_in1k")])
 def test_what_another_timm_had_is_refused_by_a_sentence(name: str, tag: str) -> None:
     from dataclasses import replace

@@ -26,7 +26,9 @@ from lnkit_timm.outline import Fit, build, class_token_node, fits
 from lnkit_timm.sizes import find_sizes
 from lnkit_timm.stages import Place, places
 
-PAPER = re.compile(r"`([^`]+?)`\s*-?\s*\n?\s*(?:-\s*)?https://arxiv\.org/(?:abs|pdf)/(\d{4}\.\d{4,5})")
+PAPER = re.compile(
+    r"`([^`]+)`\s*(?:-\s*)?https://arxiv\.org/\w+/(\d+\.\d+)"
+)  # `Title` - https://arxiv.org/abs/2103.14030
 DEFAULTS = {one.name: one.default for one in fields(Architecture)}
 
 
@@ -74,12 +76,8 @@ def _stride(network: torch.nn.Module, found: Iterable[Place]) -> int:
     return int(getattr(info, "info", info)[last.feature]["reduction"])
 
 
-def tags_of(name: str) -> list[str]:
-    """The tags of pretrained weights, timm's default first."""
-    return _tags(name)
-
-
 def _tags(name: str) -> list[str]:
+    """The tags of pretrained weights, timm's default first."""
     known = timm.list_pretrained(f"{name}.*") + timm.list_pretrained(name)
     tags = sorted({full.partition(".")[2] for full in known if full.partition(".")[0] == name})
     default = _config(name, "").tag

@@ -62,11 +62,18 @@ def _require_known(name: str, tag: str) -> None:
 def _explain(name: str, tag: str, error: Exception) -> str:
     reason = (str(error) or type(error).__name__).splitlines()[0]
     return (
-        f"The {tag} weights of timm/{name} could not be fetched from Hugging Face ({reason}). "
-        f"Three ways on: fetch model.safetensors of https://huggingface.co/timm/{name}.{tag} where there is a "
-        "connection and pass it with --weights FILE; do without pretrained weights with --weights random; or take "
-        f"{lite0.NAME}, whose weights need no connection."
+        f"The {tag} weights of timm/{name} could not be fetched ({reason}). Three ways on: fetch {home_of(name, tag)} "
+        "where there is a connection and pass it with --weights FILE; do without pretrained weights with --weights "
+        f"random; or take {lite0.NAME}, whose weights need no connection."
     )
+
+
+def home_of(name: str, tag: str) -> str:
+    """Where timm finds a set of weights."""
+    config = timm.get_pretrained_cfg(f"{name}.{tag}")
+    if config.hf_hub_id:
+        return f"{config.hf_hub_filename or 'model.safetensors'} of https://huggingface.co/{config.hf_hub_id}"
+    return str(config.url)
 
 
 def load_lite0(pretrained: bool) -> nn.Module:
