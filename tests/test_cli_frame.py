@@ -357,7 +357,7 @@ with progress.task("Comparing [x]", 4000, unit="pairs") as advance:
 
 def test_progress_is_silent_in_a_pipe(capsys: Capture) -> None:
     progress = make_progress()
-    assert isinstance(progress, SpokenProgress)
+    assert isinstance(progress.progress, SpokenProgress)
     with progress.task("Comparing", 2, unit="pairs") as advance:
         advance(2)
     progress.say("1.3 GB will be fetched.")

@@ -77,7 +77,7 @@ def test_normalizations() -> None:
 
 def test_what_does_not_exist_is_named_with_what_does() -> None:
     with pytest.raises(UnknownNameError, match="squeezenet1_1"):
-        lnkit.load_loss_network("squeezenet1_0", weights="random")
+        lnkit.load_loss_network("squeezenet1_2", weights="random")
     with pytest.raises(UnknownNameError, match="late"):
         lnkit.load_loss_network(SQUEEZENET, "lat", weights="random")
     with pytest.raises(UsageError, match=r"normalization 'imagnet'; it is one of backbone, imagenet, lpips, none\."):

@@ -67,3 +67,28 @@ def test_the_same_command_goes_on(blow: signal.Signals, tmp_path: Path) -> None:
     assert sorted(path.name for path in results.iterdir() if path.name != ".parts") == [
         path.name for path in results.glob("bapps_*")
     ]
+
+
+def test_an_interrupt_that_python_drops_ends_the_run_all_the_same() -> None:
+    """One that falls into a destructor is only printed there; the next step of the run raises it."""
+    code = """
+import os, signal, sys
+from lnkit.cli._interrupt import Interruptible, listen
+from lnkit.progress import SilentProgress
+
+class Falls:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000): pass
+
+listen()
+with Interruptible(SilentProgress()).task("work", 2) as advance:
+    advance(1)
+    Falls()
+    print("went on", flush=True)
+    advance(1)
+    print("finished")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "went on\n"
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")

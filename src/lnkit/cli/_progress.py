@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lnkit.cli._interrupt import Interruptible
 from lnkit.cli._output import is_terminal, note
 from lnkit.cli._settings import settings
 from lnkit.progress import Advance, Progress, SilentProgress
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     import rich.progress
 
 
-def make_progress() -> Progress:
+def make_progress() -> Interruptible:
     """Bars if someone is looking."""
-    return BarProgress() if is_terminal(sys.stderr) and not settings().quiet else SpokenProgress()
+    return Interruptible(BarProgress() if is_terminal(sys.stderr) and not settings().quiet else SpokenProgress())
 
 
 class SpokenProgress(SilentProgress):

@@ -102,11 +102,13 @@ def _assignment(text: str) -> tuple[str, str]:
 
 def _run_all(requests: list[RunRequest]) -> tuple[list[FinishedRun], int]:
     """Run one request after the other. With several, one that fails is named and the others go on."""
+    from lnkit.cli._interrupt import listen  # noqa: PLC0415 - not for --help
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - rich, not for --help
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - not for --help
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415 - not for --help
     from lnkit.runner import run  # noqa: PLC0415 - not for --help
 
+    listen()
     registry, progress = open_registry(), make_progress()
     runs: list[FinishedRun] = []
     failed = 0
