@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lnkit.cli._interrupt import Interruptible
 from lnkit.cli._output import is_terminal, note
 from lnkit.cli._settings import settings
-from lnkit.progress import Advance, Progress, SilentProgress
+from lnkit.progress import Advance, SilentProgress
 
 if TYPE_CHECKING:
     import rich.progress
