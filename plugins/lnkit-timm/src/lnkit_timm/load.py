@@ -70,7 +70,7 @@ def _explain(name: str, tag: str, error: Exception) -> str:
 
 def home_of(name: str, tag: str) -> str:
     """Where timm finds a set of weights."""
-    config = timm.get_pretrained_cfg(f"{name}.{tag}")
+    config: Any = timm.get_pretrained_cfg(f"{name}.{tag}")
     if config.hf_hub_id:
         return f"{config.hf_hub_filename or 'model.safetensors'} of https://huggingface.co/{config.hf_hub_id}"
     return str(config.url)
