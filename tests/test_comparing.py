@@ -155,6 +155,13 @@ def test_progress_is_told_batch_by_batch(network: LossNetwork) -> None:
     assert steps == [4, 4, 2]
 
 
+def test_batches_go_by_the_size_that_images_are_resized_to() -> None:
+    network = LossNetwork(nn.Sequential(nn.Conv2d(3, 4, 3)), [ExtractionPoint("all", "0")], input_size=(256, 256))
+    steps: list[int] = []
+    make(network, ("all",)).compare(photos(5), photos(5, 1), advance=steps.append)
+    assert steps == [2, 2, 1], "32 images of 64 x 64 pixels are as much as two of 256 x 256"
+
+
 def test_no_items_give_no_distances(network: LossNetwork) -> None:
     assert make(network).compare(photos(0), photos(0)).shape == (0, 1, 3)
 

@@ -145,18 +145,23 @@ class ImageComparer:
         memory, and LnkitError for distances that are no finite numbers.
         """
         _check_arrays((images, images))
-        pixels = images.shape[1] * images.shape[2]
-        self._network.features(torch.zeros(1, 3, *images.shape[1:3]))  # says so if the images are too small
+        height, width = images.shape[1:3]
+        self._network.features(torch.zeros(1, 3, height, width))  # says so if the images are too small
         self.engine = "eager"
-        measurement = MatrixMeasurement(self._module(1), max(1, self._batch_pixels // pixels), self.device)
+        measurement = MatrixMeasurement(self._module(1), self._images(height, width), self.device)
         found = measurement.measure(images, advance, keep)
         self._require_finite(found)
         return found
 
     def _items(self, shape: Shape) -> int:
         """Say how many items a batch holds."""
-        wanted = self._batch_size or max(1, self._batch_pixels // (shape[1] * shape[2]))
+        wanted = self._batch_size or self._images(*shape[1:])
         return min(wanted, self._batch_limit or wanted)
+
+    def _images(self, height: int, width: int) -> int:
+        """Say how many images of a size a batch holds, by the pixels that the backbone sees of them."""
+        height, width = self._network.input_size or (height, width)
+        return max(1, self._batch_pixels // (height * width))
 
     def _compare_batch(self, rows: list[Array], shape: Shape) -> Array:
         items = self._items(shape)
