@@ -111,7 +111,7 @@ def test_features_equal_those_of_the_untouched_network(prepared: Prepared) -> No
         expected = hooked(prepared.module, [point.node for point in prepared.points], prepared.cut.normalize(images))
     assert [point.name for point in prepared.points if point.name in STANDARD] == list(STANDARD)
     for point in prepared.points:
-        wanted = as_map(expected[point.node], point)
+        wanted = as_map(expected[point.node], prepared.network.family, point.name)
         assert torch.equal(features[point.name], wanted), point.name
         assert wanted.isfinite().all(), point.name
         assert wanted.std() > 0, point.name
@@ -134,16 +134,16 @@ def hooked(module: nn.Module, nodes: list[str], images: Tensor) -> dict[str, Ten
     return kept
 
 
-def as_map(output: Tensor, point: lnkit.ExtractionPoint) -> Tensor:
-    """Bring an output to (N, C, H, W), by a second way: token 1 + row * width + column stands at (row, column)."""
-    if point.layout == "NHWC":
+def as_map(output: Tensor, family: str, point: str) -> Tensor:
+    """Bring an output to (N, C, H, W), by a second way, from what is known of the family."""
+    if family in ("Swin", "SwinV2"):
         return output.movedim(-1, 1)
-    if point.layout == "CLS":
+    if family != "ViT":
+        return output
+    if point == "class_token":
         return output[:, :1].transpose(1, 2).unsqueeze(-1)
-    if point.layout == "NLC":
-        side = math.isqrt(output.shape[1] - 1)
-        return output[:, 1:].unflatten(1, (side, side)).movedim(-1, 1)
-    return output
+    side = math.isqrt(output.shape[1] - 1)  # token 1 + row * side + column stands at (row, column)
+    return output[:, 1:].unflatten(1, (side, side)).movedim(-1, 1)
 
 
 def test_points_by_rule_lie_where_the_rule_says(prepared: Prepared) -> None:
@@ -244,7 +244,7 @@ def test_images_are_resized_for_a_network_of_one_size() -> None:
     with torch.no_grad():
         found = cut(LoadedBackbone(module, "random", "", ""), spec, [point])(images)["semi_early"]
         wanted = hooked(module, [point.node], transforms.normalize(resized, list(spec.mean), list(spec.std)))
-    torch.testing.assert_close(found, as_map(wanted[point.node], point))
+    torch.testing.assert_close(found, as_map(wanted[point.node], "ViT", point.name))
     assert spec.input_rule == "resized to 224x224,bilinear"
 
 
