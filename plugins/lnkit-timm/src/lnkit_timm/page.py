@@ -46,7 +46,8 @@ def _head(index: Index, checks: Mapping[str, Check]) -> Iterator[str]:
         "a stage, timm has none."
     )
     yield ""
-    yield from _failures(index, checks)
+    if failures := list(_failures(index, checks)):
+        yield from (*failures, "")
     yield from _legend()
 
 
@@ -57,7 +58,6 @@ def _failures(index: Index, checks: Mapping[str, Check]) -> Iterator[str]:
             yield f"- `{one.name}`: not run, {one.parameters:,} parameters"
         elif not found.passed:
             yield f"- `{one.name}`, {one.parameters:,} parameters: {_why(found)}"
-    yield ""
 
 
 def _why(found: Check) -> str:
