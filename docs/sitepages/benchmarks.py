@@ -15,7 +15,7 @@ from sitepages.introductions import introduction
 from sitepages.markup import Page, code, codes, file_names, page_link, plain, table
 from sitepages.plugins import is_one_benchmark
 from sitepages.project import readme
-from sitepages.sections import for_the_site, without_title
+from sitepages.sections import for_the_site, section_about, without_title
 
 FOLDER = "benchmarks"
 
@@ -59,9 +59,10 @@ def _page(registry: Registry, benchmark: BenchmarkSpec, name: str) -> str:
 
 
 def _from_readme(registry: Registry, benchmark: BenchmarkSpec) -> str:
-    """What its plugin says about it, if the plugin is about nothing else."""
+    """What its plugin says about it: all of the README, or the section that is about this benchmark among others."""
     plugin = registry.provider("benchmark", benchmark.name)
-    return for_the_site(without_title(readme(plugin))) if is_one_benchmark(plugin) else ""
+    text = readme(plugin)
+    return for_the_site(without_title(text) if is_one_benchmark(plugin) else section_about(text, benchmark.name))
 
 
 def _scores(scores: Sequence[ScoreSpec]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from lnkit.data.storage import human_size
 from lnkit.registry import Registry
 from lnkit.specs import DatasetSpec
-from sitepages.markup import code, lines, link, table
+from sitepages.markup import code, lines, link, phrase, table
 
 
 def all_datasets(registry: Registry) -> str:
@@ -18,13 +18,13 @@ def all_datasets(registry: Registry) -> str:
 
 def dataset_table(datasets: Iterable[DatasetSpec]) -> str:
     return table(
-        ["dataset", "what it is", "download", "terms", "files", "what is in them"],
+        ["dataset", "what it is", "download", "terms", "files"],
         [_row(dataset) for dataset in datasets],
     )
 
 
 def _row(dataset: DatasetSpec) -> Sequence[str]:
     size = human_size(sum(file.size for file in dataset.files)) if dataset.files else "by hand"
-    title = link(dataset.homepage, dataset.title) if dataset.homepage else dataset.title
+    title = link(dataset.homepage, dataset.title) if dataset.homepage else phrase(dataset.title)
     files = lines(link(file.url, file.url.rpartition("/")[2]) for file in dataset.files)
-    return [code(dataset.name), title, size, dataset.license, files, dataset.layout]
+    return [code(dataset.name), title, size, phrase(dataset.license), files]

@@ -29,6 +29,13 @@ def section(text: str, heading: str) -> str:
     return "\n".join(found).strip() + "\n"
 
 
+def section_about(text: str, name: str) -> str:
+    """What stands under the first heading that has ``name`` among its words; empty where none has."""
+    headings = (HEADING.sub(r"\2", line) for depth, line in _with_depth(text) if depth > 1)
+    found = next((heading for heading in headings if name in re.findall(r"[\w-]+", heading)), None)
+    return section(text, found) if found else ""
+
+
 def without_title(text: str) -> str:
     """The text after its first heading, where that is a title."""
     lines = text.lstrip().splitlines()
