@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 import lnkit
@@ -49,18 +49,24 @@ def _load(one: Architecture, tag: str, pretrained: bool) -> torch.nn.Module:
 
 
 def points_of(one: Architecture) -> list[lnkit.ExtractionPoint]:
-    rule = RULES[one.rule]
     layouts = one.layout.split()
-    found = []
-    for place, (name, node, at) in enumerate(zip(STANDARD, one.nodes.split(), one.at.split(), strict=True)):
-        layout, _, prefix = layouts[place % len(layouts)].partition("+")
-        description = _description(one.rule, at)
-        if is_tapped(node):
-            node, description = f"{HOME}.{name}", f"{description}, from {node}"
-        found.append(lnkit.ExtractionPoint(name, node, description, rule, cast("Layout", layout), int(prefix or 0)))
-    if one.class_token:
-        found.append(lnkit.ExtractionPoint(CLASS_TOKEN, one.class_token, "the class token at the end", layout="CLS"))
-    return found
+    places = zip(STANDARD, one.nodes.split(), one.at.split(), strict=True)
+    found = [_point(*place, one.rule, layouts[index % len(layouts)]) for index, place in enumerate(places)]
+    return [*found, _class_token(one.class_token)] if one.class_token else found
+
+
+@cache  # most architectures share their points with others, and lnkit looks at each of them once
+def _point(name: str, node: str, at: str, rule: str, layout: str) -> lnkit.ExtractionPoint:
+    kind, _, prefix = layout.partition("+")
+    description = _description(rule, at)
+    if is_tapped(node):
+        node, description = f"{HOME}.{name}", f"{description}, from {node}"
+    return lnkit.ExtractionPoint(name, node, description, RULES[rule], cast("Layout", kind), int(prefix or 0))
+
+
+@cache
+def _class_token(node: str) -> lnkit.ExtractionPoint:
+    return lnkit.ExtractionPoint(CLASS_TOKEN, node, "the class token at the end", layout="CLS")
 
 
 def _description(rule: str, at: str) -> str:
