@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from lnkit.comparing.comparer import ImageComparer
+    from lnkit.loss import DeepPerceptualLoss
+    from lnkit.training.task import Trained, TrainingSettings, TrainingTask
 
 Arrays = Mapping[str, "np.ndarray"]
 
@@ -39,3 +41,9 @@ class RunContext:
     progress: Progress
     parts: PartStore
     comparer: Callable[[DistanceConfig, int], ImageComparer]  # comparer(distance, number of items to come)
+    feature_loss: Callable[[DistanceConfig], DeepPerceptualLoss]  # of the one loss network of a run that trains
+    train: Callable[[TrainingTask, TrainingSettings], Trained]  # goes on where it stopped; see lnkit.training
+    folder: Path  # the run's own, for files on their way to the record; it lives until the run is finished
+    device: str = "cpu"  # on which feature_loss and trained networks are: "cuda:0"
+    batch_size: int | None = None  # images at a time where that changes no score; None: whatever does best
+    keep_images: bool = False  # the user wants every output image, not only an overview

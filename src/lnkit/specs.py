@@ -6,8 +6,9 @@ they need when they are called. Listing a thousand backbones therefore costs a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class RemoteFile:
     size: int  # bytes, as announced before the download; about, where exact is False
     sha256: str = ""  # "" where no checksum is published: then the first download's is kept and compared
     exact: bool = False  # size is exact and checked
+    md5: str = ""  # where that is what is published
+    path: str = ""  # where it is kept as it is, in the dataset's folder: "train/sat/1.tiff"; "" for an archive to unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +120,13 @@ class DatasetSpec:
 
     name: str  # "bapps"; the folder in the cache
     title: str
-    files: tuple[RemoteFile, ...]  # archives, unpacked into the dataset's folder
+    files: tuple[RemoteFile, ...]  # archives that are unpacked into the dataset's folder, or single files
     license: str  # as stated by its authors
     homepage: str = ""
     layout: str = ""  # what the unpacked folder holds, in a sentence
+    # Where only a listing says which files there are: fetch(file) gives its place on disk, and this what to fetch then.
+    list_files: Callable[[Callable[[RemoteFile], Path]], Sequence[RemoteFile]] | None = None
+    size: int = 0  # bytes of what list_files finds, about, as announced before the download
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,7 @@ class Score:
     n: int = 0  # items it was computed from
     interval: tuple[float, float] | None = None  # 95 % bootstrap interval
     ceilings: Mapping[str, float] = field(default_factory=dict)  # {"human": .737, "best possible": .801}
+    baselines: Mapping[str, float] = field(default_factory=dict)  # to be compared with: {"bicubic": 24.9}
     aggregation: str = ""  # "mean of 2 families", where the data decide; "" leaves ScoreSpec's
 
 
@@ -151,6 +158,8 @@ class Outcome:
     scores: Mapping[str, Score]
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)  # kept beside the record, named as in the data
     notes: tuple[str, ...] = ()  # sentences that whoever reads the scores must know
+    files: Mapping[str, Path] = field(default_factory=dict)  # kept beside the record: "x4/log.csv" -> where it lies now
+    collapsed: str = ""  # what happened to a training that collapsed, and when: "loss is not finite at iteration 1,200"
 
 
 @dataclass(frozen=True, slots=True)
