@@ -358,7 +358,7 @@ class Slow(SilentProgress):
     @contextmanager
     def task(self, title, total=None, *, unit=""):
         print("begun", flush=True)
-        yield lambda steps: time.sleep(30)
+        yield lambda steps, note="": time.sleep(30)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 opened(Path(sys.argv[1]), Path(sys.argv[2]), Slow())

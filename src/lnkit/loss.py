@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from lnkit.distances import make_distances, total_distance
 from lnkit.errors import ImageError
+from lnkit.microbatch import mean_in_parts
 from lnkit.networks.lossnet import LossNetwork, check_form, check_images
 from lnkit.registry import default_registry
 from lnkit.specs import DistanceConfig
@@ -58,6 +60,7 @@ class DeepPerceptualLoss(nn.Module):
         self._points = [point.name for point in self.network.points]
         self._distances = make_distances(config, self._points, default_registry().distance, self.network.name)
         self._targets_seen = False
+        self.micro_batch: int | None = None  # images at a time through the network; None: all. Changes rounding only
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean distance between ``output`` and ``target``, both (N, 3, H, W) with values in [0, 1].
@@ -67,9 +70,30 @@ class DeepPerceptualLoss(nn.Module):
         """
         if not torch.compiler.is_compiling():
             self._check(output, target)
-        with torch.no_grad():
-            wanted = self.network.features(target)
-        return total_distance(self.network.features(output), wanted, self._points, self._distances).mean()
+        return self.between(output, self.targets(target))
+
+    @torch.no_grad()
+    def targets(self, images: Tensor) -> dict[str, Tensor]:
+        """Return {point: features (N, C, H, W)} of images (N, 3, H, W) in [0, 1], to be compared with many outputs."""
+        found = [self.network.features(part) for part in images.split(self._portion(images))]  # type: ignore[no-untyped-call]
+        return found[0] if len(found) == 1 else {name: torch.cat([one[name] for one in found]) for name in found[0]}
+
+    def between(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        """Return the mean distance of ``output`` (N, 3, H, W) to targets whose features are known already."""
+        portion = self._portion(output)
+        if portion >= len(output):
+            return self._distances_to(output, targets).mean()
+        return mean_in_parts(
+            output,
+            lambda part, rows: self._distances_to(part, {name: target[rows] for name, target in targets.items()}),
+            portion,
+        )
+
+    def _portion(self, images: Tensor) -> int:
+        return min(self.micro_batch or len(images), len(images)) or 1
+
+    def _distances_to(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        return total_distance(self.network.features(output), targets, self._points, self._distances)
 
     def _check(self, output: Tensor, target: Tensor) -> None:
         check_form(output)

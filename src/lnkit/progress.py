@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Advance = Callable[[int], None]
+
+class Advance(Protocol):
+    """Called with the number of steps done, and a few words on how it goes: ``advance(1, "loss 0.12")``."""
+
+    def __call__(self, steps: int, note: str = "", /) -> None: ...
 
 
 class Progress(Protocol):
@@ -29,7 +33,7 @@ class SilentProgress:
 
     @contextmanager
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
-        yield lambda steps: None
+        yield lambda steps, note="": None
 
     def say(self, sentence: str) -> None:
         pass

@@ -16,7 +16,14 @@ from lnkit.errors import UsageError
 from lnkit.nearnames import did_you_mean, near_names
 from lnkit.specs import BackboneSpec, BenchmarkSpec
 
+SAMPLE_VARIANT = "sample"  # of a benchmark that would take too long otherwise: what --sample runs
+
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def usual_variant(benchmark: BenchmarkSpec, sample: bool) -> str:
+    """The variant to run where none is named: on the sample the one made for it, if there is; else the first."""
+    return SAMPLE_VARIANT if sample and SAMPLE_VARIANT in benchmark.protocols else next(iter(benchmark.protocols))
 
 
 def choose_protocol(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnkit.errors import UsageError
 from lnkit.owncode import AS_BUILT
-from lnkit.protocols import choose_protocol
+from lnkit.protocols import choose_protocol, usual_variant
 from lnkit.specs import BackboneSpec, BenchmarkSpec, LossNetworkId
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class RunRequest:
     backbone: str  # "squeezenet1_1"
     points: str = "all"  # "mid", "all", "early+mid", "early,late", a node path
     bench: str = "bapps"
-    variant: str = "paper"
+    variant: str = ""  # "paper"; "" for the benchmark's first, or the one that is made for its sample
     overrides: Mapping[str, str] = field(default_factory=dict)  # protocol field -> value as text
     weights: str = "pretrained"  # or "random", or a file
     seed: int = 0
@@ -32,9 +32,10 @@ class RunRequest:
     results: Path | None = None  # None: LNKIT_RESULTS, or ./results
     force: bool = False  # run again what was already run
     device: str = "auto"  # "cuda", "mps", "cpu"
-    precision: str = "fp32"  # or "bf16"
+    precision: str = "fp32"  # or "bf16"; for training also "fp16"
     engine: str = "auto"
     batch_size: int | None = None  # items at a time; None: whatever the engine does best with
+    keep_images: bool = False  # keep every image that the benchmark makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ def resolve(request: RunRequest, registry: Registry) -> Resolved:
     backbone = registry.backbone(request.backbone)
     _refuse_random(request, backbone)
     benchmark = registry.benchmark(request.bench)
+    request = replace(request, variant=request.variant or usual_variant(benchmark, request.sample))
+    _refuse_what_does_not_apply(request, benchmark)
     protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
     if hasattr(protocol, "distance"):
         _look_up_distances(protocol.distance, registry)
@@ -76,6 +79,16 @@ def _refuse_random(request: RunRequest, backbone: BackboneSpec) -> None:
             f"{backbone.name} has the weights that it is built with, and no others can be asked for: name it by a "
             "function with a parameter `pretrained`, called with False for random weights, or leave out --weights."
         )
+
+
+def _refuse_what_does_not_apply(request: RunRequest, benchmark: BenchmarkSpec) -> None:
+    """Refuse what means something to benchmarks that train only."""
+    if not benchmark.measures_only:
+        return
+    if request.keep_images:
+        raise UsageError(f"{benchmark.name} makes no images that could be kept: leave out --images.")
+    if request.precision == "fp16":
+        raise UsageError(f"{benchmark.name} only measures, and fp16 is for training: use --precision bf16 or fp32.")
 
 
 def _look_up_distances(sum_of: str, registry: Registry) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lnkit.context import RunContext
 from lnkit.data.cache import cache_dir
+from lnkit.data.storage import locked
 from lnkit.errors import PluginError
 from lnkit.progress import Progress, SilentProgress
 from lnkit.registry import default_registry
@@ -18,12 +20,15 @@ from lnkit.requests import Resolved, RunRequest, resolve
 from lnkit.results.folder import PARTS_FOLDER, FolderParts, ResultsFolder, results_dir
 from lnkit.results.recording import Circumstances, determinants, make_record
 from lnkit.results.records import Determinants, RunRecord
-from lnkit.specs import BenchmarkData, DistanceConfig, LossNetworkId
+from lnkit.specs import BenchmarkData, DistanceConfig, ExtractionPoint, LossNetworkId, Outcome
 
 if TYPE_CHECKING:
     from lnkit.comparing.comparer import ImageComparer
+    from lnkit.networks.lossnet import LossNetwork
     from lnkit.networks.weights import LoadedBackbone
     from lnkit.registry import Registry
+    from lnkit.trainer import Trainer
+    from lnkit.training.task import TrainingSettings, TrainingTask
 
 Networks = tuple[LossNetworkId, ...]
 
@@ -67,6 +72,7 @@ class _Run:
         self.registry, self.progress = registry, progress
         self.results = ResultsFolder(results_dir(self.request.results))
         self.comparers: list[ImageComparer] = []
+        self.trainer: Trainer | None = None
 
     def finish(self) -> list[FinishedRun]:
         """Do what is missing, and return all runs in the order in which they were asked for."""
@@ -102,7 +108,9 @@ class _Run:
 
     def _find(self, facts: Determinants) -> FinishedRun | None:
         record = None if self.request.force else self.results.find(facts)
-        return FinishedRun(record, self.results.path / record.id, found=True) if record else None
+        if record is None or (self.request.keep_images and not record.has_images):
+            return None
+        return FinishedRun(record, self.results.path / record.id, found=True)
 
     def _groups(self, missing: Networks) -> list[Networks]:
         """Which loss networks are run together: all, if the benchmark only measures; else one at a time."""
@@ -114,15 +122,46 @@ class _Run:
         self, group: Networks, facts: Mapping[LossNetworkId, Determinants], data: BenchmarkData, loaded: LoadedBackbone
     ) -> dict[LossNetworkId, FinishedRun]:
         parts = self._parts([facts[network] for network in group])
-        outcomes = self.resolved.benchmark.run(self._context(group, parts, loaded), data)
+        if self.resolved.benchmark.measures_only:
+            return self._carry_out(group, facts, data, loaded, parts)
+        (network,) = group
+        with locked(parts.path, f"running {self.request.bench} on {network}", self.progress):
+            if found := self._find(facts[network]):
+                return {network: found}  # by the process that had the lock
+            self._take_up_finished(facts[network], parts)
+            return self._carry_out(group, facts, data, loaded, parts)
+
+    def _carry_out(
+        self,
+        group: Networks,
+        facts: Mapping[LossNetworkId, Determinants],
+        data: BenchmarkData,
+        loaded: LoadedBackbone,
+        parts: FolderParts,
+    ) -> dict[LossNetworkId, FinishedRun]:
+        outcomes = self.resolved.benchmark.run(self._context(group, parts, loaded, facts[group[0]]), data)
         finished = {}
         for network in group:
-            outcome = outcomes[network]
+            outcome = self._with_notes(outcomes[network])
             record = make_record(self.resolved, facts[network], outcome, data, loaded, self._circumstances())
-            folder = self.results.write(record, outcome.arrays, replace=self.request.force)
+            replace = self.request.force or self.request.keep_images
+            folder = self.results.write(record, outcome.arrays, outcome.files, replace=replace)
             finished[network] = FinishedRun(record, folder, found=False)
         parts.clear()
         return finished
+
+    def _with_notes(self, outcome: Outcome) -> Outcome:
+        """What the training loop noted belongs into the record, whatever the benchmark did with it."""
+        notes = self.trainer.notes if self.trainer else ()
+        return dataclasses.replace(outcome, notes=tuple(dict.fromkeys((*outcome.notes, *notes))))
+
+    def _take_up_finished(self, facts: Determinants, parts: FolderParts) -> None:
+        """Before a run that is only to keep its images: bring back what it had trained, so that it is not again."""
+        record = None if self.request.force else self.results.find(facts)
+        if record is not None:
+            from lnkit.trainer import take_up  # noqa: PLC0415 - torch
+
+            take_up(self.results.path / record.id, record.files, parts.path)
 
     def _parts(self, facts: Iterable[Determinants]) -> FolderParts:
         """The place for finished parts of this very group of runs; emptied when the user wants everything anew."""
@@ -134,16 +173,23 @@ class _Run:
 
     def _circumstances(self) -> Circumstances:
         """How it went; no device and no engine where every part had been kept."""
-        used = self.comparers[-1] if self.comparers else None
+        used = self.comparers[-1] if self.comparers else self.trainer
         device, engine = (str(used.device), used.engine) if used else ("none", "none")
         return Circumstances(device, engine, time.monotonic() - self.started)
 
-    def _context(self, networks: Networks, parts: FolderParts, loaded: LoadedBackbone | None = None) -> RunContext:
+    def _context(
+        self,
+        networks: Networks,
+        parts: FolderParts,
+        loaded: LoadedBackbone | None = None,
+        facts: Determinants | None = None,
+    ) -> RunContext:
         def comparer(distance: DistanceConfig, expected_items: int) -> ImageComparer:
-            if loaded is None:
-                raise PluginError(f"Benchmark {self.request.bench!r} asked for a network while opening its data.")
-            return self._comparer(networks, loaded, distance, expected_items)
+            return self._comparer(networks, self._once_loaded(loaded), distance, expected_items)
 
+        trainer: Trainer | _NoTrainer = _NoTrainer(self.request.bench)
+        if loaded and facts and not self.resolved.benchmark.measures_only:
+            trainer = self._trainer(networks, loaded, parts, facts)
         return RunContext(
             protocol=self.resolved.protocol,
             networks=networks,
@@ -154,21 +200,51 @@ class _Run:
             progress=self.progress,
             parts=parts,
             comparer=comparer,
+            feature_loss=trainer.feature_loss,
+            train=trainer.train,
+            folder=parts.path,
+            device=str(trainer.device),
+            batch_size=self.request.batch_size,
+            keep_images=self.request.keep_images,
         )
+
+    def _once_loaded(self, loaded: LoadedBackbone | None) -> LoadedBackbone:
+        if loaded is None:
+            raise PluginError(f"Benchmark {self.request.bench!r} asked for a network while opening its data.")
+        return loaded
+
+    def _trainer(self, networks: Networks, loaded: LoadedBackbone, parts: FolderParts, facts: Determinants) -> Trainer:
+        """What trains with the loss network of this run."""
+        from lnkit.trainer import Trainer  # noqa: PLC0415 - torch
+
+        points = self.registry.points_of(networks[0])
+        self.trainer = Trainer(
+            lambda: self._cut(loaded, points),
+            device=self.request.device,
+            precision=self.request.precision,
+            folder=parts.path,
+            facts=dataclasses.asdict(facts),
+            progress=self.progress,
+        )
+        return self.trainer
+
+    def _cut(self, loaded: LoadedBackbone, points: Sequence[ExtractionPoint]) -> LossNetwork:
+        from lnkit.networks.loading import cut  # noqa: PLC0415 - torch
+
+        normalization = getattr(self.resolved.protocol, "normalization", "backbone")
+        transform_input = getattr(self.resolved.protocol, "transform_input", True)
+        return cut(loaded, self.resolved.backbone, points, normalization, transform_input)
 
     def _comparer(
         self, networks: Networks, loaded: LoadedBackbone, distance: DistanceConfig, expected_items: int
     ) -> ImageComparer:
         """What compares images for these loss networks: one network, cut at all of their points."""
         from lnkit.comparing.comparer import ImageComparer  # noqa: PLC0415 - torch
-        from lnkit.networks.loading import cut  # noqa: PLC0415 - torch
 
         points = [self.registry.points_of(network) for network in networks]
         union = {point.name: point for group in points for point in group}
-        normalization = getattr(self.resolved.protocol, "normalization", "backbone")
-        transform_input = getattr(self.resolved.protocol, "transform_input", True)
         comparer = ImageComparer(
-            cut(loaded, self.resolved.backbone, tuple(union.values()), normalization, transform_input),
+            self._cut(loaded, tuple(union.values())),
             [tuple(point.name for point in group) for group in points],
             distance,
             device=self.request.device,
@@ -180,3 +256,24 @@ class _Run:
         )
         self.comparers.append(comparer)
         return comparer
+
+
+class _NoTrainer:
+    """Stands where a Trainer would be, for what may not train."""
+
+    device = "cpu"
+
+    def __init__(self, bench: str) -> None:
+        self._bench = bench
+
+    def feature_loss(self, distance: DistanceConfig) -> NoReturn:
+        self._refuse()
+
+    def train(self, task: TrainingTask, settings: TrainingSettings) -> NoReturn:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise PluginError(
+            f"Benchmark {self._bench!r} wants to train, but is registered as one that only measures, or is still "
+            "opening its data: it takes measures_only=False in its BenchmarkSpec, and training belongs into run."
+        )

@@ -111,7 +111,9 @@ class RemoteFile:
     sha256: str = ""  # "" where no checksum is published: then the first download's is kept and compared
     exact: bool = False  # size is exact and checked
     md5: str = ""  # where that is what is published
-    path: str = ""  # where it is kept as it is, in the dataset's folder: "train/sat/1.tiff"; "" for an archive to unpack
+    path: str = (
+        ""  # where it is kept as it is, in the dataset's folder: "train/sat/1.tiff"; "" for an archive to unpack
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class Counting(SilentProgress):
 
     @contextmanager
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
-        yield lambda done: self.steps.update({title: done})
+        yield lambda done, note="": self.steps.update({title: done})
 
 
 @pytest.fixture

@@ -33,10 +33,10 @@ class Interruptible:
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
         with self.progress.task(title, total, unit=unit) as advance:
 
-            def step(steps: int) -> None:
+            def step(steps: int, note: str = "", /) -> None:
                 if _seen:
                     raise KeyboardInterrupt
-                advance(steps)
+                advance(steps, note)
 
             yield step
 

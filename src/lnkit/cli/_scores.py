@@ -20,32 +20,37 @@ def show_scores(records: Sequence[RunRecord]) -> None:
     print_table(["loss network", *primary], rows, title=title_of(records[0]))
     _show_others(records, [name for name in names if name not in primary])
     click.echo()
-    for line in (*_ceilings(records, primary), *_remarks(records), *_signatures(records)):
+    for line in (*_comparisons(records, primary), *_remarks(records), *_signatures(records)):
         click.echo(line)
 
 
 def _show_others(records: Sequence[RunRecord], names: Sequence[str]) -> None:
-    """One row per score and one column per loss network, ceilings last; of many, `lnkit results export` has all."""
+    """One row per score and one column per loss network, then what to compare with; `lnkit results export` has all."""
     if not names or len(records) > MOST_COLUMNS:
         return
     click.echo()
     one_backbone = len({record.determinants.backbone for record in records}) == 1
     columns = ["+".join(r.determinants.points) if one_backbone else r.loss_network for r in records]
-    ceilings = list(dict.fromkeys(what for name in names for what in _ceilings_of(records, name)))
+    others = list(dict.fromkeys(what for name in names for what in _beside(records, name)))
     rows = [
         [
             name,
             *(_cell(record, name) for record in records),
-            *(_number(_ceilings_of(records, name), c) for c in ceilings),
+            *(_number(_beside(records, name), what) for what in others),
         ]
         for name in names
     ]
-    print_table(["score", *columns, *ceilings], rows)
+    print_table(["score", *columns, *others], rows)
 
 
-def _ceilings_of(records: Sequence[RunRecord], name: str) -> Mapping[str, float]:
-    """What people reach on a score; it belongs to the data, so whichever record has the score speaks for all."""
-    found = (record.scores[name].ceilings for record in records if name in record.scores)
+def _beside(records: Sequence[RunRecord], name: str) -> Mapping[str, float]:
+    """What to compare a score with: methods without a network, and what people reach."""
+    return {**_belonging_to(records, name, "baselines"), **_belonging_to(records, name, "ceilings")}
+
+
+def _belonging_to(records: Sequence[RunRecord], name: str, kind: str) -> Mapping[str, float]:
+    """Baselines or ceilings of a score; they are the data's, so whichever record has the score speaks for all."""
+    found = (getattr(record.scores[name], kind) for record in records if name in record.scores)
     return dict(sorted(next(found, {}).items()))
 
 
@@ -72,17 +77,18 @@ def _cell(record: RunRecord, name: str) -> str:
     return format_value(score) if score.primary else f"{score.value:.4f}"
 
 
-def _ceilings(records: Sequence[RunRecord], names: Sequence[str]) -> list[str]:
-    known = {name: _ceilings_of(records, name) for name in names}
+def _comparisons(records: Sequence[RunRecord], names: Sequence[str]) -> list[str]:
     return [
-        f"Ceilings of {name}: " + ", ".join(f"{what} {value:.4f}" for what, value in found.items())
-        for name, found in known.items()
-        if found
+        f"{kind.capitalize()} of {name}: " + ", ".join(f"{what} {value:.4f}" for what, value in found.items())
+        for name in names
+        for kind in ("baselines", "ceilings")
+        if (found := _belonging_to(records, name, kind))
     ]
 
 
 def _remarks(records: Sequence[RunRecord]) -> list[str]:
     notes = [f"Note: {note}" for record in records for note in (*_incomparable(record), *record.notes)]
+    notes += [f"Collapsed: {record.loss_network}: {record.collapsed}" for record in records if record.collapsed]
     changed = [f"Deviation from {record.determinants.variant}: {d}" for record in records for d in record.deviations]
     return list(dict.fromkeys(notes + changed))
 

@@ -35,7 +35,13 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Extraction point, several as one loss network (early+mid), a node path, or `all` (default); may be repeated.",
 )
 @click.option("--bench", default="bapps", show_default=True, metavar="NAME", help="Benchmark.")
-@click.option("--protocol", "variant", default="paper", show_default=True, metavar="VARIANT", help="Protocol variant.")
+@click.option(
+    "--protocol",
+    "variant",
+    default="",
+    metavar="VARIANT",
+    help="Protocol variant.  [default: paper]",
+)
 @click.option(
     "--set",
     "overrides",
@@ -51,17 +57,18 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     metavar="FILE|random",
     help="A file, `random`, or `pretrained`.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of random weights and of the bootstrap.")
+@click.option("--seed", default=0, show_default=True, help="Of random weights, training and the bootstrap.")
 @click.option("--data", type=FOLDER, help="Folder with the data; otherwise they are fetched into the cache.")
 @click.option("--sample", is_flag=True, help="Use the small embedded sample: shows that it runs, not how good it is.")
 @click.option("--results", type=FOLDER, help="Where results are kept.  [default: $LNKIT_RESULTS or ./results]")
 @click.option("--force", is_flag=True, help="Run again what was already run.")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="cuda, mps or cpu.")
-@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True)
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help="eager, inductor or onnxruntime.")
 @click.option(
     "--batch-size", type=click.IntRange(1), metavar="N", help="Triplets or pairs at a time; changes no score."
 )
+@click.option("--images", "keep_images", is_flag=True, help="Keep every image that the benchmark makes, as PNG.")
 @json_option
 def eval_command(as_json: bool, **options: Any) -> None:
     """Score loss networks on a benchmark.
@@ -75,6 +82,10 @@ def eval_command(as_json: bool, **options: Any) -> None:
         emit_json([to_plain(run.record) | {"folder": str(run.folder), "found": run.found} for run in runs])
     elif runs:
         _show(runs)
+    for run in runs:
+        if run.record.collapsed:
+            warn(f"{run.record.loss_network} collapsed: {run.record.collapsed}.")
+            failed = failed or LnkitError.exit_code
     if failed:
         raise click.exceptions.Exit(failed)
 

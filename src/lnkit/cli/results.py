@@ -11,8 +11,9 @@ import click
 from lnkit.cli._output import emit_json, json_option, note, print_table, warn
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder, results_dir
-from lnkit.results.records import RunRecord, to_plain
+from lnkit.results.records import RunRecord, ScoreRecord, to_plain
 
+MOST_FILES = 12  # of one folder beside a record that are named one by one
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 results_option = click.option(
@@ -70,7 +71,8 @@ def _summary(record: RunRecord) -> list[str]:
 
 
 def _primary(record: RunRecord) -> str:
-    return ", ".join(f"{name} {score.value:.4f}" for name, score in record.scores.items() if score.primary)
+    scores = ", ".join(f"{name} {score.value:.4f}" for name, score in record.scores.items() if score.primary)
+    return f"{scores} (collapsed)".strip() if record.collapsed else scores
 
 
 @results.command("show")
@@ -86,15 +88,19 @@ def show_command(run: str, folder: Path | None, as_json: bool) -> None:
     from lnkit.cli._scores import format_value  # noqa: PLC0415 - only to show one
 
     print_table(
-        ["score", "value", "items", "aggregation", "ceilings"],
+        ["score", "value", "items", "aggregation", "compare with"],
         [
-            [n, format_value(s), str(s.n), s.aggregation, ", ".join(f"{k} {v:.4f}" for k, v in s.ceilings.items())]
-            for n, s in record.scores.items()
+            [name, format_value(score), str(score.n), score.aggregation, _beside(score)]
+            for name, score in record.scores.items()
         ],
-        title=record.id,
+        title=record.id + (f", collapsed: {record.collapsed}" if record.collapsed else ""),
     )
     for line in _facts(record):
         click.echo(line)
+
+
+def _beside(score: ScoreRecord) -> str:
+    return ", ".join(f"{what} {value:.4f}" for what, value in {**score.baselines, **score.ceilings}.items())
 
 
 def _facts(record: RunRecord) -> list[str]:
@@ -103,9 +109,22 @@ def _facts(record: RunRecord) -> list[str]:
         *(f"{score.value:.4f} = {score.signature}" for score in record.scores.values()),
         *(f"Deviation from {facts.variant}: {deviation}" for deviation in record.deviations),
         *(f"Note: {text}" for text in record.notes),
+        *([f"Beside it: {', '.join(_shown(record.files))}"] if record.files else []),
         f"Weights: {record.weights_source}, SHA-256 {facts.weights_sha256}",
         f"Made: {record.created}, {record.seconds:.1f} s, "
         + ", ".join(f"{name} {value}" for name, value in record.environment.items()),
+    ]
+
+
+def _shown(files: tuple[str, ...]) -> list[str]:
+    """Names of files; of many images in one folder, their number."""
+    folders: dict[str, list[str]] = {}
+    for name in files:
+        folders.setdefault(name.rpartition("/")[0], []).append(name)
+    return [
+        text
+        for folder, names in folders.items()
+        for text in (names if len(names) <= MOST_FILES else [f"{folder}/ with {len(names)} files"])
     ]
 
 

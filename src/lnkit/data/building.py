@@ -95,7 +95,7 @@ def build(table: ImageTable, folder: Path, *, size: int, resize_filter: str, adv
     try:
         for column, names in table.labels.items():  # first: they are small, and their faults should not wait
             file = _NpyFile(folder / f"{column}.npy", np.dtype(np.float32), (len(names),))
-            _fill(file, names, read_labels, pool, built, lambda steps: None)
+            _fill(file, names, read_labels, pool, built, lambda steps, note="": None)
             built.crc32[column] = file.crc32
         for column, names in table.images.items():
             file = _NpyFile(folder / f"{column}.npy", np.dtype(np.uint8), (len(names), size, size, 3))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 RECORD_FILE = "result.json"
-ARRAYS_FILE = "distances.npz"
+ARRAYS_FILES = ("distances.npz", "values.npz")  # of a benchmark that measures, and of one that trains
 PARTS_FOLDER = ".parts"  # of runs that are not finished
 
 
@@ -86,7 +86,7 @@ class ResultsFolder:
         """The arrays kept beside the record, by name."""
         import numpy as np  # noqa: PLC0415 - listing records needs no numpy
 
-        file = self.path / record.id / ARRAYS_FILE
+        file = self.path / record.id / _arrays_file(record)
         try:
             with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
@@ -95,8 +95,10 @@ class ResultsFolder:
         except Exception as error:  # zip, zlib and numpy each have errors of their own for what is damaged
             raise DataError(f"{file} is damaged; run the same command again with --force.") from error
 
-    def write(self, record: RunRecord, arrays: Arrays, *, replace: bool = False) -> Path:
-        """Write a record and its arrays as one folder: all of it appears at once, or nothing does.
+    def write(
+        self, record: RunRecord, arrays: Arrays, files: Mapping[str, Path] | None = None, *, replace: bool = False
+    ) -> Path:
+        """Write a record, its arrays and copies of ``files`` as one folder: all of it appears at once, or nothing does.
 
         Where two processes finish the same run, the first stays, unless ``replace`` is set.
 
@@ -110,7 +112,9 @@ class ResultsFolder:
             draft.mkdir(parents=True)
             try:
                 if arrays:
-                    _write_arrays(draft / ARRAYS_FILE, arrays)
+                    _write_arrays(draft / _arrays_file(record), arrays)
+                for name, file in (files or {}).items():
+                    _copy(file, draft / name)
                 (draft / RECORD_FILE).write_text(to_json(record), encoding="utf-8")
                 _put_in_place(draft, target, replace=replace)
             finally:
@@ -199,6 +203,16 @@ def _writing_in(folder: Path) -> Iterator[None]:
             f"Results cannot be kept in {folder}: {reason}. Change that, or name another folder with "
             "--results DIR, and give the command again; what is finished stays."
         ) from error
+
+
+def _arrays_file(record: RunRecord) -> str:
+    """The name of the arrays beside a record; what they would be called where it has none."""
+    return next((name for name in record.files if name in ARRAYS_FILES), ARRAYS_FILES[0])
+
+
+def _copy(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)
 
 
 def _write_arrays(file: Path, arrays: Arrays) -> None:

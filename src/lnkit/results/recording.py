@@ -16,7 +16,7 @@ from lnkit.errors import PluginError
 from lnkit.registry import OWN_CODE
 from lnkit.requests import Resolved
 from lnkit.results.environment import describe_environment
-from lnkit.results.folder import ARRAYS_FILE
+from lnkit.results.folder import ARRAYS_FILES
 from lnkit.results.records import Determinants, RunRecord, ScoreRecord
 from lnkit.results.signature import score_signature
 from lnkit.specs import BackboneSpec, BenchmarkData, BenchmarkSpec, LossNetworkId, Outcome, Score, ScoreSpec
@@ -100,8 +100,15 @@ def make_record(
         environment=describe_environment(circumstances.device, circumstances.engine),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(circumstances.seconds, 3),
-        files=(ARRAYS_FILE,) if outcome.arrays else (),
+        files=_file_names(resolved.benchmark, outcome),
+        collapsed=outcome.collapsed,
     )
+
+
+def _file_names(benchmark: BenchmarkSpec, outcome: Outcome) -> tuple[str, ...]:
+    measured, made = ARRAYS_FILES
+    arrays = [measured if benchmark.measures_only else made] if outcome.arrays else []
+    return (*arrays, *outcome.files)
 
 
 def declared_score(benchmark: BenchmarkSpec, name: str, value: float) -> ScoreSpec:
@@ -139,6 +146,7 @@ def _score(resolved: Resolved, facts: Determinants, loaded: LoadedBackbone, name
         n=score.n,
         interval=score.interval,
         ceilings=dict(score.ceilings),
+        baselines=dict(score.baselines),
     )
 
 

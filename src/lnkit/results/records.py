@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lnkit.errors import DataError
+from lnkit.protocols import SAMPLE_VARIANT
+
+CUT_DOWN = ("quick", SAMPLE_VARIANT)  # variants that show that everything runs
 
 SCHEMA = 1  # raised when a reader of the old form could misread the new one
 
@@ -31,6 +34,7 @@ class ScoreRecord:
     n: int = 0  # items
     interval: tuple[float, float] | None = None  # 95 % bootstrap
     ceilings: Mapping[str, float] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)  # what a method without a network reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class RunRecord:
     created: str  # ISO 8601, UTC
     seconds: float  # of the whole run that this was part of
     files: tuple[str, ...] = ()  # beside the record
+    collapsed: str = ""  # what happened to its training, and when; "" for a run that came to its end
 
     @property
     def id(self) -> str:
@@ -85,9 +90,14 @@ class RunRecord:
         return f"{self.determinants.backbone}:{'+'.join(self.determinants.points)}"
 
     @property
+    def has_images(self) -> bool:
+        """Whether every image that was made lies beside it."""
+        return any(name.startswith("images/") for name in self.files)
+
+    @property
     def comparable(self) -> bool:
         """Whether the scores may stand beside published ones: neither a sample nor a cut-down protocol."""
-        return not self.sample and self.determinants.variant != "quick"
+        return not self.sample and self.determinants.variant not in CUT_DOWN
 
 
 def record_id(determinants: Determinants) -> str:

@@ -93,7 +93,7 @@ class _Offline(SilentProgress):
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
         if title.startswith("fetching"):
             raise NotChecked(f"It has no sample: asked for one, it begins {title}.")
-        yield lambda steps: None
+        yield lambda steps, note="": None
 
 
 def declared_scores(thing: BenchmarkThing) -> Iterator[str]:

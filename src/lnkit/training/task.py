@@ -56,6 +56,7 @@ class Trained:
     iterations: int  # that were done
     collapsed: str  # what happened, and when; "" where nothing did
     files: Mapping[str, Path]  # to be kept beside the record: "x4/network.safetensors", "x4/log.csv", "x4/curves.png"
+    notes: tuple[str, ...] = ()  # that go into the record: "went on at iteration 1,200 with torch 2.7 instead of 2.6"
 
 
 class TrainingTask(ABC):
@@ -86,7 +87,10 @@ class TrainingTask(ABC):
 
     @abstractmethod
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        """Compute the losses of a batch, which is on the device: ``loss`` is minimized, others are only logged."""
+        """Compute the losses of a batch, which is on the device: ``loss`` is minimized, others are only logged.
+
+        Each is a mean over the items, so that a batch can be split where memory is short.
+        """
 
     @abstractmethod
     def validate(self, network: nn.Module) -> Validation:

@@ -1,0 +1,67 @@
+"""The curves of a training as a picture: its losses, and what validation said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lnkit.files import whole_file
+from lnkit.training.log import LEARNING_RATE, VALIDATION, read_log
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+WIDTH, HEIGHT = 560, 240  # of each panel, in the unit that is drawn with SCALE pixels
+SCALE = 2
+
+
+def draw_curves(log: Path, picture: Path, title: str, best_iteration: int) -> None:
+    """Draw a training's log as a PNG: one panel for the losses, one for each validated value.
+
+    Args:
+        log: the CSV file of :class:`lnkit.training.log.TrainingLog`.
+        picture: where the PNG goes.
+        title: what was trained.
+        best_iteration: of the network that was kept, marked by a line; 0 for none.
+    """
+    import altair as alt  # noqa: PLC0415 - takes half a second
+
+    frame = read_log(log)
+    frame = frame[frame.series != LEARNING_RATE]
+    validated = frame.series.str.startswith(VALIDATION)
+    panels = [_panel(frame[~validated], "loss", best_iteration)] if (~validated).any() else []
+    panels += [_panel(part, str(series), best_iteration) for series, part in frame[validated].groupby("series")]
+    chart = alt.vconcat(*panels, title=_title(title, best_iteration)).configure_view(stroke="#ccc")
+    with whole_file(picture) as draft, draft.open("wb") as file:
+        chart.save(file, format="png", scale_factor=SCALE)
+
+
+def _title(title: str, best_iteration: int) -> alt.TitleParams:
+    import altair as alt  # noqa: PLC0415 - takes half a second
+
+    kept = f"the dashed line marks iteration {best_iteration:,}, whose network was kept" if best_iteration else ""
+    return alt.TitleParams(title, subtitle=kept, anchor="start")
+
+
+def _panel(frame: pd.DataFrame, name: str, best_iteration: int) -> alt.LayerChart | alt.FacetChart:
+    """One panel; losses fall over orders of magnitude, so they get a logarithmic scale where they are above zero."""
+    import altair as alt  # noqa: PLC0415 - takes half a second
+
+    logarithmic = name == "loss" and bool((frame.value > 0).all())
+    several = frame.series.nunique() > 1
+    scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, nice=False)
+    lines = (
+        alt.Chart(frame[frame.value.abs() < float("inf")])
+        .mark_line(strokeWidth=1.5, point=len(frame) < 30)
+        .encode(
+            x=alt.X("iteration:Q", title="iteration"),
+            y=alt.Y("value:Q", title=name, scale=scale),
+            color=alt.Color("series:N", title=None, scale=alt.Scale(scheme="tableau10"))
+            if several
+            else alt.value("#4c78a8"),
+        )
+    )
+    mark = alt.Chart(frame.head(1)).mark_rule(strokeDash=[4, 4], color="#777").encode(x=alt.datum(best_iteration))
+    layers = [lines, mark] if best_iteration else [lines]
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)

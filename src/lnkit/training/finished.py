@@ -1,0 +1,79 @@
+"""A training that came to its end: kept as a few files, and found again instead of being done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from lnkit.errors import DataError
+from lnkit.training.checkpoints import Weights, refuse_others, save_tensors, whole, write_text
+from lnkit.training.curves import draw_curves
+
+FOLDER = "finished"
+FACTS, NETWORK, LOG, CURVES = "training.json", "network.safetensors", "log.csv", "curves.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a training ended."""
+
+    best_iteration: int  # 0 if no network was validated
+    best_value: float
+    iterations: int
+    collapsed: str
+    notes: tuple[str, ...]
+
+
+def keep_finished(folder: Path, ending: Ending, best: Weights | None, facts: Mapping[str, Any], title: str) -> None:
+    """Keep how a training ended, its best network, its log and its curves in ``folder/finished``.
+
+    Raises:
+        LnkitError: the disk is full or closed to us.
+    """
+    with whole(folder / FOLDER, "the trained network") as draft:
+        if best is not None:
+            save_tensors(draft / NETWORK, best)
+        write_text(draft / LOG, (folder / LOG).read_text(encoding="utf-8"))
+        draw_curves(draft / LOG, draft / CURVES, title, ending.best_iteration)
+        content = {
+            "best_iteration": ending.best_iteration,
+            "best_value": ending.best_value,
+            "iterations": ending.iterations,
+            "collapsed": ending.collapsed,
+            "notes": list(ending.notes),
+            "facts": facts,
+        }
+        write_text(draft / FACTS, json.dumps(content, indent=1))
+
+
+def find_finished(folder: Path, facts: Mapping[str, Any]) -> tuple[Ending, Weights | None] | None:
+    """How the training in ``folder`` ended, and its best network; None if it has not ended yet.
+
+    Raises:
+        DataError: it is damaged, or was another training.
+    """
+    place = folder / FOLDER
+    if not (place / FACTS).is_file():
+        return None
+    try:
+        content = json.loads((place / FACTS).read_text(encoding="utf-8"))
+        refuse_others(place, content.pop("facts"), facts)
+        ending = Ending(**content | {"notes": tuple(content["notes"])})
+        return ending, load_file(place / NETWORK) if (place / NETWORK).is_file() else None
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise DataError(
+            f"The finished training in {place} is damaged ({error}). Give --force to train anew."
+        ) from error
+
+
+def finished_files(folder: Path) -> dict[str, Path]:
+    """The files of a finished training, named as they are to lie beside the record."""
+    kept = {f"{folder.name}/{file.name}": file for file in sorted((folder / FOLDER).iterdir())}
+    events = {f"{folder.name}/tensorboard/{file.name}": file for file in sorted((folder / "tensorboard").glob("*"))}
+    return kept | events

@@ -1,0 +1,107 @@
+"""What a training said: every series (loss, learning rate, validation) as CSV, and for TensorBoard where there is one.
+
+``iteration,epoch,series,value``, one line per value. Losses are means over a window of iterations.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lnkit.files import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch.utils.tensorboard import SummaryWriter
+
+COLUMNS = ("iteration", "epoch", "series", "value")
+MOST_WINDOWS = 1000  # lines of one series: enough for a curve, and a file of a few dozen kB
+LEARNING_RATE = "learning rate"
+VALIDATION = "validation "  # before the names of what is validated
+
+Row = tuple[int, float, str, float]
+
+
+class TrainingLog:
+    """Collects values and appends them to the file; goes back to a checkpoint when asked."""
+
+    def __init__(self, folder: Path, iterations: int, iterations_per_epoch: int) -> None:
+        self.file = folder / "log.csv"
+        self._tensorboard_folder = folder / "tensorboard"
+        self._window = -(-iterations // MOST_WINDOWS)
+        self._per_epoch = iterations_per_epoch
+        self._sums: dict[str, float] = {}  # of the window that is not full yet
+        self._count = 0
+        self._writer: SummaryWriter | None = None
+
+    def state(self) -> dict[str, Any]:
+        """What has been added and is not in the file yet."""
+        return {"sums": self._sums, "count": self._count}
+
+    def restore(self, state: Mapping[str, Any], iteration: int) -> None:
+        """Be as after ``iteration``: what the file has of later ones is taken out."""
+        self._sums, self._count = dict(state["sums"]), int(state["count"])
+        rows = [row for row in _read(self.file) if int(row[0]) <= iteration]
+        with whole_file(self.file) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+        self._writer = _open_tensorboard(self._tensorboard_folder, iteration)
+
+    def begin(self) -> None:
+        """Start from nothing."""
+        self.restore({"sums": {}, "count": 0}, 0)
+
+    def add(self, iteration: int, losses: Mapping[str, float], learning_rate: float) -> None:
+        """Take in the losses of an iteration, counted from 1."""
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+        if iteration % self._window == 0:
+            means = {name: value / self._count for name, value in self._sums.items()}
+            self._write(iteration, {**means, LEARNING_RATE: learning_rate})
+            self._sums, self._count = {}, 0
+
+    def add_validation(self, iteration: int, values: Mapping[str, float]) -> None:
+        self._write(iteration, {f"{VALIDATION}{name}": value for name, value in values.items()})
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write(self, iteration: int, values: Mapping[str, float]) -> None:
+        epoch = round(iteration / self._per_epoch, 4)
+        with self.file.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows((iteration, epoch, series, repr(value)) for series, value in values.items())
+        if self._writer is not None:
+            for series, value in values.items():
+                self._writer.add_scalar(series, value, iteration)
+
+
+def read_log(file: Path) -> pd.DataFrame:
+    """The log as a table with the columns iteration, epoch, series and value."""
+    import pandas as pd  # noqa: PLC0415 - only to draw
+
+    frame = pd.DataFrame(list(_read(file)), columns=list(COLUMNS))
+    return frame.astype({"iteration": np.int64, "epoch": np.float64, "value": np.float64})
+
+
+def _read(file: Path) -> Iterator[list[str]]:
+    """The lines of the file; one that a kill cut short is left out."""
+    if not file.is_file():
+        return
+    with file.open(newline="", encoding="utf-8") as stream:
+        rows = csv.reader(stream)
+        next(rows, None)
+        yield from (row for row in rows if len(row) == len(COLUMNS) and row[-1])
+
+
+def _open_tensorboard(folder: Path, iteration: int) -> SummaryWriter | None:
+    """A writer for TensorBoard, which is told to forget what came after ``iteration``; None where it is missing."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - not everybody has it
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=iteration + 1)
