@@ -6,6 +6,7 @@ network was validated, ``best.safetensors``.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -122,8 +123,8 @@ def whole(target: Path, what: str) -> Iterator[Path]:
 
 def _is_full(error: Exception) -> bool:
     """Safetensors writes by itself, and tells the number of an error in its text only."""
-    number = getattr(error, "errno", None)
-    return number in DISK_FULL or any(f"os error {known}" in str(error) for known in DISK_FULL)
+    full = DISK_FULL | {errno.EFBIG}
+    return getattr(error, "errno", None) in full or any(f"os error {number})" in str(error) for number in full)
 
 
 def save_tensors(file: Path, tensors: Weights) -> None:

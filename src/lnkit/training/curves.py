@@ -30,8 +30,10 @@ def draw_curves(log: Path, picture: Path, title: str, best_iteration: int) -> No
     frame = read_log(log)
     frame = frame[frame.series != LEARNING_RATE]
     validated = frame.series.str.startswith(VALIDATION)
-    panels = [_panel(frame[~validated], "loss", best_iteration)] if (~validated).any() else []
-    panels += [_panel(part, str(series), best_iteration) for series, part in frame[validated].groupby("series")]
+    parts = {"loss": frame[~validated]} if (~validated).any() else {}
+    parts |= {str(series): part for series, part in frame[validated].groupby("series")}
+    span = (0, int(frame.iteration.max()))
+    panels = [_panel(part, name, span, best_iteration) for name, part in parts.items()]
     chart = alt.vconcat(*panels, title=_title(title, best_iteration)).configure_view(stroke="#ccc")
     with whole_file(picture) as draft, draft.open("wb") as file:
         chart.save(file, format="png", scale_factor=SCALE)
@@ -44,7 +46,7 @@ def _title(title: str, best_iteration: int) -> alt.TitleParams:
     return alt.TitleParams(title, subtitle=kept, anchor="start")
 
 
-def _panel(frame: pd.DataFrame, name: str, best_iteration: int) -> alt.LayerChart | alt.FacetChart:
+def _panel(frame: pd.DataFrame, name: str, span: tuple[int, int], best: int) -> alt.LayerChart | alt.FacetChart:
     """One panel; losses fall over orders of magnitude, so they get a logarithmic scale where they are above zero."""
     import altair as alt  # noqa: PLC0415 - takes half a second
 
@@ -55,13 +57,13 @@ def _panel(frame: pd.DataFrame, name: str, best_iteration: int) -> alt.LayerChar
         alt.Chart(frame[frame.value.abs() < float("inf")])
         .mark_line(strokeWidth=1.5, point=len(frame) < 30)
         .encode(
-            x=alt.X("iteration:Q", title="iteration"),
+            x=alt.X("iteration:Q", title="iteration", scale=alt.Scale(domain=span, nice=False)),
             y=alt.Y("value:Q", title=name, scale=scale),
             color=alt.Color("series:N", title=None, scale=alt.Scale(scheme="tableau10"))
             if several
             else alt.value("#4c78a8"),
         )
     )
-    mark = alt.Chart(frame.head(1)).mark_rule(strokeDash=[4, 4], color="#777").encode(x=alt.datum(best_iteration))
-    layers = [lines, mark] if best_iteration else [lines]
+    mark = alt.Chart(frame.head(1)).mark_rule(strokeDash=[4, 4], color="#777").encode(x=alt.datum(best))
+    layers = [lines, mark] if best else [lines]
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)

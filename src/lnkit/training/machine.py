@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -50,13 +51,14 @@ def deterministic(device: torch.device) -> Iterator[None]:
     """Have the same computation give the same bits; what is set for that, and all generators, are put back."""
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS may add up in any order
-    filling = torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic
+    filling = memory.fill_uninitialized_memory
     with kept((*SETTINGS, *GENERATORS)):
         torch.use_deterministic_algorithms(True, warn_only=True)  # a few operations have no such kernel
         torch.backends.cudnn.benchmark = False  # which measures, and may choose otherwise the next time
         torch.backends.cudnn.deterministic = True
-        torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written
+        memory.fill_uninitialized_memory = False  # nothing here reads what it has not written
         try:
             yield
         finally:
-            torch.utils.deterministic.fill_uninitialized_memory = filling
+            memory.fill_uninitialized_memory = filling

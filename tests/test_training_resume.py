@@ -1,0 +1,248 @@
+"""A training that is stopped at any moment ends with the same bits as one that never was."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import toytraining
+from toytraining import SETTINGS, Toy, digest, train
+
+from lnkit.errors import DataError, LnkitError
+from lnkit.training import loop
+from lnkit.training.checkpoints import Checkpoint, read_checkpoint
+from lnkit.training.task import Batch, Validation
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+class StoppedError(Exception):
+    pass
+
+
+class Stopping(Toy):
+    """Fails at an iteration, as a bug or a power cut would."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.left = after
+
+    def losses(self, network: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+        if not self.left:
+            raise StoppedError
+        self.left -= 1
+        return super().losses(network, batch)
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint after every step."""
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+
+
+def stop_after(folder: Path, steps: int, precision: str = "fp32") -> None:
+    with pytest.raises(StoppedError):
+        train(folder, Stopping(steps), precision)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_goes_on_to_the_same_bits(precision: str, tmp_path: Path, often: None) -> None:
+    whole = train(tmp_path / "whole", precision=precision)
+    for steps in (4, 9, 1):  # in the first epoch, right before a validation, once more
+        stop_after(tmp_path / "stopped", steps, precision)
+    assert read_checkpoint(tmp_path / "stopped", {**vars_of(SETTINGS)}).iteration == 14  # type: ignore[union-attr]
+    again = train(tmp_path / "stopped", precision=precision)
+    assert digest(again) == digest(whole)
+    assert again.iterations == SETTINGS.iterations
+
+
+def vars_of(settings: Any) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in settings.__slots__}
+
+
+def test_goes_back_to_the_last_checkpoint(tmp_path: Path) -> None:
+    """Without a checkpoint after every step, what was done since the last one is done again."""
+    whole = train(tmp_path / "whole")
+    stop_after(tmp_path / "stopped", 9)
+    assert read_checkpoint(tmp_path / "stopped", vars_of(SETTINGS)).iteration == 0  # type: ignore[union-attr]
+    assert digest(train(tmp_path / "stopped")) == digest(whole)
+
+
+@pytest.mark.parametrize("part", ["network", "optimizer", "scheduler", "generators", "log", "iteration"])
+def test_needs_every_part_of_the_state(part: str, tmp_path: Path, often: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave one part as it was at the beginning, and it ends elsewhere: the tests above would notice."""
+    whole = train(tmp_path / "whole")
+    stop_after(tmp_path / "begun", 0)
+    first = read_checkpoint(tmp_path / "begun", vars_of(SETTINGS))
+    stop_after(tmp_path / "stopped", 16)
+    assert first is not None
+
+    def without(folder: Path, facts: dict[str, Any]) -> Checkpoint | None:
+        found = read_checkpoint(folder, facts)
+        assert found is not None
+        if part == "iteration":
+            return replace(found, iteration=found.iteration - 1)
+        forgotten = {"sums": {"loss": 1.0}, "count": 1} if part == "log" else first.state[part]
+        return replace(found, state=found.state | {part: forgotten})
+
+    monkeypatch.setattr(loop, "read_checkpoint", without)
+    assert digest(train(tmp_path / "stopped")) != digest(whole)
+
+
+def test_remembers_the_best_from_before(tmp_path: Path, often: None) -> None:
+    class Worsening(Stopping):
+        def validate(self, network: torch.nn.Module) -> Validation:
+            return Validation(float(network[1].num_batches_tracked))  # type: ignore[index, union-attr, arg-type]
+
+    with pytest.raises(StoppedError):
+        train(tmp_path, Worsening(16))
+    trained = train(tmp_path, Worsening(99))
+    assert (trained.best_iteration, trained.best_value) == (7, 7.0)
+
+
+def test_the_scale_of_fp16_is_kept(tmp_path: Path, often: None) -> None:
+    stop_after(tmp_path, 5, "fp16")
+    kept = read_checkpoint(tmp_path, vars_of(SETTINGS))
+    assert kept is not None
+    assert kept.state["scaler"]["_growth_tracker"] == 5
+    assert kept.state["scaler"]["scale"] == torch.amp.GradScaler("cpu").get_scale()
+
+
+def start(folder: Path, precision: str = "fp32") -> subprocess.Popen[str]:
+    """Train in a process of its own, checkpointing all the time."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(toytraining.__file__).parent)}
+    command = [sys.executable, toytraining.__file__, str(folder), precision]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.slow
+def test_kill_9_at_any_moment(tmp_path: Path) -> None:
+    """It spends most of its time writing checkpoints, so that is where most blows fall."""
+    process = start(tmp_path / "whole")
+    whole = process.communicate(timeout=120)[0]
+    assert len(whole.strip()) == 64
+    chance, kills = random.Random(0), 0
+    while True:
+        process = start(tmp_path / "killed")
+        try:
+            process.wait(timeout=chance.uniform(0.05, 0.6))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            kills += 1
+            if kills < 6:
+                continue
+            process = start(tmp_path / "killed")
+        output, errors = process.communicate(timeout=120)
+        assert output == whole, errors
+        break
+    assert kills
+    assert not list((tmp_path / "killed").glob("checkpoints/.new-*")) or kills, "what a kill left is nobody's"
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_a_checkpoint(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    while not list(tmp_path.glob("checkpoints/0000000[1-9]")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    if not (tmp_path / "finished").exists():  # it may have been at the end
+        assert errors.rstrip().endswith("KeyboardInterrupt")
+        (kept,) = [path for path in (tmp_path / "checkpoints").iterdir() if path.name.isdigit()]
+        assert int(kept.name) > 0
+
+
+def test_a_finished_training_is_found_again(tmp_path: Path) -> None:
+    first = train(tmp_path)
+    assert digest(train(tmp_path, Stopping(0))) == digest(first)
+
+
+def test_a_validation_that_was_interrupted_is_made_up_for(tmp_path: Path) -> None:
+    """An interrupt in the middle of validating keeps a checkpoint whose validation is still to come."""
+    whole = train(tmp_path / "whole")
+
+    class Interrupted(Toy):
+        def validate(self, network: torch.nn.Module) -> Any:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", Interrupted())
+    kept = read_checkpoint(tmp_path / "stopped", vars_of(SETTINGS))
+    assert kept is not None
+    assert kept.iteration == SETTINGS.validate_every
+    assert digest(train(tmp_path / "stopped")) == digest(whole)
+
+
+def test_a_checkpoint_of_another_protocol_is_refused(tmp_path: Path, often: None) -> None:
+    stop_after(tmp_path, 3)
+    with pytest.raises(DataError, match=r"batch_size is 16 there and 8 here; seed is 3 there and 4 here.*--force"):
+        train(tmp_path, batch_size=8, seed=4)
+    train(tmp_path)
+    with pytest.raises(DataError, match="iterations is 30 there and 40 here"):
+        train(tmp_path, iterations=40)
+
+
+@pytest.mark.parametrize("file", ["state.json", "state.safetensors", "best.safetensors"])
+def test_a_damaged_checkpoint_is_named(file: str, tmp_path: Path, often: None) -> None:
+    stop_after(tmp_path, 8)
+    (path,) = tmp_path.glob(f"checkpoints/*/{file}")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"checkpoints/00000008 is damaged .* Give --force"):
+        train(tmp_path)
+
+
+def test_a_damaged_finished_training_is_named(tmp_path: Path) -> None:
+    train(tmp_path)
+    (tmp_path / "finished" / "training.json").write_text("{")
+    with pytest.raises(DataError, match="finished is damaged"):
+        train(tmp_path)
+
+
+def test_what_a_kill_left_of_a_checkpoint_is_passed_over(tmp_path: Path, often: None) -> None:
+    whole = train(tmp_path / "whole")
+    stop_after(tmp_path / "stopped", 8)
+    draft = tmp_path / "stopped" / "checkpoints" / ".new-0000"
+    draft.mkdir()
+    (draft / "state.json").write_text("{")
+    assert digest(train(tmp_path / "stopped")) == digest(whole)
+
+
+def test_a_full_disk_is_a_sentence_and_the_last_checkpoint_stays(tmp_path: Path, often: None) -> None:
+    whole = train(tmp_path / "whole")
+    stop_after(tmp_path / "full", 8)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limit[1]))
+    try:
+        with pytest.raises(LnkitError, match=r"The checkpoint cannot be kept in .*: the disk is full\. What was kept"):
+            train(tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert [path.name for path in (tmp_path / "full" / "checkpoints").iterdir()] == ["00000008"]
+    assert digest(train(tmp_path / "full")) == digest(whole)
+
+
+def test_another_machine_is_noted(tmp_path: Path, often: None) -> None:
+    stop_after(tmp_path, 5)
+    (file,) = tmp_path.glob("checkpoints/*/state.json")
+    content = json.loads(file.read_text().replace(f'"{torch.__version__}"', '"2.6.0"'))
+    file.write_text(json.dumps(content))
+    trained = train(tmp_path)
+    (note,) = trained.notes
+    assert note.startswith(f"toy went on after iteration 5 with torch {torch.__version__} instead of 2.6.0")
+    assert train(tmp_path).notes == (note,)
