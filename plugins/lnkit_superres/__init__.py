@@ -1,0 +1,140 @@
+"""The benchmark `superres`: does a loss network teach another network to make small images large?
+
+An image transformation network (Johnson et al. 2016) is trained with the feature loss of one loss network to enlarge
+images by 4 and by 8. How near its outputs come to the truth on three test sets is the score of the loss network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import lnkit
+from lnkit_superres.protocol import VARIANTS, SuperresProtocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lnkit.context import RunContext
+
+COCO = "http://images.cocodataset.org"
+SELF_EX_SR = "https://raw.githubusercontent.com/jbhuang0604/SelfExSR/master/data"
+BSDS = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds"
+
+FACTORS = (4, 8)
+TEST_SETS = {"set5": 5, "set14": 14, "bsd100": 100}  # name -> images of the official set
+TITLES = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100"}  # as the literature writes them, and folders are named
+
+
+def _list_coco(fetch: Callable[[lnkit.RemoteFile], Path]) -> Sequence[lnkit.RemoteFile]:
+    from lnkit_superres.coco import list_images  # noqa: PLC0415 - numpy and json, only when images are to be fetched
+
+    return list_images(fetch)
+
+
+def _single_files(folder: str, count: int) -> tuple[lnkit.RemoteFile, ...]:
+    """The high-resolution images of a test set, as a repository of Huang et al. 2015 serves them."""
+    return tuple(
+        lnkit.RemoteFile(
+            f"{SELF_EX_SR}/{folder}/image_SRF_2/img_{number:03d}_SRF_2_HR.png",
+            size=400_000,  # about; they differ
+            exact=False,
+            path=f"{number:03d}.png",
+        )
+        for number in range(1, count + 1)
+    )
+
+
+COCO_IMAGES = lnkit.DatasetSpec(
+    name="coco-superres",
+    title="MS-COCO 2014, the 10,000 images to train on and 100 to validate on",
+    files=(),
+    license="the images keep their Flickr licenses, annotations CC BY 4.0 (COCO Consortium)",
+    homepage="https://cocodataset.org",
+    layout="train/NAME.jpg (10,000 of train2014) and valid/NAME.jpg (100 of val2014)",
+    list_files=_list_coco,
+    size=1_650_000_000,
+)
+SET5 = lnkit.DatasetSpec(
+    name="set5",
+    title="Set5, high-resolution images",
+    files=_single_files("Set5", 5),
+    license="for research; the images keep the terms of their sources (Bevilacqua et al. 2012)",
+    homepage="https://github.com/jbhuang0604/SelfExSR",
+    layout="001.png to 005.png",
+)
+SET14 = lnkit.DatasetSpec(
+    name="set14",
+    title="Set14, high-resolution images",
+    files=_single_files("Set14", 14),
+    license="for research; the images keep the terms of their sources (Zeyde et al. 2010)",
+    homepage="https://github.com/jbhuang0604/SelfExSR",
+    layout="001.png to 014.png",
+)
+BSDS300 = lnkit.DatasetSpec(
+    name="bsds300",
+    title="Berkeley Segmentation Dataset, whose 100 test images are BSD100",
+    files=(lnkit.RemoteFile(f"{BSDS}/BSDS300-images.tgz", size=22_000_000, exact=False),),
+    license="non-commercial research and education (Martin et al. 2001)",
+    homepage=f"{BSDS}/",
+    layout="BSDS300/images/{train,test}/NNNN.jpg",
+)
+
+
+def _scores() -> tuple[lnkit.ScoreSpec, ...]:
+    """12 of them: PSNR and SSIM by factor and test set; those on the largest set rank."""
+    return tuple(
+        lnkit.ScoreSpec(
+            f"x{factor}_{measure}_{test_set}",
+            f"{measure.upper()} of images enlarged by {factor}, on {TITLES[test_set]}",
+            unit=unit,
+            lower=lower,
+            upper=upper,
+            aggregation="mean of images",
+            primary=test_set == "bsd100",
+        )
+        for factor in FACTORS
+        for measure, unit, lower, upper in (("psnr", "dB", 0.0, math.inf), ("ssim", "fraction", -1.0, 1.0))
+        for test_set in TEST_SETS
+    )
+
+
+def _open_data(context: RunContext) -> lnkit.BenchmarkData:
+    from lnkit_superres.opening import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+
+    return open_data(context)
+
+
+def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
+    from lnkit_superres.running import run  # noqa: PLC0415 - torch, only when it runs
+
+    return run(context, data)
+
+
+def _rescore(arrays: Mapping[str, np.ndarray], protocol: SuperresProtocol, seed: int) -> lnkit.Outcome:
+    from lnkit_superres.scoring import score_all  # noqa: PLC0415 - numpy, only when it runs
+
+    return score_all(arrays, protocol.resamples, seed)
+
+
+SUPERRES = lnkit.BenchmarkSpec(
+    name="superres",
+    title="super-resolution",
+    version="1",
+    citation="Johnson et al., Perceptual Losses for Real-Time Style Transfer and Super-Resolution, ECCV 2016; "
+    "Pihlgren et al. 2023 (arXiv 2302.04032)",
+    protocols=VARIANTS,
+    scores=_scores(),
+    open_data=_open_data,
+    run=_run,
+    datasets=(COCO_IMAGES, SET5, SET14, BSDS300),
+    rescore=_rescore,
+    measures_only=False,
+)
+
+
+@lnkit.hookimpl
+def register_benchmark(register: Callable[[lnkit.BenchmarkSpec], None]) -> None:
+    register(SUPERRES)
