@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +14,7 @@ from lnkit.loss import DeepPerceptualLoss
 from lnkit.networks.lossnet import LossNetwork
 from lnkit.progress import Progress
 from lnkit.specs import DistanceConfig
-from lnkit.training.finished import FACTS, FOLDER
+from lnkit.training.finished import FACTS, bring_back
 from lnkit.training.loop import train
 from lnkit.training.machine import Machine
 from lnkit.training.task import Trained, TrainingSettings, TrainingTask
@@ -71,11 +70,6 @@ class Trainer:
 def take_up(record: Path, names: Sequence[str], folder: Path) -> None:
     """Copy the finished trainings that lie beside a record into ``folder``, where the loop finds them."""
     for name in names:
-        training = PurePosixPath(name)
-        if training.name == FACTS and len(training.parts) == 2:
-            place = folder / training.parent / FOLDER
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
-            for file in (record / training.parent).iterdir():
-                if file.is_file():
-                    shutil.copyfile(file, place / file.name)
+        file = PurePosixPath(name)
+        if file.name == FACTS and len(file.parts) == 2:
+            bring_back(record / file.parent, folder / file.parent)

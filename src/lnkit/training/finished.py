@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from lnkit.errors import DataError
 from lnkit.training.checkpoints import Weights, refuse_others, save_tensors, whole, write_text
 from lnkit.training.curves import draw_curves
+from lnkit.training.log import TENSORBOARD
 
 FOLDER = "finished"
 FACTS, NETWORK, LOG, CURVES = "training.json", "network.safetensors", "log.csv", "curves.png"
@@ -72,8 +74,16 @@ def find_finished(folder: Path, facts: Mapping[str, Any]) -> tuple[Ending, Weigh
         ) from error
 
 
+def bring_back(kept: Path, folder: Path) -> None:
+    """Make of the files that ``finished_files`` named, and that lie in ``kept`` now, a finished training again."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(kept, folder / FOLDER, ignore=lambda place, names: {TENSORBOARD} & set(names))
+    if (kept / TENSORBOARD).is_dir():
+        shutil.copytree(kept / TENSORBOARD, folder / TENSORBOARD)
+
+
 def finished_files(folder: Path) -> dict[str, Path]:
     """The files of a finished training, named as they are to lie beside the record."""
     kept = {f"{folder.name}/{file.name}": file for file in sorted((folder / FOLDER).iterdir())}
-    events = {f"{folder.name}/tensorboard/{file.name}": file for file in sorted((folder / "tensorboard").glob("*"))}
+    events = {f"{folder.name}/{TENSORBOARD}/{file.name}": file for file in sorted((folder / TENSORBOARD).glob("*"))}
     return kept | events

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch.utils.tensorboard import SummaryWriter
 
+TENSORBOARD = "tensorboard"  # the folder of its events
 COLUMNS = ("iteration", "epoch", "series", "value")
 MOST_WINDOWS = 1000  # lines of one series: enough for a curve, and a file of a few dozen kB
 LEARNING_RATE = "learning rate"
@@ -31,7 +32,7 @@ class TrainingLog:
 
     def __init__(self, folder: Path, iterations: int, iterations_per_epoch: int) -> None:
         self.file = folder / "log.csv"
-        self._tensorboard_folder = folder / "tensorboard"
+        self._tensorboard_folder = folder / TENSORBOARD
         self._window = -(-iterations // MOST_WINDOWS)
         self._per_epoch = iterations_per_epoch
         self._sums: dict[str, float] = {}  # of the window that is not full yet
