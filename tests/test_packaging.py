@@ -15,6 +15,7 @@ import pytest
 import lnkit
 
 ROOT = Path(__file__).resolve().parents[1]
+BUNDLED = ("lnkit_autoencoder", "lnkit_bapps", "lnkit_delineation", "lnkit_superres", "lnkit_torchvision")
 EXAMPLE = ROOT / "examples" / "minimal_plugin"
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_every_module_is_in_the_wheel_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    packages = {"lnkit": "src", "lnkit_torchvision": "plugins", "lnkit_bapps": "plugins"}
+    packages = {"lnkit": "src", **dict.fromkeys(BUNDLED, "plugins")}
     sources = {
         file.relative_to(ROOT / place).as_posix()
         for package, place in packages.items()
@@ -56,7 +57,7 @@ def test_metadata(wheel: zipfile.ZipFile) -> None:
     assert facts.get_payload() == (ROOT / "README.md").read_text(), "the README is the project's page on PyPI"
     entries = wheel.read(f"{folder}/entry_points.txt").decode().splitlines()
     assert "lnkit = lnkit.cli:main" in entries
-    own = {"lnkit_builtins = lnkit.builtins", "lnkit_torchvision = lnkit_torchvision", "lnkit_bapps = lnkit_bapps"}
+    own = {"lnkit_builtins = lnkit.builtins", *(f"{plugin} = {plugin}" for plugin in BUNDLED)}
     assert own <= set(entries)
 
 
@@ -69,7 +70,7 @@ def test_the_wheel_runs_alone(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     assert all(file.startswith(str(site)) for file in files)
     listed = lnkit_json(site, "plugins")
     assert {one["name"]: one["state"] for one in listed if one["distribution"] == "lnkit"} == dict.fromkeys(
-        ("lnkit_bapps", "lnkit_builtins", "lnkit_torchvision"), "ok"
+        ("lnkit_builtins", *BUNDLED), "ok"
     )
 
 

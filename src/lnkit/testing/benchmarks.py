@@ -60,13 +60,12 @@ class BenchmarkThing:
             return NotChecked(f"It has no sample. {error}") if cannot_be_asked else error
 
     def run(self, points: tuple[str, ...] = POINTS, batch_size: int | None = None) -> Scores:
-        """Run the benchmark's first protocol on its sample, without keeping the result."""
+        """Run the benchmark on its sample as a user would, without keeping the result."""
         with TemporaryDirectory() as folder:
             request = RunRequest(
                 BACKBONE.name,
                 ",".join(points),
                 self.spec.name,
-                next(iter(self.spec.protocols)),
                 weights="random",
                 sample=True,
                 results=Path(folder),
