@@ -40,7 +40,7 @@ def _score_row(record: RunRecord, name: str) -> dict[str, Any]:
         "higher_is_better": score.higher_is_better,
         "primary": score.primary,
         "comparable": record.comparable,
-        "collapsed": record.collapsed,
+        "collapsed": bool(record.collapsed),
         "sample": record.sample,
         "signature": score.signature,
     }

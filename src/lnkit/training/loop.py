@@ -134,16 +134,22 @@ class _Training:
         """Train to the end and keep what came out."""
         self._begin_or_go_on()
         while not self._ended:
-            try:
-                self._go_on()
-            except KeyboardInterrupt:
-                self._interrupted()
-                raise
-            except torch.OutOfMemoryError as error:
-                self._back_off(error)
+            if self._runs_out_of_memory():
+                self._back_off()
         self.log.close()
         ending = Ending(self.best_iteration, self.best_value, self.iteration, self.collapsed, self.notes)
         keep_finished(self.folder, ending, self.best, self.facts, self.settings.title)
+
+    def _runs_out_of_memory(self) -> bool:
+        """Go on until the end, or until memory runs out; the error is gone then, and with it the tensors it held."""
+        try:
+            self._go_on()
+        except KeyboardInterrupt:
+            self._interrupted()
+            raise
+        except torch.OutOfMemoryError:
+            return True
+        return False
 
     @property
     def _ended(self) -> bool:
@@ -313,18 +319,18 @@ class _Training:
             f"{self.folder}; the same command goes on from there."
         )
 
-    def _back_off(self, error: torch.OutOfMemoryError) -> None:
+    def _back_off(self) -> None:
         """Go back to the last checkpoint with smaller portions, or say what would fit."""
         self.optimizer.zero_grad(set_to_none=True)
         release(self.machine.device)
         smaller = self.portions.shrink()
         if not smaller:
-            raise self.portions.too_much(self.machine.device, self._fits) from error
+            raise self.portions.too_much(self.machine.device, self._fits)
         _log.warning("The memory of %s ran out: %s.", self.machine.device, smaller)
         portions = self.portions.state()
         checkpoint = read_checkpoint(self.folder, self.facts)
         if checkpoint is None:
-            raise LnkitError(f"The checkpoint in {self.folder} was removed while it was needed. Run again.") from error
+            raise LnkitError(f"The checkpoint in {self.folder} was removed while it was needed. Run again.")
         self._restore(checkpoint)
         self.portions.restore(portions)
 
