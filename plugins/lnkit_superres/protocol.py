@@ -117,5 +117,5 @@ VARIANTS = {
         test_images="crop",
     ),
     "quick": QUICK,
-    "sample": replace(QUICK, train_images=32, valid_images=4, iterations=20, validate_every=10),
+    "sample": replace(QUICK, resize=128, train_images=48, valid_images=4, iterations=40, validate_every=20),
 }

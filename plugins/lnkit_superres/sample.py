@@ -1,0 +1,105 @@
+"""A small data set in the benchmark's layout, cut on the spot from photographs that come with scikit-image.
+
+Images to train on, to validate on and to test on come from different photographs, or from different halves of one. They
+are real, and far too few: scores say that everything works, and nothing about quality.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lnkit.data.storage import locked, whole_folder, writing
+from lnkit.progress import SilentProgress
+
+SIDE = 128  # pixels of an image to train on
+TEXTURE = 20.0  # least standard deviation of an image in 8-bit steps
+SEED = 2016
+VERSION = 1  # raised when other files come out
+SIZE = 8_000_000  # bytes, about
+NOTE = (
+    "sample: parts of a few of scikit-image's photographs, far too few to learn from; the test sets are not the "
+    "official ones"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Images that are cut at random from one side of photographs."""
+
+    folder: str
+    photographs: tuple[str, ...]
+    right: bool  # from the right half; else from the left
+    count: int
+    sizes: tuple[tuple[int, int], ...]  # width and height, in turn
+
+
+# All photographs are in the public domain or CC0, and in color.
+PARTS = (
+    Part("train", ("astronaut", "coffee", "rocket", "stereo_motorcycle"), False, 48, ((SIDE, SIDE),)),
+    Part("valid", ("chelsea",), False, 4, ((SIDE, SIDE),)),
+    Part("Set5", ("chelsea",), True, 3, ((120, 96), (131, 97))),  # whose sides need not be multiples of a factor
+    Part("Set14", ("coffee",), True, 3, ((96, 120), (112, 112))),
+    Part("BSD100", ("astronaut", "stereo_motorcycle", "rocket"), True, 6, ((144, 96), (96, 144))),
+)
+
+
+def sample_folder(cache: Path) -> Path:
+    """The sample's folder in the cache, made when it is first asked for."""
+    folder = cache / "samples" / f"superres-{VERSION}"
+    doing = "making the sample"
+    with writing(folder, SIZE, doing), locked(folder, doing, SilentProgress()):
+        if not folder.is_dir():
+            with whole_folder(folder) as new:
+                write_sample(new)
+    return folder
+
+
+def write_sample(root: Path) -> None:
+    """Write the sample under ``root``; the same Pillow and scikit-image write the same bytes again."""
+    for number, part in enumerate(PARTS):
+        _write_part(root / part.folder, part, np.random.default_rng([SEED, number]))
+    (root / "README.txt").write_text(_readme(), encoding="utf-8")
+
+
+def _write_part(folder: Path, part: Part, draw: np.random.Generator) -> None:
+    folder.mkdir(parents=True)
+    halves = [_half(_photograph(name), part.right) for name in part.photographs]
+    for index in range(part.count):
+        size = part.sizes[index % len(part.sizes)]
+        image = _cut(halves[index % len(halves)], size, draw)
+        image.save(folder / f"{index + 1:03d}.png", compress_level=1)
+
+
+def _photograph(name: str) -> Image.Image:
+    from skimage import data  # noqa: PLC0415 - costs half a second, and only making the sample needs it
+
+    image = getattr(data, name)()
+    return Image.fromarray(image[0] if isinstance(image, tuple) else image)
+
+
+def _half(image: Image.Image, right: bool) -> Image.Image:
+    middle = image.width // 2
+    return image.crop((middle, 0, image.width, image.height) if right else (0, 0, middle, image.height))
+
+
+def _cut(half: Image.Image, size: tuple[int, int], draw: np.random.Generator) -> Image.Image:
+    """A part of this size from anywhere where there is something to see."""
+    while True:
+        left, top = (int(draw.integers(0, whole - side)) for whole, side in zip(half.size, size, strict=True))
+        image = half.crop((left, top, left + size[0], top + size[1]))
+        if np.asarray(image.convert("L")).std() >= TEXTURE:
+            return image
+
+
+def _readme() -> str:
+    names = ", ".join(dict.fromkeys(name for part in PARTS for name in part.photographs))
+    return (
+        "A sample in the layout of lnkit's benchmark superres. The folders Set5, Set14 and BSD100 do not\n"
+        "hold the test sets of these names: all images are parts of photographs that come with\n"
+        f"scikit-image ({names}).\n\n"
+        "Images to train on come from the left halves, images to test on from the right ones.\n"
+    )

@@ -1,0 +1,109 @@
+"""The training of one transformation network, for one factor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from lnkit.training.collapse import Variation
+from lnkit.training.targets import KeptTargets, keep_targets
+from lnkit.training.task import Batch, TrainingTask, Validation
+from lnkit_superres.metrics import Pixels, psnr, ssim
+from lnkit_superres.network import TransformationNetwork
+
+if TYPE_CHECKING:
+    from lnkit.loss import DeepPerceptualLoss
+    from lnkit.progress import Progress
+    from lnkit_superres.opening import Images, SuperresData
+    from lnkit_superres.protocol import SuperresProtocol
+
+AT_ONCE = 4  # images of a validation batch; a constant, so that rounding is the same whatever the batch size
+
+
+class SuperresTask(TrainingTask):
+    """Learns to make the large image of the small one, judged by a feature loss; validated by PSNR on luma."""
+
+    def __init__(
+        self,
+        factor: int,
+        protocol: SuperresProtocol,
+        data: SuperresData,
+        feature_loss: DeepPerceptualLoss,
+        progress: Progress,
+    ) -> None:
+        self.factor, self.protocol = factor, protocol
+        self.feature_loss = self._loss = feature_loss
+        self.high, self.low = data.train.high, data.train.low[factor]
+        self.valid_high, self.valid_low = data.valid.high, data.valid.low[factor]
+        self.items = len(self.high)
+        self._progress = progress
+        self._kept: KeptTargets | None = None
+
+    def build(self) -> nn.Module:
+        return TransformationNetwork(self.factor, self.protocol.residual_blocks)
+
+    def optimizer(self, network: nn.Module) -> Optimizer:
+        """Adam. A training begins with this call, so what it needs beforehand is computed here."""
+        passes = self.protocol.iterations * self.protocol.batch_size / self.items
+        self._kept = keep_targets(self._loss, self._targets, self.items, passes, self._progress)
+        return Adam(network.parameters(), lr=self.protocol.lr)
+
+    def _targets(self, items: NDArray[np.int64]) -> Tensor:
+        return in_unit_range(as_tensor(self.high[items]))
+
+    def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
+        low = as_tensor(self.low[items])
+        if self._kept is not None:
+            return {"low": low, **self._kept.take(items)}
+        return {"low": low, "high": as_tensor(self.high[items])}
+
+    def losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        output = network(in_unit_range(batch["low"]))
+        if self._kept is not None:
+            return {"loss": self._loss.between(output, self._kept.of(batch))}
+        return {"loss": self._loss(output, in_unit_range(batch["high"]))}
+
+    def validate(self, network: nn.Module) -> Validation:
+        """Mean PSNR and SSIM of the validation images, as the test computes them."""
+        variation, values = Variation(), []
+        shave = self.protocol.shave
+        for part in _parts(len(self.valid_low)):
+            outputs = enlarge(network, self.valid_low[part])
+            variation.add(outputs)
+            for output, truth in zip(to_pixels(outputs), self.valid_high[part], strict=True):
+                values.append((psnr(output, truth, shave), ssim(output, truth, shave)))
+        mean_psnr, mean_ssim = np.mean(values, axis=0)
+        return Validation(float(mean_psnr), {"ssim": float(mean_ssim)}, variation.value)
+
+
+def enlarge(network: nn.Module, low: Images | Pixels) -> Tensor:
+    """What the network makes of 8-bit images (N, h, w, 3): (N, 3, f h, f w) in [0, 1], on its device."""
+    device = next(network.parameters()).device
+    output: Tensor = network(in_unit_range(as_tensor(low).to(device)))
+    return output
+
+
+def to_pixels(outputs: Tensor) -> Images:
+    """8-bit images (N, H, W, 3) of outputs (N, 3, H, W) in [0, 1], rounded to the nearest step."""
+    pixels: Images = (outputs.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return pixels
+
+
+def as_tensor(images: Images) -> Tensor:
+    """8-bit images (N, H, W, 3) as a tensor (N, 3, H, W), still of 8 bits; channels stay last in memory."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+
+
+def in_unit_range(images: Tensor) -> Tensor:
+    return images.float() / 255
+
+
+def _parts(count: int) -> Iterator[slice]:
+    for start in range(0, count, AT_ONCE):
+        yield slice(start, start + AT_ONCE)
