@@ -16,7 +16,14 @@ from lnkit.registry import load_registry
 
 __all__ = ["fake_plugins"]
 
-OWN = ["lnkit_bapps", "lnkit_builtins", "lnkit_torchvision"]
+OWN = [
+    "lnkit_autoencoder",
+    "lnkit_bapps",
+    "lnkit_builtins",
+    "lnkit_delineation",
+    "lnkit_superres",
+    "lnkit_torchvision",
+]
 
 
 def test_finds_what_importlib_finds(fake_plugins: FakePlugins) -> None:
