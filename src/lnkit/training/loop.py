@@ -110,6 +110,7 @@ class _Training:
     ) -> None:
         self.task, self.settings, self.machine = task, settings, machine
         self.folder, self.progress, self.facts = folder, progress, facts
+        task.prepare()
         seed_all(settings.seed)
         self.network = _placed(task.build(), machine.device).train()
         self.optimizer = task.optimizer(self.network)

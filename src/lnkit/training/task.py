@@ -65,6 +65,9 @@ class TrainingTask(ABC):
     items: int  # of the training data
     feature_loss: DeepPerceptualLoss | None = None  # if the losses use one: it is split up where memory is short
 
+    def prepare(self) -> None:  # noqa: B027 - most need nothing of the kind
+        """Do what takes time and only training needs, such as keeping target features; called before anything else."""
+
     @abstractmethod
     def build(self) -> nn.Module:
         """Make the network with its initial weights; all random generators are seeded."""
