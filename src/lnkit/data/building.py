@@ -1,35 +1,64 @@
-"""Making the arrays of a packed folder from image files, in blocks, on all cores."""
+"""Making the arrays of a packed folder from files, in blocks, on all cores."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lnkit.data.decoding import decode
+from lnkit.data.npyfile import NpyFile
 from lnkit.errors import DataError
 from lnkit.progress import Advance
 
-BLOCK_BYTES = 2**21  # decoded pixels in one block: some hundred small patches
+BLOCK_BYTES = 2**21  # of rows in one block: some hundred small patches
 MOST_ROWS = 256  # in one block, so that progress moves even where rows are tiny
 MOST_THREADS = 8  # more of them wait for the disk and for each other
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """An array whose rows are each made from one file."""
+
+    files: tuple[str, ...]  # one per row, relative to the table's folder, with ``/``: ("train/000000.jpg", ...)
+    shape: tuple[int, ...]  # of one row: (288, 288, 3); () for a number
+    read: Callable[[bytes, Path], Any]  # one row from a file's bytes, in several threads; raises DataError naming it
+    recipe: str  # what ``read`` does, in words; with other words, the rows are made again
+    dtype: str = "uint8"
+
+    @property
+    def bytes(self) -> int:
+        return len(self.files) * int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(slots=True)
+class Tally:
+    """What had to be done to images, counted in several threads."""
+
+    converted: Counter[str] = field(default_factory=Counter)  # Pillow mode -> images that were not RGB
+    resized: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def add(self, converted_from: str, resized: bool) -> None:
+        """Count one image."""
+        with self._lock:
+            self.converted.update([converted_from] if converted_from else [])
+            self.resized += resized
+
+
+@dataclass(frozen=True, slots=True)
 class ImageTable:
-    """Rows of images with a number each, as files in a folder. File names are relative to it, with ``/``."""
+    """Rows of square images with a number each, as files in a folder. File names are relative to it, with ``/``."""
 
     title: str  # "bapps 2afc/traditional", for progress and errors
     folder: Path
@@ -49,6 +78,23 @@ class ImageTable:
         """Bytes that the arrays take at ``size`` x ``size`` pixels."""
         return self.rows * (len(self.images) * size * size * 3 + len(self.labels) * 4)
 
+    def label_columns(self) -> dict[str, Column]:
+        """The numbers, as float32 (N,)."""
+        return {name: Column(files, (), self.read_label, "a number", "float32") for name, files in self.labels.items()}
+
+    def image_columns(self, size: int, resize_filter: str, tally: Tally) -> dict[str, Column]:
+        """The images as uint8 (N, size, size, 3), RGB; ``tally`` counts what had to be done to them."""
+
+        def read(data: bytes, path: Path) -> NDArray[np.uint8]:
+            decoded = decode(data, path, size, resize_filter)
+            tally.add(decoded.converted_from, decoded.resized)
+            return decoded.pixels
+
+        return {
+            name: Column(files, (size, size, 3), read, f"{size} px, {resize_filter}")
+            for name, files in self.images.items()
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class _Block:
@@ -56,8 +102,6 @@ class _Block:
 
     values: NDArray[Any]
     hashes: list[str]  # SHA-256 of each file
-    converted: Counter[str] = field(default_factory=Counter)
-    resized: int = 0
 
 
 @dataclass(slots=True)
@@ -66,8 +110,6 @@ class Built:
 
     crc32: dict[str, int] = field(default_factory=dict)  # of each column's .npy file
     hashes: dict[str, str] = field(default_factory=dict)  # SHA-256 of each source file
-    converted: Counter[str] = field(default_factory=Counter)  # Pillow mode -> images that were not RGB
-    resized: int = 0
 
     @property
     def content(self) -> str:
@@ -75,59 +117,34 @@ class Built:
         lines = "".join(f"{self.hashes[name]}  {name}\n" for name in sorted(self.hashes))
         return hashlib.sha256(lines.encode()).hexdigest()
 
-    def add(self, names: Sequence[str], block: _Block) -> None:
-        self.hashes.update(zip(names, block.hashes, strict=True))
-        self.converted += block.converted
-        self.resized += block.resized
+    def merge(self, other: Built) -> None:
+        """Take in what was found out about more columns of the same table."""
+        self.crc32 |= other.crc32
+        self.hashes |= other.hashes
 
 
-def build(table: ImageTable, folder: Path, *, size: int, resize_filter: str, advance: Advance) -> Built:
-    """Write ``<column>.npy`` into ``folder`` for each column: uint8 (N, size, size, 3) or float32 (N,).
+def build(columns: Mapping[str, Column], source: Path, folder: Path, advance: Advance) -> Built:
+    """Write ``<column>.npy`` into ``folder`` for each column, from files in ``source``; ``advance`` hears of rows.
 
     Raises:
         DataError: A source file is missing, damaged, or holds something else than expected.
         OSError: ``folder`` cannot be written to.
     """
     built = Built()
-    read_labels = partial(_read_labels, table)
-    read_images = partial(_read_images, table.folder, size, resize_filter)
     pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))
     try:
-        for column, names in table.labels.items():  # first: they are small, and their faults should not wait
-            file = _NpyFile(folder / f"{column}.npy", np.dtype(np.float32), (len(names),))
-            _fill(file, names, read_labels, pool, built, lambda steps, note="": None)
-            built.crc32[column] = file.crc32
-        for column, names in table.images.items():
-            file = _NpyFile(folder / f"{column}.npy", np.dtype(np.uint8), (len(names), size, size, 3))
-            _fill(file, names, read_images, pool, built, advance)
-            built.crc32[column] = file.crc32
+        for name, column in columns.items():
+            shape = (len(column.files), *column.shape)
+            with NpyFile(folder / f"{name}.npy", np.dtype(column.dtype), shape) as file:
+                _fill(file, column.files, partial(_read_rows, name, column, source), pool, built, advance)
+                built.crc32[name] = file.crc32
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return built
 
 
-class _NpyFile:
-    """A ``.npy`` file written front to back, so that a full disk is an error (in a mapped file it is a crash)."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-        self.row_bytes = dtype.itemsize * int(np.prod(shape[1:]))
-        header = BytesIO()
-        fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(header, fields)
-        self._file = path.open("wb")
-        self.crc32 = 0
-        self.write(header.getvalue())
-
-    def write(self, data: bytes | memoryview) -> None:
-        self._file.write(data)
-        self.crc32 = zlib.crc32(data, self.crc32)
-
-    def close(self) -> None:
-        self._file.close()
-
-
 def _fill(
-    file: _NpyFile,
+    file: NpyFile,
     names: Sequence[str],
     read: Callable[[Sequence[str]], _Block],
     pool: Executor,
@@ -135,13 +152,12 @@ def _fill(
     advance: Advance,
 ) -> None:
     """Read the files ``names`` and write them to ``file`` in their order, some blocks ahead of the writing."""
-    rows = max(1, min(MOST_ROWS, BLOCK_BYTES // file.row_bytes))
+    rows = max(1, min(MOST_ROWS, BLOCK_BYTES // max(1, file.row_bytes)))
     blocks = [names[start : start + rows] for start in range(0, len(names), rows)]
-    with closing(file):
-        for part, block in zip(blocks, _in_order(pool, read, blocks), strict=True):
-            file.write(block.values.data.cast("B"))
-            built.add(part, block)
-            advance(len(part))
+    for part, block in zip(blocks, _in_order(pool, read, blocks), strict=True):
+        file.write(block.values.data.cast("B"))
+        built.hashes.update(zip(part, block.hashes, strict=True))
+        advance(len(part))
 
 
 def _in_order(
@@ -157,23 +173,28 @@ def _in_order(
         yield ahead.popleft().result()
 
 
-def _read_images(folder: Path, size: int, resize_filter: str, names: Sequence[str]) -> _Block:
-    pixels = np.empty((len(names), size, size, 3), np.uint8)
-    hashes, converted, resized = [], Counter[str](), 0
-    for row, name in enumerate(names):
-        data = _read(folder / name)
-        decoded = decode(data, folder / name, size, resize_filter)
-        pixels[row] = decoded.pixels
+def _read_rows(name: str, column: Column, source: Path, files: Sequence[str]) -> _Block:
+    values = np.empty((len(files), *column.shape), column.dtype)
+    hashes = []
+    for row, file in enumerate(files):
+        path = source / file
+        data = _read(path)
+        value = np.asarray(column.read(data, path))
+        _check_row(value, name, column, path)
+        values[row] = value
         hashes.append(hashlib.sha256(data).hexdigest())
-        converted.update([decoded.converted_from] if decoded.converted_from else [])
-        resized += decoded.resized
-    return _Block(pixels, hashes, converted, resized)
+    return _Block(values, hashes)
 
 
-def _read_labels(table: ImageTable, names: Sequence[str]) -> _Block:
-    files = [_read(table.folder / name) for name in names]
-    values = [table.read_label(data, table.folder / name) for data, name in zip(files, names, strict=True)]
-    return _Block(np.array(values, np.float32), [hashlib.sha256(data).hexdigest() for data in files])
+def _check_row(value: NDArray[Any], name: str, column: Column, path: Path) -> None:
+    """Numpy would stretch a row of another shape, and cut the numbers of another kind down, without a word."""
+    if value.shape != column.shape:
+        raise DataError(
+            f"{path} gives a row of the shape {value.shape} for {name!r}, and {column.shape} is expected. "
+            "Bring it to the size of the others, or take it out."
+        )
+    if not np.can_cast(value.dtype, column.dtype, "same_kind"):
+        raise DataError(f"{path} gives a row of {value.dtype} for {name!r}, and {column.dtype} is expected.")
 
 
 def _read(path: Path) -> bytes:
