@@ -1,0 +1,80 @@
+"""The autoencoder for images, and the small classifiers on its embeddings.
+
+After Pihlgren et al. 2020, with the numbers of P. Nothing in the autoencoder is variational.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+SMALLEST, STEP = 64, 16  # pixels; images have sides of SMALLEST + k STEP
+ENCODER_WIDTHS = (3, 32, 64, 128, 256)  # channels; P
+ENCODER_KERNEL, STRIDE = 4, 2  # pixels; P
+DECODER_WIDTHS = (1024, 128, 64, 32, 3)  # channels; P
+DECODER_KERNELS = (5, 5, 6, 6)  # pixels; P
+
+HIDDEN_LAYERS: tuple[tuple[int, ...], ...] = ((), (32,), (64,), (32, 32), (64, 32), (64, 64), (128, 128))  # P
+SLOPE = 0.01  # of LeakyReLU for negative values; PyTorch's default, P names none
+
+
+def fits(side: int) -> bool:
+    """Whether the decoder can make images of ``side`` x ``side`` pixels: 64, 80, 96, ..."""
+    return side >= SMALLEST and (side - SMALLEST) % STEP == 0
+
+
+def encoded_side(side: int) -> int:
+    """Side of the map that the encoder's convolutions leave of a fitting image."""
+    return (side - SMALLEST) // STEP + 2
+
+
+def decoded_from(side: int) -> int:
+    """Side h of the map that the decoder starts with; P."""
+    return (side - SMALLEST) // STEP + 1
+
+
+class ImageEncoder(nn.Module):
+    """Images (N, 3, H, H) in [0, 1] to embeddings (N, z)."""
+
+    def __init__(self, side: int, z: int) -> None:
+        super().__init__()
+        blocks = [
+            nn.Sequential(nn.Conv2d(one, other, ENCODER_KERNEL, STRIDE), nn.BatchNorm2d(other), nn.ReLU())
+            for one, other in pairwise(ENCODER_WIDTHS)
+        ]
+        self.convolutions = nn.Sequential(*blocks)
+        self.linear = nn.Linear(ENCODER_WIDTHS[-1] * encoded_side(side) ** 2, z)
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.linear(self.convolutions(images).flatten(1))  # (N, 256, h, h) -> (N, 256 h h) -> (N, z)
+        return out
+
+
+class ImageDecoder(nn.Module):
+    """Embeddings (N, z) to images (N, 3, H, H) in [0, 1]."""
+
+    def __init__(self, side: int, z: int) -> None:
+        super().__init__()
+        self.start = (DECODER_WIDTHS[0], decoded_from(side), decoded_from(side))
+        self.linear = nn.Sequential(nn.Linear(z, DECODER_WIDTHS[0] * decoded_from(side) ** 2), nn.ReLU())
+        *inner, last = zip(pairwise(DECODER_WIDTHS), DECODER_KERNELS, strict=True)
+        blocks = [
+            nn.Sequential(nn.ConvTranspose2d(one, other, kernel, STRIDE), nn.BatchNorm2d(other), nn.ReLU())
+            for (one, other), kernel in inner
+        ]
+        (one, other), kernel = last
+        self.convolutions = nn.Sequential(*blocks, nn.ConvTranspose2d(one, other, kernel, STRIDE), nn.Sigmoid())
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        out: Tensor = self.convolutions(self.linear(embeddings).unflatten(1, self.start))
+        return out
+
+
+def classifier(inputs: int, hidden: Sequence[int], classes: int) -> nn.Sequential:
+    """Embeddings (N, inputs) to (N, classes), linear at the end; LeakyReLU after each hidden layer."""
+    layers: list[nn.Module] = []
+    for one, other in pairwise((inputs, *hidden)):
+        layers += [nn.Linear(one, other), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*layers, nn.Linear((inputs, *hidden)[-1], classes))

@@ -1,0 +1,100 @@
+"""A small data set in folders of classes, cut on the spot from photographs that come with scikit-image.
+
+The class of a patch is the photograph that it was cut from: patches to train and to test on come from different halves
+of it. They are real images, and far too few: scores say that everything works, and nothing about quality.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lnkit.data.storage import locked, whole_folder, writing
+from lnkit.progress import SilentProgress
+
+# Photographs that scikit-image's package holds itself, without a download; gray ones get three equal channels.
+PHOTOGRAPHS = (
+    "astronaut",
+    "brick",
+    "chelsea",
+    "coffee",
+    "grass",
+    "gravel",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "rocket",
+    "stereo_motorcycle",
+)
+SIDE = 32  # pixels, as SVHN's images
+TRAIN, TEST = 64, 32  # patches of each photograph
+TEXTURE = 8.0  # least standard deviation of a patch in 8-bit steps; flat ones look the same in every photograph
+SEED = 2020
+VERSION = 1  # raised when other files come out
+SIZE = 5_000_000  # bytes, about
+NOTE = "sample: patches of scikit-image's photographs; the class of a patch is the photograph that it was cut from"
+
+Draw = np.random.Generator
+
+
+def sample_folder(cache: Path) -> Path:
+    """The sample's folder in the cache, made when it is first asked for."""
+    folder = cache / "samples" / f"autoencoder-{VERSION}"
+    doing = "making the sample"
+    with writing(folder, SIZE, doing), locked(folder, doing, SilentProgress()):
+        if not folder.is_dir():
+            with whole_folder(folder) as new:
+                write_sample(new)
+    return folder
+
+
+def write_sample(root: Path) -> None:
+    """Write the sample under ``root``; the same Pillow and scikit-image write the same bytes again."""
+    for number, name in enumerate(PHOTOGRAPHS):
+        left, right = _halves(_photograph(name))
+        _write_patches(root / "train" / name, left, TRAIN, np.random.default_rng([SEED, number, 0]))
+        _write_patches(root / "test" / name, right, TEST, np.random.default_rng([SEED, number, 1]))
+    (root / "README.txt").write_text(_readme(), encoding="utf-8")
+
+
+def _photograph(name: str) -> Image.Image:
+    from skimage import data  # noqa: PLC0415 - costs half a second, and only making the sample needs it
+
+    loaded = getattr(data, name)()
+    return Image.fromarray(loaded[0] if isinstance(loaded, tuple) else loaded).convert("RGB")
+
+
+def _halves(photograph: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Left and right, with no pixel in common."""
+    middle = photograph.width // 2
+    return (
+        photograph.crop((0, 0, middle, photograph.height)),
+        photograph.crop((middle, 0, photograph.width, photograph.height)),
+    )
+
+
+def _write_patches(folder: Path, photograph: Image.Image, count: int, draw: Draw) -> None:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        _patch(photograph, draw).save(folder / f"{number:03d}.png")
+
+
+def _patch(photograph: Image.Image, draw: Draw) -> Image.Image:
+    """A patch from anywhere in the photograph where there is something to see."""
+    while True:
+        left, top = (int(draw.integers(0, length - SIDE + 1)) for length in photograph.size)
+        patch = photograph.crop((left, top, left + SIDE, top + SIDE))
+        if np.asarray(patch.convert("L")).std() >= TEXTURE:
+            return patch
+
+
+def _readme() -> str:
+    return (
+        "A sample in folders of classes, made by lnkit for the benchmark `autoencoder`.\n\n"
+        f"Patches of {SIDE} x {SIDE} pixels from photographs that come with scikit-image:\n"
+        f"{', '.join(PHOTOGRAPHS)}.\n\n"
+        "The class of a patch is its photograph; those in train are from its left half, those in\n"
+        "test from its right half. They are few: a score says that everything works, and nothing\n"
+        "about quality.\n"
+    )
