@@ -1,0 +1,129 @@
+"""The benchmark `delineation`: does a loss network teach another network to mark the roads in aerial images?
+
+A U-Net (Mosinska et al. 2018, as P uses it) learns from binary cross-entropy and the feature loss of one loss network,
+and is applied to its own output again. How well its marks agree with drawn maps is the score of the loss network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lnkit
+from lnkit_delineation.protocol import VARIANTS, DelineationProtocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from lnkit.context import RunContext
+
+SPLITS = {"train": 1108, "valid": 14, "test": 49}  # tiles of the Massachusetts Roads Dataset; Mnih 2013
+BASELINE = "bce"
+
+
+def _list_mrd(fetch: Callable[[lnkit.RemoteFile], Path]) -> Sequence[lnkit.RemoteFile]:
+    from lnkit_delineation.mrd import list_tiles  # noqa: PLC0415 - only when tiles are to be fetched
+
+    return list_tiles(fetch)
+
+
+MRD = lnkit.DatasetSpec(
+    name="mrd",
+    title="Massachusetts Roads Dataset",
+    files=(),
+    license="published for research by V. Mnih (2013); the aerial images are the Commonwealth of Massachusetts's",
+    homepage="https://www.cs.toronto.edu/~vmnih/data/",
+    layout="{train,valid,test}/sat/NAME.tiff with map/NAME.tif, 1500 x 1500 pixels",
+    list_files=_list_mrd,
+    size=7_950_000_000,  # 1,171 aerial images of 1500 x 1500 x 3 bytes without compression, and small maps
+)
+
+
+def _scores() -> tuple[lnkit.ScoreSpec, ...]:
+    """P's three measures, pixel by pixel, and the same of skeletons within a buffer."""
+    measures = {
+        "completeness": "road that was found, of all road",
+        "correctness": "marks that are road, of all marks",
+        "quality": "road that was found, of all road and all marks",
+    }
+    ways = {"": "pixel by pixel", "buffered_": "of skeletons, within a buffer of a few pixels"}
+    return tuple(
+        lnkit.ScoreSpec(
+            f"{prefix}{measure}",
+            f"{what}, {way}",
+            unit="percent",
+            upper=100.0,
+            aggregation="mean of images",
+            primary=not prefix,
+        )
+        for prefix, way in ways.items()
+        for measure, what in measures.items()
+    )
+
+
+def _open_data(context: RunContext) -> lnkit.BenchmarkData:
+    from lnkit_delineation.opening import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+
+    return open_data(context)
+
+
+def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
+    from lnkit_delineation.running import run  # noqa: PLC0415 - torch, only when it runs
+
+    return run(context, data)
+
+
+def _rescore(arrays: Mapping[str, np.ndarray], protocol: DelineationProtocol, seed: int) -> lnkit.Outcome:
+    from lnkit_delineation.scoring import score_all  # noqa: PLC0415 - numpy, only when it runs
+
+    return score_all(arrays, protocol.resamples, seed)
+
+
+def _load_baseline(pretrained: bool) -> torch.nn.Module:
+    from lnkit_delineation.baseline import build  # noqa: PLC0415 - torch, only when it is loaded
+
+    return build()
+
+
+DELINEATION = lnkit.BenchmarkSpec(
+    name="delineation",
+    title="road delineation",
+    version="1",
+    citation="Mosinska et al., Beyond the Pixel-Wise Loss for Topology-Aware Delineation, CVPR 2018; "
+    "Pihlgren et al. 2023 (arXiv 2302.04032)",
+    protocols=VARIANTS,
+    scores=_scores(),
+    open_data=_open_data,
+    run=_run,
+    datasets=(MRD,),
+    rescore=_rescore,
+    measures_only=False,
+)
+
+
+@lnkit.hookimpl
+def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:
+    register(
+        lnkit.BackboneSpec(
+            name=BASELINE,
+            family="Baseline",
+            load=_load_baseline,
+            weights="none needed",
+            citation="no feature loss at all: the row to compare with in `delineation`",
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+            distance="squared",
+        )
+    )
+
+
+@lnkit.hookimpl
+def register_extraction_points(register: Callable[..., None], backbones: Mapping[str, Any]) -> None:
+    register(BASELINE, lnkit.ExtractionPoint("alone", node="alone", description="zero, whatever the image"))
+
+
+@lnkit.hookimpl
+def register_benchmark(register: Callable[[lnkit.BenchmarkSpec], None]) -> None:
+    register(DELINEATION)

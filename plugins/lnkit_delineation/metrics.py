@@ -1,0 +1,70 @@
+"""How well marks agree with a map: pixel by pixel, and of skeletons within a buffer. Pure functions on arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]  # (H, W)
+
+MEASURES = ("completeness", "correctness", "quality")
+
+
+def pixelwise(marks: Mask, truth: Mask) -> dict[str, float]:
+    """Completeness, correctness and quality in percent, from the pixels found, false and missed (P).
+
+    Args:
+        marks: (H, W), where a road was marked.
+        truth: (H, W), where there is one.
+
+    Returns:
+        completeness = TP / (TP + FN), correctness = TP / (TP + FP), quality = TP / (TP + FP + FN). Where nothing can be
+        divided by, a measure is 100 if there is neither a road nor a mark, and else 0.
+    """
+    found, false, missed = (int(np.count_nonzero(x)) for x in (marks & truth, marks & ~truth, ~marks & truth))
+    nothing = not marks.any() and not truth.any()
+    return _percent(
+        nothing,
+        completeness=(found, found + missed),
+        correctness=(found, found + false),
+        quality=(found, found + false + missed),
+    )
+
+
+def buffered(marks: Mask, truth: Mask, buffer: float) -> dict[str, float]:
+    """The same of the skeletons, each matched where the other is within ``buffer`` pixels (Wiedemann et al. 1998).
+
+    Lengths are numbers of pixels of the skeletons. Completeness is the matched part of the road's, correctness the
+    matched part of the marks', and quality the matched length of the marks over that of all marks and the road missed.
+    """
+    marked, road = _skeleton(marks), _skeleton(truth)
+    near_road, near_marks = _within(road, buffer), _within(marked, buffer)
+    all_marked, all_road = int(np.count_nonzero(marked)), int(np.count_nonzero(road))
+    right, seen = int(np.count_nonzero(marked & near_road)), int(np.count_nonzero(road & near_marks))
+    return _percent(
+        not all_marked and not all_road,
+        completeness=(seen, all_road),
+        correctness=(right, all_marked),
+        quality=(right, all_marked + all_road - seen),
+    )
+
+
+def _percent(nothing: bool, **parts: tuple[int, int]) -> dict[str, float]:
+    empty = 100.0 if nothing else 0.0
+    return {name: 100.0 * part / whole if whole else empty for name, (part, whole) in parts.items()}
+
+
+def _skeleton(mask: Mask) -> Mask:
+    from skimage.morphology import skeletonize  # noqa: PLC0415 - takes half a second to import
+
+    return np.asarray(skeletonize(mask), np.bool_)  # type: ignore[no-untyped-call]
+
+
+def _within(skeleton: Mask, buffer: float) -> Mask:
+    """Where a skeleton is no further than ``buffer`` pixels, center to center."""
+    from scipy.ndimage import distance_transform_edt  # noqa: PLC0415 - takes half a second to import
+
+    if not skeleton.any():
+        return np.zeros_like(skeleton)
+    near: Mask = distance_transform_edt(~skeleton) <= buffer
+    return near

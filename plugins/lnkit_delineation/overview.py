@@ -1,0 +1,61 @@
+"""The overlay: what was found, what is false and what was missed, in colors that color-blind people tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from lnkit.pictures import contact_sheet
+
+if TYPE_CHECKING:
+    from lnkit_delineation.metrics import Mask
+    from lnkit_delineation.opening import Pixels
+
+# Okabe and Ito's palette.
+FOUND, FALSE, MISSED = (0, 158, 115), (230, 159, 0), (86, 180, 233)
+LEGEND = (("found", FOUND), ("false", FALSE), ("missed", MISSED))
+COLUMNS = ("image", "map", "prediction", "overlay")
+SHOWN = 6  # tiles
+HEIGHT = 224  # pixels, at which they are shown
+SHADE = 0.35  # of the image under the colors
+
+Row = tuple[str, Sequence["Pixels"]]
+
+
+def is_shown(index: int, count: int) -> bool:
+    """Whether the tile is one of those shown: spread evenly over the split."""
+    return index in {count * k // SHOWN for k in range(SHOWN)}
+
+
+def overlay(image: Pixels, marks: Mask, truth: Mask) -> Pixels:
+    """The image (H, W, 3), darkened and gray, with the pixels that were found, false and missed in their colors."""
+    gray = image.astype(np.float64).mean(axis=2, keepdims=True).repeat(3, axis=2)
+    colored: Pixels = (gray * (1 - SHADE)).astype(np.uint8)
+    for mask, color in ((marks & truth, FOUND), (marks & ~truth, FALSE), (~marks & truth, MISSED)):
+        colored[mask] = color
+    return colored
+
+
+def row(name: str, image: Pixels, truth: Pixels, marked: Pixels, overlaid: Pixels) -> Row:
+    return name, (image, truth, marked, _with_legend(overlaid))
+
+
+def _with_legend(overlaid: Pixels) -> Pixels:
+    """The overlay at the height at which it is shown, with the meaning of its colors below."""
+    picture = Image.fromarray(overlaid)
+    picture = picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT), Image.Resampling.NEAREST)
+    pen, font, left = ImageDraw.Draw(picture), ImageFont.load_default(size=12), 4
+    pen.rectangle((0, HEIGHT - 18, picture.width, HEIGHT), fill=(255, 255, 255))
+    for word, color in LEGEND:
+        pen.rectangle((left, HEIGHT - 14, left + 10, HEIGHT - 4), fill=color)
+        pen.text((left + 14, HEIGHT - 17), word, (30, 30, 30), font)
+        left += 22 + round(font.getlength(word))
+    return np.asarray(picture)
+
+
+def write_sheet(path: Path, rows: Sequence[Row]) -> None:
+    contact_sheet(path, COLUMNS, rows, HEIGHT)
