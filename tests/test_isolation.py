@@ -165,6 +165,39 @@ FAULTS = {
         "register_benchmark",
         "The file of 'd': sha256 must be 64 hexadecimal digits",
     ),
+    "a file outside of its dataset": (
+        benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, path='../x'),), ''),)"),
+        "register_benchmark",
+        r"The file of 'd': path must be a path that stays in the dataset's folder, or empty, and '\.\./x' came",
+    ),
+    "another checksum that is none": (
+        benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, md5='ab'),), ''),)"),
+        "register_benchmark",
+        "The file of 'd': md5 must be 32 hexadecimal digits",
+    ),
+    "two files at one place": (
+        benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, path='a'),) * 2, ''),)"),
+        "register_benchmark",
+        "The dataset 'd': files must be at different places, none of them within another, and 'a' came",
+    ),
+    "two archives of one name": (
+        benchmark(
+            "datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x/a.zip', 1), "
+            "lnkit.RemoteFile('file:///y/a.zip', 1)), ''),)"
+        ),
+        "register_benchmark",
+        r"files must be at different places, none of them within another, and 'a\.zip' came",
+    ),
+    "a listing that is none": (
+        benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', list_files='index.html'),)"),
+        "register_benchmark",
+        "The dataset 'd': list_files must be a function from fetch to the files, or None",
+    ),
+    "a dataset of no size": (
+        benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', size='1 GB'),)"),
+        "register_benchmark",
+        "The dataset 'd': size must be a number of bytes",
+    ),
     "a score twice": (benchmark("scores=(lnkit.ScoreSpec('s', ''),) * 2"), "register_benchmark", "different from each"),
     "run that is no function": (benchmark("run=None"), "register_benchmark", "run must be callable"),
 }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from lnkit.data.fetching import announced_size
 from lnkit.data.storage import human_size
 from lnkit.registry import Registry
 from lnkit.specs import DatasetSpec
 from sitepages.markup import code, lines, link, phrase, table
+
+MOST = 5  # files that are named one by one
 
 
 def all_datasets(registry: Registry) -> str:
@@ -24,7 +27,17 @@ def dataset_table(datasets: Iterable[DatasetSpec]) -> str:
 
 
 def _row(dataset: DatasetSpec) -> Sequence[str]:
-    size = human_size(sum(file.size for file in dataset.files)) if dataset.files else "by hand"
+    size = human_size(announced_size(dataset)) if dataset.files or dataset.list_files else "by hand"
     title = link(dataset.homepage, dataset.title) if dataset.homepage else phrase(dataset.title)
-    files = lines(link(file.url, file.url.rpartition("/")[2]) for file in dataset.files)
-    return [code(dataset.name), title, size, phrase(dataset.license), files]
+    return [code(dataset.name), title, size, phrase(dataset.license), lines(_files(dataset))]
+
+
+def _files(dataset: DatasetSpec) -> list[str]:
+    """Each file where they are few; of many, how many and where they lie."""
+    files = dataset.files
+    if len(files) <= MOST:
+        shown = [link(file.url, file.url.rpartition("/")[2]) for file in files]
+    else:
+        folders = dict.fromkeys(file.url.rpartition("/")[0] for file in files)
+        shown = [f"{len(files):,} files", *(code(f"{folder}/") for folder in list(folders)[:MOST])]
+    return [*shown, "what its listing names"] if dataset.list_files else shown

@@ -63,7 +63,10 @@ def fetch_command(name: str) -> None:
 @click.argument("name")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 def import_command(name: str, paths: tuple[Path, ...]) -> None:
-    """Bring a dataset into the cache that was fetched elsewhere. PATH is an archive or an unpacked folder."""
+    """Bring a dataset into the cache that was fetched elsewhere.
+
+    PATH is an archive, an unpacked folder, or a file that the dataset has under the same name.
+    """
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.datasets import import_dataset  # noqa: PLC0415
 
@@ -143,8 +146,10 @@ def _present(name: str) -> Path:
 
 
 def _row(spec: DatasetSpec, benchmarks: list[str], state: DatasetState) -> dict[str, Any]:
-    size = sum(file.size for file in spec.files)
-    begun = f" ({100 * state.fetched / size:.0f} %)" if state.state == "begun" and size else ""
+    from lnkit.data.datasets import announced_size  # noqa: PLC0415 - not for help
+
+    size = announced_size(spec)
+    begun = f" ({min(100, 100 * state.fetched / size):.0f} %)" if state.state == "begun" and size else ""
     return {
         "name": spec.name,
         "title": spec.title,

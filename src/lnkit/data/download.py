@@ -4,23 +4,115 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
 from urllib.parse import unquote, urlsplit
 
-from lnkit.data.storage import write_whole, writing
-from lnkit.data.transfer import Meter, Partial, receive_all
+from lnkit.data.storage import writing
+from lnkit.data.transfer import Line, Meter, Partial, receive_all
 from lnkit.errors import DataError
-from lnkit.progress import Progress
+from lnkit.progress import Advance, Progress
 from lnkit.specs import RemoteFile
 
-CHECKSUMS = "checksums.json"  # in the download folder: URL -> SHA-256 of the first download, where none is published
+CHECKSUMS = "checksums.jsonl"  # in the download folder: of first downloads, where no checksum is published
+BEFORE = "checksums.json"  # how lnkit 0.1 kept them
+BLOCK = 2**20  # bytes
 WAYS_ON = (
     "Three ways on: fetch it on another machine and bring it in with `lnkit data import`; name files that you have "
     "with `--data DIR` or `--weights FILE`; or run on the embedded sample with `--sample`."
 )
 
 
-def fetch(file: RemoteFile, folder: Path, progress: Progress, *, ways_on: str = WAYS_ON) -> Path:
+class Checksums:
+    """The SHA-256 of first downloads by URL, on disk. One line is added for each, by any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / CHECKSUMS
+        self._lock = Lock()
+        self._known = dict(_read_object(folder / BEFORE)) | dict(_read_lines(self.path))
+
+    def first(self, url: str) -> str:
+        """What came first from ``url``; "" if nothing did."""
+        return self._known.get(url, "")
+
+    def remember(self, url: str, sha256: str) -> None:
+        """Keep what came from ``url``, unless something came before."""
+        with self._lock:
+            if url in self._known:
+                return
+            self._known[url] = sha256
+            with self.path.open("a", encoding="utf-8") as file:  # begins with a break: the last line may be half
+                file.write(f"\n{json.dumps([url, sha256])}\n")
+
+
+def _read_object(path: Path) -> Iterator[tuple[str, str]]:
+    with suppress(OSError, ValueError, AttributeError):
+        yield from json.loads(path.read_text(encoding="utf-8")).items()
+
+
+def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return
+    for line in lines:
+        with suppress(ValueError, TypeError):  # half a line, of a process that was killed
+            url, sha256 = json.loads(line)
+            yield str(url), str(sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How the files of one download folder are fetched and checked. Several threads may use it at once."""
+
+    checksums: Checksums | None  # of first downloads; None for what may change from day to day
+    ways_on: str = WAYS_ON  # what to do if a file cannot be reached, as whole sentences
+    line: Line | None = None  # shared by files that are fetched at the same time
+
+    def is_here(self, file: RemoteFile, path: Path) -> str:
+        """The SHA-256 of the file at ``path`` if it is there and nothing is wrong with it, else ""."""
+        if not path.is_file():
+            return ""
+        sha256, fault = self._checked(file, path)
+        return "" if fault else sha256
+
+    def receive(self, file: RemoteFile, path: Path, advance: Advance) -> str:
+        """Fetch ``file`` to ``path``, on from what is there of it, and return its SHA-256.
+
+        Raises:
+            DataError: It cannot be reached, is not what was expected, or does not fit on the disk.
+            StoppedError: Another file on the same line failed.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Partial(path.with_name(f"{path.name}.part"), file.url)
+        receive_all(file, partial, Meter(advance, self.line), self.ways_on)
+        sha256, fault = self._checked(file, partial.path)
+        if fault:
+            partial.remove()
+            raise DataError(f"{file.url} {fault}. The file was removed. Try again later. {self.ways_on}")
+        if self.checksums and not file.sha256:
+            self.checksums.remember(file.url, sha256)
+        partial.path.replace(path)
+        partial.remove()
+        return sha256
+
+    def _checked(self, file: RemoteFile, path: Path) -> tuple[str, str]:
+        """SHA-256 of a complete file, and what is wrong with it as the end of a sentence; "" if nothing is."""
+        size = path.stat().st_size
+        if file.exact and size != file.size:
+            return "", f"came with {size:,} bytes, and {file.size:,} are expected"
+        sha256, fault = published_fault(file, path)
+        first = self.checksums.first(file.url) if self.checksums and not file.sha256 else ""
+        if not fault and first and first != sha256:
+            where = f"what came the first time; if it was renewed, delete {self.checksums.path}"  # type: ignore[union-attr]
+            fault = f"has the SHA-256 {sha256}, and {first} is {where}"
+        return sha256, fault
+
+
+def fetch(file: RemoteFile, folder: Path, progress: Progress, *, ways_on: str = WAYS_ON, changes: bool = False) -> Path:
     """Fetch ``file`` into ``folder`` and return its path; what is there already is checked and kept.
 
     Proxies are taken from the environment (``https_proxy``, ``no_proxy``).
@@ -30,6 +122,7 @@ def fetch(file: RemoteFile, folder: Path, progress: Progress, *, ways_on: str = 
         folder: Made if need be.
         progress: Hears of the bytes.
         ways_on: What to do if it cannot be reached, as whole sentences.
+        changes: It may change from day to day, as listings do: what came first is not remembered.
 
     Raises:
         DataError: It cannot be reached, is not what was expected, or does not fit on the disk.
@@ -38,18 +131,10 @@ def fetch(file: RemoteFile, folder: Path, progress: Progress, *, ways_on: str = 
     path = folder / name
     with writing(folder, file.size, f"fetching {name}"):
         folder.mkdir(parents=True, exist_ok=True)
-        if path.exists() and _fault(file, path, folder) == "":
-            return path
-        partial = Partial(folder / f"{name}.part", file.url)
-        with progress.task(f"fetching {name}", file.size, unit="bytes") as advance:
-            receive_all(file, partial, Meter(advance), ways_on)
-        fault = _fault(file, partial.path, folder)
-        if fault:
-            partial.remove()
-            raise DataError(f"{file.url} {fault}. The file was removed. Try again later. {ways_on}")
-        _remember_checksum(file, partial.path, folder)
-        partial.path.replace(path)
-        partial.remove()
+        arrival = Arrival(None if changes else Checksums(folder), ways_on)
+        if not arrival.is_here(file, path):
+            with progress.task(f"fetching {name}", file.size, unit="bytes") as advance:
+                arrival.receive(file, path, advance)
     return path
 
 
@@ -60,8 +145,9 @@ def file_name(url: str) -> str:
         DataError: The URL names no file, or is not of http, https or file.
     """
     parts = urlsplit(url)
-    name = PurePosixPath(unquote(parts.path)).name
-    if parts.scheme not in {"http", "https", "file"} or name in {"", ".", ".."} or "\\" in name:
+    name = unquote(parts.path).rpartition("/")[2]
+    wrong = name in {"", ".", ".."} or "\\" in name or not name.isprintable()
+    if wrong or parts.scheme not in {"http", "https", "file"}:
         raise DataError(f"{url!r} cannot be fetched: an http, https or file address of a file is expected.")
     return name
 
@@ -72,31 +158,22 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fault(file: RemoteFile, path: Path, folder: Path) -> str:
-    """What is wrong with a complete file, as the end of a sentence; "" if nothing is."""
-    size = path.stat().st_size
-    if file.exact and size != file.size:
-        return f"came with {size:,} bytes, and {file.size:,} are expected"
-    first = _checksums(folder).get(file.url, "")
-    expected = file.sha256.lower() or first
-    if not expected:
-        return ""
-    got = file_sha256(path)
-    if got == expected:
-        return ""
-    where = "expected" if file.sha256 else f"what came the first time; if it was renewed, delete {folder / CHECKSUMS}"
-    return f"has the SHA-256 {got}, and {expected} is {where}"
+def published_fault(file: RemoteFile, path: Path) -> tuple[str, str]:
+    """SHA-256 of what lies at ``path``, and how it differs from the published checksums; "" if it does not."""
+    sha256, md5 = _digests(path, bool(file.md5))
+    for kind, got, expected in (("SHA-256", sha256, file.sha256.lower()), ("MD5", md5, file.md5.lower())):
+        if expected and got != expected:
+            return sha256, f"has the {kind} {got}, and {expected} is published"
+    return sha256, ""
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    try:
-        known = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(url): str(value) for url, value in known.items()} if isinstance(known, dict) else {}
-
-
-def _remember_checksum(file: RemoteFile, path: Path, folder: Path) -> None:
-    """Keep the checksum of a first download where none is published."""
-    if not file.sha256:
-        write_whole(folder / CHECKSUMS, json.dumps(_checksums(folder) | {file.url: file_sha256(path)}, indent=1))
+def _digests(path: Path, with_md5: bool) -> tuple[str, str]:
+    """SHA-256 and, where it is wanted, MD5 of a file that is read once."""
+    if not with_md5:
+        return file_sha256(path), ""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            sha256.update(block)
+            md5.update(block)
+    return sha256.hexdigest(), md5.hexdigest()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, build_opener
@@ -25,6 +25,14 @@ TIMEOUT = 30.0  # seconds without a byte before a connection counts as dropped
 ATTEMPTS = 5  # in a row without a new byte; every byte that arrives starts the count anew
 FIRST_PAUSE = 1.0  # seconds before the second attempt, doubled before each further one
 BLOCK = 2**20  # bytes
+
+
+class RefusedError(DataError):
+    """The server answered that it will not give the file; asking again is of no use."""
+
+
+class StoppedError(Exception):
+    """A transfer ended because the others on its line did."""
 
 
 class _DroppedError(Exception):
@@ -71,11 +79,30 @@ class Partial:
         self._facts.unlink(missing_ok=True)
 
 
+@dataclass(slots=True)
+class Line:
+    """What transfers at the same time share."""
+
+    stopped: Event = field(default_factory=Event)  # set from outside, to end all of them at their next block
+    reached: bool = False  # a server answered, so that an outage may pass
+
+    def check(self) -> None:
+        """Raise StoppedError if the transfers are to end."""
+        if self.stopped.is_set():
+            raise StoppedError
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the transfers are to end."""
+        self.stopped.wait(seconds)
+        self.check()
+
+
 class Meter:
     """Tells a listener of positions, which may go back when a server starts over."""
 
-    def __init__(self, advance: Advance) -> None:
+    def __init__(self, advance: Advance, line: Line | None = None) -> None:
         self._advance, self._told = advance, 0
+        self.line = line or Line()
 
     def at(self, position: int) -> None:
         self._advance(position - self._told)
@@ -84,19 +111,20 @@ class Meter:
 
 def receive_all(file: RemoteFile, partial: Partial, meter: Meter, ways_on: str) -> None:
     """Ask again, from where it stopped, until everything is here or nothing new came ``ATTEMPTS`` times in a row."""
-    failures, connected = 0, False
+    failures, line = 0, meter.line
     while True:
+        line.check()
         before = partial.size
         try:
             return _receive(file, partial, meter, ways_on)
         except _DroppedError as dropped:
             failures = 1 if partial.size > before else failures + 1
-            connected = connected or not isinstance(dropped, _UnreachableError)
-            if failures >= ATTEMPTS or not connected:
+            line.reached = line.reached or not isinstance(dropped, _UnreachableError)
+            if failures >= ATTEMPTS or not line.reached:
                 kept = f"{human_size(partial.size)} are kept, and the same command goes on from there. "
                 so_far = kept if partial.size else ""
                 raise DataError(f"{file.url} could not be fetched ({dropped}). {so_far}{ways_on}") from dropped
-            time.sleep(FIRST_PAUSE * 2 ** (failures - 1))
+            line.pause(FIRST_PAUSE * 2 ** (failures - 1))
 
 
 def _receive(file: RemoteFile, partial: Partial, meter: Meter, ways_on: str) -> None:
@@ -104,6 +132,7 @@ def _receive(file: RemoteFile, partial: Partial, meter: Meter, ways_on: str) -> 
     response = _open(file, partial, ways_on)
     if response is None:  # all of it is here
         return
+    meter.line.reached = True
     with contextlib.closing(response):
         resumed = response.status == 206
         if resumed and not _continues(response.headers, partial):
@@ -135,7 +164,7 @@ def _open(file: RemoteFile, partial: Partial, ways_on: str) -> Any:
             return _nothing_left(error, partial)
         if error.code in {408, 429} or error.code >= 500:
             raise _DroppedError(f"the server answered {error.code} {error.reason}") from error
-        raise DataError(f"{file.url}: the server answered {error.code} {error.reason}. {ways_on}") from error
+        raise RefusedError(f"{file.url}: the server answered {error.code} {error.reason}. {ways_on}") from error
     except URLError as error:
         passing = isinstance(error.reason, TimeoutError | ConnectionResetError | BrokenPipeError)
         raise (_DroppedError if passing else _UnreachableError)(_words(error.reason)) from error
@@ -170,6 +199,7 @@ def _copy(response: Any, path: Path, meter: Meter) -> None:
     with path.open("ab") as out:
         meter.at(out.tell())
         while block := _read(response):
+            meter.line.check()  # before the writing: whoever stopped the line may have begun again
             out.write(block)
             meter.at(out.tell())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar, get_args
 
+from lnkit.data.places import clash, is_inside
 from lnkit.errors import PluginError
 from lnkit.plugins import rules
 from lnkit.plugins.names import POINT_NAME, SCORE_NAME, check_name
@@ -93,6 +94,8 @@ DATASET = (
     Rule("license", *TEXT),
     Rule("homepage", *TEXT),
     Rule("layout", *TEXT),
+    Rule("list_files", rules.or_none(callable), "a function from fetch to the files, or None"),
+    Rule("size", rules.is_count, "a number of bytes"),
 )
 FILE = (
     Rule("url", *FILLED),
@@ -100,6 +103,10 @@ FILE = (
     Rule("size", rules.is_count, "a number of bytes"),
     Rule("sha256", *TEXT),
     Rule("sha256", re.compile(r"([0-9a-f]{64})?").fullmatch, "64 hexadecimal digits, or empty"),
+    Rule("exact", rules.is_flag, "True or False"),
+    Rule("md5", *TEXT),
+    Rule("md5", re.compile(r"([0-9a-f]{32})?").fullmatch, "32 hexadecimal digits, or empty"),
+    Rule("path", lambda path: path == "" or is_inside(path), "a path that stays in the dataset's folder, or empty"),
 )
 
 
@@ -158,6 +165,10 @@ def _check_dataset(dataset: DatasetSpec) -> None:
     _check("dataset", dataset, DATASET)
     for file in dataset.files:
         _check("file", file, FILE, owner=dataset.name)
+    archives = [file.url.rpartition("/")[2] for file in dataset.files if not file.path]
+    single = [file.path for file in dataset.files if file.path]
+    if clashing := clash(archives) or clash(single):
+        raise _broken("dataset", dataset, "files", "at different places, none of them within another", clashing)
 
 
 def _expect(kind: type[Spec], given: object) -> Spec:
