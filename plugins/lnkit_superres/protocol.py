@@ -101,7 +101,7 @@ QUICK = replace(
     size=96,
     train_images=400,
     valid_images=16,
-    iterations=400,
+    iterations=800,
     validate_every=100,
 )
 VARIANTS = {
@@ -117,5 +117,5 @@ VARIANTS = {
         test_images="crop",
     ),
     "quick": QUICK,
-    "sample": replace(QUICK, resize=128, train_images=48, valid_images=4, iterations=40, validate_every=20),
+    "sample": replace(QUICK, resize=128, size=80, train_images=48, valid_images=4, iterations=30, validate_every=15),
 }

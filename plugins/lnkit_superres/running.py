@@ -46,6 +46,7 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
     found = _Findings()
     for factor in context.protocol.chosen_factors:
         _run_factor(context, data.content, factor, found)
+    context.folder.mkdir(parents=True, exist_ok=True)
     if found.rows:
         write_sheet(context.folder / SHEET, found.rows)
         found.files[SHEET] = context.folder / SHEET

@@ -45,13 +45,14 @@ class SuperresTask(TrainingTask):
         self._progress = progress
         self._kept: KeptTargets | None = None
 
+    def prepare(self) -> None:
+        passes = self.protocol.iterations * self.protocol.batch_size / self.items
+        self._kept = keep_targets(self._loss, self._targets, self.items, passes, self._progress)
+
     def build(self) -> nn.Module:
         return TransformationNetwork(self.factor, self.protocol.residual_blocks)
 
     def optimizer(self, network: nn.Module) -> Optimizer:
-        """Adam. A training begins with this call, so what it needs beforehand is computed here."""
-        passes = self.protocol.iterations * self.protocol.batch_size / self.items
-        self._kept = keep_targets(self._loss, self._targets, self.items, passes, self._progress)
         return Adam(network.parameters(), lr=self.protocol.lr)
 
     def _targets(self, items: NDArray[np.int64]) -> Tensor:
@@ -97,7 +98,7 @@ def to_pixels(outputs: Tensor) -> Images:
 
 def as_tensor(images: Images) -> Tensor:
     """8-bit images (N, H, W, 3) as a tensor (N, 3, H, W), still of 8 bits; channels stay last in memory."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)  # a copy: what is mapped into memory is read-only
 
 
 def in_unit_range(images: Tensor) -> Tensor:

@@ -1,0 +1,211 @@
+"""The whole benchmark on its sample: trainings, scores, pictures, and going on after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from lnkit.loss import DeepPerceptualLoss
+from lnkit.networks.lossnet import LossNetwork
+from lnkit.progress import SilentProgress
+from lnkit.requests import RunRequest
+from lnkit.runner import FinishedRun, run
+from lnkit.specs import ExtractionPoint
+from lnkit.testing.tiny import build
+from lnkit.training import loop
+from lnkit.training.machine import Machine
+from lnkit.training.task import TrainingSettings, Validation
+from lnkit_superres.degradation import enlarged
+from lnkit_superres.metrics import psnr
+from lnkit_superres.opening import SuperresData, TrainingImages
+from lnkit_superres.protocol import VARIANTS
+from lnkit_superres.task import SuperresTask, to_pixels
+
+SMALL = {"iterations": "4", "validate_every": "2", "factors": "4+8", "residual_blocks": "1", "train_images": "8"}
+FAST = replace(VARIANTS["sample"], residual_blocks=1, iterations=6, validate_every=2)
+
+
+def sample_run(results: Path, backbone: str = "pixel", **changes: Any) -> FinishedRun:
+    request = RunRequest(
+        backbone, bench="superres", sample=True, overrides=SMALL, results=results, device="cpu", **changes
+    )
+    (finished,) = run(request)
+    return finished
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LNKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return sample_run(tmp_path_factory.mktemp("results"), keep_images=True)
+
+
+def test_twelve_scores_with_bicubic_beside_them(finished: FinishedRun) -> None:
+    scores = finished.record.scores
+    names = {f"x{f}_{m}_{s}" for f in (4, 8) for m in ("psnr", "ssim") for s in ("set5", "set14", "bsd100")}
+    assert set(scores) == names
+    assert {scores[name].n for name in names if "bsd100" in name} == {6}
+    assert all(set(score.baselines) == {"bicubic"} for score in scores.values())
+    assert scores["x4_psnr_set5"].baselines["bicubic"] > scores["x8_psnr_set5"].baselines["bicubic"]
+
+
+def test_kept_images_are_what_was_scored(finished: FinishedRun) -> None:
+    images = sorted((finished.folder / "images" / "x4" / "set5").glob("*.png"))
+    assert [path.name for path in images] == ["001.png", "002.png", "003.png"]
+    with np.load(next(finished.folder.glob("*.npz"))) as kept:
+        assert kept["x4/set5/psnr"].mean() == pytest.approx(finished.record.scores["x4_psnr_set5"].value, abs=1e-5)
+        assert len(kept["x8/bsd100/bicubic_ssim"]) == 6
+
+
+def test_a_contact_sheet_shows_every_set_at_every_factor(finished: FinishedRun) -> None:
+    with Image.open(finished.folder / "contact_sheet.png") as sheet:
+        assert sheet.height > 2 * 3 * 2 * 192
+    for factor in ("x4", "x8"):
+        assert (finished.folder / factor / "log.csv").is_file()
+
+
+def test_the_same_scores_again(finished: FinishedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNKIT_CACHE", str(tmp_path / "cache"))
+    again = sample_run(tmp_path / "results").record.scores
+    assert {name: score.value for name, score in again.items()} == {
+        name: score.value for name, score in finished.record.scores.items()
+    }
+
+
+def photographs(count: int, seed: int) -> TrainingImages:
+    draw = np.random.default_rng(seed)
+    coarse = draw.integers(0, 256, (count, 10, 10, 3), dtype=np.uint8)
+    high = np.stack([enlarged(image, 8) for image in coarse])
+    low = np.stack([np.asarray(Image.fromarray(image).resize((20, 20), Image.Resampling.BICUBIC)) for image in high])
+    return TrainingImages(high, {4: low}, "")
+
+
+def make_task() -> SuperresTask:
+    torch.manual_seed(1)
+    loss = DeepPerceptualLoss(LossNetwork(build(), [ExtractionPoint("coarse", "coarse")], name="tiny"))
+    return SuperresTask(4, FAST, SuperresData(photographs(8, 0), photographs(3, 1), {}), loss, SilentProgress())
+
+
+def settings(**changes: Any) -> TrainingSettings:
+    usual = TrainingSettings(
+        "x4", "x4", FAST.iterations, FAST.batch_size, FAST.validate_every, 5, "psnr", higher_is_better=True
+    )
+    return replace(usual, **changes)
+
+
+def train(folder: Path, task: SuperresTask) -> dict[str, Tensor]:
+    trained = loop.train(task, settings(), folder, Machine(torch.device("cpu")), SilentProgress())
+    assert trained.network is not None
+    return trained.network.state_dict()
+
+
+class Interrupted(SuperresTask):
+    """Is killed at the start of its fourth step."""
+
+    steps = 0
+    signal: type[BaseException] = RuntimeError
+
+    def losses(self, network: nn.Module, batch: Any) -> dict[str, Tensor]:
+        self.steps += 1
+        if self.steps == 4:
+            raise self.signal
+        return super().losses(network, batch)
+
+
+@pytest.mark.parametrize("signal", [RuntimeError, KeyboardInterrupt])  # with no chance to save anything, and with one
+def test_a_training_that_was_killed_goes_on_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal: type[BaseException]
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    whole = train(tmp_path / "whole", make_task())
+    killed = make_task()
+    killed.__class__ = Interrupted
+    killed.signal = signal  # type: ignore[attr-defined]
+    with pytest.raises(signal):
+        train(tmp_path / "killed", killed)
+    again = train(tmp_path / "killed", make_task())
+    assert whole.keys() == again.keys()
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+def test_kept_targets_give_the_same_losses() -> None:
+    losses = []
+    for prepare in (True, False):
+        task = make_task()
+        torch.manual_seed(0)
+        network = task.build()
+        if prepare:
+            task.prepare()
+        batch = task.load(np.array([5, 0, 3]), np.random.default_rng(0))
+        assert ("high" in batch) is not prepare
+        losses.append(float(task.losses(network, batch)["loss"].detach()))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_the_loss_is_the_mean_squared_difference_of_features() -> None:
+    """P Eq. 3, computed from the loss network alone."""
+    task = make_task()
+    network = task.build()
+    batch = task.load(np.array([2, 6]), np.random.default_rng(0))
+    found = task.losses(network, batch)["loss"]
+    output = network(torch.from_numpy(task.low[[2, 6]]).permute(0, 3, 1, 2).float() / 255)
+    target = torch.from_numpy(task.high[[2, 6]]).permute(0, 3, 1, 2).float() / 255
+    a, b = (task.feature_loss.network(images)["coarse"] for images in (output, target))
+    assert float(found.detach()) == pytest.approx(float((a - b).square().mean().detach()), rel=1e-5)
+
+
+class Enlarging(nn.Module):
+    """Stands for a perfectly trained network: knows the answers."""
+
+    def __init__(self, answers: np.ndarray, error: float = 0.0) -> None:
+        super().__init__()
+        self.answers = nn.Parameter(torch.from_numpy(answers).permute(0, 3, 1, 2).float() / 255 + error)
+        self.at = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.at += len(images)
+        return self.answers[self.at - len(images) : self.at]
+
+
+def validated(make: Callable[[np.ndarray], nn.Module]) -> Validation:
+    task = make_task()
+    with torch.no_grad():
+        return task.validate(make(task.valid_high))
+
+
+def test_validation_is_the_mean_psnr_of_rounded_images() -> None:
+    task = make_task()
+    bicubic = np.stack([enlarged(low, 4) for low in task.valid_low])
+    found = validated(lambda _: Enlarging(bicubic))
+    expected = np.mean([psnr(a, b, 2) for a, b in zip(bicubic, task.valid_high, strict=True)])
+    assert found.value == pytest.approx(expected, abs=1e-9)
+    assert found.variation > 0.1
+    assert validated(lambda high: Enlarging(high, error=0.4 / 255)).value == np.inf  # rounds to the truth
+
+
+def test_a_black_network_has_collapsed() -> None:
+    assert validated(lambda high: Enlarging(np.zeros_like(high))).variation < settings().constant_below
+
+
+def test_outputs_are_rounded_to_the_nearest_step() -> None:
+    values = torch.tensor([-0.1, 0.0, 0.4 / 255, 0.6 / 255, 254.6 / 255, 1.0, 1.2]).reshape(1, 1, 1, -1)
+    assert to_pixels(values.expand(1, 3, 1, -1))[0, 0, :, 0].tolist() == [0, 0, 0, 1, 255, 255, 255]
+
+
+def test_a_training_moves_towards_the_truth(tmp_path: Path) -> None:
+    task = make_task()
+    first, last = (
+        loop.train(
+            task, settings(iterations=n, name=f"{n}"), tmp_path / f"{n}", Machine(torch.device("cpu")), SilentProgress()
+        )
+        for n in (1, 40)
+    )
+    assert last.best_value > first.best_value + 1
