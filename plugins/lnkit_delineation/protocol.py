@@ -89,5 +89,5 @@ VARIANTS = {
     # of GoogLeNet and Inception one after the other, so that their transform_input is skipped.
     "reference": replace(PAPER, k_train=1, keeps="bce", split="valid", normalization="imagenet", transform_input=False),
     "quick": QUICK,
-    "sample": replace(QUICK, crop=64, size=96, epochs=12, batch_size=4),
+    "sample": replace(QUICK, crop=64, size=96, epochs=40, batch_size=4),
 }

@@ -1,0 +1,262 @@
+"""Where tiles come from: the layout, the pages that list them, the drawn sample, and what is wrong with any of them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lnkit import BenchmarkData, DataError, RemoteFile
+from lnkit.progress import SilentProgress
+from lnkit_delineation import MRD, SPLITS
+from lnkit_delineation.layout import find_split
+from lnkit_delineation.mrd import KINDS, SERVER, list_tiles
+from lnkit_delineation.opening import open_data
+from lnkit_delineation.protocol import PAPER, VARIANTS, DelineationProtocol
+from lnkit_delineation.sample import COUNTS, NOTE, SIDE, draw_tile, sample_folder, write_sample
+
+SMALL = replace(PAPER, crop=32, size=32)
+
+
+def write_split(root: Path, split: str, count: int = 2, size: tuple[int, int] = (60, 40), road: int = 255) -> None:
+    """Tiles of width and height ``size`` with one road from side to side."""
+    for kind, ending in (("sat", "tiff"), ("map", "tif")):
+        (root / split / kind).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            pixels = np.zeros((size[1], size[0], 3) if kind == "sat" else size[::-1], np.uint8)
+            pixels[10:16] = 120 + number if kind == "sat" else road
+            Image.fromarray(pixels).save(root / split / kind / f"{number}.{ending}")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for split in ("train", "valid", "test"):
+        write_split(tmp_path / "data", split)
+    return tmp_path / "data"
+
+
+def opened(root: Path, protocol: DelineationProtocol = SMALL, **changes: Any) -> BenchmarkData:
+    cache = root.parent / "cache"
+    context: Any = SimpleNamespace(
+        protocol=protocol, data=root, sample=False, cache=cache, progress=SilentProgress(), **changes
+    )
+    return open_data(context)
+
+
+def test_tiles_keep_their_size_for_training_and_are_resized_for_the_rest(root: Path) -> None:
+    data = opened(root)
+    content = data.content
+    assert content.train.images.shape == (2, 40, 60, 3)
+    assert content.train.maps.shape == (2, 40, 60)
+    assert content.valid.images.shape == (2, 32, 32, 3)
+    assert content.test.maps.shape == (2, 32, 32)
+    assert set(content.train.maps[0, 10:16].ravel().tolist()) == {255}
+    assert int(content.train.images[1, 12, 30, 0]) == 121
+    assert set(data.fingerprints) == {"train", "valid", "test"}
+    assert data.notes[0] == "train has 2 tiles; that of the Massachusetts Roads Dataset has 1,108"
+
+
+def test_full_tiles_are_not_resized(root: Path) -> None:
+    assert opened(root, replace(SMALL, tiles="full")).content.test.maps.shape == (2, 40, 60)
+
+
+def test_the_reference_is_tested_on_the_validation_split(root: Path) -> None:
+    shutil.rmtree(root / "test")
+    protocol = replace(VARIANTS["reference"], crop=32, size=32)
+    assert set(opened(root, protocol).fingerprints) == {"train", "valid"}
+    with pytest.raises(DataError, match=r"data has no split test\. Expected are .* holds train, valid"):
+        opened(root)
+
+
+def test_the_identity_is_that_of_the_files(root: Path) -> None:
+    before = opened(root).fingerprints
+    moved = root.parent / "elsewhere" / "data"
+    shutil.copytree(root, moved)
+    assert opened(moved).fingerprints == before
+    Image.fromarray(np.full((40, 60), 200, np.uint8)).save(moved / "test" / "map" / "0.tif")
+    after = opened(moved).fingerprints
+    assert [name for name in before if before[name] != after[name]] == ["test"]
+
+
+def damage_nothing_there(root: Path) -> None:
+    for file in (root / "valid" / "sat").iterdir():
+        file.unlink()
+
+
+def damage_no_map(root: Path) -> None:
+    (root / "train" / "map" / "1.tif").unlink()
+
+
+def damage_no_image(root: Path) -> None:
+    (root / "train" / "sat" / "1.tiff").unlink()
+
+
+def damage_two_of_a_name(root: Path) -> None:
+    Image.new("L", (60, 40)).save(root / "train" / "map" / "1.png")
+
+
+def damage_other_size(root: Path) -> None:
+    Image.new("RGB", (50, 40)).save(root / "train" / "sat" / "1.tiff")
+
+
+def damage_map_of_other_size(root: Path) -> None:
+    Image.new("L", (60, 41)).save(root / "train" / "map" / "1.tif")
+
+
+def damage_no_road(root: Path) -> None:
+    write_split(root, "train", road=1)
+
+
+def damage_cut_short(root: Path) -> None:
+    file = root / "test" / "sat" / "0.tiff"
+    file.write_bytes(file.read_bytes()[:200])
+
+
+def damage_folder_missing(root: Path) -> None:
+    shutil.rmtree(root / "valid" / "map")
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (damage_nothing_there, r"valid/sat has no images in it"),
+        (damage_no_map, r"train has 1 files without map: 1\. Add what is missing"),
+        (damage_no_image, r"train has 1 files without image: 1"),
+        (damage_two_of_a_name, r"train/map has two files of one name but for its ending"),
+        (damage_other_size, r"1\.tiff gives a row of the shape \(40, 50, 3\) .* \(40, 60, 3\) is expected"),
+        (damage_map_of_other_size, r"1\.tif gives a row of the shape \(41, 60\) .* \(40, 60\) is expected"),
+        (damage_no_road, r"No map in .*train/map marks a road: the brightest pixel is 1, and 255 is expected"),
+        (damage_cut_short, r"0\.tiff is not a readable image"),
+        (damage_folder_missing, r"valid/map is missing"),
+    ],
+)
+def test_what_is_wrong_is_named(root: Path, damage: Any, sentence: str) -> None:
+    damage(root)
+    with pytest.raises(DataError, match=sentence):
+        opened(root)
+
+
+def test_tiles_smaller_than_a_crop(root: Path) -> None:
+    with pytest.raises(DataError, match=r"are 60 x 40 pixels, and crops of 48 x 48 are taken.*--set crop=32"):
+        opened(root, replace(SMALL, crop=48))
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="absent is not a folder"):
+        find_split(tmp_path / "absent", "train")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"k_train": 0},
+        {"crop": 100},
+        {"size": 8},
+        {"mu": -1.0},
+        {"threshold": 1.5},
+        {"flip": float("nan")},
+        {"split": "train"},
+        {"tiles": "half"},
+        {"keeps": "psnr"},
+        {"lr": 0.0},
+    ],
+    ids=str,
+)
+def test_values_that_no_run_could_honor(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        replace(PAPER, **change)
+
+
+class TestSample:
+    """Drawn roads."""
+
+    def test_the_same_bytes_again(self, tmp_path: Path) -> None:
+        for name in ("a", "b"):
+            write_sample(tmp_path / name)
+        files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.png"))
+        assert len(files) == 2 * sum(COUNTS.values())
+        for file in files:
+            assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+    def test_is_in_the_layout_and_made_once(self, tmp_path: Path) -> None:
+        folder = sample_folder(tmp_path)
+        assert {name: len(find_split(folder, name).images) for name in COUNTS} == COUNTS
+        before = (folder / "README.txt").stat().st_mtime_ns
+        assert sample_folder(tmp_path) == folder
+        assert (folder / "README.txt").stat().st_mtime_ns == before
+
+    def test_roads_can_be_seen_and_are_few(self) -> None:
+        """On a road the image is grayer and brighter than beside it."""
+        for seed in range(6):
+            image, roads = draw_tile(np.random.default_rng(seed))
+            assert image.size == roads.size == (SIDE, SIDE)
+            pixels, mask = np.asarray(image, np.float64), np.asarray(roads) > 127
+            assert 0.02 < mask.mean() < 0.45
+            assert pixels[mask].mean() > pixels[~mask].mean() + 20
+
+    def test_its_note_says_what_it_is(self, tmp_path: Path) -> None:
+        context: Any = SimpleNamespace(
+            protocol=VARIANTS["sample"], data=None, sample=True, cache=tmp_path, progress=SilentProgress()
+        )
+        assert open_data(context).notes == (NOTE,)
+
+
+class TestListing:
+    """The pages of the Massachusetts Roads Dataset."""
+
+    def fetch(self, folder: Path, skip: str = "", odd: str = "") -> Any:
+        """Pages of the published form; ``skip`` leaves one file of a page out, ``odd`` renames one."""
+
+        def fetched(file: RemoteFile) -> Path:
+            split, kind = file.url.split("/")[-3:-1]
+            ending = "tiff" if kind == "sat" else "tif"
+            names = [f"{1000 + number}_15" for number in range(SPLITS[split])]
+            names[0] = "odd_15" if odd == f"{split}/{kind}" else names[0]
+            names = names[1:] if skip == f"{split}/{kind}" else names
+            links = [f'<a href="{SERVER}/{split}/{kind}/{name}.{ending}">{name}.{ending}</a><br>' for name in names]
+            page = folder / file.path
+            page.write_text("\n".join(["<html><body>", '<a href="../">up</a>', *links]))
+            return page
+
+        return fetched
+
+    def test_every_tile_and_its_map(self, tmp_path: Path) -> None:
+        files = list_tiles(self.fetch(tmp_path))
+        assert len(files) == 2 * sum(SPLITS.values()) == 2 * 1171
+        assert len({file.path for file in files}) == len(files)
+        first = files[0]
+        assert first.path == "train/sat/1000_15.tiff"
+        assert first.url == f"{SERVER}/train/sat/1000_15.tiff"
+        assert {file.path.split("/")[1] for file in files} == set(KINDS)
+        assert sum(file.size for file in files) == pytest.approx(MRD.size, rel=0.02), "what is said beforehand"
+
+    def test_a_page_that_came_incomplete(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match=r"valid/map/index\.html lists 13 files, and 14 are expected"):
+            list_tiles(self.fetch(tmp_path, skip="valid/map"))
+
+    def test_an_image_without_a_map(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match="images without maps, or maps without images: 1000_15, odd_15"):
+            list_tiles(self.fetch(tmp_path, odd="test/sat"))
+
+
+def test_the_cracks_are_in_the_layout(shared: Path, tmp_path: Path) -> None:
+    """Real images with real masks, named as the tiles of the dataset are."""
+    context: Any = SimpleNamespace(
+        protocol=replace(PAPER, crop=128),
+        data=shared / "cracks",
+        sample=False,
+        cache=tmp_path,
+        progress=SilentProgress(),
+    )
+    data = open_data(context).content
+    assert data.train.images.shape == (80, 320, 480, 3)
+    assert (len(data.valid.names), len(data.test.names)) == (10, 28)
+    assert 0.01 < (data.train.maps > 127).mean() < 0.03
+    dark = data.train.images.mean(-1)
+    assert dark[data.train.maps > 127].mean() < dark[data.train.maps <= 127].mean() - 5, "cracks are dark: aligned"
