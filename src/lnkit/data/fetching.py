@@ -52,13 +52,14 @@ def fetch_dataset(spec: DatasetSpec, folder: Path, waiting: Path, progress: Prog
     except RefusedError:
         forget_listing(waiting)  # what an old listing names may be gone
         raise
+    made_from = _provenance(wanted, sums)  # now, while everything is where it arrived
     with whole_folder(folder) as new:
         for one in wanted:
             if one.file.path:
                 _move(one.path, new / one.file.path)
             else:
                 unpack(one.path, new, progress)
-        describe(spec, new, _provenance(wanted, sums), progress)
+        describe(spec, new, made_from, progress)
     _clear(wanted, waiting)
 
 
