@@ -117,5 +117,5 @@ VARIANTS = {
         test_images="crop",
     ),
     "quick": QUICK,
-    "sample": replace(QUICK, resize=128, size=80, train_images=48, valid_images=4, iterations=30, validate_every=15),
+    "sample": replace(QUICK, resize=128, size=80, train_images=48, valid_images=4, iterations=60, validate_every=20),
 }

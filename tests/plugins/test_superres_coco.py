@@ -101,11 +101,13 @@ def without_images(path: Path) -> None:
 
 
 def leading_out(path: Path) -> None:
-    write_archive(path, {"train2014": [entry("train2014", 1) | {"file_name": "../../evil.jpg"}]})
+    names = [{"file_name": "../../evil.jpg"}, {}]
+    write_archive(path, {split: [entry(split, 1) | name for name in names] for split in ("train2014", "val2014")})
 
 
 def without_size(path: Path) -> None:
-    write_archive(path, {"train2014": [{"file_name": "COCO_train2014_000000000001.jpg"}]})
+    lacking = {"file_name": "COCO_train2014_000000000001.jpg"}
+    write_archive(path, {"train2014": [lacking], "val2014": [entry("val2014", 1)]})
 
 
 def ending_early(path: Path) -> None:

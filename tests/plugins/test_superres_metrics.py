@@ -114,3 +114,10 @@ def test_intervals_do_not_depend_on_which_other_sets_there_are() -> None:
     others = {name.replace("set5", "set14"): values for name, values in ARRAYS.items()}
     alone, both = (score_all(arrays, 200, 0).scores["x4_psnr_set5"] for arrays in (ARRAYS, {**others, **ARRAYS}))
     assert alone == both
+
+
+def test_all_scores_of_a_set_are_resampled_alike() -> None:
+    arrays = ARRAYS | {"x4/set5/ssim": ARRAYS["x4/set5/psnr"] / 100}
+    scores = score_all(arrays, 200, 0).scores
+    assert scores["x4_psnr_set5"].interval is not None
+    assert scores["x4_ssim_set5"].interval == pytest.approx([end / 100 for end in scores["x4_psnr_set5"].interval])
