@@ -38,7 +38,7 @@ class TrainingImages:
 
 
 @dataclass(frozen=True, slots=True)
-class TestSet:
+class ImageSet:
     """Test images as they are on disk."""
 
     names: tuple[str, ...]  # "001"
@@ -52,7 +52,7 @@ class SuperresData:
 
     train: TrainingImages
     valid: TrainingImages
-    tests: Mapping[str, TestSet]  # "set5" -> images
+    tests: Mapping[str, ImageSet]  # "set5" -> images
 
 
 def open_data(context: RunContext) -> BenchmarkData:
@@ -132,7 +132,7 @@ def _column(names: tuple[str, ...], degradation: Degradation, factor: int | None
     return Column(names, (side, side, 3), read, degradation.words(factor))
 
 
-def open_test(name: str, folder: Folder, count: int, least: int) -> TestSet:
+def open_test(name: str, folder: Folder, count: int, least: int) -> ImageSet:
     """Read the first ``count`` images of a test set, or all for 0.
 
     Raises:
@@ -152,4 +152,4 @@ def open_test(name: str, folder: Folder, count: int, least: int) -> TestSet:
         content.update(f"{file}\0{len(data)}\0".encode())
         content.update(data)
         images.append(image)
-    return TestSet(tuple(file.rpartition(".")[0] for file in names), tuple(images), content.hexdigest())
+    return ImageSet(tuple(file.rpartition(".")[0] for file in names), tuple(images), content.hexdigest())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lnkit.context import RunContext
-    from lnkit_superres.opening import SuperresData, TestSet
+    from lnkit_superres.opening import ImageSet, SuperresData
     from lnkit_superres.protocol import SuperresProtocol
 
 SHEET = "contact_sheet.png"
@@ -91,7 +91,7 @@ def _settings(protocol: SuperresProtocol, factor: int, context: RunContext) -> T
     )
 
 
-def _test(context: RunContext, network: nn.Module, key: str, test: TestSet, found: _Findings, advance: Any) -> None:
+def _test(context: RunContext, network: nn.Module, key: str, test: ImageSet, found: _Findings, advance: Any) -> None:
     """Measure every image of a test set; ``key`` is the factor and the name of the set."""
     factor, name = key.split("/")
     values: dict[str, list[float]] = {}

@@ -17,7 +17,7 @@ from lnkit_superres.task import enlarge, to_pixels
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from lnkit_superres.opening import TestSet
+    from lnkit_superres.opening import ImageSet
     from lnkit_superres.protocol import SuperresProtocol
 
 
@@ -40,7 +40,7 @@ def reduced(image: Image, protocol: SuperresProtocol, factor: int) -> tuple[Pixe
     return degradation.high(image), degradation.low(image, factor)
 
 
-def outputs(network: nn.Module, test: TestSet, protocol: SuperresProtocol, factor: int) -> Iterator[Tested]:
+def outputs(network: nn.Module, test: ImageSet, protocol: SuperresProtocol, factor: int) -> Iterator[Tested]:
     """Enlarge each image of a test set, by the network and by the bicubic filter."""
     for name, image in zip(test.names, test.images, strict=True):
         truth, low = reduced(image, protocol, factor)

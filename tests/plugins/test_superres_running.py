@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,16 @@ from lnkit.networks.lossnet import LossNetwork
 from lnkit.progress import SilentProgress
 from lnkit.requests import RunRequest
 from lnkit.runner import FinishedRun, run
-from lnkit.specs import ExtractionPoint
+from lnkit.specs import BenchmarkData, ExtractionPoint, LossNetworkId
 from lnkit.testing.tiny import build
 from lnkit.training import loop
 from lnkit.training.machine import Machine
-from lnkit.training.task import TrainingSettings, Validation
+from lnkit.training.task import Trained, TrainingSettings, Validation
 from lnkit_superres.degradation import enlarged
 from lnkit_superres.metrics import psnr
-from lnkit_superres.opening import SuperresData, TrainingImages
+from lnkit_superres.opening import ImageSet, SuperresData, TrainingImages
 from lnkit_superres.protocol import VARIANTS
+from lnkit_superres.running import run as run_benchmark
 from lnkit_superres.task import SuperresTask, to_pixels
 
 SMALL = {"iterations": "4", "validate_every": "2", "factors": "4+8", "residual_blocks": "1", "train_images": "8"}
@@ -206,6 +208,30 @@ def test_a_training_moves_towards_the_truth(tmp_path: Path) -> None:
         loop.train(
             task, settings(iterations=n, name=f"{n}"), tmp_path / f"{n}", Machine(torch.device("cpu")), SilentProgress()
         )
-        for n in (1, 40)
+        for n in (1, 25)
     )
     assert last.best_value > first.best_value + 1
+
+
+@pytest.mark.parametrize("best_is_left", [True, False])
+def test_a_collapsed_training_is_recorded_and_its_best_network_tested(tmp_path: Path, best_is_left: bool) -> None:
+    protocol = replace(FAST, factors="4")
+    network = make_task().build().eval() if best_is_left else None
+    trained = Trained(network, 2, 20.0, 3, "the loss was nan at iteration 3", {"x4/log.csv": tmp_path / "log.csv"})
+    image = Image.fromarray(photographs(1, 2).high[0])
+    data = SuperresData(photographs(8, 0), photographs(3, 1), {"set5": ImageSet(("a",), (image,), "")})
+    context: Any = SimpleNamespace(
+        networks=(LossNetworkId("tiny", ("coarse",)),),
+        protocol=protocol,
+        seed=0,
+        progress=SilentProgress(),
+        folder=tmp_path / "run",
+        keep_images=False,
+        feature_loss=lambda distance: make_task().feature_loss,
+        train=lambda task, settings: trained,
+    )
+    (outcome,) = run_benchmark(context, BenchmarkData(data, {})).values()
+    assert outcome.collapsed == "x4: the loss was nan at iteration 3"
+    assert set(outcome.scores) == ({"x4_psnr_set5", "x4_ssim_set5"} if best_is_left else set())
+    assert set(outcome.files) == {"x4/log.csv"} | ({"contact_sheet.png"} if best_is_left else set())
+    assert any("no scores" in note for note in outcome.notes) is not best_is_left
