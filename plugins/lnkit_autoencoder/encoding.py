@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Features = Mapping[str, Tensor]  # point -> (N, C, H, W)
 
 BLOCK = 256  # images that go through a network at a time outside of training; fixed, so that rounding is
+WORTH_KEEPING = 50_000  # weights of a loss network; with fewer, its features are made as fast as they are copied
+SETTLED = 50  # batches; with a momentum of 0.1, 0.5 % of a running statistic's initial value are left
 SPLIT = 1  # stream of random numbers for what is held out of the autoencoder's images
 
 
@@ -83,7 +86,9 @@ class AutoencoderTask(TrainingTask):
         return -(-self.items // self.protocol.batch_size)
 
     def prepare(self) -> None:
-        """Compute target features, of the images that are held out as well, if they are few enough to be kept."""
+        """Compute target features, those of the images that are held out as well, where that pays off and they fit."""
+        if sum(weight.numel() for weight in self._loss.network.parameters()) < WORTH_KEEPING:
+            return
         self._kept = keep_targets(self._loss, self.images.take, len(self.images), self.protocol.epochs, self._progress)
 
     def build(self) -> nn.Module:
@@ -108,7 +113,8 @@ class AutoencoderTask(TrainingTask):
             made.add(outputs)
             if self.protocol.target == "features":
                 true.add(features)
-        return Validation(total / len(self.validation), variation=made.compared_to(true))
+        variation = made.compared_to(true) if has_settled(network) else inf
+        return Validation(total / len(self.validation), variation=variation)
 
     def _load(self, chosen: NDArray[np.int64]) -> dict[str, Tensor]:
         batch = {"stored": self.images.load(chosen)}
@@ -140,6 +146,16 @@ class _Variations:
         if not true._points:
             return self._points[""].value
         return max(made.value / (true._points[point].value or 1.0) for point, made in self._points.items())
+
+
+def has_settled(network: nn.Module) -> bool:
+    """Whether its batch norm has seen enough batches for outputs in evaluation mode to say anything.
+
+    In the first steps the running statistics are still near their initial 0 and 1, and hardly anything of the input
+    reaches the output: that is no collapse.
+    """
+    seen = [int(buffer) for name, buffer in network.named_buffers() if name.endswith("num_batches_tracked")]
+    return not seen or min(seen) >= SETTLED
 
 
 def feature_shapes(images: Images, loss: DeepPerceptualLoss) -> Shapes:

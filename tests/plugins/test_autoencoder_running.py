@@ -1,0 +1,267 @@
+"""Whole runs on a few images: every variant, what is kept, and the same result after a kill."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lnkit import UsageError
+from lnkit.progress import SilentProgress
+from lnkit.requests import RunRequest
+from lnkit.results.folder import ResultsFolder
+from lnkit.runner import FinishedRun, run
+from lnkit.training import loop
+from lnkit_autoencoder import encoding, pictures, running
+from lnkit_autoencoder.classifying import ClassifierTask
+from lnkit_autoencoder.encoding import AutoencoderTask, embed
+from lnkit_autoencoder.images import Images
+from lnkit_autoencoder.protocol import PAPER
+
+SMALL = {"epochs": "2", "batch_size": "8", "mlp_epochs": "3", "mlp_batch_size": "8", "z": "4"}
+
+
+class Killed(BaseException):
+    """Ends a run as a kill does: nobody catches it, and nothing more is written."""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Red and green noise, 32 x 32: 10 images of each to train on, 6 to test on."""
+    folder, draw = tmp_path_factory.mktemp("noise"), np.random.default_rng(0)
+    for split, count in (("train", 10), ("test", 6)):
+        for channel, name in enumerate(("red", "green")):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = draw.integers(0, 100, (32, 32, 3), dtype=np.uint8)
+                pixels[:, :, channel] += 150
+                Image.fromarray(pixels).save(folder / split / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def few_classifiers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the seven: the others are as these, and each one's curves are drawn."""
+    monkeypatch.setattr(running, "HIDDEN_LAYERS", ((), (32,)))
+
+
+def ran(root: Path, results: Path, **changes: Any) -> FinishedRun:
+    overrides = SMALL | changes.pop("overrides", {})
+    request = RunRequest(
+        **{"backbone": "pixel", "bench": "autoencoder", "data": root, "device": "cpu", "overrides": overrides}
+        | {"results": results}
+        | changes
+    )
+    (finished,) = run(request, progress=SilentProgress())
+    return finished
+
+
+def arrays_of(finished: FinishedRun) -> dict[str, np.ndarray]:
+    return dict(ResultsFolder(finished.folder.parent).arrays(finished.record))
+
+
+def weights_of(finished: FinishedRun) -> dict[str, bytes]:
+    return {str(f.relative_to(finished.folder)): f.read_bytes() for f in finished.folder.rglob("*.safetensors")}
+
+
+def test_everything_is_kept(root: Path, tmp_path: Path) -> None:
+    finished = ran(root, tmp_path, keep_images=True)
+    score = finished.record.scores["own_accuracy"]
+    arrays = arrays_of(finished)
+    assert score.n == 12
+    assert score.value == (arrays["own/predicted"] == arrays["own/labels"]).mean()
+    assert score.interval is not None
+    assert arrays["own/labels"].tolist() == [0] * 6 + [1] * 6
+    assert arrays["own/validation_accuracy"].shape == (2,)
+    for name in ("own-autoencoder", "own-mlp-linear", "own-mlp-32"):
+        assert {f.name for f in (finished.folder / name).glob("*.*")} >= {
+            "log.csv",
+            "curves.png",
+            "network.safetensors",
+        }
+    single = sorted((finished.folder / "images" / "own").iterdir())
+    assert len(single) == 12
+    assert Image.open(single[0]).size == (64, 64)
+    # captions, 3 pairs of images in two columns at twice their size; see lnkit.pictures
+    assert Image.open(finished.folder / "own-reconstructions.png").height > 6 * 128
+    assert any("won; accuracies in validation: linear" in note for note in finished.record.notes)
+
+
+def test_the_sheet_shows_images_above_what_was_made_of_them(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(pictures, "contact_sheet", lambda path, *rest: (drawn.extend(rest), path.touch()))
+    ran(root, tmp_path)
+    columns, rows, height = drawn
+    assert columns == ["green", "red"]
+    captions = [caption for caption, _ in rows]
+    assert captions[::2] == ["image 1", "image 2", "image 3"]
+    assert set(captions[1::2]) == {"reconstruction"}
+    assert height == 128
+    for number in range(3):
+        for column, name in enumerate(columns):
+            stored = np.asarray(Image.open(root / "test" / name / f"{number}.png"))
+            np.testing.assert_array_equal(
+                rows[2 * number][1][column], np.pad(stored, ((16, 16), (16, 16), (0, 0)), "reflect")
+            )
+
+
+@pytest.mark.parametrize("target", ["image", "features"])
+@pytest.mark.parametrize("encode", ["image", "features"])
+def test_every_variant_runs(root: Path, tmp_path: Path, target: str, encode: str) -> None:
+    finished = ran(
+        root,
+        tmp_path,
+        backbone="squeezenet1_1",
+        points="early+mid",
+        weights="random",
+        overrides={"target": target, "encode": encode, "epochs": "1", "mlp_epochs": "1"},
+    )
+    assert not finished.record.collapsed
+    assert finished.record.scores["own_accuracy"].n == 12
+    made_images = target == "image"
+    assert (finished.folder / "own-reconstructions.png").is_file() == made_images
+    assert any("no picture" in note for note in finished.record.notes) != made_images
+
+
+def test_features_can_be_predicted_by_squared_difference_only(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'squared'"):
+        ran(root, tmp_path, backbone="squeezenet1_1", overrides={"target": "features", "distance": "spatial"})
+
+
+def test_the_number_of_images_at_a_time_changes_nothing(root: Path, tmp_path: Path) -> None:
+    one = ran(root, tmp_path / "one")
+    other = ran(root, tmp_path / "other", batch_size=3)
+    assert weights_of(one) == weights_of(other)
+    assert arrays_of(one)["own/predicted"].tolist() == arrays_of(other)["own/predicted"].tolist()
+
+
+def killing(task: type, when: int) -> Callable[..., Any]:
+    """``losses`` of a task that kills the run in its ``when``-th step."""
+    losses, steps = task.losses, [0]
+
+    def dying(self: Any, network: Any, batch: Any) -> Any:
+        steps[0] += 1
+        if steps[0] == when:
+            raise Killed
+        return losses(self, network, batch)
+
+    return dying
+
+
+@pytest.mark.parametrize(("task", "when"), [(AutoencoderTask, 3), (ClassifierTask, 2), (ClassifierTask, 8)])
+def test_a_killed_run_ends_as_one_that_was_not(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: type, when: int
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    whole = ran(root, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(task, "losses", killing(task, when))
+        with pytest.raises(Killed):
+            ran(root, tmp_path / "killed")
+    resumed = ran(root, tmp_path / "killed")
+    assert weights_of(resumed) == weights_of(whole)
+    assert arrays_of(resumed)["own/predicted"].tolist() == arrays_of(whole)["own/predicted"].tolist()
+    assert resumed.record.scores == whole.record.scores
+
+
+@pytest.mark.parametrize("part", ["network", "optimizer"])
+def test_it_would_not_if_a_part_of_the_state_were_left_out(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    whole = ran(root, tmp_path / "whole")
+    state = loop._Training._state
+    first: dict[str, Any] = {}
+
+    def forgetful(training: Any) -> dict[str, Any]:
+        """The state with a part as it was before the first step."""
+        found = state(training)
+        return found | {part: first.setdefault(training.settings.name, copy.deepcopy(found[part]))}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Training, "_state", forgetful)
+        patch.setattr(AutoencoderTask, "losses", killing(AutoencoderTask, 3))
+        with pytest.raises(Killed):
+            ran(root, tmp_path / "killed")
+    assert weights_of(ran(root, tmp_path / "killed")) != weights_of(whole)
+
+
+def test_an_autoencoder_that_collapses_has_no_score(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = AutoencoderTask.losses
+    monkeypatch.setattr(AutoencoderTask, "losses", lambda *given: {"loss": losses(*given)["loss"] * float("nan")})
+    finished = ran(root, tmp_path)
+    assert "own: the loss was nan at iteration" in finished.record.collapsed
+    assert not finished.record.scores
+    assert any("has no score" in note for note in finished.record.notes)
+
+
+def test_a_constant_output_is_a_collapse_once_batch_norm_has_settled(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "SETTLED", 4)
+    monkeypatch.setattr(
+        encoding.Autoencoder, "forward", lambda self, images, features: self.decoder(self.embed(images, features) * 0)
+    )
+    finished = ran(root, tmp_path)
+    assert finished.record.collapsed.startswith("own: the output no longer depended on the input at iteration 4")
+    assert finished.record.scores["own_accuracy"].n == 12  # the network of the first epoch was kept
+
+
+def test_a_classifier_that_collapses_leaves_the_others(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = ClassifierTask.losses
+
+    def exploding(task: ClassifierTask, *given: Any) -> Any:
+        return {"loss": losses(task, *given)["loss"] * (1.0 if task.hidden else float("nan"))}
+
+    monkeypatch.setattr(ClassifierTask, "losses", exploding)
+    finished = ran(root, tmp_path)
+    accuracies = arrays_of(finished)["own/validation_accuracy"]
+    assert np.isnan(accuracies).tolist() == [True, False]
+    assert not finished.record.collapsed
+    assert any("the classifier linear collapsed" in note for note in finished.record.notes)
+
+
+def test_embeddings_do_not_depend_on_what_is_embedded_with_them(tmp_path: Path) -> None:
+    """Blocks are of fixed size and the network is in evaluation mode, so an image's embedding is its own."""
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
+    images, loss = Images(pixels, 0), FakeLoss()
+    network = AutoencoderTask(images, PAPER, loss, 0, SilentProgress()).build().eval()  # type: ignore[arg-type]
+    found = embed(network, images, loss, SilentProgress())  # type: ignore[arg-type]
+    alone = embed(network, Images(pixels[3:4], 0), loss, SilentProgress())  # type: ignore[arg-type]
+    assert found.shape == (5, 64)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(alone[0], found[3], rtol=1e-4, atol=1e-5)
+
+
+class FakeLoss(torch.nn.Module):
+    """The images themselves as features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("somewhere", torch.zeros(1))
+
+    def targets(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"image": images}
+
+
+@pytest.mark.parametrize("count", [4000, 3])
+def test_columns_of_the_sheet_are_classes(count: int) -> None:
+    labels = np.arange(count) % 20
+    shown = pictures.shown_items(labels)
+    assert len(shown) == min(10, count)
+    for label, items in shown.items():
+        assert set(labels[items]) == {label}
+        assert len(items) <= 3
