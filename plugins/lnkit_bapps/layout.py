@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lnkit import DataError
+from lnkit.data.folders import what_is_there
 
 # Validation triplets and pairs per family, counted in the archives; Zhang et al. 2018, Tables 2 and 4.
 TWO_AFC = {"traditional": 4720, "cnn": 4720, "superres": 10856, "deblur": 9440, "color": 4720, "frameinterp": 1888}
@@ -60,7 +61,7 @@ def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd")) -> tuple[F
         for folder in _family_folders(_part_folder(root, part) / "val", part)
     ]
     if not found:
-        raise DataError(f"{root} has no {' or '.join(parts)} data in it. {EXPECTED} {_what_is_there(root)}")
+        raise DataError(f"{root} has no {' or '.join(parts)} data in it. {EXPECTED} {what_is_there(root)}")
     return tuple(found)
 
 
@@ -118,7 +119,7 @@ def _read_family(part: str, folder: Path) -> Family:
 def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
     """Stem -> name relative to the family's folder, by stem; hidden files and files of other kinds are passed over."""
     if not folder.is_dir():
-        raise DataError(f"{folder} is missing. {EXPECTED} {_what_is_there(folder.parent)}")
+        raise DataError(f"{folder} is missing. {EXPECTED} {what_is_there(folder.parent)}")
     everything = os.listdir(folder)  # noqa: PTH208 - names are enough, and BAPPS has 174,000 of them
     names = sorted(name for name in everything if name.lower().endswith(suffixes) and not name.startswith("."))
     if not names:
@@ -154,9 +155,3 @@ def _check_columns(folder: Path, columns: dict[str, dict[str, str]]) -> None:
 
 def _names(columns: dict[str, dict[str, str]]) -> dict[str, tuple[str, ...]]:
     return {column: tuple(files[stem] for stem in sorted(files)) for column, files in columns.items()}
-
-
-def _what_is_there(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    return f"{folder} holds {shown}." if names else f"{folder} is empty."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lnkit import DistanceConfig
+from lnkit.protocols import expect_one_of
 
 NORMALIZATIONS = ("backbone", "imagenet", "lpips", "none")
 EPSILONS = ("lpips", "reference", "torchmetrics")
@@ -30,10 +31,10 @@ class BappsProtocol:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
-        _expect("epsilon", self.epsilon, EPSILONS)
-        _expect("normalization", self.normalization, NORMALIZATIONS)
-        _expect("resize_filter", self.resize_filter, FILTERS)
-        _expect("parts", self.parts, PARTS)
+        expect_one_of("epsilon", self.epsilon, EPSILONS)
+        expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+        expect_one_of("resize_filter", self.resize_filter, FILTERS)
+        expect_one_of("parts", self.parts, PARTS)
         if self.resolution < 1 or self.per_family < 0 or self.resamples < 0:
             raise ValueError("resolution must be 1 or more, per_family and resamples 0 or more.")
 
@@ -49,11 +50,6 @@ class BappsProtocol:
 
     def distance_config(self) -> DistanceConfig:
         return DistanceConfig(self.distance, self.channel_norm, self.epsilon, self.lin_weights)
-
-
-def _expect(field: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"The protocol field {field!r} takes one of {', '.join(allowed)}, and {value!r} came.")
 
 
 PAPER = BappsProtocol()

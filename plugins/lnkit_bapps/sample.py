@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from lnkit.data.storage import locked, whole_folder, writing
-from lnkit.progress import SilentProgress
+from lnkit.data.samples import made_once
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "stereo_motorcycle")  # public domain or CC0, in color
 SIDE = 64  # pixels, as BAPPS's patches
@@ -96,13 +95,7 @@ JND_DISTORTIONS = ("noise", "jpeg", "shift")
 
 def sample_folder(cache: Path) -> Path:
     """The sample's folder in the cache, made when it is first asked for."""
-    folder = cache / "samples" / f"bapps-{VERSION}"
-    doing = "making the sample"
-    with writing(folder, SIZE, doing), locked(folder, doing, SilentProgress()):
-        if not folder.is_dir():
-            with whole_folder(folder) as new:
-                write_sample(new)
-    return folder
+    return made_once(cache, f"bapps-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:

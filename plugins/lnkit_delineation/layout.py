@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lnkit import DataError
+from lnkit.data.folders import image_names, what_is_there
 
 OFFICIAL = {"train": 1108, "valid": 14, "test": 49}  # tiles of the Massachusetts Roads Dataset; Mnih 2013
 SUFFIXES = (".tiff", ".tif", ".png", ".jpg", ".jpeg", ".bmp")
@@ -40,7 +41,7 @@ def find_split(root: Path, name: str) -> Split:
         raise DataError(f"{root} is not a folder. {EXPECTED}")
     folder = root / name
     if not folder.is_dir():
-        raise DataError(f"{root} has no split {name}. {EXPECTED} {_what_is_there(root)}")
+        raise DataError(f"{root} has no split {name}. {EXPECTED} {what_is_there(root)}")
     images, maps = (_files(folder, kind) for kind in ("sat", "map"))
     _refuse_unpaired(folder, images, maps)
     stems = sorted(images)
@@ -60,14 +61,7 @@ def partial_notes(splits: Sequence[Split]) -> tuple[str, ...]:
 def _files(folder: Path, kind: str) -> dict[str, str]:
     """Stem -> name relative to the split's folder."""
     place = folder / kind
-    if not place.is_dir():
-        raise DataError(f"{place} is missing. {EXPECTED} {_what_is_there(folder)}")
-    names = sorted(p.name for p in place.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    if not names:
-        raise DataError(f"{place} has no images in it ({', '.join(SUFFIXES)}). {EXPECTED}")
-    odd = next((name for name in names if not name.isprintable()), None)
-    if odd is not None:
-        raise DataError(f"The name {odd!a} in {place} has characters that cannot be printed. Rename it.")
+    names = image_names(place, SUFFIXES, EXPECTED)
     found = {Path(name).stem: f"{kind}/{name}" for name in names}
     if len(found) < len(names):
         raise DataError(f"{place} has two files of one name but for its ending. Each tile has one; remove the other.")
@@ -80,9 +74,3 @@ def _refuse_unpaired(folder: Path, images: dict[str, str], maps: dict[str, str])
         if alone:
             shown = ", ".join(alone[:5]) + (", ..." if len(alone) > 5 else "")
             raise DataError(f"{folder} has {len(alone):,} files without {what}: {shown}. Add what is missing.")
-
-
-def _what_is_there(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())
-    shown = ", ".join(name if name.isprintable() else f"{name!a}" for name in names[:8])
-    return f"{folder} holds {shown}{', ...' if len(names) > 8 else ''}." if names else f"{folder} is empty."

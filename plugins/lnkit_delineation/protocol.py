@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lnkit import DistanceConfig
+from lnkit.protocols import expect_at_least, expect_one_of
 
 NORMALIZATIONS = ("backbone", "imagenet", "lpips", "none")
 SPLITS = ("test", "valid")
@@ -41,19 +42,17 @@ class DelineationProtocol:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
-        _expect("normalization", self.normalization, NORMALIZATIONS)
-        _expect("split", self.split, SPLITS)
-        _expect("tiles", self.tiles, TILES)
-        _expect("keeps", self.keeps, KEEPS)
+        expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+        expect_one_of("split", self.split, SPLITS)
+        expect_one_of("tiles", self.tiles, TILES)
+        expect_one_of("keeps", self.keeps, KEEPS)
         for name in ("k_train", "k_test", "width", "batch_size", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"The protocol field {name!r} must be 1 or more, and {getattr(self, name)} came.")
+            expect_at_least(name, getattr(self, name), 1)
         for name in ("crop", "size"):
             if getattr(self, name) < STRIDE or getattr(self, name) % STRIDE:
                 raise ValueError(f"The protocol field {name!r} takes multiples of 16, and {getattr(self, name)} came.")
         for name in ("mu", "buffer", "test_tiles", "resamples"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"The protocol field {name!r} must be 0 or more, and {getattr(self, name)} came.")
+            expect_at_least(name, getattr(self, name), 0)
         for name in ("flip", "threshold", "truth_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"The protocol field {name!r} lies in [0, 1], and {getattr(self, name)} came.")
@@ -74,11 +73,6 @@ class DelineationProtocol:
 
     def distance_config(self) -> DistanceConfig:
         return DistanceConfig(self.distance)
-
-
-def _expect(field: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"The protocol field {field!r} takes one of {', '.join(allowed)}, and {value!r} came.")
 
 
 PAPER = DelineationProtocol()

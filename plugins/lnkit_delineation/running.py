@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.files import whole_file
+from lnkit.pictures import keep_image
 from lnkit.training.task import Trained, TrainingSettings
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet
@@ -119,12 +118,4 @@ def _measure(
         found.rows.append(row(name, image, map_, pictures[""], pictures["_overlay"]))
     if context.keep_images:
         for ending, pixels in pictures.items():
-            found.files |= _keep(context.folder, f"images/{name}{ending}.png", pixels)
-
-
-def _keep(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as draft:
-        Image.fromarray(pixels).save(draft, "PNG")
-    return {name: path}
+            found.files |= keep_image(context.folder, f"images/{name}{ending}.png", pixels)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from lnkit.data.storage import locked, whole_folder, writing
-from lnkit.progress import SilentProgress
+from lnkit.data.samples import made_once
 
 SIDE = 160  # pixels
 COUNTS = {"train": 24, "valid": 4, "test": 6}
@@ -30,13 +29,7 @@ Points = list[tuple[float, float]]
 
 def sample_folder(cache: Path) -> Path:
     """The sample's folder in the cache, made when it is first asked for."""
-    folder = cache / "samples" / f"delineation-{VERSION}"
-    doing = "making the sample"
-    with writing(folder, SIZE, doing), locked(folder, doing, SilentProgress()):
-        if not folder.is_dir():
-            with whole_folder(folder) as new:
-                write_sample(new)
-    return folder
+    return made_once(cache, f"delineation-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:

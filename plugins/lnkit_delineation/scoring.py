@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
+from lnkit.intervals import mean_interval
 
 Values = NDArray[np.float64]  # (N,), one per tile
 
@@ -27,16 +28,5 @@ def score_all(arrays: Mapping[str, Any], resamples: int, seed: int) -> Outcome:
 
 
 def _score(values: Values, resamples: int, seed: int) -> Score:
-    return Score(float(values.mean()), n=len(values), interval=interval(values, resamples, seed))
-
-
-def interval(values: Values, resamples: int, seed: int) -> tuple[float, float] | None:
-    """The central 95 % of the means of bootstrap samples of the tiles; None without samples, or of one tile.
-
-    The draw is the same for every measure, so that differences between them are not those of the draw.
-    """
-    if not resamples or len(values) < 2:
-        return None
-    draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
+    interval = mean_interval(values, resamples, np.random.default_rng(seed))  # the same tiles for every measure
+    return Score(float(values.mean()), n=len(values), interval=interval)

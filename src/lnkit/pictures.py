@@ -57,6 +57,15 @@ def contact_sheet(
         sheet.save(draft, "PNG")
 
 
+def keep_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
+    """Write an image as a PNG to ``folder/name`` ("images/set5/001.png"); return {name: path} for ``Outcome.files``."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as draft:
+        _picture(pixels).save(draft, "PNG")
+    return {name: path}
+
+
 def _picture(pixels: Pixels) -> Image.Image:
     """An RGB image of an array, gray or in color."""
     array = np.ascontiguousarray(pixels)

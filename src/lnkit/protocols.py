@@ -9,7 +9,7 @@ one, says the protocol in one short phrase.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_type_hints
 
 from lnkit.errors import UsageError
@@ -67,6 +67,18 @@ def deviations(benchmark: BenchmarkSpec, variant: str, protocol: Any) -> tuple[s
     standard = benchmark.protocols[variant]
     pairs = [(f.name, getattr(protocol, f.name), getattr(standard, f.name)) for f in dataclasses.fields(standard)]
     return tuple(f"{name} is {came!r} instead of {usual!r}" for name, came, usual in pairs if came != usual)
+
+
+def expect_one_of(field: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise ValueError, as a protocol's ``__post_init__`` does for a value that no run could honor."""
+    if value not in allowed:
+        raise ValueError(f"The protocol field {field!r} takes one of {', '.join(allowed)}, and {value!r} came.")
+
+
+def expect_at_least(field: str, value: float, least: float) -> None:
+    """The same for numbers that must not be smaller than ``least``."""
+    if not value >= least:
+        raise ValueError(f"The protocol field {field!r} must be {least:g} or more, and {value} came.")
 
 
 def as_dict(protocol: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import jaccard_score, precision_score, recall_score
 
 from lnkit_delineation.metrics import buffered, pixelwise
-from lnkit_delineation.scoring import interval, score_all
+from lnkit_delineation.scoring import score_all
 
 EMPTY = np.zeros((20, 20), bool)
 
@@ -82,5 +82,4 @@ def test_scores_are_means_of_tiles_with_intervals() -> None:
     half = 1.96 * values.std() / np.sqrt(40)
     assert score.interval == pytest.approx((values.mean() - half, values.mean() + half), abs=0.15 * half)
     assert score_all(outcome.arrays, 2000, seed=0).scores == outcome.scores
-    assert interval(values, 0, 0) is None
-    assert interval(values[:1], 100, 0) is None
+    assert score_all({"quality": values[:1]}, 100, seed=0).scores["quality"].interval is None

@@ -10,9 +10,10 @@ from pathlib import Path
 from lnkit import DataError
 from lnkit.data.cache import packed_dir
 from lnkit.data.download import file_sha256
+from lnkit.data.folders import what_is_there
 from lnkit.data.storage import write_whole, writing
 from lnkit.progress import Progress
-from lnkit_judgments.places import text_sha256, what_is_there
+from lnkit_judgments.places import text_sha256
 
 BATCH = 200  # files between two signs of life
 

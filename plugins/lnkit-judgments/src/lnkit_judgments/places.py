@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit import DataError, DatasetSpec
-from lnkit.data.storage import locked, whole_folder, writing
-from lnkit.progress import SilentProgress
+from lnkit.data.samples import made_once
 
 if TYPE_CHECKING:
     from lnkit.context import RunContext
@@ -38,7 +37,7 @@ def data_folder(context: RunContext, sample: Sample, elsewhere: str | DatasetSpe
         DataError: No folder is named, and the data cannot be fetched.
     """
     if context.sample:
-        return _made_once(context.cache / "samples" / sample.name, sample.write)
+        return made_once(context.cache, sample.name, SAMPLE_BYTES, sample.write)
     if context.data is not None:
         return context.data
     if isinstance(elsewhere, str):
@@ -48,24 +47,6 @@ def data_folder(context: RunContext, sample: Sample, elsewhere: str | DatasetSpe
     return ensure_dataset(elsewhere, context.cache, context.progress)
 
 
-def _made_once(folder: Path, write: Callable[[Path], None]) -> Path:
-    doing = "making the sample"
-    with writing(folder, SAMPLE_BYTES, doing), locked(folder, doing, SilentProgress()):
-        if not folder.is_dir():
-            with whole_folder(folder) as new:
-                write(new)
-    return folder
-
-
 def text_sha256(lines: Iterable[str]) -> str:
     """The identity of judgments: SHA-256 of their lines."""
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
-
-
-def what_is_there(folder: Path) -> str:
-    """A sentence with the names that a folder holds, for the end of an error."""
-    if not folder.is_dir():
-        return f"{folder} is not a folder."
-    names = sorted(path.name for path in folder.iterdir())
-    shown = ", ".join(ascii(name)[1:-1] for name in names[:8]) + (", ..." if len(names) > 8 else "")
-    return f"{folder} holds {shown}." if names else f"{folder} is empty."

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
+from lnkit.data.folders import what_is_there
 from lnkit_judgments.files import Folder
-from lnkit_judgments.places import what_is_there
 from lnkit_judgments.tables import read_number, read_rows, read_text
 
 Matrix = NDArray[np.float64]

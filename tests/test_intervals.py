@@ -1,0 +1,29 @@
+"""Bootstrap intervals of means, against scipy's and the normal approximation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+from lnkit.intervals import mean_interval
+
+VALUES = np.random.default_rng(0).gamma(2.0, 3.0, 60)
+
+
+def test_is_scipys_percentile_interval() -> None:
+    found = mean_interval(VALUES, 4000, np.random.default_rng(1))
+    expected = bootstrap((VALUES,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(2))
+    width = expected.confidence_interval.high - expected.confidence_interval.low
+    assert found == pytest.approx(tuple(expected.confidence_interval), abs=0.06 * width)
+
+
+def test_the_same_draw_gives_the_same_interval() -> None:
+    once, again, other = (mean_interval(VALUES, 500, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert once == again != other
+
+
+def test_there_is_none_without_samples_or_of_one_item() -> None:
+    rng = np.random.default_rng(0)
+    assert mean_interval(VALUES, 0, rng) is None
+    assert mean_interval(VALUES[:1], 100, rng) is None
