@@ -11,6 +11,7 @@ import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
 from lnkit.training.task import Trained, TrainingSettings
+from lnkit_autoencoder import TITLES
 from lnkit_autoencoder.classifying import ClassifierTask, Embedded, predict, winner
 from lnkit_autoencoder.encoding import Autoencoder, AutoencoderTask, embed
 from lnkit_autoencoder.images import Images, LabeledSet
@@ -89,7 +90,7 @@ def _train_autoencoder(context: RunContext, used: _Used, loss: DeepPerceptualLos
     task = AutoencoderTask(used.unlabeled, protocol, loss, context.seed, context.progress)
     settings = TrainingSettings(
         name=f"{name}-autoencoder",
-        title=f"autoencoder of {name} with {context.networks[0]}",
+        title=f"autoencoder of {TITLES[name]} with {context.networks[0]}",
         iterations=protocol.epochs * task.batches,
         batch_size=protocol.batch_size,
         validate_every=task.batches,
@@ -141,7 +142,7 @@ def _classifier_settings(
     by_accuracy = protocol.mlp_keeps == "accuracy"
     return TrainingSettings(
         name=f"{name}-mlp-{layers(hidden)}",
-        title=f"classifier {layers(hidden)} of {name}",
+        title=f"classifier {layers(hidden)} of {TITLES[name]}",
         iterations=protocol.mlp_epochs * task.batches,
         batch_size=protocol.mlp_batch_size,
         validate_every=task.batches,

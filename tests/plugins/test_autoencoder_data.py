@@ -19,7 +19,7 @@ from torchvision.datasets import STL10, SVHN
 from lnkit import BenchmarkData, DataError
 from lnkit.progress import SilentProgress
 from lnkit_autoencoder import AUTOENCODER
-from lnkit_autoencoder.checking import padding_for
+from lnkit_autoencoder.checking import checked_labels, padding_for
 from lnkit_autoencoder.images import Images, evenly_spread, hold_out
 from lnkit_autoencoder.opening import open_data
 from lnkit_autoencoder.protocol import PAPER
@@ -230,6 +230,13 @@ def test_a_label_below_one_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     write_stl10(tmp_path / "data", monkeypatch, test=np.arange(20) % 11)
     with pytest.raises(DataError, match="a label 255"):
         opened(tmp_path / "data", tmp_path)
+
+
+@pytest.mark.parametrize("label", [-1, 2, 0.5])
+def test_labels_are_whole_numbers_of_classes(label: float) -> None:
+    with pytest.raises(DataError, match=f"a label {label:g} where classes are counted from 0 to 1"):
+        checked_labels([0, 1, label], 3, ("a", "b"), "here")
+    assert checked_labels([0.0, 1.0], 2, ("a", "b"), "here").dtype == np.int64
 
 
 def test_classes_of_stl10_are_those_of_its_archive() -> None:

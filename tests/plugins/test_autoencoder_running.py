@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from lnkit.progress import SilentProgress
 from lnkit.requests import RunRequest
 from lnkit.results.folder import ResultsFolder
 from lnkit.runner import FinishedRun, run
-from lnkit.training import loop
+from lnkit.training import finished, loop
 from lnkit_autoencoder import encoding, pictures, running
 from lnkit_autoencoder.classifying import ClassifierTask
 from lnkit_autoencoder.encoding import AutoencoderTask, embed
@@ -45,10 +45,19 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def few_classifiers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two of the seven: the others are as these, and each one's curves are drawn."""
-    monkeypatch.setattr(running, "HIDDEN_LAYERS", ((), (32,)))
+@pytest.fixture(scope="module", autouse=True)
+def less_to_do() -> Iterator[None]:
+    """Two of the seven classifiers, which stand for all, and no pictures of curves, which take half a second each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "HIDDEN_LAYERS", ((), (32,)))
+        patch.setattr(finished, "draw_curves", lambda log, picture, *rest: picture.touch())
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(root: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """A run that nothing interrupted."""
+    return ran(root, tmp_path_factory.mktemp("whole"), keep_images=True)
 
 
 def ran(root: Path, results: Path, **changes: Any) -> FinishedRun:
@@ -58,39 +67,44 @@ def ran(root: Path, results: Path, **changes: Any) -> FinishedRun:
         | {"results": results}
         | changes
     )
-    (finished,) = run(request, progress=SilentProgress())
-    return finished
+    (done,) = run(request, progress=SilentProgress())
+    return done
 
 
-def arrays_of(finished: FinishedRun) -> dict[str, np.ndarray]:
-    return dict(ResultsFolder(finished.folder.parent).arrays(finished.record))
+def size_of(picture: Path) -> tuple[int, int]:
+    with Image.open(picture) as image:
+        return image.size
 
 
-def weights_of(finished: FinishedRun) -> dict[str, bytes]:
-    return {str(f.relative_to(finished.folder)): f.read_bytes() for f in finished.folder.rglob("*.safetensors")}
+def arrays_of(done: FinishedRun) -> dict[str, np.ndarray]:
+    return dict(ResultsFolder(done.folder.parent).arrays(done.record))
 
 
-def test_everything_is_kept(root: Path, tmp_path: Path) -> None:
-    finished = ran(root, tmp_path, keep_images=True)
-    score = finished.record.scores["own_accuracy"]
-    arrays = arrays_of(finished)
+def weights_of(done: FinishedRun) -> dict[str, bytes]:
+    return {str(f.relative_to(done.folder)): f.read_bytes() for f in done.folder.rglob("*.safetensors")}
+
+
+def test_everything_is_kept(whole: FinishedRun) -> None:
+    done = whole
+    score = done.record.scores["own_accuracy"]
+    arrays = arrays_of(done)
     assert score.n == 12
     assert score.value == (arrays["own/predicted"] == arrays["own/labels"]).mean()
     assert score.interval is not None
     assert arrays["own/labels"].tolist() == [0] * 6 + [1] * 6
     assert arrays["own/validation_accuracy"].shape == (2,)
     for name in ("own-autoencoder", "own-mlp-linear", "own-mlp-32"):
-        assert {f.name for f in (finished.folder / name).glob("*.*")} >= {
+        assert {f.name for f in (done.folder / name).glob("*.*")} >= {
             "log.csv",
             "curves.png",
             "network.safetensors",
         }
-    single = sorted((finished.folder / "images" / "own").iterdir())
+    single = sorted((done.folder / "images" / "own").iterdir())
     assert len(single) == 12
-    assert Image.open(single[0]).size == (64, 64)
+    assert size_of(single[0]) == (64, 64)
     # captions, 3 pairs of images in two columns at twice their size; see lnkit.pictures
-    assert Image.open(finished.folder / "own-reconstructions.png").height > 6 * 128
-    assert any("won; accuracies in validation: linear" in note for note in finished.record.notes)
+    assert size_of(done.folder / "own-reconstructions.png")[1] > 6 * 128
+    assert any("won; accuracies in validation: linear" in note for note in done.record.notes)
 
 
 def test_the_sheet_shows_images_above_what_was_made_of_them(
@@ -116,7 +130,7 @@ def test_the_sheet_shows_images_above_what_was_made_of_them(
 @pytest.mark.parametrize("target", ["image", "features"])
 @pytest.mark.parametrize("encode", ["image", "features"])
 def test_every_variant_runs(root: Path, tmp_path: Path, target: str, encode: str) -> None:
-    finished = ran(
+    done = ran(
         root,
         tmp_path,
         backbone="squeezenet1_1",
@@ -124,11 +138,11 @@ def test_every_variant_runs(root: Path, tmp_path: Path, target: str, encode: str
         weights="random",
         overrides={"target": target, "encode": encode, "epochs": "1", "mlp_epochs": "1"},
     )
-    assert not finished.record.collapsed
-    assert finished.record.scores["own_accuracy"].n == 12
+    assert not done.record.collapsed
+    assert done.record.scores["own_accuracy"].n == 12
     made_images = target == "image"
-    assert (finished.folder / "own-reconstructions.png").is_file() == made_images
-    assert any("no picture" in note for note in finished.record.notes) != made_images
+    assert (done.folder / "own-reconstructions.png").is_file() == made_images
+    assert any("no picture" in note for note in done.record.notes) != made_images
 
 
 def test_features_can_be_predicted_by_squared_difference_only(root: Path, tmp_path: Path) -> None:
@@ -136,11 +150,10 @@ def test_features_can_be_predicted_by_squared_difference_only(root: Path, tmp_pa
         ran(root, tmp_path, backbone="squeezenet1_1", overrides={"target": "features", "distance": "spatial"})
 
 
-def test_the_number_of_images_at_a_time_changes_nothing(root: Path, tmp_path: Path) -> None:
-    one = ran(root, tmp_path / "one")
-    other = ran(root, tmp_path / "other", batch_size=3)
-    assert weights_of(one) == weights_of(other)
-    assert arrays_of(one)["own/predicted"].tolist() == arrays_of(other)["own/predicted"].tolist()
+def test_the_number_of_images_at_a_time_changes_nothing(whole: FinishedRun, root: Path, tmp_path: Path) -> None:
+    other = ran(root, tmp_path, batch_size=3)
+    assert weights_of(other) == weights_of(whole)
+    assert arrays_of(other)["own/predicted"].tolist() == arrays_of(whole)["own/predicted"].tolist()
 
 
 def killing(task: type, when: int) -> Callable[..., Any]:
@@ -158,10 +171,9 @@ def killing(task: type, when: int) -> Callable[..., Any]:
 
 @pytest.mark.parametrize(("task", "when"), [(AutoencoderTask, 3), (ClassifierTask, 2), (ClassifierTask, 8)])
 def test_a_killed_run_ends_as_one_that_was_not(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: type, when: int
+    whole: FinishedRun, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: type, when: int
 ) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
-    whole = ran(root, tmp_path / "whole")
     with monkeypatch.context() as patch:
         patch.setattr(task, "losses", killing(task, when))
         with pytest.raises(Killed):
@@ -174,10 +186,9 @@ def test_a_killed_run_ends_as_one_that_was_not(
 
 @pytest.mark.parametrize("part", ["network", "optimizer"])
 def test_it_would_not_if_a_part_of_the_state_were_left_out(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+    whole: FinishedRun, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
-    whole = ran(root, tmp_path / "whole")
     state = loop._Training._state
     first: dict[str, Any] = {}
 
@@ -199,10 +210,10 @@ def test_an_autoencoder_that_collapses_has_no_score(
 ) -> None:
     losses = AutoencoderTask.losses
     monkeypatch.setattr(AutoencoderTask, "losses", lambda *given: {"loss": losses(*given)["loss"] * float("nan")})
-    finished = ran(root, tmp_path)
-    assert "own: the loss was nan at iteration" in finished.record.collapsed
-    assert not finished.record.scores
-    assert any("has no score" in note for note in finished.record.notes)
+    done = ran(root, tmp_path)
+    assert "own: the loss was nan at iteration" in done.record.collapsed
+    assert not done.record.scores
+    assert any("has no score" in note for note in done.record.notes)
 
 
 def test_a_constant_output_is_a_collapse_once_batch_norm_has_settled(
@@ -212,9 +223,9 @@ def test_a_constant_output_is_a_collapse_once_batch_norm_has_settled(
     monkeypatch.setattr(
         encoding.Autoencoder, "forward", lambda self, images, features: self.decoder(self.embed(images, features) * 0)
     )
-    finished = ran(root, tmp_path)
-    assert finished.record.collapsed.startswith("own: the output no longer depended on the input at iteration 4")
-    assert finished.record.scores["own_accuracy"].n == 12  # the network of the first epoch was kept
+    done = ran(root, tmp_path)
+    assert done.record.collapsed.startswith("own: the output no longer depended on the input at iteration 4")
+    assert done.record.scores["own_accuracy"].n == 12  # the network of the first epoch was kept
 
 
 def test_a_classifier_that_collapses_leaves_the_others(
@@ -226,11 +237,11 @@ def test_a_classifier_that_collapses_leaves_the_others(
         return {"loss": losses(task, *given)["loss"] * (1.0 if task.hidden else float("nan"))}
 
     monkeypatch.setattr(ClassifierTask, "losses", exploding)
-    finished = ran(root, tmp_path)
-    accuracies = arrays_of(finished)["own/validation_accuracy"]
+    done = ran(root, tmp_path)
+    accuracies = arrays_of(done)["own/validation_accuracy"]
     assert np.isnan(accuracies).tolist() == [True, False]
-    assert not finished.record.collapsed
-    assert any("the classifier linear collapsed" in note for note in finished.record.notes)
+    assert not done.record.collapsed
+    assert any("the classifier linear collapsed" in note for note in done.record.notes)
 
 
 def test_embeddings_do_not_depend_on_what_is_embedded_with_them(tmp_path: Path) -> None:
