@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lnkit import DataError
+from lnkit.data.folders import image_names, what_is_there
 from lnkit_superres import TEST_SETS, TITLES
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
@@ -46,24 +47,16 @@ def find_places(root: Path) -> Places:
     folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
     for name in ("train", "valid"):
         if name not in folders:
-            raise DataError(f"{root} has no folder {name}. {EXPECTED} {_what_is_there(root)}")
+            raise DataError(f"{root} has no folder {name}. {EXPECTED} {what_is_there(root)}")
     tests = {name: images_in(folders[name]) for name in TEST_SETS if name in folders}
     if not tests:
-        raise DataError(f"{root} has no test set. {EXPECTED} {_what_is_there(root)}")
+        raise DataError(f"{root} has no test set. {EXPECTED} {what_is_there(root)}")
     return Places(images_in(folders["train"]), images_in(folders["valid"]), tests)
 
 
 def images_in(path: Path) -> Folder:
     """The images in a folder. Raises DataError if there are none."""
-    if not path.is_dir():
-        raise DataError(f"{path} is not a folder. {EXPECTED}")
-    names = sorted(p.name for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    if not names:
-        raise DataError(f"{path} has no images in it ({', '.join(SUFFIXES)}). {EXPECTED}")
-    odd = next((name for name in names if not name.isprintable()), None)
-    if odd is not None:
-        raise DataError(f"The name {odd!a} in {path} has characters that cannot be printed. Rename it.")
-    return Folder(path, tuple(names))
+    return Folder(path, tuple(image_names(path, SUFFIXES, EXPECTED)))
 
 
 def drawn(names: Sequence[str], count: int) -> tuple[str, ...]:
@@ -96,9 +89,3 @@ def partial_notes(places: Places, train: int, valid: int) -> tuple[str, ...]:
             here, official = len(folder.names), TEST_SETS[name]
             notes.append(f"partial: {TITLES[name]} has {here} images, and the official one has {official}")
     return tuple(notes)
-
-
-def _what_is_there(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())
-    shown = ", ".join(name if name.isprintable() else f"{name!a}" for name in names[:8])
-    return f"{folder} holds {shown}{', ...' if len(names) > 8 else ''}." if names else f"{folder} is empty."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lnkit import DistanceConfig
+from lnkit.protocols import expect_at_least, expect_one_of
 
 NORMALIZATIONS = ("backbone", "imagenet", "lpips", "none")
 FACTORS = ("4", "8", "4+8")
@@ -39,14 +40,14 @@ class SuperresProtocol:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
-        _expect("normalization", self.normalization, NORMALIZATIONS)
-        _expect("factors", self.factors, FACTORS)
-        _expect("test_images", self.test_images, TEST_IMAGES)
-        _expect("alignment", self.alignment, ALIGNMENTS)
+        expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+        expect_one_of("factors", self.factors, FACTORS)
+        expect_one_of("test_images", self.test_images, TEST_IMAGES)
+        expect_one_of("alignment", self.alignment, ALIGNMENTS)
         for name in ("residual_blocks", "test_per_set", "shave", "resamples"):
-            _at_least(name, getattr(self, name), 0)
+            expect_at_least(name, getattr(self, name), 0)
         for name in ("train_images", "valid_images", "iterations", "batch_size", "validate_every"):
-            _at_least(name, getattr(self, name), 1)
+            expect_at_least(name, getattr(self, name), 1)
         if not self.lr > 0 or not 0 <= self.blur < 100:
             raise ValueError("The protocol field 'lr' must be above 0, and 'blur' from 0 to 100 pixels.")
         self._check_sizes()
@@ -82,16 +83,6 @@ class SuperresProtocol:
 
     def distance_config(self) -> DistanceConfig:
         return DistanceConfig(self.distance)
-
-
-def _expect(field: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"The protocol field {field!r} takes one of {', '.join(allowed)}, and {value!r} came.")
-
-
-def _at_least(field: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"The protocol field {field!r} must be {least} or more, and {value} came.")
 
 
 PAPER = SuperresProtocol()

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.files import whole_file
+from lnkit.pictures import keep_image
 from lnkit.training.task import Trained, TrainingSettings
 from lnkit_superres import TITLES
-from lnkit_superres.metrics import Pixels
 from lnkit_superres.overview import Row, is_shown, row, write_sheet
 from lnkit_superres.scoring import score_all
 from lnkit_superres.task import SuperresTask
-from lnkit_superres.testing import Tested, measured, outputs
+from lnkit_superres.testing import measured, outputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -101,18 +99,6 @@ def _test(context: RunContext, network: nn.Module, key: str, test: ImageSet, fou
         if is_shown(index, len(test.names)):
             found.rows.append(row(f"{factor} {TITLES[name]} {image.name}", image, int(factor[1:])))
         if context.keep_images:
-            _keep(context.folder, f"images/{key}/{image.name}.png", image, found)
+            found.files |= keep_image(context.folder, f"images/{key}/{image.name}.png", image.output)
         advance(1)
     found.arrays |= {f"{key}/{measure}": np.array(list_) for measure, list_ in values.items()}
-
-
-def _keep(folder: Path, name: str, image: Tested, found: _Findings) -> None:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, image.output)
-    found.files[name] = path
-
-
-def _write(path: Path, pixels: Pixels) -> None:
-    with whole_file(path) as draft:
-        Image.fromarray(pixels).save(draft, "PNG")

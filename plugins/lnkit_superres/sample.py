@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.data.storage import locked, whole_folder, writing
-from lnkit.progress import SilentProgress
+from lnkit.data.samples import made_once
 
 SIDE = 128  # pixels of an image to train on
 TEXTURE = 20.0  # least standard deviation of an image in 8-bit steps
@@ -49,13 +48,7 @@ PARTS = (
 
 def sample_folder(cache: Path) -> Path:
     """The sample's folder in the cache, made when it is first asked for."""
-    folder = cache / "samples" / f"superres-{VERSION}"
-    doing = "making the sample"
-    with writing(folder, SIZE, doing), locked(folder, doing, SilentProgress()):
-        if not folder.is_dir():
-            with whole_folder(folder) as new:
-                write_sample(new)
-    return folder
+    return made_once(cache, f"superres-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
+from lnkit.intervals import mean_interval
 
 Values = NDArray[np.float64]  # (N,), one per image
 BICUBIC = "bicubic"  # prefix of the arrays of what is compared with: "x4/set5/bicubic_psnr"
@@ -38,7 +39,7 @@ def _score(values: Values, baseline: Values, resamples: int, rng: np.random.Gene
     return Score(
         float(values.mean()),
         n=len(values),
-        interval=interval(values, resamples, rng),
+        interval=mean_interval(values, resamples, rng),
         baselines={BICUBIC: float(baseline.mean())},
     )
 
@@ -46,12 +47,3 @@ def _score(values: Values, baseline: Values, resamples: int, rng: np.random.Gene
 def _generator(seed: int, test_set: str) -> np.random.Generator:
     """The same for all scores of a test set, so that differences between them are not those of the draw."""
     return np.random.default_rng([seed, zlib.crc32(test_set.encode())])
-
-
-def interval(values: Values, resamples: int, rng: np.random.Generator) -> tuple[float, float] | None:
-    """The central 95 % of the means of bootstrap samples of the images; None without samples, or of one image."""
-    if not resamples or len(values) < 2:
-        return None
-    draws = rng.integers(len(values), size=(resamples, len(values)))
-    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)

@@ -9,7 +9,7 @@ from skimage import data
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from lnkit_superres.metrics import luma, psnr, ssim
-from lnkit_superres.scoring import interval, score_all
+from lnkit_superres.scoring import score_all
 
 
 @pytest.fixture(scope="module")
@@ -99,25 +99,3 @@ def test_scores_can_be_made_again_from_what_was_kept() -> None:
     first = score_all(ARRAYS, VARIANTS["paper"].resamples, seed=3)
     again = lnkit_superres.SUPERRES.rescore(first.arrays, VARIANTS["paper"], 3)
     assert again.scores == first.scores
-
-
-def test_the_interval_is_that_of_a_mean() -> None:
-    values = np.random.default_rng(1).normal(25, 3, 400)
-    low, high = interval(values, 2000, np.random.default_rng(0))
-    half = 1.96 * values.std(ddof=1) / 20
-    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.05)
-    assert interval(values[:1], 100, np.random.default_rng(0)) is None
-    assert interval(values, 0, np.random.default_rng(0)) is None
-
-
-def test_intervals_do_not_depend_on_which_other_sets_there_are() -> None:
-    others = {name.replace("set5", "set14"): values for name, values in ARRAYS.items()}
-    alone, both = (score_all(arrays, 200, 0).scores["x4_psnr_set5"] for arrays in (ARRAYS, {**others, **ARRAYS}))
-    assert alone == both
-
-
-def test_all_scores_of_a_set_are_resampled_alike() -> None:
-    arrays = ARRAYS | {"x4/set5/ssim": ARRAYS["x4/set5/psnr"] / 100}
-    scores = score_all(arrays, 200, 0).scores
-    assert scores["x4_psnr_set5"].interval is not None
-    assert scores["x4_ssim_set5"].interval == pytest.approx([end / 100 for end in scores["x4_psnr_set5"].interval])
