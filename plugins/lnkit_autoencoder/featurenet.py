@@ -70,7 +70,7 @@ def _trunk(channels: int, height: int, width: int) -> nn.Sequential:
     blocks = []
     for other in widths(steps):
         # Odd sides are rounded up, so that no row of the map is left out.
-        halving = nn.Conv2d(channels, other, KERNEL, STRIDE, PADDING)
+        halving = nn.Conv2d(channels, other, KERNEL, STRIDE, PADDING, bias=False)
         blocks.append(nn.Sequential(_EvenSides(), halving, nn.BatchNorm2d(other), nn.ReLU()))
         channels = other
     return nn.Sequential(*blocks)
@@ -112,7 +112,7 @@ class _Head(nn.Module):
         self.linear = nn.Sequential(nn.Linear(z, length), nn.ReLU())
         blocks = []
         for other in reversed(others):
-            doubling = nn.ConvTranspose2d(start, other, KERNEL, STRIDE, PADDING)
+            doubling = nn.ConvTranspose2d(start, other, KERNEL, STRIDE, PADDING, bias=False)
             blocks.append(nn.Sequential(doubling, nn.BatchNorm2d(other), nn.ReLU()))
             start = other
         self.convolutions = nn.Sequential(*blocks, nn.Conv2d(start, channels, 1))

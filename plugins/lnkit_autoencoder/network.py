@@ -1,6 +1,8 @@
 """The autoencoder for images, and the small classifiers on its embeddings.
 
-After Pihlgren et al. 2020, with the numbers of P. Nothing in the autoencoder is variational.
+After Pihlgren et al. 2020, with the numbers of P. Nothing in the autoencoder is variational. Convolutions that batch
+norm follows have no bias, which it would take away again: the bias's gradient is nothing but rounding, of which Adam
+makes steps of full size.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class ImageEncoder(nn.Module):
     def __init__(self, side: int, z: int) -> None:
         super().__init__()
         blocks = [
-            nn.Sequential(nn.Conv2d(one, other, ENCODER_KERNEL, STRIDE), nn.BatchNorm2d(other), nn.ReLU())
+            nn.Sequential(nn.Conv2d(one, other, ENCODER_KERNEL, STRIDE, bias=False), nn.BatchNorm2d(other), nn.ReLU())
             for one, other in pairwise(ENCODER_WIDTHS)
         ]
         self.convolutions = nn.Sequential(*blocks)
@@ -61,7 +63,7 @@ class ImageDecoder(nn.Module):
         self.linear = nn.Sequential(nn.Linear(z, DECODER_WIDTHS[0] * decoded_from(side) ** 2), nn.ReLU())
         *inner, last = zip(pairwise(DECODER_WIDTHS), DECODER_KERNELS, strict=True)
         blocks = [
-            nn.Sequential(nn.ConvTranspose2d(one, other, kernel, STRIDE), nn.BatchNorm2d(other), nn.ReLU())
+            nn.Sequential(nn.ConvTranspose2d(one, other, kernel, STRIDE, bias=False), nn.BatchNorm2d(other), nn.ReLU())
             for (one, other), kernel in inner
         ]
         (one, other), kernel = last

@@ -96,7 +96,7 @@ def _at_least(field: str, value: int, least: int) -> None:
 PAPER = AutoencoderProtocol()
 # Fewer images would mean few steps of the optimizer, so batches are smaller as well.
 QUICK = replace(
-    PAPER, batch_size=32, mlp_epochs=40, mlp_batch_size=64, unlabeled_images=4000, labeled_images=4000, test_images=2000
+    PAPER, batch_size=64, mlp_epochs=40, mlp_batch_size=64, unlabeled_images=4000, labeled_images=4000, test_images=2000
 )
 VARIANTS = {
     "paper": PAPER,
@@ -104,5 +104,5 @@ VARIANTS = {
     # other. P's tables were made with P's numbers of epochs, not with R's defaults, and this is to compare with them.
     "reference": replace(PAPER, normalization="none", transform_input=False),
     "quick": QUICK,
-    "sample": replace(QUICK, epochs=3, mlp_epochs=20, unlabeled_images=640, labeled_images=640, test_images=320),
+    "sample": replace(QUICK, epochs=2, mlp_epochs=20, unlabeled_images=640, labeled_images=640, test_images=320),
 }

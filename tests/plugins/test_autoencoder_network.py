@@ -29,12 +29,12 @@ def test_images_keep_their_size(side: int) -> None:
 # from P's h = (H - 64) / 16 + 1.
 @pytest.mark.parametrize(("side", "last", "h"), [(64, 2, 1), (96, 4, 3)])
 def test_parameters_are_those_of_the_protocol(side: int, last: int, h: int) -> None:
-    encoder = 16 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256) + (32 + 64 + 128 + 256)  # kernels and their biases
+    encoder = 16 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256)  # kernels, whose biases are those of batch norm
     encoder += 2 * (32 + 64 + 128 + 256)  # batch norm
     encoder += 256 * last**2 * 64 + 64
     assert parameters(ImageEncoder(side, 64)) == encoder
     decoder = 64 * 1024 * h**2 + 1024 * h**2
-    decoder += 25 * 1024 * 128 + 25 * 128 * 64 + 36 * 64 * 32 + 36 * 32 * 3 + (128 + 64 + 32 + 3)
+    decoder += 25 * 1024 * 128 + 25 * 128 * 64 + 36 * 64 * 32 + 36 * 32 * 3 + 3
     decoder += 2 * (128 + 64 + 32)
     assert parameters(ImageDecoder(side, 64)) == decoder
 
