@@ -18,7 +18,9 @@ from torchvision.datasets import STL10, SVHN
 
 from lnkit import BenchmarkData, DataError
 from lnkit.progress import SilentProgress
-from lnkit_autoencoder import AUTOENCODER
+from lnkit.requests import RunRequest
+from lnkit.runner import run
+from lnkit_autoencoder import AUTOENCODER, running
 from lnkit_autoencoder.checking import checked_labels, padding_for
 from lnkit_autoencoder.images import Images, evenly_spread, hold_out
 from lnkit_autoencoder.opening import open_data
@@ -167,6 +169,21 @@ def test_both_are_found_and_decoded_once(tmp_path: Path, monkeypatch: pytest.Mon
     again = opened(root, tmp_path)
     assert again.fingerprints == first.fingerprints
     np.testing.assert_array_equal(again.content[0].train, first.content[0].train)
+
+
+def test_a_run_scores_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "data"
+    write_svhn(root, monkeypatch)
+    write_stl10(root, monkeypatch)
+    monkeypatch.setattr(running, "HIDDEN_LAYERS", ((),))
+    small = {"epochs": "1", "mlp_epochs": "1", "batch_size": "16", "mlp_batch_size": "16", "test_images": "10"}
+    request = RunRequest("pixel", bench="autoencoder", data=root, device="cpu", overrides=small, results=tmp_path / "r")
+    (done,) = run(request, progress=SilentProgress())
+    assert {name: score.n for name, score in done.record.scores.items()} == {"svhn_accuracy": 10, "stl10_accuracy": 10}
+    for name in ("svhn", "stl10"):
+        assert (done.folder / f"{name}-reconstructions.png").is_file()
+        assert (done.folder / f"{name}-mlp-linear" / "network.safetensors").is_file()
+    assert set(done.record.determinants.data) == {"svhn", "stl10"}
 
 
 def test_one_of_the_two_is_partial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,18 @@ def test_everything_is_kept(whole: FinishedRun) -> None:
     assert any("won; accuracies in validation: linear" in note for note in done.record.notes)
 
 
+def test_images_are_kept_later_without_training_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ran(root, tmp_path)
+    assert not (first.folder / "images").exists()
+    monkeypatch.setattr(AutoencoderTask, "losses", killing(AutoencoderTask, 1))
+    monkeypatch.setattr(ClassifierTask, "losses", killing(ClassifierTask, 1))
+    again = ran(root, tmp_path, keep_images=True)
+    assert len(list((again.folder / "images" / "own").iterdir())) == 12
+    assert again.record.scores == first.record.scores
+
+
 def test_the_sheet_shows_images_above_what_was_made_of_them(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
