@@ -19,6 +19,7 @@ class Site:
     block: int = 0  # bytes sent at a time, with as many seconds between them; 0: all at once
     drops: dict[str, list[int]] = field(default_factory=dict)  # path -> after so many bytes the connection is cut
     status: dict[str, int] = field(default_factory=dict)  # path -> error that is answered
+    silent: set[str] = field(default_factory=set)  # paths that are answered after 15 seconds
     url: str = ""  # of the site, without the last "/"
     asked: list[str] = field(default_factory=list)  # paths, in order
     ranges: dict[str, list[str]] = field(default_factory=dict)  # path -> Range headers, "" where there was none
@@ -38,7 +39,7 @@ class _Handler(BaseHTTPRequestHandler):
             site.now += 1
             site.most = max(site.most, site.now)
         try:
-            time.sleep(site.seconds)
+            time.sleep(15 if path in site.silent else site.seconds)
             self._answer(path)
         finally:
             with site.lock:

@@ -61,7 +61,7 @@ def site(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> Iterator
     with hosting(Site(FILES | pages)) as site:
         fake_plugins.add("roads", PLUGIN.format(site=site.url, size=SIZE, total=len(FILES) * SIZE))
         monkeypatch.setenv("LNKIT_PLUGINS", "roads")
-        monkeypatch.setenv("PYTHONPATH", str(fake_plugins.folder))
+        monkeypatch.setenv("PYTHONPATH", str(fake_plugins.folder), prepend=os.pathsep)
         default_registry.cache_clear()
         yield site
     default_registry.cache_clear()
@@ -122,6 +122,17 @@ def test_killed_in_the_middle_it_goes_on(site: Site, sent: signal.Signals, capsy
     assert data_in(dataset_dir("roads")) == FILES
     assert len(site.asked) <= len(FILES) - 5
     assert "sat/index.html" not in site.asked
+
+
+def test_interrupted_while_servers_are_silent(site: Site) -> None:
+    """Threads that wait for an answer do not keep the process."""
+    site.silent = {name for name in FILES if name.startswith("map")}
+    with start("data", "fetch", "roads") as process:
+        wait_until_some_are_here(20)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert time.monotonic() - begin < 5
 
 
 KILLED_LATE = """

@@ -14,7 +14,7 @@ RUN = [page for page in PAGES if any(block.runs for block in blocks((DOCS / page
 
 NOT_RUN = {  # page -> why its blocks are not run, one by one
     "how-to/loss.md": ["Needs the internet"],
-    "how-to/offline.md": ["Needs the internet", "Needs the archives"],
+    "how-to/offline.md": ["Needs the internet", "Needs the archives", "Needs the files"],
     "how-to/own-weights.md": ["Needs the internet"],
     "how-to/speed.md": ["Needs a GPU", "Needs the internet"],
     "index.md": ["Needs the internet"],

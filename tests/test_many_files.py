@@ -384,6 +384,13 @@ def test_a_listing_that_changed_is_looked_at_again(cache: Path, site: Site) -> N
     }
 
 
+def test_a_listing_may_be_another_one_every_day(cache: Path, site: Site) -> None:
+    """Unlike files, whose first checksum counts."""
+    shutil.rmtree(ensure_dataset(listed(site), cache, SilentProgress()))
+    site.files["map/index.html"] = index(["3.tiff"])
+    assert len(data_in(ensure_dataset(listed(site), cache, SilentProgress()))) == COUNT // 2 + 1
+
+
 def test_a_kept_listing_that_is_damaged_is_fetched_again(cache: Path, site: Site) -> None:
     spec = listed(site)
     site.drops["map/19.tiff"] = [0] * transfer.ATTEMPTS

@@ -68,7 +68,7 @@ def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
 class Arrival:
     """How the files of one download folder are fetched and checked. Several threads may use it at once."""
 
-    checksums: Checksums | None  # of first downloads; None for what may change from day to day
+    checksums: Checksums  # of first downloads
     ways_on: str = WAYS_ON  # what to do if a file cannot be reached, as whole sentences
     line: Line | None = None  # shared by files that are fetched at the same time
 
@@ -93,7 +93,7 @@ class Arrival:
         if fault:
             partial.remove()
             raise DataError(f"{file.url} {fault}. The file was removed. Try again later. {self.ways_on}")
-        if self.checksums and not file.sha256:
+        if not file.sha256:
             self.checksums.remember(file.url, sha256)
         partial.path.replace(path)
         partial.remove()
@@ -105,14 +105,14 @@ class Arrival:
         if file.exact and size != file.size:
             return "", f"came with {size:,} bytes, and {file.size:,} are expected"
         sha256, fault = published_fault(file, path)
-        first = self.checksums.first(file.url) if self.checksums and not file.sha256 else ""
+        first = self.checksums.first(file.url) if not file.sha256 else ""
         if not fault and first and first != sha256:
-            where = f"what came the first time; if it was renewed, delete {self.checksums.path}"  # type: ignore[union-attr]
+            where = f"what came the first time; if it was renewed, delete {self.checksums.path}"
             fault = f"has the SHA-256 {sha256}, and {first} is {where}"
         return sha256, fault
 
 
-def fetch(file: RemoteFile, folder: Path, progress: Progress, *, ways_on: str = WAYS_ON, changes: bool = False) -> Path:
+def fetch(file: RemoteFile, folder: Path, progress: Progress, *, ways_on: str = WAYS_ON) -> Path:
     """Fetch ``file`` into ``folder`` and return its path; what is there already is checked and kept.
 
     Proxies are taken from the environment (``https_proxy``, ``no_proxy``).
@@ -122,7 +122,6 @@ def fetch(file: RemoteFile, folder: Path, progress: Progress, *, ways_on: str = 
         folder: Made if need be.
         progress: Hears of the bytes.
         ways_on: What to do if it cannot be reached, as whole sentences.
-        changes: It may change from day to day, as listings do: what came first is not remembered.
 
     Raises:
         DataError: It cannot be reached, is not what was expected, or does not fit on the disk.
@@ -131,7 +130,7 @@ def fetch(file: RemoteFile, folder: Path, progress: Progress, *, ways_on: str = 
     path = folder / name
     with writing(folder, file.size, f"fetching {name}"):
         folder.mkdir(parents=True, exist_ok=True)
-        arrival = Arrival(None if changes else Checksums(folder), ways_on)
+        arrival = Arrival(Checksums(folder), ways_on)
         if not arrival.is_here(file, path):
             with progress.task(f"fetching {name}", file.size, unit="bytes") as advance:
                 arrival.receive(file, path, advance)

@@ -28,7 +28,7 @@ def all_files(spec: DatasetSpec, waiting: Path, progress: Progress, ways_on: str
     if spec.list_files is None:
         return spec.files
     kept = (waiting / LISTING).is_dir()
-    look = _Look(spec, waiting / LISTING, lambda file, folder: _fetch(file, folder, progress, ways_on))
+    look = _Look(spec, waiting / LISTING, lambda file, folder: fetch(file, folder, progress, ways_on=ways_on))
     try:
         found = look.files()
     except DataError:
@@ -44,10 +44,6 @@ def all_files(spec: DatasetSpec, waiting: Path, progress: Progress, ways_on: str
 def forget_listing(waiting: Path) -> None:
     """Have the listing fetched anew the next time."""
     shutil.rmtree(waiting / LISTING, ignore_errors=True)
-
-
-def _fetch(file: RemoteFile, folder: Path, progress: Progress, ways_on: str) -> Path:
-    return fetch(file, folder, progress, ways_on=ways_on, changes=True)
 
 
 class _Look:
@@ -74,7 +70,10 @@ class _Look:
         return found
 
     def _bring(self, file: RemoteFile) -> Path:
-        """Fetch a part of the listing into a folder of its own: many of them are called index.html."""
+        """Fetch a part of the listing into a folder of its own: many of them are called index.html.
+
+        Its checksum is kept there too, and goes with it: listings may change from day to day.
+        """
         key = hashlib.sha256(file.url.encode()).hexdigest()[:12]
         try:
             return self.fetch(file, self.folder / key)
