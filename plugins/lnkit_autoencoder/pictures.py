@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from lnkit.files import whole_file
-from lnkit.pictures import contact_sheet
+from lnkit.pictures import contact_sheet, keep_image
 from lnkit_autoencoder.encoding import Autoencoder, blocks, reconstruct
 from lnkit_autoencoder.images import Images, LabeledSet, Labels
 
@@ -69,16 +67,11 @@ def _single_images(
     folder: Path, network: Autoencoder, data: LabeledSet, test: Images, loss: DeepPerceptualLoss
 ) -> dict[str, Path]:
     """The reconstructions of the first test images, each as a PNG."""
-    place = folder / "images" / data.name
-    place.mkdir(parents=True, exist_ok=True)
-    files = {}
+    files: dict[str, Path] = {}
     for items in blocks(np.arange(min(len(test), MOST_IMAGES))):
         pixels = to_pixels(reconstruct(network, test, items, loss))
         for item, image in zip(items, pixels, strict=True):
-            path = place / f"{item:05d}.png"
-            with whole_file(path) as draft:
-                Image.fromarray(image).save(draft, "PNG")
-            files[f"images/{data.name}/{path.name}"] = path
+            files |= keep_image(folder, f"images/{data.name}/{item:05d}.png", image)
     return files
 
 

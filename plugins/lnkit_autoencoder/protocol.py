@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lnkit import DistanceConfig
+from lnkit.protocols import expect_at_least, expect_one_of
 
 NORMALIZATIONS = ("backbone", "imagenet", "lpips", "none")
 DATASETS = ("svhn", "stl10", "svhn+stl10")
@@ -38,15 +39,15 @@ class AutoencoderProtocol:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
-        _expect("normalization", self.normalization, NORMALIZATIONS)
-        _expect("datasets", self.datasets, DATASETS)
-        _expect("target", self.target, IMAGE_OR_FEATURES)
-        _expect("encode", self.encode, IMAGE_OR_FEATURES)
-        _expect("mlp_keeps", self.mlp_keeps, KEEPS)
+        expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+        expect_one_of("datasets", self.datasets, DATASETS)
+        expect_one_of("target", self.target, IMAGE_OR_FEATURES)
+        expect_one_of("encode", self.encode, IMAGE_OR_FEATURES)
+        expect_one_of("mlp_keeps", self.mlp_keeps, KEEPS)
         for name in ("z", "epochs", "batch_size", "mlp_epochs", "mlp_batch_size"):
-            _at_least(name, getattr(self, name), 1)
+            expect_at_least(name, getattr(self, name), 1)
         for name in ("pad", "unlabeled_images", "labeled_images", "test_images"):
-            _at_least(name, getattr(self, name), 0)
+            expect_at_least(name, getattr(self, name), 0)
         if not (self.lr > 0 and self.mlp_lr > 0 and 0 < self.holdout < 1):
             raise ValueError(
                 "The protocol fields 'lr' and 'mlp_lr' must be above 0, and 'holdout' between 0 and 1, "
@@ -81,16 +82,6 @@ class AutoencoderProtocol:
 
     def distance_config(self) -> DistanceConfig:
         return DistanceConfig(self.distance)
-
-
-def _expect(field: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"The protocol field {field!r} takes one of {', '.join(allowed)}, and {value!r} came.")
-
-
-def _at_least(field: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"The protocol field {field!r} must be {least} or more, and {value} came.")
 
 
 PAPER = AutoencoderProtocol()

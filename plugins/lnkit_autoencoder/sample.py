@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.data.storage import locked, whole_folder, writing
-from lnkit.progress import SilentProgress
+from lnkit.data.samples import made_once
 
 # Photographs that scikit-image's package holds itself, without a download; gray ones get three equal channels.
 PHOTOGRAPHS = (
@@ -40,13 +39,7 @@ Draw = np.random.Generator
 
 def sample_folder(cache: Path) -> Path:
     """The sample's folder in the cache, made when it is first asked for."""
-    folder = cache / "samples" / f"autoencoder-{VERSION}"
-    doing = "making the sample"
-    with writing(folder, SIZE, doing), locked(folder, doing, SilentProgress()):
-        if not folder.is_dir():
-            with whole_folder(folder) as new:
-                write_sample(new)
-    return folder
+    return made_once(cache, f"autoencoder-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from lnkit.loss import DeepPerceptualLoss
 
 BUDGET = 2 * 2**30  # bytes of memory for kept features; a constant, since what is kept must not depend on the machine
-BLOCK = 8  # images of one forward pass, always the same ones, so that rounding does not depend on what is asked first
+BLOCK_PIXELS = 2**19  # of one forward pass: 128 images of 64 x 64, 6 of 288 x 288
 KEY = "target "  # before the names of points in a batch
 
 
@@ -57,7 +56,9 @@ def keep_targets(
     if passes < 2 or not count:
         return None
     device = next(loss.buffers()).device
-    first = loss.targets(images(np.arange(1)).to(device))
+    example = images(np.arange(1)).to(device)
+    block = max(1, BLOCK_PIXELS // example[0, 0].numel())
+    first = loss.targets(example)
     per_image = sum(features[0].numel() * features.element_size() for features in first.values())
     if per_image * count > BUDGET:
         return None
@@ -68,8 +69,8 @@ def keep_targets(
         for name, features in first.items()
     }
     with progress.task("computing target features", count, unit="images") as advance:
-        for block in range(math.ceil(count / BLOCK)):
-            items = np.arange(block * BLOCK, min((block + 1) * BLOCK, count))
+        for start in range(0, count, block):  # always the same blocks, so that rounding is the same in every run
+            items = np.arange(start, min(start + block, count))
             for name, features in loss.targets(images(items).to(device)).items():
                 kept[name][items[0] : items[-1] + 1] = features.cpu()
             advance(len(items))
