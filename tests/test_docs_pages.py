@@ -10,7 +10,7 @@ import pytest
 import yaml
 from htmlpages import Page, read
 
-from lnkit import BackboneSpec, BenchmarkSpec, DatasetSpec, DistanceSpec, ExtractionPoint, ScoreSpec
+from lnkit import BackboneSpec, BenchmarkSpec, DatasetSpec, DistanceSpec, ExtractionPoint, RemoteFile, ScoreSpec
 from lnkit.plugins.isolation import Plugin
 from lnkit.registry import Registry
 
@@ -157,3 +157,13 @@ def render(content: str) -> Page:
     listed = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["markdown_extensions"]
     named = [next(iter(one)) if isinstance(one, dict) else one for one in listed]
     return read(markdown.markdown(content, extensions=named))
+
+
+def test_a_dataset_of_many_files_does_not_name_them_all() -> None:
+    from sitepages.datasets import dataset_table
+
+    files = tuple(RemoteFile(f"http://x.org/d/{n}.jpg", size=1000, path=f"{n}.jpg") for n in range(10_100))
+    table = dataset_table([DatasetSpec("d", "D", files, "", list_files=lambda fetch: (), size=900_000)])
+    assert "10,100 files<br><code>http://x.org/d/</code><br>what its listing names" in table
+    assert "11.0 MB" in table
+    assert ".jpg" not in table

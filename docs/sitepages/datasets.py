@@ -36,7 +36,7 @@ def _files(dataset: DatasetSpec) -> list[str]:
     """Each file where they are few; of many, how many and where they lie."""
     files = dataset.files
     if len(files) <= MOST:
-        shown = [link(file.url, file.url.rpartition("/")[2]) for file in files]
+        shown: list[str] = [link(file.url, file.url.rpartition("/")[2]) for file in files]
     else:
         folders = dict.fromkeys(file.url.rpartition("/")[0] for file in files)
         shown = [f"{len(files):,} files", *(code(f"{folder}/") for folder in list(folders)[:MOST])]
