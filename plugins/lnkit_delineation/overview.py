@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette.
 FOUND, FALSE, MISSED = (0, 158, 115), (230, 159, 0), (86, 180, 233)
 LEGEND = (("found", FOUND), ("false", FALSE), ("missed", MISSED))
-COLUMNS = ("image", "map", "prediction", "overlay")
+COLUMNS = ("image", "map", "prediction", "overlay", "colors")
 SHOWN = 6  # tiles
 HEIGHT = 224  # pixels, at which they are shown
+LEGEND_WIDTH = 76  # pixels; beside the overlay, so that none of it is hidden
 SHADE = 0.35  # of the image under the colors
 
 Row = tuple[str, Sequence["Pixels"]]
@@ -41,19 +42,17 @@ def overlay(image: Pixels, marks: Mask, truth: Mask) -> Pixels:
 
 
 def row(name: str, image: Pixels, truth: Pixels, marked: Pixels, overlaid: Pixels) -> Row:
-    return name, (image, truth, marked, _with_legend(overlaid))
+    return name, (image, truth, marked, overlaid, _legend())
 
 
-def _with_legend(overlaid: Pixels) -> Pixels:
-    """The overlay at the height at which it is shown, with the meaning of its colors below."""
-    picture = Image.fromarray(overlaid)
-    picture = picture.resize((round(picture.width * HEIGHT / picture.height), HEIGHT), Image.Resampling.NEAREST)
-    pen, font, left = ImageDraw.Draw(picture), ImageFont.load_default(size=12), 4
-    pen.rectangle((0, HEIGHT - 18, picture.width, HEIGHT), fill=(255, 255, 255))
-    for word, color in LEGEND:
-        pen.rectangle((left, HEIGHT - 14, left + 10, HEIGHT - 4), fill=color)
-        pen.text((left + 14, HEIGHT - 17), word, (30, 30, 30), font)
-        left += 22 + round(font.getlength(word))
+def _legend() -> Pixels:
+    """What the colors of an overlay mean: (HEIGHT, LEGEND_WIDTH, 3)."""
+    picture = Image.new("RGB", (LEGEND_WIDTH, HEIGHT), (255, 255, 255))
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(size=12)
+    for number, (word, color) in enumerate(LEGEND):
+        top = 4 + 20 * number
+        pen.rectangle((4, top, 16, top + 12), fill=color)
+        pen.text((22, top - 1), word, (30, 30, 30), font)
     return np.asarray(picture)
 
 

@@ -46,14 +46,14 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
     found.files |= trained.files
     if trained.network is None:
         note = "no scores: the training collapsed before the first validation"
-        return {network: Outcome({}, notes=(note,), files=found.files, collapsed=trained.collapsed)}
+        return {network: Outcome({}, notes=(note, *trained.notes), files=found.files, collapsed=trained.collapsed)}
     _test(context, trained.network, data.content, found)
     write_sheet(context.folder / SHEET, found.rows)
     found.files[SHEET] = context.folder / SHEET
     protocol = context.protocol
     scored = score_all({name: np.array(v) for name, v in found.values.items()}, protocol.resamples, context.seed)
     note = f"the network after iteration {trained.best_iteration:,} was the best in validation"
-    return {network: Outcome(scored.scores, scored.arrays, (note,), found.files, trained.collapsed)}
+    return {network: Outcome(scored.scores, scored.arrays, (note, *trained.notes), found.files, trained.collapsed)}
 
 
 def _train(context: RunContext, data: DelineationData) -> Trained:

@@ -147,9 +147,38 @@ def test_tiles_smaller_than_a_crop(root: Path) -> None:
         opened(root, replace(SMALL, crop=48))
 
 
+def test_tiles_smaller_than_any_crop(root: Path) -> None:
+    for split in ("train", "valid", "test"):
+        shutil.rmtree(root / split)
+        write_split(root, split, size=(30, 12))
+    with pytest.raises(DataError, match=r"are 30 x 12 pixels.*Use larger tiles\.$"):
+        opened(root)
+
+
+def test_a_tile_without_roads_is_no_mistake(root: Path) -> None:
+    Image.new("L", (60, 40)).save(root / "train" / "map" / "0.tif")
+    assert opened(root).content.train.maps[0].max() == 0
+
+
+def test_gray_maps_are_noted(root: Path) -> None:
+    assert not any("gray" in note for note in opened(root).notes)
+    Image.fromarray(np.tile(np.linspace(0, 255, 60).astype(np.uint8), (40, 1))).save(root / "train" / "map" / "0.tif")
+    (note,) = (note for note in opened(root).notes if "gray" in note)
+    assert note.startswith("37% of the pixels"), "44 of 60 columns of one map of two lie between the limits"
+    assert "0 and 255 are expected" in note
+
+
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="absent is not a folder"):
         find_split(tmp_path / "absent", "train")
+
+
+def test_what_the_published_implementation_does_otherwise() -> None:
+    reference = VARIANTS["reference"]
+    differing = {name for name in PAPER.__slots__ if getattr(reference, name) != getattr(PAPER, name)}
+    assert differing == {"k_train", "keeps", "split", "normalization", "transform_input"}
+    assert (reference.k_train, reference.k_test, reference.split, reference.keeps) == (1, 3, "valid", "bce")
+    assert (PAPER.k_train, PAPER.k_test, PAPER.split) == (3, 3, "test")
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,14 @@ def test_thickness_does_not_matter() -> None:
     assert pixelwise(line(17, thickness=7), line(20))["correctness"] == pytest.approx(100 / 7)
 
 
+def test_skeletons_are_compared_and_not_areas() -> None:
+    """Most pixels of a wide mark are further away than the buffer, and its middle is not."""
+    found = buffered(line(17, thickness=7), line(20), buffer=1)
+    assert found["correctness"] == 100
+    assert found["completeness"] > 85, "but for the ends, which a skeleton of a wide mark does not reach"
+    assert found["quality"] > 85
+
+
 def test_half_of_a_road_and_as_much_that_is_none() -> None:
     """Of 50 pixels of road 25 are marked, and 25 marks lie elsewhere: 1/2, 1/2, and 25 of 50 + 25."""
     truth, marks = np.zeros((2, 60, 60), bool)
@@ -70,6 +78,7 @@ def test_half_of_a_road_and_as_much_that_is_none() -> None:
     assert found["quality"] == pytest.approx(100 * 25 / 75)
     wider = buffered(marks, truth, buffer=4)
     assert wider["completeness"] == pytest.approx(100 * 29 / 50), "four more pixels are near the end of the marks"
+    assert wider["quality"] == pytest.approx(100 * 25 / (50 + 50 - 29)), "right marks, of all marks and what was missed"
 
 
 def test_scores_are_means_of_tiles_with_intervals() -> None:

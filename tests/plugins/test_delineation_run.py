@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from lnkit import BenchmarkData, DeepPerceptualLoss, ExtractionPoint, LossNetwork, LossNetworkId, Outcome
 from lnkit.cli import run
-from lnkit_delineation.overview import FALSE, FOUND, MISSED, overlay
+from lnkit.progress import SilentProgress
+from lnkit.training.task import Trained
+from lnkit_delineation.baseline import build
+from lnkit_delineation.metrics import buffered, pixelwise
+from lnkit_delineation.network import UNet
+from lnkit_delineation.opening import DelineationData, Tiles
+from lnkit_delineation.overview import COLUMNS, FALSE, FOUND, MISSED, overlay, row
+from lnkit_delineation.protocol import VARIANTS, DelineationProtocol
+from lnkit_delineation.running import run as run_benchmark
 
 Capture = pytest.CaptureFixture[str]
 EVAL = ["eval", "--bench", "delineation", "--sample", "--set", "epochs=4", "--device", "cpu"]
@@ -36,7 +48,7 @@ def test_a_run_has_scores_pictures_and_its_network(capsys: Capture) -> None:
     assert len([name for name in record["files"] if name.startswith("images/")]) == 2 * 6
     with Image.open(folder / "images" / "001.png") as prediction:
         assert prediction.size == (96, 96)
-        marks = np.asarray(prediction)
+        marks = np.asarray(prediction.convert("L"))
     with np.load(folder / "values.npz") as values:
         quality = values["quality"]
     assert record["scores"]["quality"]["value"] == pytest.approx(quality.mean())
@@ -70,3 +82,79 @@ def test_the_overlay_shows_what_was_found_false_and_missed() -> None:
     marks, truth = np.array([[1, 1, 0, 0]], bool), np.array([[1, 0, 1, 0]], bool)
     shown = overlay(image, marks, truth)
     assert [tuple(pixel) for pixel in shown[0].tolist()] == [FOUND, FALSE, MISSED, (65, 65, 65)]
+
+
+def test_nothing_of_an_overlay_is_hidden() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    truth, marks = np.zeros((2, 96, 96), bool)
+    truth[-3:] = True  # a road along the lower edge
+    overlaid = overlay(image, marks, truth)
+    _, shown = row("one", image, truth * np.uint8(255), marks * np.uint8(255), overlaid)
+    picture, legend = shown[COLUMNS.index("overlay")], shown[COLUMNS.index("colors")]
+    assert (picture[-3:] == MISSED).all()
+    assert {FOUND, FALSE, MISSED} <= {tuple(pixel) for pixel in legend.reshape(-1, 3).tolist()}
+
+
+def standing_in(folder: Path, protocol: DelineationProtocol, trained: Trained) -> Any:
+    """A context in which the training is done already."""
+    loss = DeepPerceptualLoss(LossNetwork(build(), [ExtractionPoint("alone", "alone")]))
+    return SimpleNamespace(
+        networks=(LossNetworkId("bce", ("alone",)),),
+        protocol=protocol,
+        feature_loss=lambda _config: loss,
+        train=lambda _task, _settings: trained,
+        folder=folder,
+        seed=0,
+        progress=SilentProgress(),
+        keep_images=False,
+    )
+
+
+def outcome_of(context: Any, tiles: Tiles) -> Outcome:
+    return run_benchmark(context, BenchmarkData(DelineationData(tiles, tiles, tiles), {}))[context.networks[0]]
+
+
+@pytest.mark.parametrize("best_is_left", [True, False])
+def test_a_collapsed_training_is_recorded_and_its_best_network_tested(tmp_path: Path, best_is_left: bool) -> None:
+    network = UNet().eval() if best_is_left else None
+    trained = Trained(network, 2, 0.5, 3, "the loss was nan at iteration 3", {}, ("went on with another torch",))
+    tiles = Tiles(("a", "b"), np.zeros((2, 96, 96, 3), np.uint8), np.zeros((2, 96, 96), np.uint8), "ab")
+    outcome = outcome_of(standing_in(tmp_path, VARIANTS["sample"], trained), tiles)
+    assert outcome.collapsed == "the loss was nan at iteration 3"
+    assert "went on with another torch" in outcome.notes
+    assert bool(outcome.scores) == best_is_left
+    assert ("overlay.png" in outcome.files) == best_is_left
+
+
+CHANGES = ({}, {"k_test": 1}, {"threshold": 0.55}, {"truth_threshold": 0.1}, {"buffer": 0.0})
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_scores_are_what_the_protocol_says(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Each field that decides on marks, roads and nearness, against the measures of marks made here."""
+    torch.manual_seed(2)
+    network = UNet().eval()
+    with torch.no_grad():
+        network.up[-1][2].weight.fill_(40)  # so that marks differ from pixel to pixel, and from one application to two
+    draw = np.random.default_rng(3)
+    images = draw.integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    maps = draw.integers(0, 256, (2, 32, 32), dtype=np.uint8) // (1 + draw.integers(0, 9, (2, 32, 32), dtype=np.uint8))
+    usual = replace(VARIANTS["paper"], k_test=2, threshold=0.5, truth_threshold=0.7, buffer=2.0)
+    protocol = replace(usual, **change)
+    tiles = Tiles(("a", "b"), images, maps, "ab")
+    trained = Trained(network, 1, 0.5, 1, "", {})
+    arrays = outcome_of(standing_in(tmp_path, protocol, trained), tiles).arrays
+    expected = []
+    for image, truth in zip(images, maps, strict=True):
+        pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+        marks = torch.zeros(1, 1, 32, 32)
+        with torch.no_grad():
+            for _ in range(protocol.k_test):
+                marks = network(pixels, marks)
+        masks = marks[0, 0].numpy() >= protocol.threshold, truth / 255 >= protocol.truth_threshold
+        expected.append((pixelwise(*masks)["quality"], buffered(*masks, protocol.buffer)["quality"]))
+    found = np.stack([arrays["quality"], arrays["buffered_quality"]], axis=1)
+    np.testing.assert_allclose(found, expected)
+    if change:
+        other = outcome_of(standing_in(tmp_path, usual, trained), tiles).arrays
+        assert any((arrays[name] != other[name]).any() for name in arrays), "the field matters to these tiles"

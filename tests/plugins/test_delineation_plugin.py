@@ -1,0 +1,20 @@
+"""The plugin against lnkit's own checks, but for those that train the sample again and again."""
+
+from __future__ import annotations
+
+import pytest
+
+from lnkit.testing.collecting import Choice, collect
+
+PLUGIN = "lnkit_delineation"
+CASES = [case for case in collect(PLUGIN, Choice((), 1, False)) if not case.title.startswith("benchmark")]
+
+
+def test_something_is_checked() -> None:
+    assert {case.thing.title for case in CASES} == {f"plugin {PLUGIN}", "backbone bce"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
+def test_conformance(case) -> None:
+    finding = case.examine()
+    assert finding.state in {"passed", "skipped"}, finding.sentence
