@@ -74,7 +74,7 @@ def test_a_record_says_what_it_is(results: Path, capsys: Capture) -> None:
     assert record["determinants"]["protocol"]["resolution"] == 32
     assert record["determinants"]["protocol"]["distance"] == "squared"
     assert any("constructions" in note for note in record["notes"])
-    assert {"python", "torch", "numpy", "device", "engine", "lnkit"} <= set(record["environment"])
+    assert {"python", "torch", "numpy", "device", "engine", "threads", "lnkit"} <= set(record["environment"])
     assert re.fullmatch("[0-9a-f]{64}", record["determinants"]["weights_sha256"])
     signature = record["scores"]["2afc"]["signature"]
     assert "|bapps.1/paper|squared|input:backbone|32px,bilinear|mean of 5 families|data:" in signature

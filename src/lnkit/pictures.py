@@ -48,7 +48,9 @@ def contact_sheet(
     Raises ValueError: a row has another number of images than there are columns, or what is in it is no 8-bit image.
     """
     font = ImageFont.load_default(size=TEXT)
-    shown = [_Row(caption, [_fit(_picture(pixels), height) for pixels in images]) for caption, images in rows]
+    shown = [
+        _Row(caption, [_fit(_picture(pixels).convert("RGB"), height) for pixels in images]) for caption, images in rows
+    ]
     for row in shown:
         if len(row.images) != len(columns):
             raise ValueError(f"The row {row.caption!r} has {len(row.images)} images for {len(columns)} columns.")
@@ -58,7 +60,10 @@ def contact_sheet(
 
 
 def keep_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
-    """Write an image as a PNG to ``folder/name`` ("images/set5/001.png"); return {name: path} for ``Outcome.files``."""
+    """Write an 8-bit image, RGB (H, W, 3) or gray (H, W), to ``folder/name`` ("images/set5/001.png") as a PNG.
+
+    Returns {name: path}, as ``Outcome.files`` takes it.
+    """
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as draft:
@@ -67,15 +72,16 @@ def keep_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
 
 
 def _picture(pixels: Pixels) -> Image.Image:
-    """An RGB image of an array, gray or in color."""
+    """An image of an array, gray or in color as that is."""
     array = np.ascontiguousarray(pixels)
     if array.dtype != np.uint8 or array.shape[2:] not in {(), (3,)} or array.ndim not in {2, 3} or not array.size:
         raise ValueError(f"An 8-bit image (H, W, 3) or (H, W) is expected, and {array.dtype} {array.shape} came.")
-    return Image.fromarray(array).convert("RGB")
+    return Image.fromarray(array)
 
 
 def _fit(image: Image.Image, height: int) -> Image.Image:
-    """The image at this height; enlarged without smoothing if it is small."""
+    """The image at this height, in RGB; enlarged without smoothing if it is small."""
+    image = image.convert("RGB")
     size = (max(1, round(image.width * height / image.height)), height)
     if size == image.size:
         return image

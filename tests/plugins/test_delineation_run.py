@@ -48,7 +48,8 @@ def test_a_run_has_scores_pictures_and_its_network(capsys: Capture) -> None:
     assert len([name for name in record["files"] if name.startswith("images/")]) == 2 * 6
     with Image.open(folder / "images" / "001.png") as prediction:
         assert prediction.size == (96, 96)
-        marks = np.asarray(prediction.convert("L"))
+        assert prediction.mode == "L"
+        marks = np.asarray(prediction)
     with np.load(folder / "values.npz") as values:
         quality = values["quality"]
     assert record["scores"]["quality"]["value"] == pytest.approx(quality.mean())
