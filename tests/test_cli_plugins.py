@@ -140,7 +140,7 @@ def test_the_help_says_how_many_are_checked(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["absent"], "No plugin is called 'absent'; installed are: lnkit_bapps"),
+        (["absent"], "No plugin is called 'absent'; installed are: lnkit_autoencoder, lnkit_bapps"),
         (["lnkit_torchvision", "--only", "vgg61"], "has neither a backbone 'vgg61' nor points for one. Did you mean"),
         ([], "Missing argument 'NAME...'"),
         (["lnkit_bapps", "--limit", "-1"], "-1"),

@@ -92,3 +92,24 @@ with Interruptible(SilentProgress()).task("work", 2) as advance:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "went on\n"
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_an_interrupt_of_one_command_does_not_end_the_next() -> None:
+    """Several may run in one process, as they do here."""
+    code = """
+import os, signal
+from lnkit.cli._interrupt import Interruptible, listen
+from lnkit.progress import SilentProgress
+
+listen()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+listen()
+with Interruptible(SilentProgress()).task("work", 1) as advance:
+    advance(1)
+print("finished")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "interrupted\nfinished\n", done.stderr

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,14 @@ def test_generators_come_back() -> None:
     drawn = random.gauss(0, 1), np.random.standard_normal(3).tolist(), torch.randn(3).tolist()
     put_back(states, CPU)
     assert (random.gauss(0, 1), np.random.standard_normal(3).tolist(), torch.randn(3).tolist()) == drawn
+
+
+@pytest.fixture(autouse=True)
+def usual_handler() -> Iterator[None]:
+    """Python's own; a command that ran before in this process may have left its."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupt(times: int, done: list[str]) -> None:

@@ -13,7 +13,9 @@ _seen = False  # of the whole process, as signals are
 
 
 def listen() -> None:
-    """Remember that Ctrl-C was pressed, besides raising KeyboardInterrupt as Python does."""
+    """From here on, remember that Ctrl-C was pressed, besides raising KeyboardInterrupt as Python does."""
+    global _seen
+    _seen = False
     signal.signal(signal.SIGINT, _note)
 
 
