@@ -90,3 +90,12 @@ def test_only_full_runs_are_comparable() -> None:
     assert make_record().comparable
     assert not make_record(sample=True).comparable
     assert not make_record(variant="quick").comparable
+
+
+def test_where_no_primary_score_could_be_made_all_are_main() -> None:
+    record = make_record()
+    other = replace(record.scores["2afc"], primary=False)
+    both = replace(record, scores={"2afc": record.scores["2afc"], "jnd_map": other})
+    assert both.main_scores == ("2afc",)
+    assert replace(record, scores={"x": other, "y": other}).main_scores == ("x", "y")
+    assert replace(record, scores={}).main_scores == ()

@@ -15,7 +15,7 @@ MOST_COLUMNS = 6  # loss networks beside each other before the table turns unrea
 def show_scores(records: Sequence[RunRecord]) -> None:
     """Print the scores of runs of one benchmark."""
     names = list(dict.fromkeys(name for record in records for name in record.scores))
-    primary = [n for n in names if any(n in record.scores and record.scores[n].primary for record in records)]
+    primary = [name for name in names if any(name in record.main_scores for record in records)]
     rows = [[record.loss_network, *(_cell(record, name) for name in primary)] for record in records]
     print_table(["loss network", *primary], rows, title=title_of(records[0]))
     _show_others(records, [name for name in names if name not in primary])
@@ -74,7 +74,7 @@ def _cell(record: RunRecord, name: str) -> str:
     score = record.scores.get(name)
     if score is None:
         return "-"
-    return format_value(score) if score.primary else f"{score.value:.4f}"
+    return format_value(score) if name in record.main_scores else f"{score.value:.4f}"
 
 
 def _comparisons(records: Sequence[RunRecord], names: Sequence[str]) -> list[str]:
@@ -105,8 +105,7 @@ def _incomparable(record: RunRecord) -> list[str]:
 def _signatures(records: Sequence[RunRecord]) -> list[str]:
     """One line for each primary score: what this number is. The other scores' lines are in `lnkit results show`."""
     return [
-        f"{score.value:.4f} = {score.signature}"
+        f"{record.scores[name].value:.4f} = {record.scores[name].signature}"
         for record in records
-        for score in record.scores.values()
-        if score.primary
+        for name in record.main_scores
     ]

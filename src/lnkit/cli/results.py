@@ -71,7 +71,7 @@ def _summary(record: RunRecord) -> list[str]:
 
 
 def _primary(record: RunRecord) -> str:
-    scores = ", ".join(f"{name} {score.value:.4f}" for name, score in record.scores.items() if score.primary)
+    scores = ", ".join(f"{name} {record.scores[name].value:.4f}" for name in record.main_scores)
     return f"{scores} (collapsed)".strip() if record.collapsed else scores
 
 
@@ -147,7 +147,7 @@ def export_command(folder: Path | None, form: str, wide: bool, output: Path | No
         )
     from lnkit.results.tables import scores_frame, wide_frame, write_table  # noqa: PLC0415 - pandas
 
-    names = list(dict.fromkeys(n for record in records for n, score in record.scores.items() if score.primary))
+    names = list(dict.fromkeys(name for record in records for name in record.main_scores))
     frame = wide_frame(records, names) if wide or form == "latex" else scores_frame(records)
     click.echo(write_table(frame, form, output), nl=False)
     if output:

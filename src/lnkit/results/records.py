@@ -90,6 +90,11 @@ class RunRecord:
         return f"{self.determinants.backbone}:{'+'.join(self.determinants.points)}"
 
     @property
+    def main_scores(self) -> tuple[str, ...]:
+        """The names of the primary scores; of all where the data gave none of these."""
+        return tuple(name for name, score in self.scores.items() if score.primary) or tuple(self.scores)
+
+    @property
     def has_images(self) -> bool:
         """Whether every image that was made lies beside it."""
         return any(name.startswith("images/") for name in self.files)
