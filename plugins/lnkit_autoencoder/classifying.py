@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lnkit.training.task import Batch, TrainingTask, Validation
+from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_autoencoder.images import Labels, hold_out
 from lnkit_autoencoder.network import classifier
 from lnkit_autoencoder.protocol import AutoencoderProtocol
@@ -48,7 +48,7 @@ class ClassifierTask(TrainingTask):
     @property
     def batches(self) -> int:
         """In an epoch."""
-        return -(-self.items // self.protocol.mlp_batch_size)
+        return batches_per_epoch(self.items, self.protocol.mlp_batch_size)
 
     def build(self) -> nn.Module:
         return classifier(self._inputs.shape[1], self.hidden, self.classes)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lnkit.training.collapse import Variation
 from lnkit.training.targets import KeptTargets, keep_targets
-from lnkit.training.task import Batch, TrainingTask, Validation
+from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_autoencoder.featurenet import FeatureDecoder, FeatureEncoder, Shapes
 from lnkit_autoencoder.images import Images, hold_out
 from lnkit_autoencoder.network import ImageDecoder, ImageEncoder
@@ -83,7 +83,7 @@ class AutoencoderTask(TrainingTask):
     @property
     def batches(self) -> int:
         """In an epoch."""
-        return -(-self.items // self.protocol.batch_size)
+        return batches_per_epoch(self.items, self.protocol.batch_size)
 
     def prepare(self) -> None:
         """Compute target features, those of the images that are held out as well, where that pays off and they fit."""

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.optim import Adam, Optimizer
 
 from lnkit.training.collapse import Variation
-from lnkit.training.task import Batch, TrainingTask, Validation
+from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_delineation.network import UNet
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class DelineationTask(TrainingTask):
 
     @property
     def iterations_per_epoch(self) -> int:
-        return -(-self.items // self.protocol.batch_size)
+        return batches_per_epoch(self.items, self.protocol.batch_size)
 
     def build(self) -> nn.Module:
         return UNet(self.protocol.width)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lnkit.training.task import Batch, TrainingSettings, TrainingTask
+from lnkit.training.task import Batch, TrainingSettings, TrainingTask, batches_per_epoch
 
 AHEAD = 2  # batches: one being used, one ready
 ORDER, DRAW = 1, 2  # streams of random numbers, apart from each other
@@ -34,7 +34,7 @@ class Order:
     @property
     def batches(self) -> int:
         """In an epoch; the last one may be smaller."""
-        return -(-self.items // self.batch_size)
+        return batches_per_epoch(self.items, self.batch_size)
 
     def epoch(self, iteration: int) -> int:
         """The epoch that ``iteration``, counted from 0, belongs to, also from 0."""

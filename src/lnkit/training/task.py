@@ -59,6 +59,11 @@ class Trained:
     notes: tuple[str, ...] = ()  # that go into the record: "went on at iteration 1,200 with torch 2.7 instead of 2.6"
 
 
+def batches_per_epoch(items: int, batch_size: int) -> int:
+    """How many steps it takes to see every item once; the last batch may be smaller."""
+    return -(-items // batch_size)
+
+
 class TrainingTask(ABC):
     """A network, its data and its losses. The loop does the rest, in the same way for every benchmark."""
 
