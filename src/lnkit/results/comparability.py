@@ -8,6 +8,7 @@ from typing import Any
 from lnkit.results.records import RunRecord
 
 ABSENT = "nothing"
+DISTANCE = "protocol.distance"  # the fact that a backbone with a distance of its own need not share
 
 
 def differences(records: Sequence[RunRecord]) -> list[str]:
@@ -16,7 +17,7 @@ def differences(records: Sequence[RunRecord]) -> list[str]:
     The loss network may differ, since that is what is compared, and so may the machine. The protocol, the data and the
     precision may not. A backbone that brings its own distance (raw pixels, say) is compared all the same.
     """
-    facts = [_facts(record) for record in records]
+    facts = [_shared_facts(record) for record in records]
     names = dict.fromkeys(name for fact in facts for name in fact)
     found = []
     for name in names:
@@ -33,7 +34,12 @@ class _Own:
 _OWN = _Own()
 
 
-def _facts(record: RunRecord) -> dict[str, Any]:
+def _shared_facts(record: RunRecord) -> dict[str, Any]:
+    return protocol_facts(record) | ({DISTANCE: _OWN} if record.own_distance else {})
+
+
+def protocol_facts(record: RunRecord) -> dict[str, Any]:
+    """What was measured, on which data and how: everything that two results must share to be compared."""
     determinants = record.determinants
     facts: dict[str, Any] = {
         "benchmark": determinants.benchmark,
@@ -46,6 +52,4 @@ def _facts(record: RunRecord) -> dict[str, Any]:
     protocol = {name: value for name, value in determinants.protocol.items() if not name.endswith("_weights")}
     facts |= {f"protocol.{name}": value for name, value in protocol.items()}
     facts |= {f"data.{part}": digest[:12] for part, digest in determinants.data.items()}
-    if record.own_distance:
-        facts["protocol.distance"] = _OWN
     return facts

@@ -79,6 +79,7 @@ class RunRecord:
     seconds: float  # of the whole run that this was part of
     files: tuple[str, ...] = ()  # beside the record
     collapsed: str = ""  # what happened to its training, and when; "" for a run that came to its end
+    attributes: Mapping[str, float | None] = field(default_factory=dict)  # of the loss network; see networks.attributes
 
     @property
     def id(self) -> str:

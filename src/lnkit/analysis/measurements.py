@@ -1,0 +1,223 @@
+"""Scores of loss networks, own and published, in one form. Light: pandas comes in only where a frame is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from lnkit.published.tables import read_rows
+from lnkit.results.comparability import DISTANCE, protocol_facts
+from lnkit.results.records import RunRecord, ScoreRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OWN, PUBLISHED = "own", "published"
+
+_PUBLISHED_UNITS = {"superres": "dB", "delineation": "percent"}  # otherwise, and for SSIM, fractions
+
+
+class Measurement(NamedTuple):
+    """One score of one loss network."""
+
+    setting: str  # what two values must share to be ranked together: "bapps/paper@3f2a9c", or "published"
+    origin: str  # "own" or "published"
+    source: str  # id of the record, or "Pihlgren et al. 2023, Table V"
+    benchmark: str  # "bapps"
+    variant: str  # "paper"; "published" of published values, which R's code made
+    score: str  # "2afc"
+    backbone: str  # "vgg16"; "vgg16@1a2b3c4d" where several sets of weights were measured
+    point: str  # "late", "early+mid"
+    loss_network: str  # "vgg16:late"
+    family: str  # "VGG"
+    weights: str  # "IMAGENET1K_V1@1a2b3c4d"
+    value: float
+    low: float | None  # 95 % interval
+    high: float | None
+    n: int | None  # items
+    unit: str  # "fraction"
+    higher_is_better: bool
+    primary: bool
+    comparable: bool  # neither sample nor cut-down protocol
+    collapsed: bool
+    sample: bool
+    seed: int | None
+    signature: str
+    caveat: str  # what must be known about a published figure; "" where nothing is
+
+
+def from_records(records: Sequence[RunRecord]) -> list[Measurement]:
+    """Every score of every record, in their order.
+
+    The setting is a hash of what :mod:`lnkit.results.comparability` compares: protocol, data, precision, but not seed,
+    weights or machine. A backbone that brings its own distance belongs to the setting of the others, where there is
+    just one that it fits.
+    """
+    settings = _settings(records)
+    labels = _backbone_labels(records)
+    return [
+        _own(record, name, score, settings[record.id], labels[record.id])
+        for record in records
+        for name, score in record.scores.items()
+    ]
+
+
+def from_published() -> list[Measurement]:
+    """Tables V to XI of Pihlgren et al. 2023: 19 scores of 56 loss networks."""
+    families = {row["backbone"]: row["family"] for row in read_rows("attributes")}
+    return [_published(row, families[row["backbone"]]) for row in read_rows("performance_scores")]
+
+
+def merge_repeats(measurements: Iterable[Measurement]) -> tuple[list[Measurement], list[str]]:
+    """Make repeated runs of one loss network in one setting into their mean.
+
+    Repeats differ in seed, versions or machine. Their mean has no interval: those of the single runs are of the items.
+
+    Returns:
+        Measurements whose setting, score and loss network are unique, and a sentence for each loss network that had
+        several runs.
+    """
+    groups: dict[tuple[str, str, str], list[Measurement]] = {}
+    for one in measurements:
+        groups.setdefault((one.setting, one.score, one.loss_network), []).append(one)
+    merged = [group[0] if len(group) == 1 else _mean(group) for group in groups.values()]
+    return merged, _say_repeats(groups)
+
+
+def to_frame(measurements: Iterable[Measurement]) -> pd.DataFrame:
+    """The measurements as a DataFrame: one row each, the fields of :class:`Measurement` as columns."""
+    import pandas as pd  # noqa: PLC0415 - slow to import, and advice does without
+
+    frame = pd.DataFrame(list(measurements), columns=list(Measurement._fields))
+    numbers = ("value", "low", "high")
+    return frame.astype(dict.fromkeys(numbers, "float64") | {"n": "Int64", "seed": "Int64"})
+
+
+def _own(record: RunRecord, name: str, score: ScoreRecord, setting: str, backbone: str) -> Measurement:
+    facts = record.determinants
+    point = "+".join(facts.points)
+    low, high = score.interval or (None, None)
+    return Measurement(
+        setting=setting,
+        origin=OWN,
+        source=record.id,
+        benchmark=facts.benchmark,
+        variant=facts.variant,
+        score=name,
+        backbone=backbone,
+        point=point,
+        loss_network=f"{backbone}:{point}",
+        family=record.family,
+        weights=f"{record.weights or 'weights'}@{_weights_digest(record)}",
+        value=score.value,
+        low=low,
+        high=high,
+        n=score.n,
+        unit=score.unit,
+        higher_is_better=score.higher_is_better,
+        primary=score.primary,
+        comparable=record.comparable,
+        collapsed=bool(record.collapsed),
+        sample=record.sample,
+        seed=facts.seed,
+        signature=score.signature,
+        caveat="",
+    )
+
+
+def _published(row: Mapping[str, str], family: str) -> Measurement:
+    unit = "fraction" if "ssim" in row["score"] else _PUBLISHED_UNITS.get(row["benchmark"], "fraction")
+    return Measurement(
+        setting=PUBLISHED,
+        origin=PUBLISHED,
+        source=row["source"],
+        benchmark=row["benchmark"],
+        variant=PUBLISHED,
+        score=row["score"],
+        backbone=row["backbone"],
+        point=row["point"],
+        loss_network=f"{row['backbone']}:{row['point']}",
+        family=family,
+        weights="IMAGENET1K_V1",
+        value=float(row["value"]),
+        low=None,
+        high=None,
+        n=None,
+        unit=unit,
+        higher_is_better=True,  # all of them are
+        primary=True,
+        comparable=True,
+        collapsed=False,
+        sample=False,
+        seed=None,
+        signature="",
+        caveat=row["caveat"],
+    )
+
+
+def _settings(records: Sequence[RunRecord]) -> dict[str, str]:
+    """The setting of each record, by id."""
+    facts = {record.id: protocol_facts(record) for record in records}
+    distances: dict[str, set[str]] = {}  # of all that agree in everything else
+    for record in records:
+        if not record.own_distance:
+            distance = str(facts[record.id].get(DISTANCE))
+            distances.setdefault(_without_distance(facts[record.id]), set()).add(distance)
+    return {record.id: _setting(record, facts[record.id], distances) for record in records}
+
+
+def _setting(record: RunRecord, facts: Mapping[str, object], distances: Mapping[str, set[str]]) -> str:
+    others = _without_distance(facts)
+    candidates = distances.get(others, set()) if record.own_distance else {str(facts.get(DISTANCE))}
+    distance = next(iter(candidates)) if len(candidates) == 1 else "own"
+    digest = hashlib.sha256(f"{others}\n{distance}".encode()).hexdigest()
+    return f"{record.determinants.benchmark}/{record.determinants.variant}@{digest[:6]}"
+
+
+def _without_distance(facts: Mapping[str, object]) -> str:
+    return "\n".join(f"{name}={value}" for name, value in sorted(facts.items()) if name != DISTANCE)
+
+
+def _backbone_labels(records: Sequence[RunRecord]) -> dict[str, str]:
+    """What to call the backbone of each record, by id: with the hash of its weights where there are several."""
+    weights: dict[str, set[str]] = {}
+    for record in records:
+        weights.setdefault(record.determinants.backbone, set()).add(_weights_digest(record))
+    return {record.id: _label(record, len(weights[record.determinants.backbone]) > 1) for record in records}
+
+
+def _label(record: RunRecord, several: bool) -> str:
+    name = record.determinants.backbone
+    return f"{name}@{_weights_digest(record)}" if several else name
+
+
+def _weights_digest(record: RunRecord) -> str:
+    """Eight digits for the weights of a loss network: the backbone's, and those that its distance learned."""
+    facts = record.determinants
+    if not facts.extra:
+        return facts.weights_sha256[:8]
+    return hashlib.sha256(f"{facts.weights_sha256} {sorted(facts.extra.items())}".encode()).hexdigest()[:8]
+
+
+def _mean(group: Sequence[Measurement]) -> Measurement:
+    first = group[0]
+    value = sum(one.value for one in group) / len(group)
+    return first._replace(
+        value=value,
+        low=None,
+        high=None,
+        seed=None,
+        source=" ".join(one.source for one in group),
+        signature=f"mean of {len(group)} runs|{first.signature}",
+        collapsed=any(one.collapsed for one in group),
+        comparable=all(one.comparable for one in group),
+    )
+
+
+def _say_repeats(groups: Mapping[tuple[str, str, str], Sequence[Measurement]]) -> list[str]:
+    runs = {(setting, network): len(group) for (setting, _, network), group in groups.items() if len(group) > 1}
+    return [
+        f"{network} was run {count} times in {setting}: its scores are the means."
+        for (setting, network), count in runs.items()
+    ]

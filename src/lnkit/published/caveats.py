@@ -1,0 +1,58 @@
+"""The doubtful places of the published tables, as sentences that travel with their rows.
+
+Each is backed by a finding of ``lnkit published audit``, which computes the evidence from the tables themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """What must be known about some rows of one table."""
+
+    id: str  # of the finding that backs it
+    table: str
+    applies: Callable[[Mapping[str, str]], bool]  # to a row
+    sentence: str
+
+
+RUNNING_SUM = (
+    "Table X is consistent with a running sum over the 56 loss networks in the order of a file listing, which would "
+    "make its order that of the listing; not a target"
+)
+
+CAVEATS: tuple[Caveat, ...] = (
+    Caveat("running-sum", "performance_scores", lambda row: row["benchmark"] == "delineation", RUNNING_SUM),
+    Caveat(
+        "running-sum",
+        "average_rankings",
+        lambda row: True,
+        "column delineation, and through it column all, rest on Table X, which is consistent with a running sum",
+    ),
+    Caveat(
+        "best-point-mismatch",
+        "best_points",
+        lambda row: row["backbone"] == "squeezenet1_1",
+        "delineation_all says late, where Table X has its best values at semi_early",
+    ),
+    Caveat(
+        "running-sum",
+        "best_points",
+        lambda row: row["backbone"] != "squeezenet1_1",
+        "column delineation_all rests on Table X, which is consistent with a running sum",
+    ),
+    Caveat(
+        "efficientnet-1x1",
+        "attributes",
+        lambda row: row["family"] == "EfficientNet",
+        "conv_1x1 says 0, though the expansions and projections of these networks are 1x1 convolutions",
+    ),
+)
+
+
+def caveat_of(table: str, row: Mapping[str, str]) -> str:
+    """What must be known about a row of a table; "" where nothing is."""
+    return "; ".join(one.sentence for one in CAVEATS if one.table == table and one.applies(row))
