@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lnkit.analysis.measurements import Measurement, from_records
+from lnkit.analysis.measurements import OWN, Measurement
 from lnkit.published.tables import read_rows
 from lnkit.results.records import RunRecord
 
@@ -43,20 +43,19 @@ def attributes_frame(measurements: Sequence[Measurement], records: Sequence[RunR
         known is missing) and ``attributes_from``: "own record", "computed table" (of the 56 published loss networks) or
         "unknown".
     """
-    known = _of_published() | _of_records(records)
+    known = _of_published() | _of_records(measurements, records)
     names = dict.fromkeys(one.loss_network for one in measurements)
     rows = [known.get(name, {"attributes_from": UNKNOWN}) for name in names]
     frame = pd.DataFrame(rows, index=pd.Index(names, name="loss_network"), columns=[*ATTRIBUTES, "attributes_from"])
     return frame.astype(dict.fromkeys(ATTRIBUTES, "float64"))
 
 
-def _of_records(records: Sequence[RunRecord]) -> dict[str, dict[str, float | str | None]]:
-    labels = {one.source: one.loss_network for one in from_records(records)}
-    return {
-        labels[record.id]: {**record.attributes, "attributes_from": FROM_RECORD}
-        for record in records
-        if record.attributes and record.id in labels
-    }
+def _of_records(
+    measurements: Sequence[Measurement], records: Sequence[RunRecord]
+) -> dict[str, dict[str, float | str | None]]:
+    names = {source: one.loss_network for one in measurements if one.origin == OWN for source in one.source.split()}
+    known = {record.id: record.attributes for record in records if record.attributes}
+    return {names[run]: {**known[run], "attributes_from": FROM_RECORD} for run in known if run in names}
 
 
 def _of_published() -> dict[str, dict[str, float | str | None]]:

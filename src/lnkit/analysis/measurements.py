@@ -54,12 +54,11 @@ def from_records(records: Sequence[RunRecord]) -> list[Measurement]:
     weights or machine. A backbone that brings its own distance belongs to the setting of the others, where there is
     just one that it fits.
     """
-    settings = _settings(records)
-    labels = _backbone_labels(records)
+    settings, labels = _settings(records), _backbone_labels(records)
     return [
-        _own(record, name, score, settings[record.id], labels[record.id])
-        for record in records
-        for name, score in record.scores.items()
+        measurement
+        for record, setting, label in zip(records, settings, labels, strict=True)
+        for measurement in _own(record, setting, label)
     ]
 
 
@@ -94,22 +93,46 @@ def to_frame(measurements: Iterable[Measurement]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(numbers, "float64") | {"n": "Int64", "seed": "Int64"})
 
 
-def _own(record: RunRecord, name: str, score: ScoreRecord, setting: str, backbone: str) -> Measurement:
+def _own(record: RunRecord, setting: str, backbone: str) -> list[Measurement]:
     facts = record.determinants
     point = "+".join(facts.points)
+    shared = _Shared(
+        setting,
+        record.id,
+        backbone,
+        point,
+        f"{record.weights or 'weights'}@{_weights_digest(record)}",
+        record.comparable,
+    )
+    return [_own_score(record, name, score, shared) for name, score in record.scores.items()]
+
+
+class _Shared(NamedTuple):
+    """What is the same for all scores of a record, and costs a hash to find out."""
+
+    setting: str
+    source: str
+    backbone: str
+    point: str
+    weights: str
+    comparable: bool
+
+
+def _own_score(record: RunRecord, name: str, score: ScoreRecord, shared: _Shared) -> Measurement:
+    facts = record.determinants
     low, high = score.interval or (None, None)
     return Measurement(
-        setting=setting,
+        setting=shared.setting,
         origin=OWN,
-        source=record.id,
+        source=shared.source,
         benchmark=facts.benchmark,
         variant=facts.variant,
         score=name,
-        backbone=backbone,
-        point=point,
-        loss_network=f"{backbone}:{point}",
+        backbone=shared.backbone,
+        point=shared.point,
+        loss_network=f"{shared.backbone}:{shared.point}",
         family=record.family,
-        weights=f"{record.weights or 'weights'}@{_weights_digest(record)}",
+        weights=shared.weights,
         value=score.value,
         low=low,
         high=high,
@@ -117,7 +140,7 @@ def _own(record: RunRecord, name: str, score: ScoreRecord, setting: str, backbon
         unit=score.unit,
         higher_is_better=score.higher_is_better,
         primary=score.primary,
-        comparable=record.comparable,
+        comparable=shared.comparable,
         collapsed=bool(record.collapsed),
         sample=record.sample,
         seed=facts.seed,
@@ -156,15 +179,14 @@ def _published(row: Mapping[str, str], family: str) -> Measurement:
     )
 
 
-def _settings(records: Sequence[RunRecord]) -> dict[str, str]:
-    """The setting of each record, by id."""
-    facts = {record.id: protocol_facts(record) for record in records}
+def _settings(records: Sequence[RunRecord]) -> list[str]:
+    """The setting of each record."""
+    facts = [protocol_facts(record) for record in records]
     distances: dict[str, set[str]] = {}  # of all that agree in everything else
-    for record in records:
+    for record, known in zip(records, facts, strict=True):
         if not record.own_distance:
-            distance = str(facts[record.id].get(DISTANCE))
-            distances.setdefault(_without_distance(facts[record.id]), set()).add(distance)
-    return {record.id: _setting(record, facts[record.id], distances) for record in records}
+            distances.setdefault(_without_distance(known), set()).add(str(known.get(DISTANCE)))
+    return [_setting(record, known, distances) for record, known in zip(records, facts, strict=True)]
 
 
 def _setting(record: RunRecord, facts: Mapping[str, object], distances: Mapping[str, set[str]]) -> str:
@@ -179,12 +201,12 @@ def _without_distance(facts: Mapping[str, object]) -> str:
     return "\n".join(f"{name}={value}" for name, value in sorted(facts.items()) if name != DISTANCE)
 
 
-def _backbone_labels(records: Sequence[RunRecord]) -> dict[str, str]:
-    """What to call the backbone of each record, by id: with the hash of its weights where there are several."""
+def _backbone_labels(records: Sequence[RunRecord]) -> list[str]:
+    """What to call the backbone of each record: with the hash of its weights where there are several."""
     weights: dict[str, set[str]] = {}
     for record in records:
         weights.setdefault(record.determinants.backbone, set()).add(_weights_digest(record))
-    return {record.id: _label(record, len(weights[record.determinants.backbone]) > 1) for record in records}
+    return [_label(record, len(weights[record.determinants.backbone]) > 1) for record in records]
 
 
 def _label(record: RunRecord, several: bool) -> str:
