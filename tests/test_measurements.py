@@ -109,7 +109,7 @@ def test_gather_says_what_it_leaves_out(tmp_path: Path) -> None:
         "not an lnkit record",
         "notes.json",
         "1 record on sample data",
-        "cut-down",
+        "cut-down protocol",
         "vgg19:mid collapsed",
     ):
         assert text in said

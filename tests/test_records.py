@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from helpers import DETERMINANTS, make_record
@@ -99,3 +100,20 @@ def test_where_no_primary_score_could_be_made_all_are_main() -> None:
     assert both.main_scores == ("2afc",)
     assert replace(record, scores={"x": other, "y": other}).main_scores == ("x", "y")
     assert replace(record, scores={}).main_scores == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, ""),
+        ({"notes": ("absent: the part jnd",)}, ""),
+        ({"sample": True}, "sample data"),
+        ({"variant": "quick"}, "cut-down protocol 'quick'"),
+        ({"notes": ("partial: none of the 6 official 2afc families",)}, "other data"),
+        ({"deviations": ("distance: style instead of spatial",)}, "deviations"),
+    ],
+)
+def test_what_keeps_scores_from_standing_beside_published_ones(changes: dict[str, Any], reason: str) -> None:
+    record = make_record(**changes)
+    assert reason in record.incomparable
+    assert record.comparable is (not reason)

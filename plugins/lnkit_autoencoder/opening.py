@@ -64,7 +64,7 @@ def _by_hand(context: RunContext, root: Path) -> tuple[Content, tuple[str, ...]]
     here = [name for name in chosen if is_there(PUBLISHED[name](), root)]
     if here:
         missing = [name for name in chosen if name not in here]
-        notes = tuple(f"partial: {name} is not in {root.name or 'the folder'}" for name in missing)
+        notes = tuple(f"absent: {name} is not in {root.name or 'the folder'}" for name in missing)
         return tuple(_published(context, name, root) for name in here), notes
     if looks_like_folders(root):
         return (_own(context, root),), ()

@@ -73,7 +73,7 @@ def partial_notes(families: Sequence[Family], parts: Sequence[str]) -> tuple[str
         official = OFFICIAL[part]
         present = [name for name in official if name in here]
         if not here:
-            notes.append(f"partial: the part {part} is missing")
+            notes.append(f"absent: the part {part}")
         elif len(present) < len(official):
             which = f"{len(present)} of the {len(official)}" if present else f"none of the {len(official)}"
             missing = ", ".join(name for name in official if name not in here)

@@ -51,7 +51,7 @@ def find_split(root: Path, name: str) -> Split:
 def partial_notes(splits: Sequence[Split]) -> tuple[str, ...]:
     """Sentences on splits that are not those of the Massachusetts Roads Dataset."""
     return tuple(
-        f"{split.name} has {len(split.images):,} tiles; that of the Massachusetts Roads Dataset has "
+        f"partial: {split.name} has {len(split.images):,} tiles; that of the Massachusetts Roads Dataset has "
         f"{OFFICIAL[split.name]:,}"
         for split in splits
         if len(split.images) != OFFICIAL[split.name]

@@ -83,7 +83,7 @@ def partial_notes(places: Places, train: int, valid: int) -> tuple[str, ...]:
             notes.append(f"{wanted:,} of {here:,} images to {purpose} on were drawn")
     missing = [TITLES[name] for name in TEST_SETS if name not in places.tests]
     if missing:
-        notes.append(f"partial: the test sets {', '.join(missing)} are missing")
+        notes.append(f"absent: the test sets {', '.join(missing)}")
     for name, folder in places.tests.items():
         if len(folder.names) != TEST_SETS[name]:
             here, official = len(folder.names), TEST_SETS[name]

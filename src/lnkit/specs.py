@@ -170,7 +170,7 @@ class BenchmarkData:
 
     content: Any  # whatever the benchmark's run understands
     fingerprints: Mapping[str, str]  # dataset or part -> SHA-256 of its content
-    notes: tuple[str, ...] = ()  # "partial: 1 of the 6 official families"
+    notes: tuple[str, ...] = ()  # "partial: 1 of the 6 official families" (scores are not those of the official data)
     image_size: int = 64  # side in pixels of the images that will be compared
 
 

@@ -188,7 +188,7 @@ def test_a_run_scores_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_one_of_the_two_is_partial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_svhn(tmp_path / "data", monkeypatch)
-    assert opened(tmp_path / "data", tmp_path).notes == ("partial: stl10 is not in data",)
+    assert opened(tmp_path / "data", tmp_path).notes == ("absent: stl10 is not in data",)
 
 
 def test_a_missing_split_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

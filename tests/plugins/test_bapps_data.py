@@ -72,7 +72,7 @@ def test_the_real_judgments(shared: Path, materials: BappsData) -> None:
             np.testing.assert_array_equal(getattr(family, column)[row], expected)
         assert family.judge[row] == np.load(folder / "judge" / f"{row:06d}.npy").item()
     assert "none of the 6 official 2afc families" in materials.notes[0]
-    assert materials.notes[1] == "partial: the part jnd is missing"
+    assert materials.notes[1] == "absent: the part jnd"
 
 
 def test_the_real_judgments_favor_small_distances(materials: BappsData) -> None:

@@ -59,7 +59,7 @@ def test_tiles_keep_their_size_for_training_and_are_resized_for_the_rest(root: P
     assert set(content.train.maps[0, 10:16].ravel().tolist()) == {255}
     assert int(content.train.images[1, 12, 30, 0]) == 121
     assert set(data.fingerprints) == {"train", "valid", "test"}
-    assert data.notes[0] == "train has 2 tiles; that of the Massachusetts Roads Dataset has 1,108"
+    assert data.notes[0] == "partial: train has 2 tiles; that of the Massachusetts Roads Dataset has 1,108"
 
 
 def test_full_tiles_are_not_resized(root: Path) -> None:

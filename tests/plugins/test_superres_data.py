@@ -87,7 +87,7 @@ def test_what_is_partial_is_named(root: Path, tmp_path: Path) -> None:
     assert opened(tmp_path, root, replace(SMALL, valid_images=3)).notes == (
         "5 of 7 images to train on were drawn",
         "partial: 2 images to validate on, and the protocol takes 3",
-        "partial: the test sets Set14 are missing",
+        "absent: the test sets Set14",
         "partial: BSD100 has 3 images, and the official one has 100",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,14 +100,10 @@ def _say_hidden(count: int, wishes: Wishes) -> list[str]:
 
 def _say_doubtful(records: Sequence[RunRecord]) -> list[str]:
     """What is used all the same, and must be known."""
-    cut_down = sum(not record.comparable for record in records)
+    reasons = Counter(record.incomparable for record in records if not record.comparable)
     collapsed = [record.loss_network for record in records if record.collapsed]
-    remarks = [
-        f"{_count(cut_down, 'record')} of sample data or cut-down protocols: not comparable with published scores."
-    ]
-    return remarks[: bool(cut_down)] + [
-        f"The training with {name} collapsed; its scores are of its best network." for name in collapsed
-    ]
+    remarks = [f"{_count(n, 'record')} {why}: not comparable with published scores." for why, n in reasons.items()]
+    return remarks + [f"The training with {name} collapsed; its scores are of its best network." for name in collapsed]
 
 
 def _count(number: int, word: str) -> str:

@@ -39,7 +39,7 @@ class Measurement(NamedTuple):
     unit: str  # "fraction"
     higher_is_better: bool
     primary: bool
-    comparable: bool  # neither sample nor cut-down protocol
+    comparable: bool  # with published scores: full protocol, official data
     collapsed: bool
     sample: bool
     seed: int | None

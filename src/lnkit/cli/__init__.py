@@ -30,7 +30,10 @@ COMMANDS = {
     "recommend": ("lnkit.cli.recommend:recommend", "Advise which loss network to take, and say on which grounds."),
     "plot": ("lnkit.cli.plot:plot", "Draw a figure from results and published tables."),
     "report": ("lnkit.cli.report:report", "Write everything into one HTML file that opens without a network."),
-    "reproduce": ("lnkit.cli.reproduce:reproduce", "Set own results beside the published tables, and say what is missing."),
+    "reproduce": (
+        "lnkit.cli.reproduce:reproduce",
+        "Set own results beside the published tables, and say what is missing.",
+    ),
     "data": ("lnkit.cli.data:data", "List, fetch, verify and import the data of benchmarks."),
     "plugins": ("lnkit.cli.plugins:plugins", "List the installed plugins, and why one failed."),
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from lnkit.cli._output import print_table
-from lnkit.results.records import RunRecord, ScoreRecord
+from lnkit.results.records import CUT_DOWN, RunRecord, ScoreRecord
 
 MOST_COLUMNS = 6  # loss networks beside each other before the table turns unreadable
 
@@ -94,12 +94,9 @@ def _remarks(records: Sequence[RunRecord]) -> list[str]:
 
 
 def _incomparable(record: RunRecord) -> list[str]:
-    if record.comparable:
-        return []
-    reason = (
-        "made on sample data" if record.sample else f"made with the cut-down protocol {record.determinants.variant!r}"
-    )
-    return [f"{reason}: not comparable with published or full scores"]
+    if record.sample or record.determinants.variant in CUT_DOWN:  # of other reasons there are notes already
+        return [f"{record.incomparable}: not comparable with published or full scores"]
+    return []
 
 
 def _signatures(records: Sequence[RunRecord]) -> list[str]:

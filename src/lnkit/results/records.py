@@ -18,6 +18,8 @@ from lnkit.protocols import SAMPLE_VARIANT
 
 CUT_DOWN = ("quick", SAMPLE_VARIANT)  # variants that show that everything runs
 
+PARTIAL = "partial:"  # how a note begins that says in what the data are not the official ones
+
 SCHEMA = 1  # raised when a reader of the old form could misread the new one
 
 
@@ -101,9 +103,20 @@ class RunRecord:
         return any(name.startswith("images/") for name in self.files)
 
     @property
+    def incomparable(self) -> str:
+        """Why the scores may not stand beside published ones, as half a sentence; "" where they may."""
+        if self.sample:
+            return "made on sample data"
+        if self.determinants.variant in CUT_DOWN:
+            return f"made with the cut-down protocol {self.determinants.variant!r}"
+        if any(note.startswith(PARTIAL) for note in self.notes):
+            return "made on other data than the official ones"
+        return "made with deviations from the protocol" if self.deviations else ""
+
+    @property
     def comparable(self) -> bool:
-        """Whether the scores may stand beside published ones: neither a sample nor a cut-down protocol."""
-        return not self.sample and self.determinants.variant not in CUT_DOWN
+        """Whether the scores may stand beside published ones."""
+        return not self.incomparable
 
 
 def record_id(determinants: Determinants) -> str:
