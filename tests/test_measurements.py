@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers import make_record
 
+from lnkit import analysis
 from lnkit.analysis.attributes import attributes_frame
 from lnkit.analysis.gathering import Wishes, gather
 from lnkit.analysis.measurements import from_published, from_records, merge_repeats, to_frame
@@ -150,3 +151,12 @@ def test_attributes_come_from_the_record_first_then_from_the_table() -> None:
     ]
     assert frame.loc["vgg16:late", "batch_norm"] == 0
     assert frame.loc["vgg16_bn:late", "batch_norm"] == 1
+
+
+def test_gathered_frames(tmp_path: Path) -> None:
+    found = analysis.gather(keep(tmp_path, make_record()), "own")
+    assert found.frame().loss_network.tolist() == ["squeezenet1_1:mid"]
+    assert analysis.mean_ranks(found.frame()).loc["squeezenet1_1", "bapps"] == 1
+    with pytest.raises(AttributeError, match="no attribute 'ranks'"):
+        analysis.ranks  # noqa: B018 - touching it is the point
+    assert all(getattr(analysis, name) for name in analysis.__all__)

@@ -1,1 +1,48 @@
-"""What own records and the published tables say together: ranks, correlations, fronts, advice. Needs no torch."""
+"""What own records and the published tables say together: ranks, correlations, fronts, advice. Needs no torch.
+
+``gather()`` collects measurements, ``gather().frame()`` is a DataFrame of them, and the other functions here take that.
+Each name is imported when it is first touched, since most need pandas and advice does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lnkit.analysis.attributes import attributes_frame
+    from lnkit.analysis.gathering import Gathered, Wishes, gather
+    from lnkit.analysis.measurements import Measurement
+    from lnkit.analysis.rankings import best_points, loss_network_ranks, mean_ranks, score_ranks
+
+_HOMES = {
+    "Gathered": "gathering",
+    "Measurement": "measurements",
+    "Wishes": "gathering",
+    "attributes_frame": "attributes",
+    "best_points": "rankings",
+    "gather": "gathering",
+    "loss_network_ranks": "rankings",
+    "mean_ranks": "rankings",
+    "score_ranks": "rankings",
+}
+
+__all__ = [
+    "Gathered",
+    "Measurement",
+    "Wishes",
+    "attributes_frame",
+    "best_points",
+    "gather",
+    "loss_network_ranks",
+    "mean_ranks",
+    "score_ranks",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lnkit.analysis' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - only when a lazy name is touched
+
+    value = globals()[name] = getattr(import_module(f"lnkit.analysis.{_HOMES[name]}"), name)
+    return value

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lnkit.analysis.measurements import (
     OWN,
@@ -14,10 +15,14 @@ from lnkit.analysis.measurements import (
     from_published,
     from_records,
     merge_repeats,
+    to_frame,
 )
 from lnkit.errors import UsageError
 from lnkit.results.folder import Damaged, ResultsFolder, results_dir
 from lnkit.results.records import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BOTH = "both"
 ORIGINS = (OWN, PUBLISHED, BOTH)
@@ -39,6 +44,16 @@ class Gathered:
     measurements: list[Measurement]  # one for each setting, score and loss network
     records: list[RunRecord]  # that the own ones come from
     remarks: list[str]  # sentences: what was left out or merged, and why
+
+    def frame(self) -> pd.DataFrame:
+        """The measurements, one row each; see :func:`lnkit.analysis.measurements.to_frame`."""
+        return to_frame(self.measurements)
+
+    def attributes(self) -> pd.DataFrame:
+        """The attributes of their loss networks; see :func:`lnkit.analysis.attributes.attributes_frame`."""
+        from lnkit.analysis.attributes import attributes_frame  # noqa: PLC0415 - pandas, and advice does without
+
+        return attributes_frame(self.measurements, self.records)
 
 
 def gather(folder: Path | None = None, origin: str = BOTH, wishes: Wishes | None = None) -> Gathered:
