@@ -20,6 +20,7 @@ SUBJECTS = {  # name -> module with measure(quick)
     "comparing": "bench.comparing_speed",
     "first-run": "bench.first_run_speed",
     "lpips": "bench.lpips_speed",
+    "analysis": "bench.analysis_speed",
     "superres": "bench.superres_speed",
     "training": "bench.training_speed",
 }
