@@ -140,15 +140,24 @@ class _Run:
         parts: FolderParts,
     ) -> dict[LossNetworkId, FinishedRun]:
         outcomes = self.resolved.benchmark.run(self._context(group, parts, loaded, facts[group[0]]), data)
+        attributes = self._attributes(group)
         finished = {}
         for network in group:
             outcome = self._with_notes(outcomes[network])
             record = make_record(self.resolved, facts[network], outcome, data, loaded, self._circumstances())
+            record = dataclasses.replace(record, attributes=attributes[network])
             replace = self.request.force or self.request.keep_images
             folder = self.results.write(record, outcome.arrays, outcome.files, replace=replace)
             finished[network] = FinishedRun(record, folder, found=False)
         parts.clear()
         return finished
+
+    def _attributes(self, group: Networks) -> dict[LossNetworkId, Mapping[str, float | None]]:
+        """What the loss networks are like, beside what they score."""
+        from lnkit.networks.attributes import attributes_of  # noqa: PLC0415 - torch, after a network was loaded
+
+        points = {network: self.registry.points_of(network) for network in group}
+        return attributes_of(self.resolved.backbone, points)
 
     def _with_notes(self, outcome: Outcome) -> Outcome:
         """What the training loop noted belongs into the record, whatever the benchmark did with it."""

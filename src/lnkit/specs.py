@@ -47,6 +47,7 @@ class BackboneSpec:
     interpolation: Interpolation = "bicubic"  # of that resizing, which is antialiased
     adapts: str = ""  # how it takes other sizes than it was trained with: "position embeddings interpolated from 224px"
     tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that one
+    imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as their authors state it
     tagged: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points
 
     @property

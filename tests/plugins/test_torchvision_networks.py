@@ -207,6 +207,8 @@ def test_weights_are_as_torchvision_states_them(name: str, tag: str) -> None:
     assert spec.remote is not None
     assert spec.remote.url == weights.url
     assert spec.remote.size == round(weights.meta["_file_size"] * 2**20)
+    accuracy = weights.meta["_metrics"]["ImageNet-1K"]["acc@1"]
+    assert spec.imagenet_top1 == (None if math.isnan(accuracy) else accuracy)
     assert HASH_IN_NAME.search(weights.url), "what is fetched can be checked"
     assert (list(spec.mean), list(spec.std)) == (preset.mean, preset.std)
     if spec.family in ("ViT", "MaxViT"):

@@ -76,6 +76,14 @@ def read_operations(backbone: nn.Module, image: Tensor) -> dict[str, Reading]:
     return walk.readings
 
 
+def count_flops(backbone: nn.Module, size: tuple[int, int]) -> int:
+    """The multiply-adds of a forward pass of one image of ``size`` (height, width), on the device of the parameters."""
+    device = next((parameter.device for parameter in backbone.parameters()), torch.device("cpu"))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        backbone(torch.zeros(1, 3, *size, device=device))
+    return int(counter.get_total_flops()) // 2
+
+
 class _MeteredWalk(fx.Interpreter):
     """Runs a graph and keeps a reading of each step that gives a tensor for the image."""
 

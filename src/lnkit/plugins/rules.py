@@ -46,6 +46,10 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and isfinite(value)
 
 
+def is_percentage(value: Any) -> bool:
+    return is_number(value) and 0 <= value <= 100
+
+
 def is_bound(value: Any) -> bool:
     """Whether it is a number, or infinite."""
     return isinstance(value, (int, float)) and abs(value) >= 0  # which "not a number" is not

@@ -53,6 +53,7 @@ BACKBONE = (
     Rule("interpolation", INTERPOLATIONS.__contains__, f"one of {', '.join(INTERPOLATIONS)}"),
     Rule("adapts", *SIGNED),
     Rule("tags", rules.are_tags, "a tuple of names, each of letters, digits and any of . _ - @"),
+    Rule("imagenet_top1", rules.or_none(rules.is_percentage), "a percentage, or None"),
     Rule("tagged", rules.or_none(callable), "a function from a tag to a spec, or None"),
 )
 POINT = (

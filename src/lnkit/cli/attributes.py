@@ -1,0 +1,115 @@
+"""`lnkit attributes`: what backbones are like, computed from the networks, with the published values beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from lnkit.cli._output import emit_json, json_option, note, print_table
+from lnkit.cli._registry import open_registry
+from lnkit.published.tables import read_rows
+
+FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
+BACKBONE = ("imagenet_top1", "parameters", "depth", "flops", *FLAGS)
+POINT = (
+    *("point_parameters", "point_depth", "point_flops", "point_channels", "point_features"),
+    *("fraction_parameters", "fraction_depth", "fraction_flops"),
+)
+SIMILAR = 0.1  # of the computed flops: P's differ by up to 5.2 % in what it counts, which is no disagreement
+
+Values = Mapping[str, float | None]
+
+
+@click.command("attributes")
+@click.argument("backbones", nargs=-1, metavar="[BACKBONE...]")
+@click.option("--points", "per_point", is_flag=True, help="One row for each extraction point.")
+@json_option
+def attributes(backbones: tuple[str, ...], per_point: bool, as_json: bool) -> None:
+    """Compute the attributes of backbones: depth, flops, structure.
+
+    They are read off a forward pass of one image of 224 x 224 pixels, without weights. Flops are multiply-adds, depth
+    is the number of matrix multiplications separated by a non-linearity on the longest path, and accuracy is what the
+    authors of the weights state. Where the published Table I says otherwise, both are shown. Without names: the
+    backbones of that table.
+    """
+    found = _measured(backbones) if backbones else _shipped()
+    if as_json:
+        emit_json({name: {**whole, "points": points} for name, (whole, points) in found.items()})
+    elif per_point:
+        rows = [
+            [f"{name}:{point}", *_cells(v, POINT)] for name, (_, points) in found.items() for point, v in points.items()
+        ]
+        print_table(["loss network", *(column.replace("_", " ") for column in POINT)], rows)
+    else:
+        _show(found)
+
+
+def _show(found: Mapping[str, tuple[Values, Mapping[str, Values]]]) -> None:
+    published = {row["backbone"]: _as_computed(row) for row in read_rows("attributes")}
+    rows = [[name, *_both(whole, published.get(name, {}))] for name, (whole, _) in found.items()]
+    print_table(["backbone", *(column.replace("_", " ") for column in BACKBONE)], rows)
+    if any("[" in cell for row in rows for cell in row):
+        note("[in brackets] what Pihlgren et al. 2023, Table I, says otherwise; `lnkit published audit` says more.")
+
+
+def _measured(names: Sequence[str]) -> dict[str, tuple[Values, Mapping[str, Values]]]:
+    registry = open_registry()
+    specs = {name: registry.backbone(name) for name in names}
+    from lnkit.networks.attributes import measure_attributes  # noqa: PLC0415 - torch, after the names were found
+
+    measured = {n: measure_attributes(spec, tuple(registry.points_at(n).values())) for n, spec in specs.items()}
+    return {name: (one.backbone, one.points) for name, one in measured.items()}
+
+
+def _shipped() -> dict[str, tuple[Values, Mapping[str, Values]]]:
+    """The backbones of the study, as they were measured when the package was made."""
+    points: dict[str, dict[str, Values]] = {row["backbone"]: {} for row in read_rows("computed_attributes")}
+    for row in read_rows("computed_point_attributes"):
+        points[row["backbone"]][row["point"]] = _numbers(row, POINT)
+    return {
+        row["backbone"]: (_numbers(row, BACKBONE), points[row["backbone"]]) for row in read_rows("computed_attributes")
+    }
+
+
+def _numbers(row: Mapping[str, str], columns: Sequence[str]) -> dict[str, float | None]:
+    return {name: (float(row[name]) if "." in row[name] else int(row[name])) if row[name] else None for name in columns}
+
+
+def _as_computed(row: Mapping[str, str]) -> dict[str, float | None]:
+    return {
+        "imagenet_top1": float(row["imagenet_top1"]),
+        "depth": int(row["depth"]),
+        "flops": int(row["mflops_224"]) * 1_000_000,
+        **{name: int(row[name]) for name in FLAGS},
+    }
+
+
+def _both(computed: Values, published: Values) -> list[str]:
+    return [
+        _cell(name, computed[name])
+        + (f" [{_cell(name, published[name])}]" if _disagree(name, computed, published) else "")
+        for name in BACKBONE
+    ]
+
+
+def _disagree(name: str, computed: Values, published: Values) -> bool:
+    ours, theirs = computed[name], published.get(name)
+    if ours is None or theirs is None:
+        return False
+    return abs(ours - theirs) > SIMILAR * ours if name == "flops" else ours != theirs
+
+
+def _cells(values: Values, columns: Sequence[str]) -> list[str]:
+    return [_cell(name, values[name]) for name in columns]
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if name in FLAGS:
+        return "yes" if value else "no"
+    if name.endswith("flops") and not name.startswith("fraction"):
+        return f"{value / 1e6:,.0f} M"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

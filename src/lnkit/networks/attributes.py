@@ -1,0 +1,131 @@
+"""Attributes of backbones and loss networks, computed from the network itself (P, Table I and Section "attributes").
+
+They are measured on random weights and torch's meta device where that works, so they need no download and little time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import nn
+
+from lnkit.networks.inspection import PointFacts, inspect_points
+from lnkit.networks.measuring import count_flops
+from lnkit.networks.structure import Structure, read_structure
+from lnkit.networks.weights import build_random
+from lnkit.specs import BackboneSpec, ExtractionPoint, LossNetworkId
+
+logger = logging.getLogger("lnkit")
+
+PARTS = ("parameters", "depth", "flops")  # of which a loss network takes a fraction
+SUMS = ("point_channels", "point_features")  # of several points; of the others the deepest decides
+SIZE = 224  # side in pixels of the image that flops and features are counted for (P, Table I)
+
+Attributes = Mapping[str, float | None]  # by the names of lnkit.analysis.attributes
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneAttributes:
+    """What a network is like, whole and up to its points."""
+
+    backbone: Attributes  # imagenet_top1, parameters, depth, flops, skip_connections, branches, conv_1x1, batch_norm
+    points: Mapping[str, Attributes]  # point -> point_*, fraction_*; without those that cannot be measured
+
+    def of(self, points: Sequence[str]) -> dict[str, float | None]:
+        """The attributes of the loss network cut at ``points``, with the backbone's.
+
+        Costs and depth are those of the deepest point, channels and features the sum of all.
+        """
+        found = [self.points[point] for point in points if point in self.points]
+        if len(found) < len(points):
+            return dict(self.backbone)
+        return {**self.backbone, **{name: _joined(name, [one[name] for one in found]) for name in found[0]}}
+
+
+def measure_attributes(spec: BackboneSpec, points: Sequence[ExtractionPoint]) -> BackboneAttributes:
+    """Measure a backbone at each of ``points``.
+
+    Flops are multiply-adds of convolutions and matrix products for one image of 224 x 224 pixels, or of the size that
+    the backbone takes; parameters are all that it has, at a point those that take part until its output is there. Flags
+    are 0 and 1; ``imagenet_top1`` is in percent and None where the weights do not state it.
+
+    Raises:
+        WeightsError: a package that the backbone needs is missing.
+    """
+    size = max(SIZE, spec.min_size)
+    backbone, structure = _look_at(spec, [node for point in points for node in point.nodes], size)
+    whole = _whole(spec, backbone, structure, size)
+    facts = inspect_points(spec, points, size)
+    return BackboneAttributes(whole, {one.point.name: _at(one, structure, whole) for one in facts if not one.problem})
+
+
+def attributes_of(
+    spec: BackboneSpec, networks: Mapping[LossNetworkId, Sequence[ExtractionPoint]]
+) -> dict[LossNetworkId, Mapping[str, float | None]]:
+    """The attributes of several loss networks of one backbone; nothing for each where it cannot be measured.
+
+    Whatever the backbone's own code raises is logged and passed over, since a run is not lost for this.
+    """
+    points = tuple({point.name: point for group in networks.values() for point in group}.values())
+    try:
+        measured = measure_attributes(spec, points)
+    except Exception as error:
+        logger.debug("The attributes of %s cannot be measured: %s", spec.name, error)
+        return {network: {} for network in networks}
+    return {network: measured.of([point.name for point in group]) for network, group in networks.items()}
+
+
+def _look_at(spec: BackboneSpec, nodes: Sequence[str], size: int) -> tuple[nn.Module, Structure]:
+    """The network and its structure, on the meta device unless something in it needs values."""
+    for device in ("meta", "cpu"):
+        try:
+            with torch.device(device):
+                image = torch.zeros(1, 3, *(spec.input_size or (size, size)))
+                backbone = build_random(spec).to(device).eval()
+            return backbone, read_structure(backbone, nodes, image)
+        except NotImplementedError as error:
+            if device == "cpu":
+                raise
+            logger.debug("%s does not run on the meta device: %s", spec.name, error)
+    raise AssertionError("the loop returns or raises")
+
+
+def _whole(spec: BackboneSpec, backbone: nn.Module, structure: Structure, size: int) -> dict[str, float | None]:
+    return {
+        "imagenet_top1": spec.imagenet_top1,
+        "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
+        "depth": structure.depth,
+        "flops": count_flops(backbone, spec.input_size or (size, size)),
+        "skip_connections": int(structure.skip_connections),
+        "branches": int(structure.branches),
+        "conv_1x1": int(structure.conv_1x1),
+        "batch_norm": int(structure.batch_norm),
+    }
+
+
+def _at(facts: PointFacts, structure: Structure, whole: Attributes) -> dict[str, float | None]:
+    depths = [structure.depth_at.get(node) for node in facts.point.nodes]
+    depth = None if None in depths else max(depth for depth in depths if depth is not None)
+    found: dict[str, float | None] = {
+        "point_parameters": facts.parameters,
+        "point_depth": depth,
+        "point_flops": facts.flops,
+        "point_channels": sum(output.shape[0] for output in facts.outputs),
+        "point_features": sum(prod(output.shape) for output in facts.outputs),
+    }
+    return found | {f"fraction_{name}": _fraction(found[f"point_{name}"], whole[name]) for name in PARTS}
+
+
+def _fraction(part: float | None, whole: float | None) -> float | None:
+    return round(part / whole, 6) if part is not None and whole else None
+
+
+def _joined(name: str, values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    return sum(known) if name in SUMS else max(known)
