@@ -52,7 +52,7 @@ def mean_ranks(frame: pd.DataFrame) -> pd.DataFrame:
         Backbones by column ``all``, the mean of the benchmarks, each with equal weight; it is missing for a backbone
         that lacks one. A benchmark is missing for a backbone that lacks one of its scores.
     """
-    ranks = score_ranks(_counted(frame))
+    ranks = score_ranks(counted(frame))
     several = ranks.drop_duplicates(["benchmark", "setting"]).benchmark.value_counts()
     names = ranks.benchmark.where(ranks.benchmark.map(several) == 1, ranks.benchmark + " (" + ranks.setting + ")")
     table = ranks.assign(column=names).pivot_table(
@@ -67,7 +67,7 @@ def _mean_of_all(ranks: pd.Series) -> float:
     return float(ranks.mean(skipna=False))
 
 
-def _counted(frame: pd.DataFrame) -> pd.DataFrame:
+def counted(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows whose scores make up a benchmark's rank."""
     published = {(row["benchmark"], row["score"]) for row in read_rows("performance_scores")}
     benchmarks = {benchmark for benchmark, _ in published}
