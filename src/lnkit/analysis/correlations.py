@@ -1,0 +1,204 @@
+"""Correlations of scores with attributes and among each other, with intervals and a correction for many tests.
+
+Scores are oriented first: a positive coefficient means that *better* scores go with larger attributes or with other
+better scores, whatever the direction of the score. The unit of analysis is the loss network, or the backbone by its
+best point. The loss networks of one backbone are not independent cases, so the bootstrap draws backbones with all their
+points (see :mod:`lnkit.analysis.coefficients`).
+
+``p_holm`` (Holm 1979) and ``p_bh`` (Benjamini and Hochberg 1995) correct ``p`` for the family of all tests of one
+method in the same table: all settings, scores and attributes of the call. What is left out before is not in the family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lnkit.analysis.attributes import ATTRIBUTES
+from lnkit.analysis.coefficients import Coefficient, correlate
+from lnkit.analysis.rankings import SCORE
+from lnkit.analysis.resampling import METHODS, Array, Sampling
+from lnkit.errors import UsageError
+
+LOSS_NETWORKS, BACKBONES = "loss networks", "backbones"
+UNITS = (LOSS_NETWORKS, BACKBONES)
+
+_CORRECTED = ["p_holm", "p_bh"]
+_NUMBERS = [name for name in Coefficient._fields if name not in ("note", "n", "clusters")]
+
+
+@dataclass(frozen=True)
+class ScoreColumn:
+    """One score in one setting, over all cases that have it."""
+
+    setting: str
+    benchmark: str
+    score: str
+    caveat: str
+    cases: pd.DataFrame  # indexed by loss network or backbone: goodness (larger is better), backbone, loss_network
+
+
+def score_columns(frame: pd.DataFrame, unit: str = LOSS_NETWORKS) -> list[ScoreColumn]:
+    """The scores of a frame of measurements, oriented so that larger is better, each with its cases.
+
+    Args:
+        frame: see :func:`lnkit.analysis.measurements.to_frame`.
+        unit: "loss networks", or "backbones": then each backbone counts by its best point, the first of equal ones.
+
+    Raises:
+        UsageError: there is no such unit.
+    """
+    if unit not in UNITS:
+        raise UsageError(f"The unit of analysis is one of {', '.join(UNITS)}, and {unit!r} came.")
+    known = frame.assign(goodness=frame.value.where(frame.higher_is_better.astype(bool), -frame.value))
+    known = known.dropna(subset="goodness")
+    if unit == BACKBONES:
+        known = known.loc[known.groupby([*SCORE, "backbone"], sort=False).goodness.idxmax()]
+    key = "loss_network" if unit == LOSS_NETWORKS else "backbone"
+    return [_column(group, key) for _, group in known.groupby(SCORE, sort=False)]
+
+
+def _column(group: pd.DataFrame, key: str) -> ScoreColumn:
+    setting, benchmark, score = group[SCORE].iloc[0]
+    cases = group[["goodness", "backbone", "loss_network"]].set_index(pd.Index(group[key], name="case"))
+    return ScoreColumn(setting, benchmark, score, joined(group.caveat), cases)
+
+
+def attribute_correlations(
+    frame: pd.DataFrame,
+    attributes: pd.DataFrame,
+    *,
+    unit: str = LOSS_NETWORKS,
+    methods: Sequence[str] = METHODS,
+    sampling: Sampling | None = None,
+) -> pd.DataFrame:
+    """Correlate every score with every attribute, within each setting.
+
+    Args:
+        frame: of measurements.
+        attributes: see :func:`lnkit.analysis.attributes.attributes_frame`. With the unit "backbones" the attributes of
+            a point are those of the best one. An attribute of 0 and 1 gives the point-biserial coefficient.
+        unit: of analysis.
+        methods: "pearson", "spearman", "kendall".
+        sampling: of the bootstrap.
+
+    Returns:
+        setting, benchmark, score, attribute, method, then coefficient, low, high, interval_by, p, p_independent, n,
+        clusters, note (see :class:`lnkit.analysis.coefficients.Coefficient`), p_holm, p_bh, caveat.
+    """
+    names = [name for name in ATTRIBUTES if name in attributes.columns]
+    rows = (
+        _with_attribute(column, attributes[name], method, sampling)
+        for column in score_columns(frame, unit)
+        for name in names
+        for method in _known(methods)
+    )
+    return loss_network_table(rows, [*SCORE, "attribute"])
+
+
+def score_correlations(
+    frame: pd.DataFrame,
+    *,
+    unit: str = LOSS_NETWORKS,
+    methods: Sequence[str] = METHODS,
+    sampling: Sampling | None = None,
+) -> pd.DataFrame:
+    """Correlate every two scores over the loss networks, or backbones, that have both; also across settings.
+
+    Scores without any in common are left out.
+
+    Returns:
+        setting, benchmark, score, other_setting, other_benchmark, other_score, method, then as of
+        :func:`attribute_correlations`.
+    """
+    rows = (
+        _with_score(a, b, method, sampling)
+        for a, b in combinations(score_columns(frame, unit), 2)
+        if shared(a, b)
+        for method in _known(methods)
+    )
+    return loss_network_table(rows, [*SCORE, *(f"other_{name}" for name in SCORE)])
+
+
+def shared(a: ScoreColumn, b: ScoreColumn) -> int:
+    """How many cases two scores have in common."""
+    return int(a.cases.index.isin(b.cases.index).sum())
+
+
+def paired(a: ScoreColumn, b: ScoreColumn) -> pd.DataFrame:
+    """The cases that two scores share: goodness, other, backbone."""
+    both = a.cases.index.intersection(b.cases.index, sort=False)
+    return a.cases.loc[both].assign(other=b.cases.goodness.loc[both])
+
+
+def corrected(p: Array) -> tuple[Array, Array]:
+    """P-values (N,) corrected by Holm's, and by Benjamini and Hochberg's method; NaN are no tests and stay NaN."""
+    holm, bh = np.full((2, len(p)), np.nan)
+    tested = np.isfinite(p)
+    if tested.any():
+        holm[tested] = _holm(p[tested])
+        bh[tested] = stats.false_discovery_control(p[tested])
+    return holm, bh
+
+
+def _holm(p: Array) -> Array:
+    """Step down: the k-th smallest of m times (m - k + 1), never below the one before."""
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    found = np.empty_like(p)
+    found[order] = np.minimum(stepped, 1)
+    return found
+
+
+def joined(caveats: Iterable[str]) -> str:
+    """Each caveat once."""
+    return "; ".join(dict.fromkeys(text for text in caveats if text))
+
+
+def _known(methods: Sequence[str]) -> Sequence[str]:
+    for method in methods:
+        if method not in METHODS:
+            raise UsageError(f"Correlations are {', '.join(METHODS)}; {method!r} is none of these.")
+    return methods
+
+
+def _labels(column: ScoreColumn) -> dict[str, Any]:
+    return {"setting": column.setting, "benchmark": column.benchmark, "score": column.score}
+
+
+def _with_attribute(
+    column: ScoreColumn, attribute: pd.Series, method: str, sampling: Sampling | None
+) -> dict[str, Any]:
+    values = attribute.reindex(column.cases.loss_network).to_numpy(dtype=np.float64)
+    found = _correlated(column.cases.goodness.to_numpy(), values, column.cases.backbone, method, sampling)
+    return _labels(column) | {"attribute": attribute.name} | found | {"caveat": column.caveat}
+
+
+def _with_score(a: ScoreColumn, b: ScoreColumn, method: str, sampling: Sampling | None) -> dict[str, Any]:
+    both = paired(a, b)
+    found = _correlated(both.goodness.to_numpy(), both.other.to_numpy(), both.backbone, method, sampling)
+    other = {f"other_{name}": value for name, value in _labels(b).items()}
+    return _labels(a) | other | found | {"caveat": joined([a.caveat, b.caveat])}
+
+
+def _correlated(x: Array, y: Array, backbones: pd.Series, method: str, sampling: Sampling | None) -> dict[str, Any]:
+    there = np.isfinite(x) & np.isfinite(y)
+    names = backbones.to_numpy(dtype=str)[there]
+    return {"method": method} | correlate(method, x[there], y[there], names, sampling or Sampling())._asdict()
+
+
+def loss_network_table(rows: Iterator[dict[str, Any]], labels: Sequence[str]) -> pd.DataFrame:
+    columns = [*labels, "method", *Coefficient._fields]
+    table = pd.DataFrame(list(rows), columns=[*columns, "caveat"])
+    table = table.astype(dict.fromkeys([n for n in _NUMBERS if n != "interval_by"], "float64"))
+    table = table.reindex(columns=[*columns, *_CORRECTED, "caveat"])
+    for _, family in table.groupby("method"):
+        holm, bh = corrected(family.p.to_numpy())
+        table.loc[family.index, "p_holm"], table.loc[family.index, "p_bh"] = holm, bh
+    return table

@@ -1,0 +1,139 @@
+"""Which score, or benchmark, can stand for which other: how well it ranks loss networks, and what trusting it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lnkit.analysis.coefficients import TOO_FEW, correlate
+from lnkit.analysis.correlations import BACKBONES, LOSS_NETWORKS, ScoreColumn, joined, paired, score_columns, shared
+from lnkit.analysis.rankings import counted, loss_network_ranks, score_ranks
+from lnkit.analysis.resampling import KENDALL, SPEARMAN, Array, Sampling
+from lnkit.errors import UsageError
+
+# Spearman's coefficient, squared, is the share of the variance of ranks that two rankings have in common.
+USABLE_FROM = 0.7  # half of it: 0.7^2 = 0.49
+WEAK_FROM = 0.3  # a tenth: 0.3^2 = 0.09; less is no help in choosing
+TOP = 3  # as many loss networks as one would try out
+
+USABLE, WEAK, NO, CANNOT_TELL = "usable", "weak", "no", "cannot tell"
+BENCHMARKS, SCORES = "benchmarks", "scores"
+LEVELS = (BENCHMARKS, SCORES)
+
+MEAN_RANK = "mean rank"
+
+
+def proxies(
+    frame: pd.DataFrame, *, level: str = BENCHMARKS, unit: str = LOSS_NETWORKS, sampling: Sampling | None = None
+) -> pd.DataFrame:
+    """Judge every score, or benchmark, as a proxy of every other one with which it has loss networks in common.
+
+    Args:
+        frame: of measurements.
+        level: "benchmarks" compares their mean ranks over their main scores, "scores" these scores one by one.
+        unit: "loss networks", or "backbones" by their best point.
+        sampling: of the bootstrap; it draws backbones with all their points.
+
+    Returns:
+        proxy_setting, proxy_benchmark, proxy, target_setting, target_benchmark, target; spearman with low and high
+        (95 % interval), kendall with kendall_low and kendall_high; n, clusters; regret_1 and regret_3, what is lost of
+        the target by taking the proxy's best, or the best of its best three, as a fraction of the target's range
+        (0 nothing, 1 all); verdict; note; caveat.
+
+    Raises:
+        UsageError: there is no such level or unit.
+    """
+    if level not in LEVELS:
+        raise UsageError(f"Proxies are judged by {' or '.join(LEVELS)}, and {level!r} came.")
+    columns = score_columns(_of_benchmarks(frame, unit) if level == BENCHMARKS else counted(frame), unit)
+    return pd.DataFrame(list(_judged(columns, sampling or Sampling())), columns=_COLUMNS)
+
+
+def verdict(low: float, high: float) -> str:
+    """What the 95 % interval of Spearman's coefficient says about a proxy.
+
+    "usable": at least :data:`USABLE_FROM` for sure. "weak": at least :data:`WEAK_FROM` for sure. "no": below
+    :data:`USABLE_FROM` for sure, and perhaps of no help at all. "cannot tell": the interval is too wide, or unknown.
+    """
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return CANNOT_TELL
+    if low >= USABLE_FROM:
+        return USABLE
+    if low >= WEAK_FROM:
+        return WEAK
+    return NO if high < USABLE_FROM else CANNOT_TELL
+
+
+def regret(proxy: Array, target: Array, top: int) -> float:
+    """What the best of the ``top`` cases by the proxy lacks to the best of all, as a fraction of the target's range.
+
+    Args:
+        proxy: (N,), larger is better. Of equal values those that are worse in the target count first.
+        target: (N,), larger is better.
+        top: how many cases are tried out.
+
+    Returns:
+        In [0, 1]; NaN if the target is constant.
+    """
+    span = np.ptp(target)
+    chosen = np.lexsort((target, -proxy))[:top]
+    return float((target.max() - target[chosen].max()) / span) if span > 0 else float("nan")
+
+
+_SIDES = [f"{side}{part}" for side in ("proxy", "target") for part in ("_setting", "_benchmark", "")]
+_FOUND = ["spearman", "low", "high", "kendall", "kendall_low", "kendall_high", "n", "clusters"]
+_COLUMNS = [*_SIDES, *_FOUND, "regret_1", "regret_3", "verdict", "note", "caveat"]
+
+
+def _of_benchmarks(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """One row for each benchmark, in each setting, and case: the mean of its ranks, of which less is better.
+
+    A case that lacks one of the scores of its benchmark is left out, as in Table III.
+    """
+    main, benchmark = counted(frame), ["setting", "benchmark"]
+    ranks = (
+        score_ranks(main).assign(loss_network=lambda r: r.backbone) if unit == BACKBONES else loss_network_ranks(main)
+    )
+    cases = ranks.groupby([*benchmark, "loss_network"], sort=False)
+    means = cases.agg(backbone=("backbone", "first"), value=("rank", "mean"), scores=("rank", "size")).reset_index()
+    complete = means.scores == means.groupby(benchmark).scores.transform("max")
+    caveats = main.groupby(benchmark).caveat.agg(joined).rename("caveat")
+    return means[complete].assign(score=MEAN_RANK, higher_is_better=False).join(caveats, on=benchmark)
+
+
+def _judged(columns: list[ScoreColumn], sampling: Sampling) -> Iterator[dict[str, Any]]:
+    for proxy, target in permutations(columns, 2):
+        if not shared(proxy, target):
+            continue
+        labels = {f"proxy_{k}": v for k, v in _place(proxy).items()} | {"proxy": proxy.score}
+        labels |= {f"target_{k}": v for k, v in _place(target).items()} | {"target": target.score}
+        yield labels | _judge(proxy, target, sampling) | {"caveat": joined([proxy.caveat, target.caveat])}
+
+
+def _place(column: ScoreColumn) -> dict[str, str]:
+    return {"setting": column.setting, "benchmark": column.benchmark}
+
+
+def _judge(proxy: ScoreColumn, target: ScoreColumn, sampling: Sampling) -> dict[str, Any]:
+    both = paired(proxy, target)
+    x, y, backbones = both.goodness.to_numpy(), both.other.to_numpy(), both.backbone.to_numpy(dtype=str)
+    rho, tau = (correlate(method, x, y, backbones, sampling) for method in (SPEARMAN, KENDALL))
+    defined = rho.note != TOO_FEW
+    return {
+        "spearman": rho.coefficient,
+        "low": rho.low,
+        "high": rho.high,
+        "kendall": tau.coefficient,
+        "kendall_low": tau.low,
+        "kendall_high": tau.high,
+        "n": rho.n,
+        "clusters": rho.clusters,
+        "regret_1": regret(x, y, 1) if defined else np.nan,
+        "regret_3": regret(x, y, TOP) if defined else np.nan,
+        "verdict": verdict(rho.low, rho.high),
+        "note": rho.note,
+    }
