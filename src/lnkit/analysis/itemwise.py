@@ -1,0 +1,77 @@
+"""The arrays that runs keep, item by item: which belong together, and drawing items from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnkit.errors import DataError, UsageError
+
+Arrays = Mapping[str, np.ndarray]
+Rows = NDArray[np.intp]
+
+
+class Part(NamedTuple):
+    """Arrays over the same items: their names agree up to the last slash, and they are equally long."""
+
+    name: str  # "2afc/cnn"; "" for arrays without a slash
+    length: int
+
+
+def part_of(name: str, array: np.ndarray) -> Part:
+    """The part that an array belongs to: of ``2afc/cnn/d0`` it is ``2afc/cnn``, and as long."""
+    return Part(name.rpartition("/")[0], len(array))
+
+
+def parts_of(arrays: Arrays) -> list[Part]:
+    """All parts, in the order of their names, so that what is drawn does not depend on the order in a file."""
+    return sorted({part_of(name, array) for name, array in arrays.items()})
+
+
+def refuse_other_items(first: Arrays, second: Arrays) -> None:
+    """Raise DataError unless both runs kept the same arrays of the same items."""
+    shapes = [{name: array.shape[:1] for name, array in arrays.items()} for arrays in (first, second)]
+    if any(not shape for shape in shapes[0].values()) or shapes[0] != shapes[1] or not shapes[0]:
+        raise DataError(
+            "These runs did not keep values of the same items, so that they cannot be compared item by item; run both "
+            "again with --force."
+        )
+
+
+def draw(arrays: Arrays, groups: Mapping[Part, list[Rows]], rng: np.random.Generator) -> dict[Part, Rows]:
+    """Rows of each part, drawn with replacement, as many as there are; where it has groups, whole groups of rows."""
+    return {part: _draw(part, groups.get(part), rng) for part in parts_of(arrays)}
+
+
+def _draw(part: Part, groups: list[Rows] | None, rng: np.random.Generator) -> Rows:
+    if groups is None:
+        return rng.integers(part.length, size=part.length)
+    return np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
+
+
+def taken(arrays: Arrays, rows: Mapping[Part, Rows]) -> dict[str, np.ndarray]:
+    """The drawn rows of all arrays."""
+    return {name: array[rows[part_of(name, array)]] for name, array in arrays.items()}
+
+
+def groups_by(arrays: Arrays, name: str) -> dict[Part, list[Rows]]:
+    """The rows that have equal values in the arrays whose last word is ``name``, for each part that has one.
+
+    Raises:
+        UsageError: there is no such array.
+    """
+    if not name:
+        return {}
+    labels = {key: array for key, array in arrays.items() if key.rpartition("/")[2] == name}
+    if not labels:
+        known = sorted({key.rpartition("/")[2] for key in arrays})
+        raise UsageError(f"Nothing called {name!r} was kept of each item. There are: {', '.join(known)}.")
+    return {part_of(key, array): _equal_rows(array) for key, array in labels.items()}
+
+
+def _equal_rows(labels: np.ndarray) -> list[Rows]:
+    _, owner, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.split(np.argsort(owner, kind="stable"), np.cumsum(sizes)[:-1])
