@@ -1,0 +1,115 @@
+"""`lnkit published`: the published tables, and what comes out when they are computed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lnkit.cli._output import emit_json, json_option, note, print_table
+from lnkit.errors import UsageError
+from lnkit.nearnames import did_you_mean, near_names
+
+if TYPE_CHECKING:
+    from lnkit.published.tables import Row
+
+FILTERS = {"backbone": "backbone", "bench": "benchmark", "score": "score", "point": "point"}  # option -> column
+
+
+@click.group()
+def published() -> None:
+    """Show, export and audit the published tables."""
+
+
+@published.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """List the tables: what each holds, and where it is from."""
+    from lnkit.published.tables import TABLES, read_rows  # noqa: PLC0415 - not for help
+
+    rows = [[name, len(read_rows(name)), facts.title, facts.source] for name, facts in TABLES.items()]
+    columns = ["table", "rows", "what", "source"]
+    if as_json:
+        emit_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_table(columns, rows)
+
+
+@published.command("show")
+@click.argument("table")
+@click.option("--backbone", metavar="NAME", help="Only this backbone.")
+@click.option("--bench", metavar="NAME", help="Only this benchmark.")
+@click.option("--score", metavar="NAME", help="Only this score.")
+@click.option("--point", metavar="POINT", help="Only this extraction point.")
+@json_option
+def show_command(table: str, as_json: bool, **wishes: str | None) -> None:
+    """Show a table, or the rows of it that are asked for. Doubtful rows come with their caveat."""
+    rows = _fitting(table, wishes)
+    if as_json:
+        emit_json(rows)
+        return
+    columns = [name for name in rows[0] if name != "caveat"]
+    print_table(columns, [[row[name] for name in columns] for row in rows])
+    for caveat in dict.fromkeys(row["caveat"] for row in rows if row["caveat"]):
+        count = sum(row["caveat"] == caveat for row in rows)
+        note(f"Caveat on {count} of {len(rows)} rows: {caveat}.")
+
+
+@published.command("export")
+@click.argument("table")
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "parquet", "markdown", "latex"]), default="csv", show_default=True
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; otherwise printed.")
+def export_command(table: str, form: str, output: Path | None) -> None:
+    """Write a table, with the source and the caveat of each row."""
+    from lnkit.published.tables import table_facts  # noqa: PLC0415 - not for help
+
+    table_facts(table)  # a wrong name is said before pandas is waited for
+    import lnkit.published  # noqa: PLC0415
+    from lnkit.results.tables import write_table  # noqa: PLC0415 - pandas
+
+    frame = lnkit.published.table(table)
+    click.echo(write_table(frame, form, output), nl=False)
+    if output:
+        note(f"{len(frame)} rows written to {output}.")
+
+
+@published.command("audit")
+@json_option
+def audit_command(as_json: bool) -> None:
+    """Compute again what can be computed from the tables, and say where they hold together and where not."""
+    from lnkit.analysis.audit import audit  # noqa: PLC0415 - pandas
+
+    findings = audit()
+    if as_json:
+        emit_json([finding.as_dict() for finding in findings])
+        return
+    for number, finding in enumerate(findings):
+        click.echo("\n" * (number > 0) + f"{finding.title}: {finding.verdict}")
+        click.echo(f"  {finding.summary}")
+        print_table(
+            ["  " + finding.columns[0], *finding.columns[1:]], [[f"  {row[0]}", *row[1:]] for row in finding.rows]
+        )
+
+
+def _fitting(table: str, wishes: dict[str, str | None]) -> list[Row]:
+    from lnkit.published.tables import read_rows  # noqa: PLC0415 - not for help
+
+    rows = read_rows(table)
+    for option, wanted in wishes.items():
+        if wanted is not None:
+            rows = _only(rows, table, FILTERS[option], wanted)
+    return rows
+
+
+def _only(rows: list[Row], table: str, column: str, wanted: str) -> list[Row]:
+    if column not in rows[0]:
+        raise UsageError(f"The table {table} has no column {column!r}; it has: {', '.join(rows[0])}.")
+    fitting = [row for row in rows if row[column] == wanted]
+    if not fitting:
+        known = list(dict.fromkeys(row[column] for row in rows))
+        hint = did_you_mean(near_names(wanted, known))
+        raise UsageError(f"The table {table} has no {column} {wanted!r}.{hint} There are: {', '.join(known)}.")
+    return fitting

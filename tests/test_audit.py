@@ -1,0 +1,114 @@
+"""The audit of the published tables: what is known of them is found, what is planted too, and sound tables pass."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from lnkit.analysis.audit import Finding, Tables, audit
+from lnkit.cli import cli
+from lnkit.published.caveats import CAVEATS
+
+
+@pytest.fixture
+def tables() -> Tables:
+    return Tables.shipped()
+
+
+def find(name: str, tables: Tables) -> Finding:
+    return next(finding for finding in audit(tables) if finding.id == name)
+
+
+def test_what_is_known_of_the_tables(tables: Tables) -> None:
+    assert {finding.id: finding.verdict for finding in audit(tables)} == {
+        "completeness": "agrees",
+        "mean-ranks": "agrees",
+        "best-point-mismatch": "differs",
+        "running-sum": "suspect",
+        "attributes": "differs",
+        "flops": "differs",
+    }
+
+
+def test_every_caveat_has_a_finding_that_is_no_agreement(tables: Tables) -> None:
+    doubtful = {finding.id: finding.tables for finding in audit(tables) if finding.verdict != "agrees"}
+    for caveat in CAVEATS:
+        assert caveat.table in doubtful[caveat.id]
+
+
+def test_the_running_sum_has_the_statistics_that_are_reported(tables: Tables) -> None:
+    finding = find("running-sum", tables)
+    fits = {row[0]: [float(cell) for cell in row[1:4]] for row in finding.rows if row[4] == "yes"}
+    assert set(fits) == {"delineation correctness", "delineation completeness", "delineation quality"}
+    for r_squared, by_slope, ratio in fits.values():
+        assert 0.9945 < r_squared < 0.9975
+        assert 55 < by_slope < 60.5
+        assert 1.935 < ratio < 2.085
+    assert "51 of 56" in finding.summary
+
+
+def test_tables_without_a_running_sum_are_not_suspected(tables: Tables) -> None:
+    draw = np.random.default_rng(0)
+    sound = tables.scores.copy()
+    rows = sound.benchmark == "delineation"
+    sound.loc[rows, "value"] = draw.uniform(10, 70, rows.sum())
+    assert find("running-sum", replace(tables, scores=sound)).verdict == "agrees"
+    summed = sound.copy()
+    listing = 3 * 0.1 * (56 + draw.permutation(56) + 1)
+    summed.loc[summed.score == "2afc", "value"] = listing
+    found = find("running-sum", replace(tables, scores=summed))
+    assert found.verdict == "suspect"
+    assert [row[0] for row in found.rows if row[4] == "yes"] == ["bapps 2afc"]
+
+
+def test_planted_errors_are_found(tables: Tables) -> None:
+    rankings = tables.rankings.copy()
+    rankings.loc[rankings.backbone == "vgg19", "superres"] += 1
+    found = find("mean-ranks", replace(tables, rankings=rankings))
+    assert found.verdict == "differs"
+    assert next(row[:3] for row in found.rows if row[0] == "superres") == ("superres", "1.000", "vgg19")
+
+    best = tables.best.copy()
+    best.loc[best.backbone == "vgg11", "2afc"] = "early"
+    rows = find("best-point-mismatch", replace(tables, best=best)).rows
+    assert ("2afc", "vgg11", "early", "2afc", "late") in rows
+
+    gaps = find("completeness", replace(tables, scores=tables.scores.iloc[1:]))
+    assert gaps.verdict == "differs"
+    assert gaps.rows == (("bapps 2afc", "55"),)
+
+    attributes = tables.attributes.copy()
+    attributes.loc[attributes.backbone == "alexnet", "depth"] = 9
+    assert ("alexnet", "depth", "9", "8") in find("attributes", replace(tables, attributes=attributes)).rows
+
+
+def test_commands() -> None:
+    run = CliRunner().invoke
+    said = run(cli, ["published", "audit"])
+    assert said.exit_code == 0
+    assert "Table X: a running sum?: suspect" in said.stdout
+    assert {finding["id"] for finding in json.loads(run(cli, ["published", "audit", "--json"]).stdout)} >= {"flops"}
+    assert "performance_scores" in run(cli, ["published", "list"]).stdout
+    shown = run(cli, ["published", "show", "performance_scores", "--backbone", "vgg11", "--score", "2afc"])
+    assert [line.split()[4] for line in shown.stdout.splitlines()[1:]] == ["0.635", "0.65", "0.659", "0.682"]
+    assert "running sum" in run(cli, ["published", "show", "performance_scores", "--bench", "delineation"]).output
+    exported = run(cli, ["published", "export", "average_rankings", "--format", "csv"]).stdout
+    assert exported.splitlines()[0].endswith("all,source,caveat")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "best_point"], "Did you mean 'best_points'"),
+        (["export", "scores"], "There is no published table 'scores'"),
+        (["show", "attributes", "--score", "2afc"], "has no column 'score'"),
+        (["show", "performance_scores", "--backbone", "vgg61"], "Did you mean"),
+    ],
+)
+def test_wrong_names(arguments: list[str], message: str) -> None:
+    with pytest.raises(Exception, match=message):
+        CliRunner().invoke(cli, ["published", *arguments], catch_exceptions=False)
