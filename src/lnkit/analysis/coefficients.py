@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -37,7 +38,7 @@ class Coefficient(NamedTuple):
     note: str  # why something is not defined
 
 
-def correlate(method: str, x: Array, y: Array, clusters: NDArray[np.str_], sampling: Sampling) -> Coefficient:
+def correlate(method: str, x: Array, y: Array, clusters: NDArray[Any], sampling: Sampling) -> Coefficient:
     """Correlate two variables.
 
     The interval is of percentiles of a cluster bootstrap; above :data:`MOST_ROWS` rows it is Bonett and Wright's (2000)
@@ -52,7 +53,7 @@ def correlate(method: str, x: Array, y: Array, clusters: NDArray[np.str_], sampl
         clusters: (N,), names; rows of one name are not independent.
         sampling: of the bootstrap.
     """
-    names, owners = np.unique(clusters, return_inverse=True)
+    owners, names = pd.factorize(clusters, sort=True)  # sorted: the order of the rows does not matter
     n, count = len(x), len(names)
     if n < FEWEST_PAIRS:
         return _undefined(n, count, TOO_FEW)

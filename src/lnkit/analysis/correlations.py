@@ -189,7 +189,7 @@ def _with_score(a: ScoreColumn, b: ScoreColumn, method: str, sampling: Sampling 
 
 def _correlated(x: Array, y: Array, backbones: pd.Series, method: str, sampling: Sampling | None) -> dict[str, Any]:
     there = np.isfinite(x) & np.isfinite(y)
-    names = backbones.to_numpy(dtype=str)[there]
+    names = backbones.to_numpy(dtype=object)[there]
     return {"method": method} | correlate(method, x[there], y[there], names, sampling or Sampling())._asdict()
 
 

@@ -15,9 +15,10 @@ from lnkit.analysis.rankings import counted, loss_network_ranks, score_ranks
 from lnkit.analysis.resampling import KENDALL, SPEARMAN, Array, Sampling
 from lnkit.errors import UsageError
 
-# Spearman's coefficient, squared, is the share of the variance of ranks that two rankings have in common.
-USABLE_FROM = 0.7  # half of it: 0.7^2 = 0.49
-WEAK_FROM = 0.3  # a tenth: 0.3^2 = 0.09; less is no help in choosing
+# Spearman's coefficient, squared, is the share of the variance of ranks that two rankings have in common; of normal
+# variables it also says how many pairs both put in the same order (Kendall 1948: (1 + tau) / 2).
+USABLE_FROM = 0.7  # half of the variance; three pairs in four
+WEAK_FROM = 0.3  # a tenth of the variance; three pairs in five, where tossing a coin gives one in two
 TOP = 3  # as many loss networks as one would try out
 
 USABLE, WEAK, NO, CANNOT_TELL = "usable", "weak", "no", "cannot tell"
@@ -120,7 +121,7 @@ def _place(column: ScoreColumn) -> dict[str, str]:
 
 def _judge(proxy: ScoreColumn, target: ScoreColumn, sampling: Sampling) -> dict[str, Any]:
     both = paired(proxy, target)
-    x, y, backbones = both.goodness.to_numpy(), both.other.to_numpy(), both.backbone.to_numpy(dtype=str)
+    x, y, backbones = both.goodness.to_numpy(), both.other.to_numpy(), both.backbone.to_numpy(dtype=object)
     rho, tau = (correlate(method, x, y, backbones, sampling) for method in (SPEARMAN, KENDALL))
     defined = rho.note != TOO_FEW
     return {

@@ -31,6 +31,7 @@ PROBES = 3  # samples on which arrays that a score seems not to need are left ou
 # The record's own interval is this much wider than one from single items: they are not independent. Two bootstraps of
 # 1,000 resamples each differ by less than 10 %.
 WIDER = 1.25
+MOST_NAMED = 5  # differences between two runs; of two benchmarks there are dozens
 FEW = 20  # items; percentile intervals of means of fewer are too narrow (Hesterberg 2015, section 4)
 
 
@@ -101,7 +102,9 @@ def _refuse_unlike(first: RunRecord, second: RunRecord) -> None:
             f"Both runs are {first.id}: name two different ones; `lnkit results list` shows what is there."
         )
     if different := differences([first, second]):
-        raise UsageError("These runs do not measure the same thing. They differ in " + "; ".join(different) + ".")
+        more = f"; and {len(different) - MOST_NAMED} more" if len(different) > MOST_NAMED else ""
+        named = "; ".join(different[:MOST_NAMED]) + more
+        raise UsageError(f"These runs do not measure the same thing. They differ in {named}.")
 
 
 def _chosen(scores: Sequence[str], first: RunRecord, second: RunRecord) -> list[str]:

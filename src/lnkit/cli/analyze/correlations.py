@@ -1,0 +1,109 @@
+"""`lnkit analyze correlations`: scores against attributes, and among each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lnkit.cli._analysis import gather_options, gathered
+from lnkit.cli._output import note, print_table
+from lnkit.cli.analyze._showing import (
+    chosen,
+    deliver,
+    interval,
+    number,
+    output_options,
+    p_value,
+    refuse_unknown,
+    sampling_options,
+    say_caveats,
+    score_option,
+    several,
+    unit_option,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METHODS = ("pearson", "spearman", "kendall")
+
+
+@click.command("correlations")
+@gather_options
+@score_option
+@click.option("--attribute", "attributes", metavar="NAME", multiple=True, help="Only this attribute; may be repeated.")
+@click.option("--among-scores", is_flag=True, help="Correlate scores with each other, instead of with attributes.")
+@click.option("--every-score", is_flag=True, help="Every score, instead of the main ones of each benchmark.")
+@unit_option
+@click.option("--method", type=click.Choice([*METHODS, "all"]), default="spearman", show_default=True)
+@sampling_options
+@output_options
+def correlations(as_json: bool, form: str | None, output: Path | None, **options: Any) -> None:
+    """Correlate scores with attributes of the loss networks, or with each other.
+
+    Positive means that better scores go with larger attributes, whatever the direction of the score. Intervals are of
+    95 %, from bootstrap samples of backbones with all their points; p allows for these belonging together. It is
+    corrected for all tests of one coefficient in the table, after Holm and after Benjamini and Hochberg, so that what
+    --score and --attribute leave out is not counted.
+    """
+    table, frame = _correlated(**options)
+    deliver(table, lambda: _show(table), as_json=as_json, form=form, output=output)
+    _say_undefined(table)
+    say_caveats(frame)
+
+
+def _correlated(
+    scores: Sequence[str], attributes: Sequence[str], among_scores: bool, every_score: bool, **options: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of coefficients, and the measurements it is made of."""
+    unit, method = options.pop("unit").replace("-", " "), options.pop("method")
+    resamples, seed = options.pop("resamples"), options.pop("seed")
+    found = gathered(**options)
+    from lnkit.analysis.correlations import attribute_correlations, score_correlations  # noqa: PLC0415 - scipy
+    from lnkit.analysis.rankings import counted  # noqa: PLC0415 - pandas
+    from lnkit.analysis.resampling import METHODS, Sampling  # noqa: PLC0415 - numpy
+
+    frame = found.frame()
+    frame = chosen(frame, scores) if scores else frame if every_score else counted(frame)
+    methods, sampling = METHODS if method == "all" else (method,), Sampling(resamples, seed)
+    if among_scores:
+        return score_correlations(frame, unit=unit, methods=methods, sampling=sampling), frame
+    known = found.attributes()
+    for name in attributes:
+        refuse_unknown("attribute", name, [column for column in known.columns if column != "attributes_from"])
+    known = known[list(attributes)] if attributes else known
+    return attribute_correlations(frame, known, unit=unit, methods=methods, sampling=sampling), frame
+
+
+def _show(table: pd.DataFrame) -> None:
+    """What is defined; of the settings as much as is needed to tell rows apart."""
+    defined = table[table.coefficient.notna()]
+    other = "attribute" if "attribute" in table else "other_score"
+    settings = [name for name in ("setting", "other_setting") if name in table and several(table[name])]
+    labels = ["score", *settings[:1], other, *settings[1:], *(["method"] if several(table.method) else [])]
+    rows = [
+        [
+            *(str(getattr(row, name)) for name in labels),
+            number(row.coefficient),
+            interval(row.low, row.high),
+            *map(p_value, (row.p, row.p_holm, row.p_bh)),
+            str(row.n),
+        ]
+        for row in defined.itertuples()
+    ]
+    names = [name.replace("_", " ") for name in labels]
+    print_table([*names, "coefficient", "95 % interval", "p", "p (Holm)", "p (BH)", "n"], rows)
+
+
+def _say_undefined(table: pd.DataFrame) -> None:
+    undefined = table[table.coefficient.isna()]
+    for reason, count in undefined.note.value_counts(sort=False).items():
+        note(f"{count} of {len(table)} correlations are undefined: {reason}.")
+    for reason, count in table.drop(undefined.index).note.value_counts(sort=False).items():
+        if reason:
+            note(f"{count} of {len(table)} correlations: {reason}.")
+    if table.empty:
+        note("There are no two scores with a loss network in common, so nothing was correlated.")
