@@ -93,13 +93,14 @@ def attribute_correlations(
         clusters, note (see :class:`lnkit.analysis.coefficients.Coefficient`), p_holm, p_bh, caveat.
     """
     names = [name for name in ATTRIBUTES if name in attributes.columns]
+    how = _How(_known(methods), sampling or Sampling())
     rows = (
-        _with_attribute(column, attributes[name], method, sampling)
+        row
         for column in score_columns(frame, unit)
         for name in names
-        for method in _known(methods)
+        for row in _with_attribute(column, attributes[name], how)
     )
-    return loss_network_table(rows, [*SCORE, "attribute"])
+    return _table(rows, [*SCORE, "attribute"])
 
 
 def score_correlations(
@@ -117,13 +118,10 @@ def score_correlations(
         setting, benchmark, score, other_setting, other_benchmark, other_score, method, then as of
         :func:`attribute_correlations`.
     """
-    rows = (
-        _with_score(a, b, method, sampling)
-        for a, b in combinations(score_columns(frame, unit), 2)
-        if shared(a, b)
-        for method in _known(methods)
-    )
-    return loss_network_table(rows, [*SCORE, *(f"other_{name}" for name in SCORE)])
+    how = _How(_known(methods), sampling or Sampling())
+    pairs = combinations(score_columns(frame, unit), 2)
+    rows = (row for a, b in pairs if shared(a, b) for row in _with_score(a, b, how))
+    return _table(rows, [*SCORE, *(f"other_{name}" for name in SCORE)])
 
 
 def shared(a: ScoreColumn, b: ScoreColumn) -> int:
@@ -172,28 +170,35 @@ def _labels(column: ScoreColumn) -> dict[str, Any]:
     return {"setting": column.setting, "benchmark": column.benchmark, "score": column.score}
 
 
-def _with_attribute(
-    column: ScoreColumn, attribute: pd.Series, method: str, sampling: Sampling | None
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _How:
+    methods: Sequence[str]
+    sampling: Sampling
+
+
+def _with_attribute(column: ScoreColumn, attribute: pd.Series, how: _How) -> Iterator[dict[str, Any]]:
     values = attribute.reindex(column.cases.loss_network).to_numpy(dtype=np.float64)
-    found = _correlated(column.cases.goodness.to_numpy(), values, column.cases.backbone, method, sampling)
-    return _labels(column) | {"attribute": attribute.name} | found | {"caveat": column.caveat}
+    labels = _labels(column) | {"attribute": attribute.name, "caveat": column.caveat}
+    for found in _correlated(column.cases.goodness.to_numpy(), values, column.cases.backbone, how):
+        yield labels | found
 
 
-def _with_score(a: ScoreColumn, b: ScoreColumn, method: str, sampling: Sampling | None) -> dict[str, Any]:
+def _with_score(a: ScoreColumn, b: ScoreColumn, how: _How) -> Iterator[dict[str, Any]]:
     both = paired(a, b)
-    found = _correlated(both.goodness.to_numpy(), both.other.to_numpy(), both.backbone, method, sampling)
-    other = {f"other_{name}": value for name, value in _labels(b).items()}
-    return _labels(a) | other | found | {"caveat": joined([a.caveat, b.caveat])}
+    labels = _labels(a) | {f"other_{name}": value for name, value in _labels(b).items()}
+    labels |= {"caveat": joined([a.caveat, b.caveat])}
+    for found in _correlated(both.goodness.to_numpy(), both.other.to_numpy(), both.backbone, how):
+        yield labels | found
 
 
-def _correlated(x: Array, y: Array, backbones: pd.Series, method: str, sampling: Sampling | None) -> dict[str, Any]:
+def _correlated(x: Array, y: Array, backbones: pd.Series, how: _How) -> Iterator[dict[str, Any]]:
     there = np.isfinite(x) & np.isfinite(y)
     names = backbones.to_numpy(dtype=object)[there]
-    return {"method": method} | correlate(method, x[there], y[there], names, sampling or Sampling())._asdict()
+    for method in how.methods:
+        yield {"method": method} | correlate(method, x[there], y[there], names, how.sampling)._asdict()
 
 
-def loss_network_table(rows: Iterator[dict[str, Any]], labels: Sequence[str]) -> pd.DataFrame:
+def _table(rows: Iterator[dict[str, Any]], labels: Sequence[str]) -> pd.DataFrame:
     columns = [*labels, "method", *Coefficient._fields]
     table = pd.DataFrame(list(rows), columns=[*columns, "caveat"])
     table = table.astype(dict.fromkeys([n for n in _NUMBERS if n != "interval_by"], "float64"))
