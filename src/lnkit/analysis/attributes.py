@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from lnkit.analysis.costs import attributes_by_network
 from lnkit.analysis.measurements import OWN, Measurement
-from lnkit.published.tables import read_rows
 from lnkit.results.records import RunRecord
 
 BACKBONE_ATTRIBUTES: Mapping[str, str] = {
@@ -40,35 +40,14 @@ def attributes_frame(measurements: Sequence[Measurement], records: Sequence[RunR
 
     Returns:
         Indexed by loss network, with the columns of :data:`ATTRIBUTES` as float64 (flags are 0 and 1, what is not
-        known is missing) and ``attributes_from``: "own record", "computed table" (of the 56 published loss networks) or
-        "unknown".
+        known is missing) and ``attributes_from``: "own record", "computed table" (of the published study) or "unknown".
     """
-    known = _of_published() | _of_records(measurements, records)
-    names = dict.fromkeys(one.loss_network for one in measurements)
-    rows = [known.get(name, {"attributes_from": UNKNOWN}) for name in names]
-    frame = pd.DataFrame(rows, index=pd.Index(names, name="loss_network"), columns=[*ATTRIBUTES, "attributes_from"])
-    return frame.astype(dict.fromkeys(ATTRIBUTES, "float64"))
-
-
-def _of_records(
-    measurements: Sequence[Measurement], records: Sequence[RunRecord]
-) -> dict[str, dict[str, float | str | None]]:
-    names = {source: one.loss_network for one in measurements if one.origin == OWN for source in one.source.split()}
-    known = {record.id: record.attributes for record in records if record.attributes}
-    return {names[run]: {**known[run], "attributes_from": FROM_RECORD} for run in known if run in names}
-
-
-def _of_published() -> dict[str, dict[str, float | str | None]]:
-    backbones = {row["backbone"]: row for row in read_rows("computed_attributes")}
-    return {
-        f"{row['backbone']}:{row['point']}": {
-            name: _number({**backbones[row["backbone"]], **row}.get(name, "")) for name in ATTRIBUTES
-        }
-        | {"attributes_from": COMPUTED}
-        for row in read_rows("computed_point_attributes")
-        if row["backbone"] in backbones
-    }
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None
+    known = attributes_by_network(measurements, records)
+    kept = {record.id for record in records if record.attributes}
+    own = {one.loss_network for one in measurements if one.origin == OWN and kept.intersection(one.source.split())}
+    names = list(dict.fromkeys(one.loss_network for one in measurements))
+    origins = [FROM_RECORD if name in own else COMPUTED if name in known else UNKNOWN for name in names]
+    frame = pd.DataFrame(
+        [known.get(name, {}) for name in names], index=pd.Index(names, name="loss_network"), columns=list(ATTRIBUTES)
+    )
+    return frame.astype("float64").assign(attributes_from=origins)

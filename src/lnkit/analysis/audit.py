@@ -83,7 +83,7 @@ def audit(tables: Tables | None = None) -> list[Finding]:
 def _completeness(tables: Tables) -> Finding:
     counts = tables.scores.groupby(["benchmark", "score"], sort=False).loss_network.nunique()
     missing = counts[counts != NETWORKS]
-    rows = [(f"{benchmark} {score}", str(count)) for (benchmark, score), count in missing.items()]
+    rows = [(" ".join(map(str, index)), str(count)) for index, count in zip(missing.index, missing, strict=True)]
     summary = f"{len(counts)} scores, {len(tables.scores):,} values; each of {NETWORKS} loss networks has " + (
         "every score." if missing.empty else f"not all of them: {len(missing)} scores have gaps."
     )
