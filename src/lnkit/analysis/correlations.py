@@ -126,13 +126,14 @@ def score_correlations(
 
 def shared(a: ScoreColumn, b: ScoreColumn) -> int:
     """How many cases two scores have in common."""
-    return int(a.cases.index.isin(b.cases.index).sum())
+    return int((b.cases.index.get_indexer(a.cases.index) >= 0).sum())
 
 
 def paired(a: ScoreColumn, b: ScoreColumn) -> pd.DataFrame:
     """The cases that two scores share: goodness, other, backbone."""
-    both = a.cases.index.intersection(b.cases.index, sort=False)
-    return a.cases.loc[both].assign(other=b.cases.goodness.loc[both])
+    place = b.cases.index.get_indexer(a.cases.index)  # -1: not there
+    other = b.cases.goodness.to_numpy()[place]
+    return a.cases.assign(other=other)[place >= 0]
 
 
 def corrected(p: Array) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lnkit.cli._output import emit_json, json_option, note
+from lnkit.cli._output import clean, emit_json, json_option, note, print_table
 from lnkit.errors import UsageError
 from lnkit.nearnames import did_you_mean, near_names
 
@@ -67,6 +67,11 @@ def deliver(
             note(f"{len(frame):,} rows written to {output}.")
     else:
         show()
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
+    """Print a table whose columns and title come from records, too."""
+    print_table([clean(column) for column in columns], rows, title=clean(title))
 
 
 def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._analysis import gather_options, gathered
-from lnkit.cli._output import note, print_table
+from lnkit.cli._output import note
 from lnkit.cli.analyze._showing import (
     chosen,
     deliver,
@@ -22,6 +22,7 @@ from lnkit.cli.analyze._showing import (
     say_caveats,
     score_option,
     several,
+    show_table,
     unit_option,
 )
 
@@ -95,7 +96,7 @@ def _show(table: pd.DataFrame) -> None:
         for row in defined.itertuples()
     ]
     names = [name.replace("_", " ") for name in labels]
-    print_table([*names, "coefficient", "95 % interval", "p", "p (Holm)", "p (BH)", "n"], rows)
+    show_table([*names, "coefficient", "95 % interval", "p", "p (Holm)", "p (BH)", "n"], rows)
 
 
 def _say_undefined(table: pd.DataFrame) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lnkit.cli._output import note, print_table
-from lnkit.cli.analyze._showing import deliver, output_options, p_value, sampling_options, score_option
+from lnkit.cli._output import note
+from lnkit.cli.analyze._showing import deliver, output_options, p_value, sampling_options, score_option, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,4 +93,4 @@ def _show(table: pd.DataFrame, names: Sequence[str]) -> None:
         ]
         for row in table.itertuples()
     ]
-    print_table(["score", *names, "difference", "95 % interval", "p", "items"], rows)
+    show_table(["score", *names, "difference", "95 % interval", "p", "items"], rows)

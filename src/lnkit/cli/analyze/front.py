@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._analysis import gather_options, gathered
-from lnkit.cli._output import note, print_table
-from lnkit.cli.analyze._showing import chosen, deliver, number, output_options, say_caveats, score_option, several
+from lnkit.cli._output import note
+from lnkit.cli.analyze._showing import (
+    chosen,
+    deliver,
+    number,
+    output_options,
+    say_caveats,
+    score_option,
+    several,
+    show_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +87,7 @@ def _show(table: pd.DataFrame, against: str) -> None:
         ]
         for row in table.itertuples()
     ]
-    print_table([*names, "loss network", "value", against, "on the front"], rows)
+    show_table([*names, "loss network", "value", against, "on the front"], rows)
 
 
 def _show_accuracies(table: pd.DataFrame) -> None:
@@ -92,7 +101,7 @@ def _show_accuracies(table: pd.DataFrame) -> None:
         ]
         for row in table.sort_values("imagenet_top1", kind="stable").itertuples()
     ]
-    print_table(["network", "setting", "ImageNet top-1", "perceptual score", "on the front"], rows)
+    show_table(["network", "setting", "ImageNet top-1", "perceptual score", "on the front"], rows)
 
 
 def _plain_number(value: float) -> str:

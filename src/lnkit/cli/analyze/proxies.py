@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._analysis import gather_options, gathered
-from lnkit.cli._output import note, print_table
+from lnkit.cli._output import note
 from lnkit.cli.analyze._showing import (
     deliver,
     interval,
@@ -18,6 +18,7 @@ from lnkit.cli.analyze._showing import (
     sampling_options,
     say_caveats,
     several,
+    show_table,
     unit_option,
 )
 
@@ -85,7 +86,7 @@ def _show(table: pd.DataFrame, level: str) -> None:
         for row in table.itertuples()
     ]
     of = ["setting"] if settings else []
-    print_table(
+    show_table(
         [*of, f"{name} as proxy", *of, "target", "Spearman", "95 % interval", "regret", "of best 3", "n", "verdict"],
         rows,
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._analysis import gather_options, gathered
-from lnkit.cli._output import note, print_table
-from lnkit.cli.analyze._showing import chosen, deliver, number, output_options, say_caveats, score_option
+from lnkit.cli._output import note
+from lnkit.cli.analyze._showing import chosen, deliver, number, output_options, say_caveats, score_option, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,12 +74,12 @@ def _show_points(found: pd.DataFrame) -> None:
     for (setting, benchmark), group in found.groupby(["setting", "benchmark"], sort=False):
         table = group.pivot_table(index="backbone", columns="score", values="ties", aggfunc="first", sort=False)
         rows = [[name, *(text if isinstance(text, str) else "-" for text in row)] for name, *row in table.itertuples()]
-        print_table(["backbone", *table.columns], rows, title=_title(setting, benchmark))
+        show_table(["backbone", *table.columns], rows, title=_title(setting, benchmark))
 
 
 def _show_means(found: pd.DataFrame) -> None:
     rows = [[name, *(number(value, 2) for value in values)] for name, *values in found.itertuples(index=False)]
-    print_table(list(found.columns), rows)
+    show_table(list(found.columns), rows)
     if lacking := int(found["all"].isna().sum()):
         note(f"{lacking} of {len(found)} backbones lack a score of a column, and so a rank over all (-).")
 
@@ -88,7 +88,7 @@ def _show_ranks(found: pd.DataFrame, key: str) -> None:
     for (setting, benchmark), group in found.groupby(["setting", "benchmark"], sort=False):
         table = group.pivot_table(index=key, columns="score", values="rank", sort=False)
         rows = [[name, *(number(value, 1) for value in row)] for name, *row in table.itertuples()]
-        print_table([key.replace("_", " "), *table.columns], rows, title=_title(setting, benchmark))
+        show_table([key.replace("_", " "), *table.columns], rows, title=_title(setting, benchmark))
 
 
 def _title(setting: object, benchmark: object) -> str:
