@@ -1,0 +1,77 @@
+// Sorts and filters the tables of a page. Rows stay elements of the page: nothing here makes HTML from text.
+"use strict";
+for (const table of document.querySelectorAll("table.sortable")) {
+  const body = table.tBodies[0];
+  const headers = [...table.tHead.rows[0].cells];
+  const rows = [...body.rows].map((row) => ({
+    row,
+    cells: [...row.cells].map((cell) => cell.dataset.value ?? cell.textContent.trim()),
+    text: row.textContent.toLowerCase(),
+  }));
+  const tools = document.createElement("div");
+  tools.className = "tools";
+  const count = document.createElement("span");
+  count.className = "muted count";
+  const search = document.createElement("input");
+  search.type = "search";
+  search.placeholder = "filter";
+  search.setAttribute("aria-label", "Filter the rows of this table");
+  tools.append(search);
+  const choices = [];
+  headers.forEach((header, column) => {
+    if (header.dataset.choose === undefined) return;
+    const values = [...new Set(rows.map((one) => one.cells[column]))].sort();
+    if (values.length < 2) return;
+    const select = document.createElement("select");
+    select.setAttribute("aria-label", header.textContent.trim());
+    select.append(new Option(`all: ${header.textContent.trim()}`, ""));
+    for (const value of values) select.append(new Option(value, value));
+    select.addEventListener("change", filter);
+    choices.push({ select, column });
+    tools.append(select);
+  });
+  tools.append(count);
+  table.closest(".scroll").before(tools);
+
+  function filter() {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const one of rows) {
+      const fits =
+        words.every((word) => one.text.includes(word)) &&
+        choices.every(({ select, column }) => select.selectedIndex === 0 || one.cells[column] === select.value);
+      one.row.hidden = !fits;
+      shown += fits;
+    }
+    count.textContent = `${shown} of ${rows.length} rows`;
+  }
+
+  function sort(column) {
+    const ascending = headers[column].getAttribute("aria-sort") !== "ascending";
+    headers.forEach((header) => header.removeAttribute("aria-sort"));
+    headers[column].setAttribute("aria-sort", ascending ? "ascending" : "descending");
+    const numeric = headers[column].classList.contains("number");
+    const sign = ascending ? 1 : -1;
+    rows.sort((a, b) => {
+      const [x, y] = [a.cells[column], b.cells[column]];
+      if (!numeric) return sign * x.localeCompare(y, "en", { numeric: true });
+      const [p, q] = [parseFloat(x), parseFloat(y)];
+      if (Number.isNaN(p) || Number.isNaN(q)) return Number.isNaN(p) - Number.isNaN(q); // what is missing comes last
+      return sign * (p - q);
+    });
+    const sorted = document.createDocumentFragment();
+    for (const one of rows) sorted.append(one.row);
+    body.append(sorted);
+  }
+
+  headers.forEach((header, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = header.textContent;
+    button.title = "Sort by this column";
+    button.addEventListener("click", () => sort(column));
+    header.replaceChildren(button);
+  });
+  search.addEventListener("input", filter);
+  filter();
+}
