@@ -156,5 +156,5 @@ def _vega() -> str:
     """The scripts that draw, from the package that draws pictures too, so that nothing is fetched."""
     import vl_convert  # noqa: PLC0415 - slow to import, and only for figures
 
-    bundle = str(vl_convert.javascript_bundle(None))
+    bundle = str(vl_convert.javascript_bundle(None))  # type: ignore[arg-type]  # its stub knows no default
     return bundle.replace("</script", "<\\/script")
