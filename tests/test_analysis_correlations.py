@@ -118,6 +118,18 @@ def test_rows_that_repeat_their_backbone_make_nothing_surer() -> None:
     assert single.p / 10 < clustered.p < single.p * 10
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_p_values_of_clustered_rows_are_students(method: str) -> None:
+    rng = np.random.default_rng(6)
+    owners = np.arange(24) % 6
+    x, y = rng.normal(size=(2, 24))
+    found = correlate(method, x, y, owners.astype(str), FEW)
+    samples = [SCIPY[method](repeated(x, owners, c), repeated(y, owners, c)).statistic for c in drawn_counts(6, FEW)]
+    t = np.arctanh(SCIPY[method](x, y).statistic) / np.std(np.arctanh(samples), ddof=1)
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(t), 4))
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(samples, [2.5, 97.5])))
+
+
 def test_p_values_of_clustered_rows_are_uniform_where_nothing_correlates() -> None:
     rng = np.random.default_rng(4)
     owners = np.repeat(np.arange(14), 4)

@@ -69,6 +69,18 @@ def test_scores_are_judged_one_by_one_and_in_their_direction() -> None:
     assert (table[["regret_1", "regret_3"]] == 0).all(axis=None)
 
 
+def test_a_loss_network_that_lacks_a_score_has_no_mean_rank() -> None:
+    rng = np.random.default_rng(1)
+    published = gather(origin="published").frame()
+    frame = published[published.benchmark.isin(["bapps", "autoencoder"])]
+    lacking = frame[
+        ~((frame.score == "jnd_map") & (frame.loss_network.isin(rng.choice(frame.loss_network.unique(), 5))))
+    ]
+    assert len(lacking) < len(frame)
+    table = proxies(lacking, sampling=FEW)
+    assert set(table.n) == {56 - (len(frame) - len(lacking))}
+
+
 def test_too_little_to_tell_is_said() -> None:
     few = frame_of(np.array([[0.1, 0.2]]))
     other = frame_of(np.array([[0.3, 0.1]]), setting="other", benchmark="mine", score="x")

@@ -159,6 +159,12 @@ def test_what_a_reader_must_know_is_said() -> None:
     assert "quality: the benchmark's own interval is 0.9000 wide" in remarks
     assert "too narrow and p too small: quality (12)" in remarks
     assert "Each run is one training" in remarks
+    runs = (
+        tiles("early", rng.random(12), (0.0, 0.9), tile=np.arange(12)),
+        tiles("late", rng.random(12), tile=np.arange(12)),
+    )
+    remarks = " ".join(paired_differences(runs, MeanRegistry(), sampling=FEW, together="tile").remarks)  # type: ignore[arg-type]
+    assert "own interval" not in remarks
     many = (tiles("early", rng.random(40)), tiles("late", rng.random(40)))
     assert paired_differences(many, MeanRegistry(measures_only=True), sampling=FEW).remarks == []  # type: ignore[arg-type]
     hit = np.zeros(30)

@@ -35,7 +35,11 @@ ATTRIBUTES = {"depth": 10.0, "point_flops": 1e6, "imagenet_top1": 60.0}
 def found(capsys: Capture, *arguments: str) -> Any:
     """What a command gives as JSON."""
     assert run(["analyze", *arguments, "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
+    return json.loads(capsys.readouterr().out, parse_constant=_refuse)
+
+
+def _refuse(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
 
 
 def keep(tmp_path: Path, *records: RunRecord, arrays: Any = None) -> Path:
@@ -215,6 +219,9 @@ def test_one_record_is_enough_for_a_sentence(tmp_path: Path, capsys: Capture, co
     assert run(["analyze", command, "--from", "own"]) == 0
     assert "Traceback" not in capsys.readouterr().err
     assert run(["analyze", command, "--from", "own", "--format", "csv"]) == 0
+    capsys.readouterr()
+    for row in found(capsys, command, "--from", "own"):
+        assert row.get("coefficient") is None
     assert run(["analyze", command, "--from", "own", "--sample"]) == 2
     assert "There are no scores in" in capsys.readouterr().err
 
