@@ -16,7 +16,7 @@ from lnkit.analysis.resampling import KENDALL, SPEARMAN, Array, Sampling
 from lnkit.errors import UsageError
 
 # Spearman's coefficient, squared, is the share of the variance of ranks that two rankings have in common; of normal
-# variables it also says how many pairs both put in the same order (Kendall 1948: (1 + tau) / 2).
+# variables it also says how many pairs both put in the same order ((1 + tau) / 2).
 USABLE_FROM = 0.7  # half of the variance; three pairs in four
 WEAK_FROM = 0.3  # a tenth of the variance; three pairs in five, where tossing a coin gives one in two
 TOP = 3  # as many loss networks as one would try out

@@ -25,7 +25,7 @@ _NO_SPREAD = 1e-12  # variance of a standardized variable, below which a sample 
 class Sampling:
     """How often to resample, and from which seed."""
 
-    resamples: int = 2000  # 1,000 at least for 95 % percentile intervals (Efron and Tibshirani 1993, section 14.2)
+    resamples: int = 2000  # Efron and Tibshirani 1993 advise 1,000 or more for percentile intervals
     seed: int = 0
 
 

@@ -32,7 +32,7 @@ PROBES = 3  # samples on which arrays that a score seems not to need are left ou
 # 1,000 resamples each differ by less than 10 %.
 WIDER = 1.25
 MOST_NAMED = 5  # differences between two runs; of two benchmarks there are dozens
-FEW = 20  # items; percentile intervals of means of fewer are too narrow (Hesterberg 2015, section 4)
+FEW = 20  # items; percentile intervals of means of fewer are too narrow (Hesterberg 2015)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def paired_differences(
     """Compare two runs item by item.
 
     The interval is of percentiles. p is twice the share of resamples on the rarer side of no difference, where the runs
-    themselves count as one more (Davison and Hinkley 1997, section 4.2.3): it is never below 2 / (resamples + 1).
+    themselves count as one more (Davison and Hinkley 1997, chapter 4): it is never below 2 / (resamples + 1).
 
     Args:
         runs: two that measure the same thing.

@@ -43,7 +43,7 @@ METHODS = ("pearson", "spearman", "kendall")
 @sampling_options
 @output_options
 def correlations(as_json: bool, form: str | None, output: Path | None, **options: Any) -> None:
-    """Correlate scores with attributes of the loss networks, or with each other.
+    """Correlate scores with attributes or scores.
 
     Positive means that better scores go with larger attributes, whatever the direction of the score. Intervals are of
     95 %, from bootstrap samples of backbones with all their points; p allows for these belonging together. It is

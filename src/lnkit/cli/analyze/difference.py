@@ -44,7 +44,9 @@ def difference(
     seed: int,
     **forms: object,
 ) -> None:
-    """Test whether two results differ by more than the choice of test items.
+    """Test whether two results really differ.
+
+    That is, by more than the choice of test items.
 
     RUN is an id, the start of an id or hash, or backbone:points. Both are scored anew on the same items, drawn with
     replacement (paired bootstrap), from what the runs kept. The difference is the second run's score minus the first's.

@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 def front(
     small_images: bool, whole: bool, as_json: bool, form: str | None, output: Path | None, **options: Any
 ) -> None:
-    """Show Pareto fronts: the loss networks that nothing beats in a score and an attribute at once."""
+    """Show Pareto fronts of score and attribute.
+
+    These are the loss networks that no other one beats in both at once.
+    """
     if small_images:
         from lnkit.analysis.fronts import accuracy_front  # noqa: PLC0415 - pandas
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def proxies(
     level: str, target: str | None, as_json: bool, form: str | None, output: Path | None, **options: Any
 ) -> None:
-    """Judge which benchmark, or score, can stand for which other.
+    """Judge which score can stand for which other.
 
     The coefficient is Spearman's, of two rankings of the same loss networks. Regret is what is lost of the target by
     taking the proxy's best loss network, or the best of its best three, as a part of the target's range. The verdict

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @score_option
 @output_options
 def best_points(scores: Sequence[str], as_json: bool, form: str | None, output: Path | None, **wishes: Any) -> None:
-    """The best extraction point of each backbone for each score.
+    """Show the best point of each backbone.
 
-    As Table IV of Pihlgren et al. 2023; points that are equally good stand side by side.
+    For each score, as Table IV of Pihlgren et al. 2023; points that are equally good stand side by side.
     """
     frame = _gathered_scores(scores, wishes)
     from lnkit.analysis.rankings import best_points as found_points  # noqa: PLC0415 - pandas
@@ -46,9 +46,9 @@ def best_points(scores: Sequence[str], as_json: bool, form: str | None, output: 
 )
 @output_options
 def ranks(scores: Sequence[str], by: str, as_json: bool, form: str | None, output: Path | None, **wishes: Any) -> None:
-    """Ranks of the backbones by their best points, 1 is the best; ties share their mean rank.
+    """Rank the backbones by their best points.
 
-    By benchmark they are means over its main scores, and `all` is the mean of the benchmarks, each counted alike: Table
+    1 is the best, ties share their mean rank. By benchmark they are means over its main scores, and `all` is the mean of the benchmarks, each counted alike: Table
     III of Pihlgren et al. 2023.
     """
     frame = _gathered_scores(scores, wishes)
