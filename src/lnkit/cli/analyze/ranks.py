@@ -48,8 +48,8 @@ def best_points(scores: Sequence[str], as_json: bool, form: str | None, output: 
 def ranks(scores: Sequence[str], by: str, as_json: bool, form: str | None, output: Path | None, **wishes: Any) -> None:
     """Rank the backbones by their best points.
 
-    1 is the best, ties share their mean rank. By benchmark they are means over its main scores, and `all` is the mean of
-    the benchmarks, each counted alike: Table III of Pihlgren et al. 2023.
+    1 is the best, ties share their mean rank. By benchmark they are means over its main scores, and `all` is the mean
+    of the benchmarks, each counted alike: Table III of Pihlgren et al. 2023.
     """
     frame = _gathered_scores(scores, wishes)
     from lnkit.analysis import rankings  # noqa: PLC0415 - pandas
