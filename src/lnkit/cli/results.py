@@ -139,17 +139,17 @@ def _shown(files: tuple[str, ...]) -> list[str]:
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; otherwise printed.")
 def export_command(folder: Path | None, form: str, wide: bool, output: Path | None, **wishes: Any) -> None:
-    """Write results as a table."""
+    """Write results as a table. In LaTeX and Markdown, --wide marks the best score bold and the second underlined."""
     records, _ = _select(folder, **wishes)
     if not records:
         raise UsageError(
             f"There are no such results in {results_dir(folder)}; `lnkit results list` shows what is there."
         )
-    from lnkit.results.tables import scores_frame, wide_frame, write_table  # noqa: PLC0415 - pandas
+    from lnkit.results.tables import directions, scores_frame, wide_frame, write_table  # noqa: PLC0415 - pandas
 
     names = list(dict.fromkeys(name for record in records for name in record.main_scores))
     frame = wide_frame(records, names) if wide or form == "latex" else scores_frame(records)
-    click.echo(write_table(frame, form, output), nl=False)
+    click.echo(write_table(frame, form, output, directions(records)), nl=False)
     if output:
         note(f"{len(frame)} rows written to {output}.")
 

@@ -116,7 +116,7 @@ def _ranks(frame: pd.DataFrame) -> Section:
 
 
 def _best_points(frame: pd.DataFrame) -> Section:
-    best = best_points(frame)
+    best: Any = best_points(frame)
     rows = [
         [r.setting, r.benchmark, r.score, r.backbone, ", ".join(map(str, r.ties)), _number(r.value, 4)]
         for r in best.itertuples()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,22 @@ def wide_frame(records: Sequence[RunRecord], scores: Sequence[str]) -> pd.DataFr
     return pd.DataFrame(rows, columns=["loss network", "weights", *scores])
 
 
-def write_table(frame: pd.DataFrame, form: str, file: Path | None) -> str:
+def directions(records: Sequence[RunRecord]) -> dict[str, bool]:
+    """Of each score whether larger values are better."""
+    return {name: score.higher_is_better for record in records for name, score in record.scores.items()}
+
+
+def write_table(
+    frame: pd.DataFrame, form: str, file: Path | None, higher_is_better: Mapping[str, bool] | None = None
+) -> str:
     """Return the table as text, or write it to ``file`` (under a temporary name first) and return nothing.
+
+    Args:
+        frame: the table.
+        form: "csv", "parquet", "markdown" or "latex".
+        file: where it goes; None returns it.
+        higher_is_better: columns of scores. In LaTeX and Markdown the best of each is bold and the second underlined;
+            equal values, as printed, share that.
 
     Raises:
         UsageError: Parquet was asked for without a file, or without pyarrow.
@@ -68,8 +83,8 @@ def write_table(frame: pd.DataFrame, form: str, file: Path | None) -> str:
         return ""
     writers: dict[str, Callable[[], str]] = {
         "csv": lambda: frame.to_csv(index=False),
-        "markdown": lambda: _markdown(frame),
-        "latex": lambda: frame.to_latex(index=False, float_format="%.4f", escape=True),
+        "markdown": lambda: _markdown(marked(frame, MARKDOWN, higher_is_better or {})),
+        "latex": lambda: marked(frame, LATEX, higher_is_better or {}).to_latex(index=False, escape=False),
     }
     text = writers[form]()
     if file is None:
@@ -99,14 +114,57 @@ def _write_parquet(frame: pd.DataFrame, file: Path | None) -> None:
         raise UsageError("Parquet needs pyarrow: `pip install 'lnkit[parquet]'`, or choose --format csv.") from error
 
 
-def _markdown(frame: pd.DataFrame) -> str:
-    cells = [[str(column) for column in frame.columns], ["---"] * len(frame.columns)]
-    cells += [[_markdown_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """How a kind of text marks what stands out, and keeps what only looks like markup."""
+
+    best: str  # "\\textbf{%s}"
+    second: str
+    escape: Callable[[str], str]
 
 
-def _markdown_cell(value: Any) -> str:
+def _escape_latex(text: str) -> str:
+    return "".join(LATEX_SPECIAL.get(character, character) for character in " ".join(text.split()))
+
+
+def _escape_markdown(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+LATEX_SPECIAL = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+}
+LATEX = Markup(r"\textbf{%s}", r"\underline{%s}", _escape_latex)
+MARKDOWN = Markup("**%s**", "<u>%s</u>", _escape_markdown)
+
+
+def marked(frame: pd.DataFrame, markup: Markup, higher_is_better: Mapping[str, bool]) -> pd.DataFrame:
+    """The cells as text, with the best and the second of each column of scores marked."""
+    columns = {
+        markup.escape(str(name)): _marked_column(frame[name], markup, higher_is_better.get(str(name)))
+        for name in frame.columns
+    }
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _marked_column(column: pd.Series, markup: Markup, higher: bool | None) -> list[str]:
+    texts = [_cell(value) for value in column]
+    if higher is None:
+        return [markup.escape(text) for text in texts]
+    printed = sorted({float(text) for text in texts if text}, reverse=higher)
+    marks = dict(zip(printed, (markup.best, markup.second), strict=False)) if len(printed) > 1 else {}
+    return [marks.get(float(text), "%s") % text if text else "" for text in texts]
+
+
+def _cell(value: Any) -> str:
     if pd.isna(value):
         return ""
-    text = f"{value:.4f}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    cells = [list(frame.columns), ["---"] * len(frame.columns), *frame.itertuples(index=False)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in cells)

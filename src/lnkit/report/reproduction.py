@@ -1,0 +1,272 @@
+"""Own results beside the published tables: ours, published, the difference, why, and what is not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lnkit.analysis.costs import attributes_of_study
+from lnkit.analysis.gathering import Gathered
+from lnkit.analysis.measurements import OWN, PUBLISHED, Measurement
+from lnkit.errors import LnkitError, UsageError
+from lnkit.files import whole_file
+from lnkit.published.tables import read_rows
+from lnkit.results.records import RunRecord
+
+FLOPS = "millions of multiply-adds"
+REFERENCE = "reference"  # the variant that computes what the published study computed
+NUMERALS = {  # the published tables of scores, in their order
+    f"Table {numeral}": title
+    for numeral, title in (
+        ("V", "BAPPS: 2AFC and JND"),
+        ("VI", "Super-resolution x4: PSNR"),
+        ("VII", "Super-resolution x4: SSIM"),
+        ("VIII", "Super-resolution x8: PSNR"),
+        ("IX", "Super-resolution x8: SSIM"),
+        ("X", "Delineation"),
+        ("XI", "Autoencoding"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A published value, and ours if there is one."""
+
+    what: str  # "2afc vgg16:late", "depth of vgg16"
+    ours: str  # "" where it is not there yet
+    published: str
+    difference: str
+    why: str  # what explains a difference
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table of the published study."""
+
+    title: str  # "Table V: BAPPS: 2AFC and JND"
+    lines: tuple[Line, ...]  # that we have
+    missing: int  # values that we have not
+    commands: tuple[str, ...]  # that would make them
+    caveat: str = ""
+
+
+def reproduce(found: Gathered, variant: str | None = None) -> list[Part]:
+    """Set own results beside each published table.
+
+    Args:
+        found: own records and the published study.
+        variant: the protocol whose results are taken; None takes the comparable ones, ``reference`` before others.
+
+    Returns:
+        A part for each of Tables I to XI of Pihlgren et al. 2023.
+    """
+    own = _own(found, variant)
+    reasons = {record.id: _reason(record) for record in found.records}
+    scores = [_scores(table, title, own, reasons, found) for table, title in NUMERALS.items()]
+    ranked = Gathered([one for one in found.measurements if one.origin == OWN and one in set(own.values())], [], [])
+    return [_table_1(found), _table_2(), *_tables_3_and_4(ranked), *scores]
+
+
+def _own(found: Gathered, variant: str | None) -> dict[tuple[str, str], Measurement]:
+    """(score, loss network) -> our value; of several the one of the reference protocol, then the first."""
+    wanted = [
+        one
+        for one in found.measurements
+        if one.origin == OWN and (one.variant == variant if variant else one.comparable)
+    ]
+    wanted.sort(key=lambda one: one.variant != REFERENCE)
+    values: dict[tuple[str, str], Measurement] = {}
+    for one in wanted:
+        values.setdefault((one.score, f"{one.backbone.partition('@')[0]}:{one.point}"), one)
+    return values
+
+
+def _reason(record: RunRecord) -> str:
+    """What may explain that a record's scores differ from the published ones."""
+    facts = record.determinants
+    said = [record.incomparable] if record.incomparable else []
+    said += [f"protocol {facts.variant}"] * (facts.variant != REFERENCE)
+    said += [f"weights {record.weights}"] * (record.weights != "IMAGENET1K_V1")
+    said += ["one training, one seed"] * (facts.benchmark != "bapps")
+    return ", ".join([*said, *record.deviations])
+
+
+def _scores(
+    table: str,
+    title: str,
+    own: Mapping[tuple[str, str], Measurement],
+    reasons: Mapping[str, str],
+    found: Gathered,
+) -> Part:
+    rows = [one for one in found.measurements if one.origin == PUBLISHED and one.source.endswith(f", {table}")]
+    lines = [
+        _line(one, own[one.score, one.loss_network], reasons) for one in rows if (one.score, one.loss_network) in own
+    ]
+    missing = [one for one in rows if (one.score, one.loss_network) not in own]
+    caveat = next((one.caveat for one in rows if one.caveat), "")
+    return Part(f"{table}: {title}", tuple(lines), len(missing), tuple(_commands(missing)), caveat)
+
+
+def _line(published: Measurement, ours: Measurement, reasons: Mapping[str, str]) -> Line:
+    why = "; ".join(dict.fromkeys(filter(None, (reasons.get(source, "") for source in ours.source.split()))))
+    interval = "" if ours.low is None else f" [{ours.low:.4f}, {ours.high:.4f}]"
+    return Line(
+        f"{published.score} {published.loss_network}",
+        f"{ours.value:.4f}{interval}",
+        f"{published.value:g}",
+        f"{ours.value - published.value:+.4f}",
+        why or "none known",
+    )
+
+
+def _commands(missing: Iterable[Measurement]) -> list[str]:
+    """One command for each backbone and benchmark."""
+    points: dict[tuple[str, str], list[str]] = {}
+    for one in missing:
+        points.setdefault((one.benchmark, one.backbone), []).append(one.point)
+    return [
+        f"lnkit eval --backbone {backbone} --point {','.join(dict.fromkeys(names))} --bench {bench} "
+        f"--protocol {REFERENCE}"
+        for (bench, backbone), names in points.items()
+    ]
+
+
+def _table_1(found: Gathered) -> Part:
+    """The attributes, which need no runs."""
+    computed = {name.partition(":")[0]: values for name, values in attributes_of_study().items()}
+    lines = [
+        Line(f"{name} of {row['backbone']}", f"{ours:g}", f"{theirs:g}", f"{ours - theirs:+g}", _why(name, row))
+        for row in read_rows("attributes")
+        for name, ours, theirs in _attributes(row, computed[row["backbone"]])
+    ]
+    return Part("Table I: attributes of the backbones", tuple(lines), 0, ())
+
+
+def _why(name: str, row: Mapping[str, str]) -> str:
+    if name == FLOPS:
+        return "of convolutions and matrix products alone"
+    return row["caveat"] if name in row["caveat"] else ""
+
+
+def _attributes(row: Mapping[str, str], ours: Mapping[str, float | None]) -> Iterable[tuple[str, float, float]]:
+    names = {
+        name: name for name in ("imagenet_top1", "depth", "skip_connections", "branches", "conv_1x1", "batch_norm")
+    }
+    for name in names:
+        yield name, ours[name] or 0.0, float(row[name])
+    yield FLOPS, round((ours["flops"] or 0.0) / 1e6), float(row["mflops_224"])
+
+
+def _table_2() -> Part:
+    """The extraction points: the nodes that plugins register under the four names."""
+    from lnkit.registry import default_registry  # noqa: PLC0415 - plugins
+
+    registry = default_registry()
+    lines = []
+    for row in read_rows("extraction_points"):
+        points = registry.points_at(row["backbone"])
+        for point in ("early", "semi_early", "mid", "late"):
+            ours = points[point].node if point in points else "not registered"
+            same = "" if ours == row[point] else "differs"
+            lines.append(Line(f"{row['backbone']}:{point}", ours, row[point], same, row[f"{point}_desc"]))
+    return Part("Table II: extraction points", tuple(lines), 0, ())
+
+
+def _tables_3_and_4(own: Gathered) -> list[Part]:
+    """Mean ranks and best points, of the backbones that have all that they need."""
+    titles = ("Table III: mean ranks", "Table IV: best points")
+    caveats = [read_rows(name)[0]["caveat"] for name in ("average_rankings", "best_points")]
+    if not own.measurements:
+        return [Part(title, (), 1, ("(from Tables V to XI, once they are there)",), caveat)
+                for title, caveat in zip(titles, caveats, strict=True)]  # fmt: skip
+    from lnkit.analysis.rankings import best_points, mean_ranks  # noqa: PLC0415 - pandas
+
+    frame = own.frame()
+    return [
+        Part(titles[0], tuple(_ranks(mean_ranks(frame))), 0, (), caveats[0]),
+        Part(titles[1], tuple(_best(best_points(frame))), 0, (), caveats[1]),
+    ]
+
+
+def _ranks(ours: Any) -> Iterable[Line]:
+    count = len(ours)
+    for row in read_rows("average_rankings"):
+        for benchmark in ("bapps", "superres", "delineation", "autoencoder", "all"):
+            if row["backbone"] in ours.index and benchmark in ours.columns:
+                value = float(ours.loc[row["backbone"], benchmark])
+                if value == value:  # a number
+                    why = "" if count == 14 else f"ranked among {count} backbones, not 14"
+                    yield Line(f"{benchmark} {row['backbone']}", f"{value:.2f}", row[benchmark],
+                               f"{value - float(row[benchmark]):+.2f}", why)  # fmt: skip
+
+
+def _best(ours: Any) -> Iterable[Line]:
+    ties = {(row.score, row.backbone): row.ties for row in ours.itertuples()}
+    for row in read_rows("best_points"):
+        for column in ("2afc", "jnd_map", "x4_ssim_bsd100", "x8_ssim_bsd100", "svhn_accuracy", "stl10_accuracy"):
+            if found := ties.get((column, row["backbone"])):
+                same = "" if row[column] in found else "differs"
+                yield Line(f"{column} {row['backbone']}", " or ".join(found), row[column], same, row["caveat"])
+
+
+def write_page(parts: Sequence[Part], file: Path) -> None:
+    """Write the parts as a page of HTML or, for a file that ends with .md, as Markdown.
+
+    Raises:
+        UsageError: the ending is neither.
+        LnkitError: the file cannot be written.
+    """
+    forms = {".html": as_html, ".md": as_markdown}
+    if file.suffix.lower() not in forms:
+        raise UsageError(f"{file} has to end with .html or .md, which says what is written.")
+    try:
+        with whole_file(file) as draft:
+            draft.write_text(forms[file.suffix.lower()](parts), encoding="utf-8")
+    except OSError as error:
+        raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place with --output.") from error
+
+
+COLUMNS = ("what", "ours", "published", "difference", "why")
+
+
+def as_html(parts: Sequence[Part]) -> str:
+    """The parts as one self-contained page."""
+    from lnkit.report.markup import escape, page, paragraph, section, table  # noqa: PLC0415 - not for JSON
+
+    sections = []
+    for number, part in enumerate(parts):
+        rows = [[getattr(line, name) for name in COLUMNS] for line in part.lines]
+        body = f'<p class="caveat">{escape(part.caveat)}.</p>' if part.caveat else ""
+        body += table(COLUMNS, rows, numeric=["difference"]) if rows else paragraph("Nothing of this is there yet.")
+        if part.commands and part.missing:
+            commands = "\n".join(escape(command) for command in part.commands)
+            summary = f"{part.missing} values are not there yet; these commands make them"
+            body += f"<details><summary>{summary}</summary><pre><code>{commands}</code></pre></details>"
+        sections.append(section(f"part-{number}", part.title, body))
+    lead = paragraph("Ours beside Pihlgren et al. 2023, arXiv 2302.04032, table by table.", "muted")
+    return page("Reproduced", sections, lead)
+
+
+def as_markdown(parts: Sequence[Part]) -> str:
+    """The parts as Markdown."""
+    return "\n".join(["# Reproduced\n", *(text for part in parts for text in _markdown(part))])
+
+
+def _markdown(part: Part) -> Iterable[str]:
+    yield f"## {part.title}\n"
+    if part.caveat:
+        yield f"> {part.caveat}.\n"
+    if part.lines:
+        yield f"| {' | '.join(COLUMNS)} |\n| {' | '.join('---' for _ in COLUMNS)} |"
+        yield from (f"| {' | '.join(_plain(getattr(line, name)) for name in COLUMNS)} |" for line in part.lines)
+        yield ""
+    if part.commands and part.missing:
+        yield f"{part.missing} values are not there yet:\n\n```\n" + "\n".join(part.commands) + "\n```\n"
+
+
+def _plain(text: str) -> str:
+    """One cell: no line breaks, no bars, no markup."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
