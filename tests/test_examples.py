@@ -59,3 +59,9 @@ def test_a_network_of_ones_own_is_found_again(tmp_path: Path) -> None:
     assert len(folders) == 2
     assert example("own_network.py", tmp_path) == first
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").glob("*/result.json")} == folders
+
+
+def test_the_published_study_is_ranked(tmp_path: Path) -> None:
+    said = example("published_study.py", tmp_path)
+    assert said.splitlines()[2].split()[0] == "vgg11"
+    assert "imagenet_top1" in said

@@ -10,31 +10,54 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lnkit.analysis.attributes import attributes_frame
+    from lnkit.analysis.correlations import attribute_correlations, score_correlations
+    from lnkit.analysis.fronts import accuracy_front, pareto_front, score_fronts
     from lnkit.analysis.gathering import Gathered, Wishes, gather
     from lnkit.analysis.measurements import Measurement
+    from lnkit.analysis.proxies import proxies
     from lnkit.analysis.rankings import best_points, loss_network_ranks, mean_ranks, score_ranks
+    from lnkit.analysis.resampling import Sampling
+    from lnkit.analysis.significance import Kept, paired_differences
 
 _HOMES = {
     "Gathered": "gathering",
+    "Kept": "significance",
     "Measurement": "measurements",
+    "Sampling": "resampling",
     "Wishes": "gathering",
+    "accuracy_front": "fronts",
+    "attribute_correlations": "correlations",
     "attributes_frame": "attributes",
     "best_points": "rankings",
     "gather": "gathering",
     "loss_network_ranks": "rankings",
     "mean_ranks": "rankings",
+    "paired_differences": "significance",
+    "pareto_front": "fronts",
+    "proxies": "proxies",
+    "score_correlations": "correlations",
+    "score_fronts": "fronts",
     "score_ranks": "rankings",
 }
 
 __all__ = [
     "Gathered",
+    "Kept",
     "Measurement",
+    "Sampling",
     "Wishes",
+    "accuracy_front",
+    "attribute_correlations",
     "attributes_frame",
     "best_points",
     "gather",
     "loss_network_ranks",
     "mean_ranks",
+    "paired_differences",
+    "pareto_front",
+    "proxies",
+    "score_correlations",
+    "score_fronts",
     "score_ranks",
 ]
 

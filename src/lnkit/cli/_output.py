@@ -27,6 +27,7 @@ def emit_json(content: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
     """Print a table as aligned text; on a terminal with a header, and folded where it is too wide. Never cut off."""
+    columns, title = [clean(column) for column in columns], clean(title)
     cells = [[clean(str(cell)) for cell in row] for row in rows]
     lines = [list(columns), *cells]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
