@@ -1,135 +1,418 @@
-"""Advice: the ranks behind it against pandas, what it says when the data carry no answer, and that it comes at once."""
+"""Advice: ranks and counts against pandas and exact decimals, what it says when the data carry no answer, its speed."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections import Counter
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from helpers import make_record
-from scipy.stats import friedmanchisquare
+from scipy.stats import friedmanchisquare, rankdata, spearmanr
 
-from lnkit.analysis.advice import Advice, Constraints, advise, kendalls_w
+from lnkit.analysis.advice import Advice, Conclusion, advise
+from lnkit.analysis.agreement import kendalls_w, ranks
+from lnkit.analysis.constraints import Constraints, amount
 from lnkit.analysis.gathering import gather
+from lnkit.analysis.grounds import times
 from lnkit.analysis.rankings import loss_network_ranks
 from lnkit.cli import cli
+from lnkit.errors import UsageError
+from lnkit.published import computed_point_attributes, performance_scores, read_rows
 from lnkit.results.folder import ResultsFolder
-from lnkit.results.records import RunRecord
+from lnkit.results.records import RunRecord, ScoreRecord
 
 NONE = Constraints()
 MAIN = "from lnkit.cli import main; main()"
+HEAVY = ("torch", "numpy", "pandas", "scipy", "altair", "rich")
+PARTIAL = ("partial: 10 triplets",)
 
 
 def published(task: str, constraints: Constraints = NONE) -> Advice:
-    (advice,) = advise(gather(origin="published"), task, constraints)
+    (conclusion,) = advise(gather(origin="published"), [task], constraints)
+    (advice,) = conclusion.advice
+    assert conclusion.answer == advice.answer
     return advice
 
 
-def own(folder: Path, *records: RunRecord) -> Advice:
+def write(folder: Path, *records: RunRecord) -> Path:
     for record in records:
         ResultsFolder(folder).write(record, {})
-    (advice,) = advise(gather(folder, "own"), "bapps", NONE)
-    return advice
+    return folder
 
 
-def test_the_order_is_that_of_the_mean_ranks() -> None:
+def concluded(folder: Path, origin: str = "both", task: str = "bapps", constraints: Constraints = NONE) -> Conclusion:
+    (conclusion,) = advise(gather(folder, origin), [task], constraints)
+    return conclusion
+
+
+def several(count: int = 3, **changes: Any) -> list[RunRecord]:
+    """The first of them is the best by .04, more than intervals of .02 leave open."""
+    return [make_record(0.7 - 0.04 * i, backbone=f"net{i}", **changes) for i in range(count)]
+
+
+def said(advice: Advice) -> str:
+    return " ".join((*advice.grounds, *advice.left_out))
+
+
+# Ranks and counts
+
+
+@pytest.mark.parametrize("task", ["superres", "bapps", "autoencoder", "delineation", "2afc", "x8_ssim_set14"])
+def test_the_order_is_that_of_the_mean_ranks(task: str) -> None:
     frame = gather(origin="published").frame()
-    ranks = loss_network_ranks(frame[frame.benchmark == "superres"]).groupby("loss_network")["rank"].mean()
+    found = loss_network_ranks(frame[(frame.benchmark == task) | (frame.score == task)])
+    means = found.groupby("loss_network")["rank"].mean()
+    advice = published(task)
+    assert {one.loss_network: one.mean_rank for one in advice.candidates} == pytest.approx(means.to_dict())
+    assert means[advice.candidates[0].loss_network] == means.min()
+    wide = found.set_index(["loss_network", "score"])
+    for one in advice.candidates:
+        for score, rank in one.ranks.items():
+            assert (rank, one.values[score]) == tuple(wide.loc[(one.loss_network, score), ["rank", "value"]])
+
+
+def test_how_often_one_is_better_counts_printed_digits_exactly() -> None:
+    values = {(row["backbone"], row["point"], row["score"]): Decimal(row["value"])
+              for row in read_rows("performance_scores") if row["benchmark"] == "superres"}  # fmt: skip
+    outcomes: Counter[str] = Counter()
+    for score in {score for _, _, score in values}:
+        gap = values["squeezenet1_1", "early", score] - values["vgg11", "early", score]
+        step = Decimal("0.001") if "ssim" in score else Decimal("0.1")
+        outcomes["within" if abs(gap) <= step else "better" if gap > 0 else "worse"] += 1
     advice = published("superres")
-    assert {one.loss_network: one.mean_rank for one in advice.candidates} == pytest.approx(ranks.to_dict())
-    assert advice.answer == ranks.idxmin() == "squeezenet1_1:early"
-    assert "12 scores of 56 loss networks" in advice.grounds[0]
+    assert advice.answer == "squeezenet1_1:early"
+    assert (
+        f"Against vgg11:early, the next, by more than the last digit printed: better in {outcomes['better']}, worse in "
+        f"{outcomes['worse']}, no further apart in {outcomes['within']} of 12 scores."
+    ) in advice.grounds
 
 
-def test_constraints_leave_out_and_say_so() -> None:
+def test_how_often_it_is_the_best() -> None:
+    frame = performance_scores().query("benchmark == 'superres'")
+    best = frame.groupby("score").value.transform("max") == frame.value
+    count = (best & (frame.backbone == "squeezenet1_1") & (frame.point == "early")).sum()
+    assert f"alone or with others, in {count} of 12 scores" in said(published("superres"))
+
+
+def test_a_difference_within_rounding_is_no_difference() -> None:
+    advice = published("x4_psnr_set5")
+    assert advice.rivals == ("resnet50:semi_early",)  # 31.0 after 31.1
+    assert "by 0.1: no more than the last digit printed" in said(advice)
+    assert published("2afc", Constraints(points=("late",))).rivals == ()
+
+
+def test_where_scores_disagree_the_first_is_not_told_from_others() -> None:
+    advice = published("bapps")
+    frame = performance_scores().query("benchmark == 'bapps'").assign(name=lambda f: f.backbone + ":" + f.point)
+    wide = frame.pivot_table(index="name", columns="score", values="value")
+    gaps = (wide.loc[advice.answer] - wide).round(6)
+    lead = ((gaps > 0.001).sum(axis=1) - (gaps < -0.001).sum(axis=1)).drop(advice.answer)
+    assert set(advice.rivals) == set(lead[lead <= 0].index) != set()
+    assert "It would not come first without jnd_map." in advice.grounds
+
+
+def test_agreement_and_its_words() -> None:
+    frame = performance_scores().query("benchmark == 'autoencoder'").assign(name=lambda f: f.backbone + ":" + f.point)
+    wide = frame.pivot_table(index="name", columns="score", values="value")
+    w = (spearmanr(wide.iloc[:, 0], wide.iloc[:, 1]).statistic + 1) / 2  # of two judges
+    assert f"Kendall's W {w:.2f}, where chance gives about 0.50" in said(published("autoencoder"))
+
+
+def test_several_tasks_count_alike_together() -> None:
+    conclusions = advise(gather(origin="published"), ["bapps", "superres", "bapps"])
+    assert [one.task for one in conclusions] == ["bapps", "superres", "bapps + superres"]
+    frame = gather(origin="published").frame()
+    found = loss_network_ranks(frame[frame.benchmark.isin(["bapps", "superres"])])
+    means = found.groupby(["loss_network", "benchmark"])["rank"].mean().groupby("loss_network").mean()
+    together = conclusions[-1].advice[0].candidates
+    assert {one.loss_network: one.mean_rank for one in together} == pytest.approx(means.to_dict())
+    assert set(together[0].values) >= {"bapps 2afc", "superres x4_psnr_set5"}
+
+
+def test_a_doubtful_task_spoils_all_together() -> None:
+    conclusions = advise(gather(origin="published"), ["bapps", "delineation"])
+    assert [one.answer is None for one in conclusions] == [False, True, True]
+    assert "--bench delineation`" in said(conclusions[-1].advice[0])
+
+
+# Constraints
+
+
+def test_constraints_against_pandas() -> None:
     advice = published("superres", Constraints(flops_below=2e9, flags={"batch_norm": False}))
-    assert {one.loss_network.split(":")[0] for one in advice.candidates} <= {
-        "vgg11", "vgg16", "vgg19", "alexnet", "squeezenet1_1",
-    }  # fmt: skip
-    assert all((one.point_flops or 0) < 2e9 for one in advice.candidates)
-    assert sum(int(text.split()[0]) for text in advice.excluded) + len(advice.candidates) == 56
-    assert any("batch norm" in text for text in advice.excluded)
-    families = published("2afc", Constraints(families=("VGG",), points=("late",)))
-    assert len(families.candidates) == 4
+    points = computed_point_attributes()
+    plain = points.backbone.isin(["vgg11", "vgg16", "vgg19", "alexnet", "squeezenet1_1"])
+    cheap = points.point_flops < 2e9
+    allowed = points[plain & cheap]
+    assert {one.loss_network for one in advice.candidates} == set(allowed.backbone + ":" + allowed.point)
+    assert f"Left out for 'flops below 2 G': {(~cheap).sum()} of 56 loss networks." in advice.left_out
+    assert f"Left out for 'no batch norm': {(~plain).sum()} of 56 loss networks." in advice.left_out
+    assert "It comes first among all 56 without constraints too." in advice.grounds
 
 
-def test_what_is_not_in_doubt_and_what_is() -> None:
-    assert published("2afc").answer
-    delineation = published("delineation")
-    assert delineation.answer == ""
-    assert any("running sum" in text and "lnkit eval" in text for text in delineation.grounds)
+def test_names_and_parameters() -> None:
+    families = published("2afc", Constraints(families=("VGG", "ResNet"), points=("late",)))
+    assert len(families.candidates) == 7
+    assert "alexnet:mid would come first" in said(families)
+    small = published("bapps", Constraints(parameters_below=1792, backbones=("vgg11", "efficientnet_b0")))
+    assert [one.loss_network for one in small.candidates] == ["efficientnet_b0:early"]  # below is not at most
+    assert "is the only one, so nothing was chosen" in said(small)
+
+
+def test_nothing_is_left_and_what_would_nearly_do() -> None:
     nothing = published("superres", Constraints(flops_below=10))
-    assert (nothing.answer, nothing.candidates) == ("", ())
-    few = published("superres", Constraints(backbones=("vgg11",), points=("early", "late")))
-    assert few.answer == ""
-    assert any("too little to compare" in text for text in few.grounds)
+    assert (nothing.answer, nothing.candidates, nothing.rivals) == (None, (), ())
+    cheapest = computed_point_attributes().sort_values("point_flops").iloc[0]
+    assert "Without 'flops below 10', 56 would be left" in said(nothing)
+    assert f"nearest is {cheapest.backbone}:{cheapest.point} with 10.8 M" in said(nothing)
+    both = published("superres", Constraints(flops_below=10, parameters_below=10))
+    assert "Dropping a single constraint would not help" in said(both)
+    flag = published("superres", Constraints(backbones=("vgg11",), flags={"batch_norm": True}))
+    assert "Without 'with batch norm', 4 would be left." in flag.left_out
 
 
-def test_own_results(tmp_path: Path) -> None:
-    records = [make_record(value, backbone=name) for name, value in (("a", 0.70), ("b", 0.60), ("c", 0.65))]
-    advice = own(tmp_path, *records)
-    assert [one.loss_network for one in advice.candidates] == ["a:mid", "c:mid", "b:mid"]
-    assert advice.answer == "a:mid"
-    assert any("in 1 of 1 scores" in text for text in advice.grounds)  # intervals of .01 on each side
+def test_equal_ones_are_named_the_cheapest_first() -> None:
+    advice = published("bapps", Constraints(flops_below=1e8, parameters_below=1e4, flags={"batch_norm": True}))
+    assert [one.mean_rank for one in advice.candidates] == [2, 2, 2]
+    costs = [one.point_flops or 0 for one in advice.candidates]
+    assert costs == sorted(costs)
+    assert any(text.startswith("The first place is shared with") for text in advice.grounds)
 
 
-def test_results_of_cut_down_protocols_carry_no_answer(tmp_path: Path) -> None:
-    advice = own(tmp_path, *[make_record(0.5, backbone=name, variant="quick") for name in "abc"])
-    assert advice.answer == ""
+# What carries no answer
+
+
+def test_published_delineation_carries_no_answer() -> None:
+    advice = published("delineation")
+    assert advice.answer is None
+    assert "The published numbers cannot carry an answer" in said(advice)
+    assert "running sum" in said(advice)
+    assert "`lnkit eval --backbone NAME --point all --bench delineation`" in said(advice)
+    assert not any("last digit" in text for text in advice.grounds)  # no certainty about what is not certain
+
+
+@pytest.mark.parametrize("changes", [{"variant": "quick"}, {"variant": "sample"}])
+def test_cut_down_protocols_carry_no_answer(changes: dict[str, Any], tmp_path: Path) -> None:
+    (advice,) = concluded(write(tmp_path, *several(**changes)), "own").advice
+    assert advice.answer is None
+    assert "cut-down protocols show that everything runs" in said(advice)
+
+
+def test_sample_data_do_not_count(tmp_path: Path) -> None:
+    write(tmp_path, *several(sample=True))
+    assert [one.setting for one in concluded(tmp_path).advice] == ["published"]
+    with pytest.raises(UsageError, match="sample"):
+        concluded(tmp_path, "own")
 
 
 def test_one_record_only(tmp_path: Path) -> None:
-    assert own(tmp_path, make_record()).answer == ""
+    (advice,) = concluded(write(tmp_path, make_record()), "own").advice
+    assert advice.answer is None
+    assert "only squeezenet1_1:mid was measured" in said(advice)
 
 
-def test_both_are_told_apart(tmp_path: Path) -> None:
-    ResultsFolder(tmp_path).write(make_record(), {})
-    settings = [one.setting for one in advise(gather(tmp_path), "bapps", NONE)]
-    assert len(settings) == 2
-    assert settings[1] == "published"
+# Own results
+
+
+def test_own_results_that_are_comparable_count_most(tmp_path: Path) -> None:
+    conclusion = concluded(write(tmp_path, *several()))
+    assert conclusion.answer == "net0:mid"
+    own, study = conclusion.advice
+    assert study.setting == "published"
+    assert [one.loss_network for one in own.candidates] == ["net0:mid", "net1:mid", "net2:mid"]
+    assert own.sources == tuple(record.id for record in several())
+    assert conclusion.remarks == (f"The published study would take {study.answer}.",)
+    assert "by 0.04: more than their 95 % intervals leave open" in said(own)
+    assert "4,720 items" in own.grounds[0]
+    assert "One seed each" in said(own)
+
+
+def test_a_lower_score_is_better_where_it_says_so(tmp_path: Path) -> None:
+    def turned(record: RunRecord) -> RunRecord:
+        score = ScoreRecord(record.scores["2afc"].value, "fraction", False, True, "mean", "s", 10, None)
+        return make_record(backbone=record.determinants.backbone, scores={"error": score})
+
+    (advice,) = concluded(write(tmp_path, *map(turned, several())), "own").advice
+    assert [one.loss_network for one in advice.candidates] == ["net2:mid", "net1:mid", "net0:mid"]
+
+
+@pytest.mark.parametrize("changes", [{"notes": PARTIAL}, {"deviations": ("resolution is 224 instead of 64",)}])
+def test_other_own_results_come_after_the_study(changes: dict[str, Any], tmp_path: Path) -> None:
+    conclusion = concluded(write(tmp_path, *several(**changes)))
+    assert [one.setting == "published" for one in conclusion.advice] == [True, False]
+    assert conclusion.setting == "published"
+    assert "cannot be set beside published values" in said(conclusion.advice[1])
+    assert "would take net0:mid" in conclusion.remarks[0]
+
+
+def test_two_own_results_do_not_outweigh_the_study(tmp_path: Path) -> None:
+    conclusion = concluded(write(tmp_path, *several(2)))
+    assert conclusion.setting == "published"
+    assert conclusion.advice[1].answer == "net0:mid"
+
+
+def test_own_results_answer_where_the_study_cannot(tmp_path: Path) -> None:
+    write(tmp_path, *several(benchmark="delineation", notes=PARTIAL))
+    conclusion = concluded(tmp_path, task="delineation")
+    assert conclusion.answer == "net0:mid"
+    assert conclusion.setting != "published"
+
+
+def test_intervals_that_overlap(tmp_path: Path) -> None:
+    records = [make_record(0.7, backbone="a"), make_record(0.69, backbone="b"), make_record(0.5, backbone="c")]
+    (advice,) = concluded(write(tmp_path, *records), "own").advice
+    assert advice.rivals == ("b:mid",)  # .01 apart, and each half an interval is .01: together .0141
+    assert "no more than their 95 % intervals leave open" in said(advice)
+
+
+def test_means_of_repeats_have_no_interval(tmp_path: Path) -> None:
+    records = [*several(), make_record(0.71, backbone="net0", seed=1)]
+    (advice,) = concluded(write(tmp_path, *records), "own").advice
+    assert advice.answer == "net0:mid"
+    assert "their intervals are not known" in said(advice)
+    assert len(advice.sources) == 4
+
+
+def test_unknown_attributes_leave_out_and_say_how_to_get_them(tmp_path: Path) -> None:
+    write(tmp_path, *several())
+    (advice,) = concluded(tmp_path, "own", constraints=Constraints(flops_below=1e9)).advice
+    assert advice.answer is None
+    assert "`lnkit attributes net0` computes" in said(advice)
+    known = write(tmp_path / "known", *several(attributes={"point_flops": 5e8, "point_parameters": 10.0}))
+    (advice,) = concluded(known, "own", constraints=Constraints(flops_below=1e9)).advice
+    assert len(advice.candidates) == 3
+
+
+def test_a_backbone_of_several_weights_is_meant_by_its_plain_name(tmp_path: Path) -> None:
+    write(tmp_path, *several(), make_record(0.6, weights_sha256="1" * 64), make_record(0.5, weights_sha256="2" * 64))
+    both = concluded(tmp_path, "own", constraints=Constraints(backbones=("squeezenet1_1",)))
+    assert len(both.advice[0].candidates) == 2
+    one = concluded(tmp_path, "own", constraints=Constraints(backbones=("squeezenet1_1@11111111",)))
+    assert [c.loss_network for c in one.advice[0].candidates] == ["squeezenet1_1@11111111:mid"]
+
+
+def test_loss_networks_that_lack_a_score_are_not_ranked(tmp_path: Path) -> None:
+    other = make_record(0.6, backbone="more")
+    more = {**other.scores, "jnd_map": other.scores["2afc"]}
+    write(tmp_path, *several(), make_record(0.6, backbone="more", scores=more))
+    (advice,) = concluded(tmp_path, "own").advice
+    assert "3 of them lack a score and are not ranked." in advice.grounds
+    assert [one.loss_network for one in advice.candidates] == ["more:mid"]
+
+
+# Small parts
+
+
+def test_ranks_are_scipys() -> None:
+    values = [3.0, 1.0, 3.0, 2.0, 5.0, 1.0, 1.0]
+    expected = rankdata([-value for value in values])
+    assert list(ranks({str(i): value for i, value in enumerate(values)}).values()) == list(expected)
 
 
 @pytest.mark.parametrize(
-    "judges", [[[1, 2, 3, 4], [1, 2, 3, 4]], [[1, 2, 3, 4], [4, 3, 2, 1]], [[1, 2.5, 2.5, 4], [2, 1, 3, 4]]]
+    "judges",
+    [
+        [[1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]],
+        [[1, 2, 3, 4], [4, 3, 2, 1], [1, 3, 2, 4]],
+        [[1, 2.5, 2.5, 4], [2, 1, 3, 4], [1, 2, 3.5, 3.5]],
+    ],
 )
 def test_kendalls_w_is_friedmans_statistic(judges: list[list[float]]) -> None:
     ours = kendalls_w([dict(zip("abcd", map(float, one), strict=True)) for one in judges])
-    third = [*judges, judges[0]]  # scipy wants three
-    w = kendalls_w([dict(zip("abcd", map(float, one), strict=True)) for one in third])
-    by_items = list(zip(*third, strict=True))
-    assert w == pytest.approx(friedmanchisquare(*by_items).statistic / (3 * 3))
-    assert 0 <= ours <= 1
+    by_items = list(zip(*judges, strict=True))
+    assert ours == pytest.approx(friedmanchisquare(*by_items).statistic / (3 * 3))
+
+
+def test_kendalls_w_of_nothing_but_ties_is_nothing() -> None:
+    assert kendalls_w([{"a": 1.5, "b": 1.5}] * 2) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.936e9, "1.94 G"), (21_350_000, "21.4 M"), (1792, "1,792"), (2e12, "2 T"), (0.5, "0.5")]
+)
+def test_amounts(value: float, text: str) -> None:
+    assert amount(value) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(0.0316, "3.2 % of"), (1.0, "about"), (8.46, "8.5 times"), (130.4, "130 times")]
+)
+def test_ratios(ratio: float, text: str) -> None:
+    assert times(ratio) == text
+
+
+# The command
+
+
+def command(*arguments: str, folder: Path) -> str:
+    done = CliRunner().invoke(cli, ["recommend", *arguments, "--results", str(folder)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
 
 
 def test_the_command(tmp_path: Path) -> None:
-    arguments = [
-        "recommend",
-        "--task",
-        "superres",
-        "--flops-below",
-        "2G",
-        "--no-batch-norm",
-        "--results",
-        str(tmp_path),
-    ]
-    said = CliRunner().invoke(cli, arguments)
-    assert said.exit_code == 0, said.output
-    assert said.stdout.startswith("superres, published: squeezenet1_1:early")
-    assert "Kendall's W" in said.stdout
-    (answer,) = json.loads(CliRunner().invoke(cli, [*arguments, "--json", "--top", "2"]).stdout)
+    arguments = ["--task", "superres", "--flops-below", "2G", "--no-batch-norm"]
+    text = command(*arguments, folder=tmp_path)
+    assert text.startswith("superres: take squeezenet1_1:early (published study).\n")
+    assert "squeezenet1_1:early  1.21       1 to 2" in text
+    (answer,) = json.loads(command(*arguments, "--json", "--top", "2", folder=tmp_path))
     assert answer["answer"] == "squeezenet1_1:early"
-    assert len(answer["candidates"]) == 2
+    assert len(answer["advice"][0]["candidates"]) == 2
+    assert answer["advice"][0]["sources"][0] == "Pihlgren et al. 2023, Table VI"
+
+
+def test_no_answer_is_null_and_shows_no_order(tmp_path: Path) -> None:
+    text = command("--task", "delineation", folder=tmp_path)
+    assert text.startswith("delineation: the data do not carry an answer.\n")
+    assert "mean rank" not in text
+    (answer,) = json.loads(command("--task", "delineation", "--json", folder=tmp_path))
+    assert answer["answer"] is None
+    assert answer["advice"][0]["candidates"] == []
+
+
+def test_the_headline_is_no_surer_than_the_data(tmp_path: Path) -> None:
+    assert command("--task", "bapps", folder=tmp_path).startswith(
+        "bapps: vgg11:late comes first (published study), but the scores do not tell it from 4 others.\n"
+    )
+    assert "but the scores do not tell it from resnet50:semi_early.\n" in command(
+        "--task", "x4_psnr_set5", folder=tmp_path
+    )
+
+
+def test_hostile_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    hostile = "evil\x1b[31m\nnet"
+    write(tmp_path, *several(), make_record(0.9, backbone=hostile, family="[red]\x1b]0;x\x07"))
+    text = command("--task", "bapps", "--from", "own", folder=tmp_path)
+    assert "\x1b" not in text
+    assert text.startswith("bapps: take evil [31m net:mid (own results).\n")
+    known = json.loads(command("--task", "bapps", "--from", "own", "--json", folder=tmp_path))
+    assert known[0]["answer"] == f"{hostile}:mid"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--task", "superress"], "Did you mean 'superres'"),
+        (["--task", "ssim"], "Did you mean 'x4_ssim_set5'"),
+        (["--task", ""], "There are no scores of ''"),
         (["--task", "superres", "--flops-below", "few"], "is no amount"),
         (["--task", "superres", "--flops-below", "-1"], "is no amount"),
+        (["--task", "superres", "--flops-below", "nan"], "is no amount"),
+        (["--task", "superres", "--parameters-below", ""], "is no amount"),
+        (["--task", "superres", "--top", "0"], "0 is not in the range"),
+        (["--task", "superres", "--family", "VGGG"], "Did you mean 'VGG'?"),
+        (["--task", "superres", "--family", "vgg"], "Did you mean 'VGG'?"),
+        (["--task", "superres", "--backbone", "vgg61"], "Did you mean 'vgg1"),
+        (["--task", "superres", "--point", "latte"], "Did you mean 'late'?"),
+        (["--task", "superres", "--from", "own"], "There are no scores"),
+        (["--task", "superres", "--from", "mine"], "'mine' is not one of"),
         ([], "Missing option '--task'"),
     ],
 )
@@ -140,16 +423,23 @@ def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None
     )  # fmt: skip
     assert done.returncode == 2
     assert message in done.stderr
+    assert done.stdout == ""
 
 
-def test_it_waits_for_nothing_heavy(tmp_path: Path) -> None:
-    code = (
-        "import sys; from lnkit.cli import run; "
-        f"code = run(['recommend', '--task', 'superres', '--results', {str(tmp_path)!r}]); "
-        "print(code, sorted(sys.modules))"
-    )
+@pytest.mark.parametrize("words", ["recommend --task superres --task bapps --flops-below 2e9", "recommend --help"])
+def test_it_waits_for_nothing_heavy(words: str, tmp_path: Path) -> None:
+    write(tmp_path, *several(), make_record(0.8, seed=3))
+    arguments = [*words.split(), "--results", str(tmp_path)]
+    code = f"import sys; from lnkit.cli import run; code = run({arguments!r}); print(code, sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     last = done.stdout.splitlines()[-1]
     assert last.startswith("0 ")
-    for name in ("torch", "numpy", "pandas", "scipy", "altair", "rich"):
+    for name in HEAVY:
         assert f"'{name}'" not in last
+
+
+def test_pandas_reads_the_json(tmp_path: Path) -> None:
+    (answer,) = json.loads(command("--task", "bapps", "--json", "--top", "99", folder=tmp_path))
+    frame = pd.DataFrame(answer["advice"][0]["candidates"])
+    assert len(frame) == 56
+    assert frame.mean_rank.is_monotonic_increasing

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lnkit.cli._output import clean, emit_json, json_option, note, print_table
-from lnkit.errors import UsageError
+from lnkit.cli._output import clean, emit_json, is_terminal, json_option, note, print_table
 
 if TYPE_CHECKING:
-    from lnkit.analysis.advice import Advice, Candidate
+    from lnkit.analysis.advice import Advice, Conclusion
+    from lnkit.analysis.candidates import Candidate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -64,28 +64,29 @@ def _flag_option(name: str) -> Callable[[Command], Command]:
 def recommend(tasks: tuple[str, ...], origin: str, folder: Path | None, top: int, as_json: bool, **wishes: Any) -> None:
     """Advise which loss network to take, and say on which grounds.
 
-    Loss networks are ranked by their mean rank over the scores of the task, among those that meet the constraints; own
-    results and the published study apart. Where the data do not carry an answer, that is said instead.
+    Loss networks are ranked by their mean rank over the scores of the task, among those that meet the constraints. Own
+    results that may stand beside published ones count most, where there are three or more to choose from; then the
+    published study, then other own results. Several tasks are answered one by one and together. Where the data do not
+    carry an answer, that is said instead, and the answer in --json is null.
     """
     from lnkit.analysis.advice import advise  # noqa: PLC0415 - not for help
     from lnkit.analysis.gathering import gather  # noqa: PLC0415
 
     found = gather(folder, origin)
-    constraints = _constraints(wishes)
-    advice = [one for task in tasks for one in advise(found, task, constraints)]
+    conclusions = advise(found, tasks, _constraints(wishes))
     if as_json:
-        emit_json([asdict(one) | {"candidates": [asdict(c) for c in one.candidates[:top]]} for one in advice])
+        emit_json([_plain(one, top) for one in conclusions])
         return
-    for number, one in enumerate(advice):
-        _show(one, top, first=not number)
+    for number, one in enumerate(conclusions):
+        click.echo("\n" * bool(number), nl=False)
+        _show(one, top)
     for remark in found.remarks:
         note(f"Note: {remark}")
 
 
 def _constraints(wishes: dict[str, Any]) -> Any:
-    from lnkit.analysis.advice import Constraints  # noqa: PLC0415 - not for help
+    from lnkit.analysis.constraints import Constraints  # noqa: PLC0415 - not for help
 
-    _require_known(wishes["family"], wishes["backbone"])
     return Constraints(
         flops_below=wishes["flops_below"],
         parameters_below=wishes["parameters_below"],
@@ -96,29 +97,69 @@ def _constraints(wishes: dict[str, Any]) -> Any:
     )
 
 
-def _require_known(families: tuple[str, ...], backbones: tuple[str, ...]) -> None:
-    for what, names in (("family", families), ("backbone", backbones)):
-        if any(not name.strip() for name in names):
-            raise UsageError(f"The name of a {what} is empty; `lnkit recommend --help` shows what can be asked for.")
+def _plain(conclusion: Conclusion, top: int) -> dict[str, Any]:
+    advice = [
+        one._asdict() | {"candidates": [candidate._asdict() for candidate in _shown(one, top)]}
+        for one in conclusion.advice
+    ]
+    return conclusion._asdict() | {"advice": advice}
 
 
-def _show(advice: Advice, top: int, *, first: bool) -> None:
-    if not first:
+def _shown(advice: Advice, top: int) -> tuple[Candidate, ...]:
+    """No order is shown where it carries no answer, so that nobody takes its first for one."""
+    return advice.candidates[:top] if advice.answer else ()
+
+
+def _show(conclusion: Conclusion, top: int) -> None:
+    _say(f"{conclusion.task}: {_headline(conclusion)}.")
+    for remark in conclusion.remarks:
+        _say(remark)
+    for advice in conclusion.advice:
         click.echo()
-    click.echo(clean(f"{advice.task}, {advice.setting}: {advice.answer or 'no answer'}"))
-    if advice.answer:  # an order that carries no answer is not shown, so that nobody takes its first for one
-        scores = list(advice.candidates[0].values)[:MOST_SCORES]
-        columns = ["  loss network", "mean rank", *scores, "flops", "parameters"]
-        print_table(columns, [_row(one, scores) for one in advice.candidates[:top]])
-    for sentence in (*advice.grounds, *advice.excluded):
-        click.echo(clean(f"  {sentence}"))
+        _say(advice.grounds[0])
+        if shown := _shown(advice, top):
+            _show_table(shown)
+        for sentence in (*advice.grounds[1:], *advice.left_out):
+            _say(f"- {sentence}", "  ")
 
 
-def _row(one: Candidate, scores: list[str]) -> list[str]:
+def _headline(conclusion: Conclusion) -> str:
+    """``take vgg11:late (published study)``; less than that where the scores do not tell it from others."""
+    if conclusion.answer is None:
+        return "the data do not carry an answer"
+    who = "published study" if conclusion.setting == "published" else "own results"
+    if not conclusion.rivals:
+        return f"take {conclusion.answer} ({who})"
+    count = len(conclusion.rivals)
+    others = conclusion.rivals[0] if count == 1 else f"{count} others"
+    return f"{conclusion.answer} comes first ({who}), but the scores do not tell it from {others}"
+
+
+def _say(sentence: str, indent: str = "") -> None:
+    """Print a sentence; on a terminal wrapped at its words."""
+    text = clean(sentence)
+    if is_terminal(sys.stdout):
+        from shutil import get_terminal_size  # noqa: PLC0415 - only on a terminal
+
+        text = click.wrap_text(text, get_terminal_size().columns, subsequent_indent=indent)
+    click.echo(text)
+
+
+def _show_table(candidates: Sequence[Candidate]) -> None:
+    scores = list(candidates[0].values)
+    few = scores if len(scores) <= MOST_SCORES else []
+    columns = ["loss network", "mean rank", *(few or ["ranks"]), "flops", "parameters"]
+    print_table(columns, [_row(one, few) for one in candidates])
+
+
+def _row(one: Candidate, scores: Sequence[str]) -> list[str]:
+    from lnkit.analysis.constraints import amount  # noqa: PLC0415 - not for help
+
+    ranks = [f"{min(one.ranks.values()):g} to {max(one.ranks.values()):g}"]
     return [
-        f"  {one.loss_network}",
+        one.loss_network,
         f"{one.mean_rank:.2f}",
-        *(f"{one.values[score]:.3f}" for score in scores),
-        "-" if one.point_flops is None else f"{one.point_flops / 1e6:,.0f} M",
-        "-" if one.point_parameters is None else f"{one.point_parameters:,.0f}",
+        *([f"{one.values[score]:.4g}" for score in scores] or ranks),
+        "-" if one.point_flops is None else amount(one.point_flops),
+        "-" if one.point_parameters is None else amount(one.point_parameters),
     ]
