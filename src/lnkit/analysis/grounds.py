@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lnkit.analysis.agreement import kendalls_w, ranks
+from lnkit.analysis.agreement import kendalls_w
 from lnkit.analysis.candidates import Candidate, Column, mean_over_tasks
 from lnkit.analysis.duels import SLACK, duel, gap, outcome, rivals
 from lnkit.analysis.measurements import PUBLISHED, Measurement
@@ -171,17 +171,13 @@ def _say_without(columns: Sequence[Column], candidates: Sequence[Candidate]) -> 
     """Whether the first would stay so with one score less."""
     if len(columns) == 1:
         return ""
-    names = [one.loss_network for one in candidates]
-    lost = [
-        left.label for left in columns if names[0] not in _first([one for one in columns if one is not left], names)
-    ]
+    lost = [left.label for left in columns if not _stays_first([one for one in columns if one is not left], candidates)]
     return f"It would not come first without {_names(lost, 'or')}." if lost else STAYS
 
 
-def _first(columns: Sequence[Column], names: Sequence[str]) -> list[str]:
-    found = [(column.task, ranks(column.goodness(names))) for column in columns]
-    means = {name: mean_over_tasks([(task, one[name]) for task, one in found]) for name in names}
-    return [name for name, mean in means.items() if mean == min(means.values())]
+def _stays_first(columns: Sequence[Column], candidates: Sequence[Candidate]) -> bool:
+    first, *others = (mean_over_tasks([(c.task, one.ranks[c.label]) for c in columns]) for one in candidates)
+    return first <= min(others)
 
 
 def _names(names: Sequence[str], last: str = "and") -> str:
