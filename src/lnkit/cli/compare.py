@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lnkit.cli._analysis import gathered
-from lnkit.cli._output import emit_json, json_option, note, print_table
+from lnkit.cli._output import emit_json, json_option, print_table
+from lnkit.cli._sentences import say
 
 if TYPE_CHECKING:
     from lnkit.analysis.placing import Neighbor, Place
+    from lnkit.analysis.standing import Standing
+
+NOT_RANKED = (
+    "the published values are of full protocols and the official data, so these are not set beside them. --anyway "
+    "ranks them all the same."
+)
+RANKED_ALL_THE_SAME = "* Not comparable with the published values, so that these places say nothing about them:"
 
 
 @click.command("compare")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--results", "folder", type=click.Path(path_type=Path), help="Folder of results.")
 @click.option("--bench", metavar="NAME", help="Only this benchmark.")
-@click.option("--protocol", "variant", metavar="VARIANT", help="Only this protocol variant.")
-@click.option("--sample", is_flag=True, help="Results on sample data, instead of real ones.")
+@click.option("--protocol", "variant", metavar="VARIANT", help="Only this protocol variant, cut-down ones ranked too.")
+@click.option("--sample", is_flag=True, help="Results on sample data instead of real ones, ranked with a mark.")
 @click.option(
-    "--anyway", is_flag=True, help="Rank what is not comparable too: sample data, cut-down protocols, other data."
+    "--anyway", is_flag=True, help="Rank what is not comparable too: cut-down protocols, other data, deviations."
 )
 @json_option
 def compare(
@@ -31,57 +39,164 @@ def compare(
 ) -> None:  # fmt: skip
     """Place own loss networks among the 56 published ones.
 
-    NAME is a backbone, backbone:point, or the id of a result. For each score: the place among the published loss
-    networks, that of the backbone by its best point, the nearest ones above and below, and the flops up to the point
-    against theirs.
+    NAME is a backbone, backbone:point, or a result by its id or hash; a published loss network is placed too. For each
+    score: its place and those that its 95 % interval leaves open, what it beats and what beats it at fewer flops
+    (multiply-adds up to the point, at 224 x 224), and the nearest ones; then the place of the backbone by its best
+    point among the 14 of the study. --json names all that it beats and does not.
     """
     from lnkit.analysis.placing import place  # noqa: PLC0415 - not for help
+    from lnkit.analysis.standing import standings  # noqa: PLC0415
+    from lnkit.results.records import CUT_DOWN  # noqa: PLC0415
 
     found = gathered("both", folder, bench, variant, sample, quiet=as_json)
-    places = [one for name in names for one in place(found, name, anyway=anyway)]
+    anyway = anyway or sample or variant in CUT_DOWN
+    places = _once(one for name in names for one in place(found, name, anyway=anyway))
+    stands = _once(one for name in names for one in standings(found, name, anyway=anyway))
     if as_json:
-        emit_json([asdict(one) for one in places])
+        emit_json(
+            {"places": [_plain_place(one) for one in places], "backbones": [_plain_standing(one) for one in stands]}
+        )
         return
-    columns = ["loss network", "score", "value", "place", "backbone", "flops", "next better", "next worse"]
-    print_table(columns, [_row(one) for one in places])
-    _say(places, anyway)
+    for number, key in enumerate(dict.fromkeys((one.benchmark, one.setting) for one in places)):
+        click.echo("\n" * bool(number), nl=False)
+        _show(
+            [one for one in places if (one.benchmark, one.setting) == key],
+            [one for one in stands if (one.benchmark, one.setting) == key],
+        )
 
 
-def _row(one: Place) -> list[str]:
-    interval = f" [{one.low:.4f}, {one.high:.4f}]" if one.low is not None and one.high is not None else ""
+def _once(items: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(items))
+
+
+def _plain_place(one: Place) -> dict[str, Any]:
+    near = {name: [n._asdict() for n in getattr(one, name)] for name in ("above", "equal", "below")}
+    return one._asdict() | near | {"twin": one.twin and one.twin._asdict()}
+
+
+def _plain_standing(one: Standing) -> dict[str, Any]:
+    return one._asdict() | {"best_points": [best._asdict() for best in one.best_points]}
+
+
+def _show(places: Sequence[Place], stands: Sequence[Standing]) -> None:
+    """One benchmark in one setting."""
+    first = places[0]
+    published = first.setting == "published"
+    what = "published values, among" if published else f"own results ({first.setting}) beside"
+    say(f"{first.benchmark}: {what} the {first.of - (not published)} loss networks of {first.study}")
+    columns = [column for column in _columns() if any(column[1](one) for one in places)]
+    print_table([name for name, _ in columns], [[cell(one) or "-" for _, cell in columns] for one in places])
+    if bests := [(one, best) for one in stands for best in one.best_points]:
+        click.echo()
+        rows = [
+            (one.backbone, best.score, " = ".join(best.points), f"{best.value:.4g}", f"{best.rank:g} of {one.of}")
+            for one, best in bests
+        ]
+        print_table(["backbone", "score", "best point", "value", "place"], rows)
+    for sentence in (*map(_say_standing, stands), *_doubts(places)):
+        say(f"- {sentence}", "  ")
+
+
+def _columns() -> list[tuple[str, Callable[[Place], str]]]:
+    """The columns, of which those that are empty are left out."""
     return [
-        one.loss_network,
-        one.score,
-        f"{one.value:.4f}{interval}",
-        "-" if one.rank is None else f"{one.rank:g} of {one.of}",
-        "-" if one.backbone_rank is None else f"{one.backbone_rank:g} of {one.backbones}",
-        "-" if one.flops is None else f"{one.flops / 1e6:,.0f} M",
-        _neighbor(one.better),
-        _neighbor(one.worse),
+        ("loss network", lambda one: one.loss_network),
+        ("score", lambda one: one.score),
+        ("value", _value),
+        ("the study's", lambda one: f"{one.twin.value:g}" if one.twin else ""),
+        ("place", _place),
+        ("flops", _flops),
+        ("beats", _beats),
+        ("better and cheaper", _cheaper),
+        ("next better", lambda one: _neighbor(one.above)),
+        ("next worse", lambda one: _neighbor(one.below)),
     ]
 
 
-def _neighbor(one: Neighbor | None) -> str:
-    """``vgg16:late 0.6710, at 0.02 of its flops``; ~ where its value is in the interval."""
-    if one is None:
-        return "-"
-    cost = "" if one.flops_ratio is None else f", at {one.flops_ratio:.2g} of its flops"
+def _value(one: Place) -> str:
+    interval = f" [{one.low:.4g}, {one.high:.4g}]" if one.low is not None and one.high is not None else ""
+    return f"{one.value:.4g}{interval}"
+
+
+def _place(one: Place) -> str:
+    """``3 (2 to 5) of 57``, starred where it says nothing."""
+    if one.rank is None:
+        return ""
+    open_ = f" ({one.best_rank} to {one.worst_rank})" if one.low is not None else ""
+    return f"{one.rank:g}{open_} of {one.of}{' *' * bool(one.refusal)}"
+
+
+def _flops(one: Place) -> str:
+    from lnkit.analysis.constraints import amount  # noqa: PLC0415 - not for help
+
+    return "" if one.flops is None else amount(one.flops)
+
+
+def _beats(one: Place) -> str:
+    if one.rank is None:
+        return ""
+    dearer = f" ({len(one.worse_and_dearer)} dearer)" if one.flops is not None else ""
+    return f"{len(one.below)}{dearer}"
+
+
+def _cheaper(one: Place) -> str:
+    found = one.better_and_cheaper
+    if one.rank is None or one.flops is None:
+        return ""
+    return f"{len(found)}: {found[0].loss_network}{', ...' * (len(found) > 1)}" if found else "none"
+
+
+def _neighbor(near: Sequence[Neighbor]) -> str:
+    """``vgg16:late 0.671, at 3 % of its flops``, ~ where its value is in the interval."""
+    from lnkit.analysis.grounds import times  # noqa: PLC0415 - not for help
+
+    if not near:
+        return ""
+    one = near[0]
+    cost = "" if one.flops_ratio is None else f", at {times(one.flops_ratio)} its flops"
     return f"{'~ ' * one.within_interval}{one.loss_network} {one.value:g}{cost}"
 
 
-def _say(places: list[Place], anyway: bool) -> None:
-    if any(n and n.within_interval for one in places for n in (one.better, one.worse)):
-        note("~ lies in the 95 % interval: which of the two is better is open.")
-    doubts: dict[str, list[str]] = {}
+def _say_standing(one: Standing) -> str:
+    points = f"{one.backbone} was measured at {', '.join(one.measured_points)}"
+    if one.mean_rank is None or one.place is None:
+        return f"{points}; it has no mean rank, since {', '.join(one.missing)} of {one.benchmark} was not measured."
+    star = " *" * bool(one.refusal)
+    return (
+        f"{points}; by its best points its mean rank is {one.mean_rank:.2f}, place {one.place:g} of {one.of}{star}, "
+        "computed as Table III is, from the printed scores."
+    )
+
+
+def _doubts(places: Sequence[Place]) -> list[str]:
+    """What must be known, each said once, with the loss networks that it is about where it is not about all."""
+    said: dict[str, list[str]] = {}
     for one in places:
-        doubts.setdefault(one.doubt, []).append(one.score)
-    for doubt, scores in doubts.items():
-        if doubt:
-            note(f"{', '.join(dict.fromkeys(scores))}: {doubt}.")
-    if any(one.rank is None for one in places):
-        note("Not ranked: these values may not stand beside published ones. --anyway ranks them all the same.")
-    elif anyway and any(one.doubt for one in places):
-        note("Ranked with --anyway: these places say nothing about the published loss networks.")
-    if any(one.flops is None for one in places):
-        note("Flops are unknown of results that keep no attributes: `lnkit eval --force` makes them anew, "
-             "`lnkit attributes NAME` shows a backbone's.")  # fmt: skip
+        for remark in _doubts_about(one):
+            said.setdefault(remark, []).append(one.loss_network)
+    everyone = {one.loss_network for one in places}
+    sentences = [
+        remark if set(about) == everyone else f"{', '.join(dict.fromkeys(about))}: {remark}"
+        for remark, about in said.items()
+    ]
+    open_ = any(n.within_interval for one in places for n in (*one.above[:1], *one.below[:1]))
+    return sentences + ["~ lies in the 95 % interval: which of the two is better is open."] * open_
+
+
+def _doubts_about(one: Place) -> list[str]:
+    if one.rank is None:
+        return [f"{_capital(one.refusal)}: {NOT_RANKED}"]
+    refusal = [f"{RANKED_ALL_THE_SAME} {one.refusal}."] if one.refusal else []
+    return [*refusal, *one.remarks, *([_say_no_flops(one)] if one.flops is None else [])]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _say_no_flops(one: Place) -> str:
+    plain = one.loss_network.rpartition(":")[0].partition("@")[0]
+    return (
+        f"The flops are not known, since the result keeps no attributes: `lnkit attributes {plain}` computes them, and "
+        "`lnkit eval --force` keeps them with a new result."
+    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lnkit.cli._output import clean, emit_json, is_terminal, json_option, note, print_table
+from lnkit.cli._output import emit_json, json_option, note, print_table
+from lnkit.cli._sentences import say
 
 if TYPE_CHECKING:
     from lnkit.analysis.advice import Advice, Conclusion
@@ -111,16 +111,16 @@ def _shown(advice: Advice, top: int) -> tuple[Candidate, ...]:
 
 
 def _show(conclusion: Conclusion, top: int) -> None:
-    _say(f"{conclusion.task}: {_headline(conclusion)}.")
+    say(f"{conclusion.task}: {_headline(conclusion)}.")
     for remark in conclusion.remarks:
-        _say(remark)
+        say(remark)
     for advice in conclusion.advice:
         click.echo()
-        _say(advice.grounds[0])
+        say(advice.grounds[0])
         if shown := _shown(advice, top):
             _show_table(shown)
         for sentence in (*advice.grounds[1:], *advice.left_out):
-            _say(f"- {sentence}", "  ")
+            say(f"- {sentence}", "  ")
 
 
 def _headline(conclusion: Conclusion) -> str:
@@ -133,16 +133,6 @@ def _headline(conclusion: Conclusion) -> str:
     count = len(conclusion.rivals)
     others = conclusion.rivals[0] if count == 1 else f"{count} others"
     return f"{conclusion.answer} comes first ({who}), but the scores do not tell it from {others}"
-
-
-def _say(sentence: str, indent: str = "") -> None:
-    """Print a sentence; on a terminal wrapped at its words."""
-    text = clean(sentence)
-    if is_terminal(sys.stdout):
-        from shutil import get_terminal_size  # noqa: PLC0415 - only on a terminal
-
-        text = click.wrap_text(text, get_terminal_size().columns, subsequent_indent=indent)
-    click.echo(text)
 
 
 def _show_table(candidates: Sequence[Candidate]) -> None:
