@@ -1,8 +1,7 @@
-"""Figures, report, reproduction and places, from published scores and made-up records; the report in a real browser."""
+"""Report and reproduction from published scores and made-up records; the report in a real browser."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -32,46 +31,6 @@ def results(tmp_path: Path) -> Path:
     for record in records:
         ResultsFolder(tmp_path).write(record, {})
     return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("ending", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<svg"), (".html", b"<!doctype html>")]
-)
-def test_a_figure_in_every_form(ending: str, start: bytes, tmp_path: Path) -> None:
-    file = tmp_path / f"figure{ending}"
-    run("plot", "score-against", "--score", "2afc", "--from", "published", "--output", str(file))
-    content = file.read_bytes()
-    assert content.startswith(start)
-    if ending == ".svg":
-        assert b"alexnet:mid" in content
-        assert b"multiply-adds" in content
-
-
-@pytest.mark.parametrize("figure", ["best-points", "early-stopping", "ranks"])
-def test_figures(figure: str, tmp_path: Path) -> None:
-    file = tmp_path / "figure.json"
-    run("plot", figure, "--from", "published", "--output", str(file))
-    assert json.loads(file.read_text())["data" if figure == "best-points" else "layer"]
-
-
-def test_places(results: Path) -> None:
-    placed = {
-        one["loss_network"]: one
-        for one in json.loads(run("compare", "net", "squeezenet1_1:mid", "--results", str(results), "--json"))
-    }
-    first = placed["squeezenet1_1:mid"]
-    assert (first["rank"], first["of"], first["beats"]) == (1, 57, 56)  # the best published value is 0.691
-    assert first["worse"]["loss_network"] == "alexnet:mid"
-    second = placed["net:late"]
-    assert second["rank"] == 1 + 6  # 0.691 0.688 0.686 0.685 0.682 0.682 are better
-    assert second["worse"]["within_interval"]
-
-
-def test_what_may_not_be_compared_has_no_place(tmp_path: Path) -> None:
-    ResultsFolder(tmp_path).write(make_record(variant="quick"), {})
-    (one,) = json.loads(run("compare", "squeezenet1_1", "--results", str(tmp_path), "--json"))
-    assert one["rank"] is None
-    assert "cut-down" in one["doubt"]
 
 
 def test_reproduction(results: Path, tmp_path: Path) -> None:

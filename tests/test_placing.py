@@ -205,7 +205,7 @@ def test_names_of_all_kinds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nett", "net:mit", "vgg16:lat", "", ":", "12345"])
 def test_unknown_names(name: str, tmp_path: Path) -> None:
     found = both(write(tmp_path, net()))
-    with pytest.raises(UsageError, match="Nothing was measured of .* `lnkit results list`"):
+    with pytest.raises(UsageError, match=r"Nothing was measured of .* `lnkit results list`"):
         place(found, name)
     with pytest.raises(UsageError):
         standings(found, name)

@@ -140,7 +140,7 @@ def _section(one: Section) -> str:
 
 def _as_data(spec: dict[str, Any]) -> str:
     """JSON in which nothing can end the element around it."""
-    return json.dumps(spec).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return json.dumps(spec, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _digest(script: str) -> str:

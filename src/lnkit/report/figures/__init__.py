@@ -1,4 +1,7 @@
-"""The figures, each one call: ``best_points(frame)`` and so on return an Altair chart, ``save`` writes it to a file."""
+"""The figures, each one call: ``best_points(frame)`` and so on return an Altair chart, ``save`` writes it to a file.
+
+Altair is imported when one is touched.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +15,29 @@ if TYPE_CHECKING:
         point_spread,
         ranks,
         score_against,
+        score_against_accuracy,
+        score_against_flops,
     )
     from lnkit.report.figures.saving import save
 
-_HOMES = {
-    **dict.fromkeys(
-        ("best_points", "correlations", "early_stopping", "point_spread", "ranks", "score_against"),
-        "lnkit.report.figures.charts",
-    ),
-    "save": "lnkit.report.figures.saving",
-}
-
-__all__ = ["best_points", "correlations", "early_stopping", "point_spread", "ranks", "save", "score_against"]
+__all__ = [
+    "best_points",
+    "correlations",
+    "early_stopping",
+    "point_spread",
+    "ranks",
+    "save",
+    "score_against",
+    "score_against_accuracy",
+    "score_against_flops",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'lnkit.report.figures' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - only when a lazy name is touched
 
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    home = "saving" if name == "save" else "charts"
+    value = globals()[name] = getattr(import_module(f"lnkit.report.figures.{home}"), name)
     return value

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,7 @@ def save(chart: Any, file: Path) -> None:
         UsageError: the ending of ``file`` is none of these.
         LnkitError: the file cannot be written; nothing is left of it.
     """
-    write = WRITERS.get(file.suffix.lower())
-    if write is None:
-        raise UsageError(f"{file} has to end with one of {', '.join(WRITERS)}, which says what is written.")
+    write = check_ending(file)
     spec = plain(chart)
     try:
         with whole_file(file) as draft:
@@ -31,25 +31,34 @@ def save(chart: Any, file: Path) -> None:
         raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place.") from error
 
 
+def check_ending(file: Path) -> Callable[[dict[str, Any]], bytes]:
+    """What makes the content of such a file.
+
+    Raises:
+        UsageError: the ending of ``file`` is none of those that can be written.
+    """
+    write = WRITERS.get(file.suffix.lower())
+    if write is None:
+        raise UsageError(f"{file} has to end with one of {', '.join(WRITERS)}, which says what is written.")
+    return write
+
+
 def plain(chart: Any) -> dict[str, Any]:
-    """The Vega-Lite specification, with names that are the same for the same chart."""
+    """The Vega-Lite specification with its data, however many rows; the same for the same chart."""
     import altair as alt  # noqa: PLC0415 - slow to import
 
-    with alt.data_transformers.enable("default", max_rows=None, consolidate_datasets=False):
-        spec: dict[str, Any] = chart.to_dict()
-    return _renamed(spec)
+    with alt.data_transformers.enable("default", max_rows=None):
+        spec: dict[str, Any] = _without_nan(chart.to_dict())
+    return spec
 
 
-def _renamed(spec: dict[str, Any]) -> dict[str, Any]:
-    """Altair numbers views and parameters through a whole process; number them anew."""
-    import re  # noqa: PLC0415
-
-    text = json.dumps(spec)
-    names = dict.fromkeys(re.findall(r'"((?:view|param)_\d+)"', text))
-    for number, name in enumerate(names):
-        text = text.replace(f'"{name}"', f'"{name.partition("_")[0]}-{number}"')
-    renamed: dict[str, Any] = json.loads(text)
-    return renamed
+def _without_nan(value: Any) -> Any:
+    """JSON knows no NaN: a number that is missing is null."""
+    if isinstance(value, dict):
+        return {name: _without_nan(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _png(spec: dict[str, Any]) -> bytes:
@@ -61,7 +70,17 @@ def _png(spec: dict[str, Any]) -> bytes:
 def _svg(spec: dict[str, Any]) -> bytes:
     import vl_convert  # noqa: PLC0415
 
-    return str(vl_convert.vegalite_to_svg(spec)).encode()
+    return _renumbered(str(vl_convert.vegalite_to_svg(spec))).encode()
+
+
+def _renumbered(svg: str) -> str:
+    """Vega counts clip paths through a whole process; count them anew, so that the same figure is the same file."""
+    numbers: dict[str, int] = {}
+
+    def anew(match: re.Match[str]) -> str:
+        return f"{match[1]}{numbers.setdefault(match[2], len(numbers) + 1)}"
+
+    return re.sub(r'((?:url\(#|id=")clip)(\d+)', anew, svg)
 
 
 def _pdf(spec: dict[str, Any]) -> bytes:
@@ -79,7 +98,7 @@ def _html(spec: dict[str, Any]) -> bytes:
 
 
 def _json(spec: dict[str, Any]) -> bytes:
-    return (json.dumps(spec, indent=1) + "\n").encode()
+    return (json.dumps(spec, indent=1, allow_nan=False) + "\n").encode()
 
 
 WRITERS: Mapping[str, Callable[[dict[str, Any]], bytes]] = {

@@ -1,52 +1,92 @@
-"""How all figures look: colors that everybody can tell apart, sizes that survive print, and what axes are called."""
+"""How all figures look: colors that everybody can tell apart, and sizes that survive print."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
-from lnkit.analysis.attributes import ATTRIBUTES
+from lnkit.analysis.measurements import OWN
 
 POINTS = ("early", "semi_early", "mid", "late")  # from the input to the output
-# Okabe and Ito's palette, whose colors differ in lightness too, without yellow, which vanishes on white.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke")
-MUTED = "#666666"
-WIDTH, HEIGHT = 460, 320
-SIZE = 70  # of a mark
+# The palette of Okabe and Ito (2008), made for color-blind readers, without yellow, which vanishes on white. The first
+# four, which the standard points get, go from light to dark, so that they differ in gray print too.
+COLORS = ("#E69F00", "#009E73", "#0072B2", "#000000", "#CC79A7", "#56B4E9", "#D55E00")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right", "triangle-left", "cross")
+MUTED, INK, PALE = "#595959", "#222222", "#e6e6e6"  # MUTED has a contrast of 7 : 1 on white
+COLUMNS = 2  # of panels
+WIDTH, HEIGHT = 440, 320  # of a panel, in the unit that is printed with saving.SCALE pixels
+SIZE = 70  # area of a circle
+# Vega's size of a shape is about the area of its box. Times these, all shapes cover about as much as a circle.
+AREAS = {shape: 1.7 if shape.startswith("triangle") else 1.0 for shape in SHAPES}
+AREAS |= {"square": 0.85, "diamond": 1.6, "cross": 1.4}
+NAME_SIZE = 10  # font size of names beside marks
 FONT = "Helvetica, Arial, sans-serif"
+LONGEST = 240  # pixels of a label: what is longer ends with an ellipsis, tooltips say all
+LINE = 96  # characters of a line of a subtitle
+LETTER = 6.2  # mean width in pixels of a letter of panel titles
+SHORTEST = 34  # characters in a line of a panel title; narrow panels have longer ones than they are wide
 
 
-def finished(chart: Any, title: str, subtitle: Sequence[str] = ()) -> Any:
-    """The chart with its title, and the look that all share."""
-    text = alt.TitleParams(title, subtitle=list(subtitle), anchor="start", subtitleColor=MUTED, offset=12)
+def finished(chart: alt.TopLevelMixin, title: str, subtitle: Sequence[str] = ()) -> Any:
+    """The chart with its title and subtitle, and the look that all figures share."""
+    lines = [line for text in subtitle for line in textwrap.wrap(text, LINE)]
+    said = alt.TitleParams(textwrap.wrap(title, LINE * 3 // 4), subtitle=lines, anchor="start", offset=14)
+    styled: Any = chart
     return (
-        chart.properties(title=text, background="white")
+        styled.properties(title=said, background="white")
         .configure(font=FONT)
         .configure_axis(
-            labelFontSize=12, titleFontSize=13, gridColor="#e6e6e6", titleFontWeight="normal", labelLimit=240
+            labelFontSize=12, titleFontSize=13, titleFontWeight="normal", gridColor=PALE, labelLimit=LONGEST
         )
-        .configure_legend(labelFontSize=12, titleFontSize=12, labelLimit=240)
-        .configure_title(fontSize=15, subtitleFontSize=12)
+        .configure_legend(labelFontSize=12, titleFontSize=12, labelLimit=LONGEST)
+        .configure_title(fontSize=15, subtitleFontSize=12, subtitleColor=MUTED)
         .configure_view(stroke="#cccccc")
     )
 
 
-def color_and_shape(field: str, order: Sequence[str], title: str) -> dict[str, Any]:
-    """Encodings that tell groups apart twice, by color and by shape."""
-    repeats = len(order) // len(COLORS) + 1
-    names = list(order)
-    colors = alt.Scale(domain=names, range=list((COLORS * repeats)[: len(names)]))
+def panel_title(text: str, width: float = WIDTH) -> alt.TitleParams:
+    """What stands above one panel of several, wrapped to its width in pixels."""
+    lines = textwrap.wrap(text, max(int(width / LETTER), SHORTEST))
+    return alt.TitleParams(lines, fontSize=12, fontWeight="normal", anchor="start", frame="group")
+
+
+def groups(field: str, names: Sequence[str], title: str, size: float = SIZE) -> dict[str, Any]:
+    """Encodings that tell groups apart twice, by color and by shape.
+
+    There is one color less than there are shapes, so 56 groups differ in the pair.
+    """
+    order, numbers = list(names), _numbers(names)
+    shapes = [SHAPES[i % len(SHAPES)] for i in numbers]
+    ranges: dict[str, tuple[Any, list[Any]]] = {
+        "color": (alt.Color, [COLORS[i % len(COLORS)] for i in numbers]),
+        "shape": (alt.Shape, shapes),
+        "size": (alt.Size, [size * AREAS[shape] for shape in shapes]),
+    }
     return {
-        "fill": alt.Fill(f"{field}:N", title=title, sort=names, scale=colors),
-        "stroke": alt.Stroke(f"{field}:N", title=title, sort=names, scale=colors),
-        "shape": alt.Shape(
-            f"{field}:N", title=title, sort=names,
-            scale=alt.Scale(domain=names, range=list((SHAPES * repeats)[: len(names)])),
-        ),
-    }  # fmt: skip
+        channel: make(f"{field}:N", title=title, sort=order, scale=alt.Scale(domain=order, range=values))
+        for channel, (make, values) in ranges.items()
+    }
+
+
+def _numbers(names: Sequence[str]) -> list[int]:
+    """Standard points look the same in every figure, whichever of them are in it."""
+    standard = [name for name in names if name in POINTS]
+    others = [name for name in names if name not in POINTS]
+    known = {name: POINTS.index(name) for name in standard}
+    known |= {name: i + len(POINTS) * bool(standard) for i, name in enumerate(others)}
+    return [known[name] for name in names]
+
+
+def marks(rows: Any, grouped: dict[str, Any], **encodings: Any) -> Any:
+    """Marks of measurements: published ones filled, own ones hollow and above the others."""
+    own = rows.origin == OWN
+    filled = alt.Chart(rows[~own]).mark_point(filled=True, opacity=1, stroke="white", strokeWidth=0.7)
+    hollow = alt.Chart(rows[own]).mark_point(filled=False, opacity=1, fill="white", strokeWidth=1.8)
+    layers = [chart.encode(**grouped, **encodings) for chart in (filled, hollow) if len(chart.data)]
+    return alt.layer(*layers)
 
 
 def points_in_order(points: Sequence[str]) -> list[str]:
@@ -54,36 +94,6 @@ def points_in_order(points: Sequence[str]) -> list[str]:
     return [*[p for p in POINTS if p in set(points)], *sorted(set(points) - set(POINTS))]
 
 
-def score_title(score: str, unit: str, higher_is_better: bool) -> str:
-    """``x4_psnr_set5 in dB (higher is better)``."""
-    words = "" if unit in ("fraction", "") else f" in {unit}"
-    return f"{score}{words} ({'higher' if higher_is_better else 'lower'} is better)"
-
-
-def attribute_title(attribute: str) -> str:
-    return ATTRIBUTES[attribute]
-
-
-def remarks(frame: Any) -> list[str]:
-    """What a picture of these measurements must say: caveats, samples, cut-down runs."""
-    said = [f"{b}: {_folded(c)}" for b, c in _pairs(frame[frame.caveat != ""], "benchmark", "caveat")]
-    if frame["sample"].any():
-        said.append("SAMPLE DATA: shows that it runs, not how good anything is")
-    elif (~frame["comparable"].astype(bool)).any():
-        said.append("with own results that are not comparable with published ones")
-    return [line for text in said for line in text.split("\n")]
-
-
-def _pairs(frame: Any, first: str, second: str) -> list[tuple[str, str]]:
-    return list(frame[[first, second]].drop_duplicates().itertuples(index=False, name=None))
-
-
-def _folded(text: str, width: int = 90) -> str:
-    import textwrap  # noqa: PLC0415 - only for a caveat
-
-    return "\n".join(textwrap.wrap(text, width))
-
-
-def tooltips(fields: Sequence[str]) -> list[alt.Tooltip]:
-    """What is said of a mark: fields with their type, ``value:Q``."""
-    return [alt.Tooltip(field, title=field.partition(":")[0].replace("_", " ")) for field in fields]
+def zooming(number: int = 0) -> alt.Parameter:
+    """Drag and scroll to look closer; named, so that the same figure is always the same text."""
+    return alt.selection_interval(bind="scales", name=f"zoom_{number}")

@@ -1,0 +1,75 @@
+"""How a score spreads over the backbones at each extraction point: Figure 3 of Pihlgren et al. 2023."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from lnkit.report.figures.choosing import of_score, panels
+from lnkit.report.figures.style import (
+    COLUMNS,
+    HEIGHT,
+    SIZE,
+    finished,
+    groups,
+    marks,
+    panel_title,
+    points_in_order,
+)
+from lnkit.report.figures.wording import described, remarks, score_title, telling_apart, tooltips
+
+BOXED = 5  # values: a box of fewer would show a spread that nobody measured
+POINT = 104  # pixels for each extraction point
+JITTER = 0.75  # half the width over which the backbones of a point are spread, as a part of half of POINT
+
+
+def point_spread(frame: pd.DataFrame, score: str) -> Any:
+    """The distribution of a score over backbones, for each extraction point: a mark for each and a box for all.
+
+    Boxes reach from the first to the third quartile, with the median; whiskers to the last value within 1.5 times that
+    range. Backbones keep their place from left to right.
+
+    Args:
+        frame: of measurements.
+        score: one of them.
+
+    Raises:
+        UsageError: there is no such score, or it is known of one loss network only.
+    """
+    rows = described(of_score(frame, score))
+    families = sorted(rows.family.unique())
+    backbones = list(dict.fromkeys(rows.sort_values(["family", "backbone"]).backbone))
+    rows = rows.assign(place=[2 * (backbones.index(b) + 0.5) / len(backbones) - 1 for b in rows.backbone])
+    shown = [_panel(part, families, line) for line, part in panels(rows)]
+    chart = alt.concat(*shown, columns=COLUMNS).resolve_scale(x="independent", y="independent", xOffset="independent")
+    said = [f"Boxes: quartiles of {BOXED} backbones or more; whiskers within 1.5 times their height."]
+    return finished(chart, f"{score} at each extraction point", [*said, *telling_apart(rows), *remarks(rows)])
+
+
+def _panel(rows: pd.DataFrame, families: list[str], title: str) -> Any:
+    order = points_in_order(list(rows.point.unique()))
+    crowded = rows[rows.groupby("point").value.transform("size") >= BOXED]
+    first = rows.iloc[0]
+    axis = alt.Axis(labelAngle=0 if max(map(len, order)) < POINT / 8 else -30, ticks=False)
+    x = alt.X("point:N", title="extraction point", sort=order, scale=alt.Scale(domain=order), axis=axis)
+    unit = score_title(first["score"], first.unit, bool(first.higher_is_better))
+    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False, padding=10))
+    offset = alt.XOffset("place:Q", scale=alt.Scale(domain=[-1 / JITTER, 1 / JITTER]))
+    grouped = groups("family", families, "family", size=0.8 * SIZE)
+    spots = marks(rows, grouped, x=x, y=y, xOffset=offset, tooltip=tooltips())
+    boxes = alt.Chart(crowded).mark_boxplot(
+        size=0.8 * POINT, color="#dddddd", outliers=False, median={"color": "black"}, rule={"color": "#999999"}
+    )
+    layers = [*([boxes.encode(x=x, y=y)] if len(crowded) else []), *_intervals(rows, x, offset), spots]
+    width = POINT * len(order)
+    return alt.layer(*layers).properties(width=width, height=HEIGHT, title=panel_title(title, width))
+
+
+def _intervals(rows: pd.DataFrame, x: Any, offset: Any) -> list[Any]:
+    known = rows.dropna(subset=["low", "high"])
+    if known.empty:
+        return []
+    bars = alt.Chart(known).mark_rule(color="#777777")
+    return [bars.encode(x=x, xOffset=offset, y=alt.Y("low:Q", scale=alt.Scale(zero=False, padding=10)), y2="high:Q")]
