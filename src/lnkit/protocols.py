@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from lnkit.errors import UsageError
 from lnkit.nearnames import did_you_mean, near_names
-from lnkit.specs import BackboneSpec, BenchmarkSpec
+
+if TYPE_CHECKING:
+    from lnkit.specs import BackboneSpec, BenchmarkSpec
 
 SAMPLE_VARIANT = "sample"  # of a benchmark that would take too long otherwise: what --sample runs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
+from pathlib import Path
 
 from lnkit.errors import UnknownNameError
 from lnkit.nearnames import did_you_mean, near_names
@@ -13,6 +13,8 @@ from lnkit.published.caveats import caveat_of
 
 P = "Pihlgren et al. 2023"  # "A Systematic Performance Analysis of Deep Perceptual Loss Networks", arXiv 2302.04032
 K = "Kumar et al. 2022"  # "Do better ImageNet classifiers assess perceptual similarity better?", TMLR
+
+DATA = Path(__file__).parent / "data"  # importlib.resources takes longer to import than all tables to read
 
 Row = dict[str, str]
 
@@ -91,7 +93,7 @@ def read_rows(name: str) -> list[Row]:
         UnknownNameError: there is no such table.
     """
     facts = table_facts(name)
-    text = (files("lnkit.published") / "data" / f"{name}.csv").read_text(encoding="utf-8")
+    text = (DATA / f"{name}.csv").read_text(encoding="utf-8")
     return [_complete(name, facts, row) for row in csv.DictReader(text.splitlines())]
 
 
