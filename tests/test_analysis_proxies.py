@@ -9,7 +9,7 @@ from scipy import stats
 from test_analysis_correlations import FEW, frame_of
 
 from lnkit.analysis import gather
-from lnkit.analysis.proxies import proxies, regret, verdict
+from lnkit.analysis.proxy import proxies, regret, verdict
 from lnkit.errors import UsageError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from lnkit.analysis.audit import Finding, Tables, audit
+from lnkit.analysis.auditing import Finding, Tables, audit
 from lnkit.cli import cli
 from lnkit.published.caveats import CAVEATS
 

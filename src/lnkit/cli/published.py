@@ -80,7 +80,7 @@ def export_command(table: str, form: str, output: Path | None) -> None:
 @json_option
 def audit_command(as_json: bool) -> None:
     """Compute again what can be computed from the tables, and say where they hold together and where not."""
-    from lnkit.analysis.audit import audit  # noqa: PLC0415 - pandas
+    from lnkit.analysis.auditing import audit  # noqa: PLC0415 - pandas
 
     findings = audit()
     if as_json:
