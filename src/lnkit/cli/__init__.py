@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from lnkit.cli._output import clean
+from lnkit.cli._plugincommands import load_command, plugin_commands
 from lnkit.cli._settings import Settings
 from lnkit.errors import LnkitError
 from lnkit.files import DISK_FULL
@@ -43,26 +44,31 @@ class LazyGroup(click.Group):
     """Knows its commands by name and imports one when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *plugin_commands()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            return load_command(plugin_commands()[cmd_name]) if cmd_name in plugin_commands() else None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table, without importing them."""
+        """List the commands from the table, and those of plugins, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        if added := plugin_commands():
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, f"Of {entry.distribution}.") for name, entry in added.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            hint = did_you_mean(near_names(args[0], COMMANDS))
-            ctx.fail(f"There is no command {args[0]!r}.{hint} There are: {', '.join(COMMANDS)}.")
+            names = self.list_commands(ctx)
+            if args[0] not in names:
+                hint = did_you_mean(near_names(args[0], names))
+                ctx.fail(f"There is no command {args[0]!r}.{hint} There are: {', '.join(names)}.")
         return super().resolve_command(ctx, args)
 
 
@@ -105,7 +111,7 @@ def run(arguments: list[str]) -> int:
 
 def _before_command(arguments: list[str]) -> bool:
     """Whether ``--traceback`` stands among the options of lnkit itself."""
-    own = arguments[: next((i for i, word in enumerate(arguments) if word in COMMANDS), len(arguments))]
+    own = arguments[: next((i for i, word in enumerate(arguments) if not word.startswith("-")), len(arguments))]
     return "--traceback" in own
 
 

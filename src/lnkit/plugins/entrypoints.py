@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from lnkit.plugins.rules import shown
 
 GROUP = "lnkit"
+COMMANDS = "lnkit.commands"  # the group of subcommands that plugins add to the command line
 LONGEST = 200  # characters of a name or a value; more is damage
 
 
@@ -37,8 +38,8 @@ class Installed(NamedTuple):
     read: Callable[[str], str]  # the text of one of its metadata's files; empty where that is missing or unreadable
 
 
-def find_entry_points(path: Iterable[str] | None = None) -> list[EntryPoint]:
-    """Return the entry points of all distributions on ``path``, by default ``sys.path``.
+def find_entry_points(path: Iterable[str] | None = None, group: str = GROUP) -> list[EntryPoint]:
+    """Return the entry points of one group of all distributions on ``path``, by default ``sys.path``.
 
     Of a distribution that lies there more than once the one counts that is imported.
     """
@@ -46,16 +47,16 @@ def find_entry_points(path: Iterable[str] | None = None) -> list[EntryPoint]:
     for place in sys.path if path is None else path:
         for installed in _in_place(place or "."):
             found.setdefault(_key(installed.stem), []).append(installed)
-    return [entry for versions in found.values() for entry in _entry_points(*versions)]
+    return [entry for versions in found.values() for entry in _entry_points(group, *versions)]
 
 
-def parse_entry_points(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of lnkit's group in the text of an ``entry_points.txt``; a broken line has no value."""
+def parse_entry_points(text: str, wanted: str = GROUP) -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of one group in the text of an ``entry_points.txt``; a broken line has no value."""
     group = ""
     for line in map(str.strip, text.splitlines()):
         if line.startswith("["):
             group = line.strip("[] ")
-        elif group == GROUP and line and not line.startswith(("#", ";")):
+        elif group == wanted and line and not line.startswith(("#", ";")):
             name, _, value = line.partition("=")
             yield shown(name)[:LONGEST], shown(value.partition("[")[0])[:LONGEST]  # in brackets are extras
 
@@ -64,14 +65,14 @@ def _key(stem: str) -> str:
     return stem.partition("-")[0].lower().replace(".", "_")
 
 
-def _entry_points(used: Installed, *left: Installed) -> Iterator[EntryPoint]:
+def _entry_points(group: str, used: Installed, *left: Installed) -> Iterator[EntryPoint]:
     text = used.read("entry_points.txt")
-    if GROUP not in text:
+    if group not in text:
         return
     name, version = _name_and_version(used)
     versions = ((_name_and_version(other)[1], other.place) for other in left)
     others = tuple(f"{other} in {shown(place)}" for other, place in versions if other != version)
-    for entry, value in parse_entry_points(text):
+    for entry, value in parse_entry_points(text, group):
         yield EntryPoint(entry, value, name, version, others)
 
 
