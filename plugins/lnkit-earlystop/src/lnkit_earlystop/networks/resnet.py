@@ -1,0 +1,151 @@
+"""ResNets of any depth from 2 to 200 layers: the ImageNet design with fewer or more blocks (K, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+STEM = 64  # channels, and of the first stage's 3x3 convolutions; He et al. 2016, Table 1
+STEM_LAYERS = 2  # that are in no block: the first convolution and the classifier
+SINGLE = (
+    6  # layers at most where each stage is one convolution: K's smallest networks are too shallow for blocks of two
+)
+# Blocks per stage. He et al. 2016, Table 1, and He et al. 2016b for 200; the first of each kind are the smallest with
+# one stage of each resolution.
+BASIC = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # two convolutions a block
+BOTTLENECK = {38: (3, 3, 3, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}  # three
+
+
+class ShortBlock(nn.Module):
+    """A residual block of one or two convolutions: what is left over where a depth does not divide into blocks."""
+
+    def __init__(self, entering: int, leaving: int, stride: int, convolutions: int = 1, skip: bool = True) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for number in range(convolutions):
+            first = number == 0
+            convolution = nn.Conv2d(entering if first else leaving, leaving, 3, stride if first else 1, 1, bias=False)
+            layers += [*([] if first else [nn.ReLU(inplace=True)]), convolution, nn.BatchNorm2d(leaving)]
+        self.body = nn.Sequential(*layers)
+        self.downsample = _projection(entering, leaving, stride) if skip else None
+        self.skip = skip
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, entering, H, W) to (N, leaving, H / stride, W / stride)."""
+        found: Tensor = self.body(features)
+        if self.skip:
+            found = found + (features if self.downsample is None else self.downsample(features))
+        activated: Tensor = self.relu(found)
+        return activated
+
+
+class PlainBasic(BasicBlock):  # type: ignore[misc]
+    """torchvision's block of two convolutions without the skip connection (K, section 5)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))  # type: ignore[no-any-return]
+
+
+class PlainBottleneck(Bottleneck):  # type: ignore[misc]
+    """torchvision's block of three convolutions without the skip connection (K, section 5)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))
+        return self.relu(self.bn3(self.conv3(inner)))  # type: ignore[no-any-return]
+
+
+class ResNet(nn.Module):
+    """A stem that quarters the resolution, up to four stages, and a classifier.
+
+    Images are (N, 3, H, W), logits (N, classes); the stages have 1/4, 1/8, 1/16 and 1/32 of the resolution.
+    """
+
+    def __init__(self, depth: int, classes: int, width: float = 1.0, skip: bool = True, dropout: float = 0.0) -> None:
+        super().__init__()
+        base = max(round(STEM * width), 1)
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, base, 7, 2, 3, bias=False), nn.BatchNorm2d(base), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)
+        )
+        self.stages = nn.Sequential()
+        channels = base
+        for number, blocks in enumerate(plan(depth)):
+            stage, channels = _stage(channels, base * 2**number, 1 if number == 0 else 2, blocks, skip)
+            self.stages.append(stage)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(channels, classes)
+        self.apply(_initialize)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.pool(self.stages(self.stem(images)))
+        logits: Tensor = self.classifier(self.dropout(torch.flatten(features, 1)))
+        return logits
+
+
+def plan(depth: int) -> list[list[int]]:
+    """The convolutions of each block of each stage.
+
+    Depths of the literature get its blocks. Up to 6 layers, every stage is a single convolution, and there are as many
+    stages as layers. Between known depths, blocks are added where a stage lags most behind the next known one; what
+    does not divide into blocks becomes a short block at the end of the third stage.
+    """
+    layers = depth - STEM_LAYERS
+    if depth <= SINGLE:
+        return [[1]] * layers
+    known, size = (BASIC, 2) if depth < min(BOTTLENECK) else (BOTTLENECK, 3)
+    if depth < min(BASIC):  # 7 to 9: single convolutions, of which the last stages become blocks of two
+        return [[1 + (3 - i < layers - 4)] for i in range(4)]
+    counts = _counts(depth, layers // size, known)
+    stages = [[size] * count for count in counts]
+    if rest := layers - size * sum(counts):
+        stages[2].append(rest)
+    return stages
+
+
+def _counts(depth: int, blocks: int, known: Mapping[int, tuple[int, ...]]) -> list[int]:
+    """Blocks per stage, so that there are ``blocks`` in all."""
+    counts = list(known[max(size for size in known if size <= depth)])
+    goal = known[min((size for size in known if size >= depth), default=max(known))]
+    while sum(counts) < blocks:
+        lags = [count / wanted for count, wanted in zip(counts, goal, strict=True)]
+        counts[min(range(4), key=lambda i: (lags[i], -goal[i]))] += 1
+    return counts
+
+
+def _stage(entering: int, planes: int, stride: int, blocks: Sequence[int], skip: bool) -> tuple[nn.Sequential, int]:
+    """A stage, and how many channels leave it."""
+    expansion = Bottleneck.expansion if 3 in blocks else 1
+    leaving = planes * expansion
+    made = [
+        _block(convolutions, entering if first else leaving, planes, stride if first else 1, leaving, skip)
+        for first, convolutions in ((number == 0, one) for number, one in enumerate(blocks))
+    ]
+    return nn.Sequential(*made), leaving
+
+
+def _block(convolutions: int, entering: int, planes: int, stride: int, leaving: int, skip: bool) -> nn.Module:
+    if convolutions == 3:
+        kind = Bottleneck if skip else PlainBottleneck
+    elif convolutions == 2 and leaving == planes:
+        kind = BasicBlock if skip else PlainBasic
+    else:
+        return ShortBlock(entering, leaving, stride, convolutions, skip)
+    block: nn.Module = kind(entering, planes, stride, _projection(entering, leaving, stride) if skip else None)
+    return block
+
+
+def _projection(entering: int, leaving: int, stride: int) -> nn.Module | None:
+    """What brings features to another shape, or None where they have it (option B of He et al. 2016)."""
+    if stride == 1 and entering == leaving:
+        return None
+    return nn.Sequential(nn.Conv2d(entering, leaving, 1, stride, bias=False), nn.BatchNorm2d(leaving))
+
+
+def _initialize(module: nn.Module) -> None:
+    """As torchvision initializes its ResNets (He et al. 2015)."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
