@@ -117,7 +117,7 @@ class _Training:
         self.scheduler = task.scheduler(self.optimizer)
         self.scaler = machine.scaler()
         self.portions = Portions(self.network, task.feature_loss, settings.batch_size)
-        self.iteration = 0  # done
+        self.iteration = task.iteration = 0  # done
         self.best: Weights | None = None
         self.best_iteration, self.best_value = 0, math.nan
         self.stale = 0  # validations since the best
@@ -203,6 +203,7 @@ class _Training:
         if self.scheduler is not None:
             self.scheduler.step()
         self.iteration += 1
+        self.task.iteration = self.iteration
         self.unseen.append((self.iteration, float(rate), losses))
         if self.iteration % LOOK_EVERY == 0:
             self._look()
@@ -293,6 +294,7 @@ class _Training:
         """Be as right after the checkpoint was written."""
         state = checkpoint.state
         self.iteration, self.best = checkpoint.iteration, checkpoint.best
+        self.task.iteration = self.iteration
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:

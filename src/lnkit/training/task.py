@@ -68,6 +68,7 @@ class TrainingTask(ABC):
     """A network, its data and its losses. The loop does the rest, in the same way for every benchmark."""
 
     items: int  # of the training data
+    iteration: int = 0  # how many are done; the loop counts here, for what a validation or an average goes by
     feature_loss: DeepPerceptualLoss | None = None  # if the losses use one: it is split up where memory is short
 
     def prepare(self) -> None:  # noqa: B027 - most need nothing of the kind

@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+import lnkit
+from lnkit_earlystop.networks.architecture import listed, parse, points
+from lnkit_earlystop.registration import trained, untrained
+
 LNKIT_INTERFACE = 1
 
 __version__ = "0.1.0"
+
+
+@lnkit.hookimpl
+def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:
+    for architecture in listed():
+        register(untrained(architecture))
+    for spec in trained():
+        register(spec)
+
+
+@lnkit.hookimpl
+def register_extraction_points(register: Callable[..., None], backbones: Mapping[str, lnkit.BackboneSpec]) -> None:
+    for spec in [*map(untrained, listed()), *trained()]:
+        for point in points(parse(spec.name.partition("@")[0])):
+            register(spec.name, point)

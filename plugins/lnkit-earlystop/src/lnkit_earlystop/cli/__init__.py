@@ -7,7 +7,9 @@ from importlib import import_module
 import click
 
 # name -> (module with a click command `command`, its line in the help)
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "train": ("lnkit_earlystop.cli.train", "Train a small-image network, and score every checkpoint."),
+}
 
 
 class _LazyGroup(click.Group):

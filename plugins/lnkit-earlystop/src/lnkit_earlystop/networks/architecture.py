@@ -21,8 +21,8 @@ _NAME = re.compile(
 )
 EXPECTED = (
     "resnet<depth> (2 to 200), efficientnet_b0 to efficientnet_b5, vit_b_8, vit_b_4, vit_l_8 or vit_l_4; then "
-    "_d<blocks> for ViTs of another depth, _w<factor> for ResNets and ViTs of another width, _noskip for ResNets without skip "
-    "connections, and the resolution"
+    "_d<blocks> for ViTs of another depth, _w<factor> for ResNets and ViTs of another width, _noskip for ResNets "
+    "without skip connections, and the resolution"
 )
 
 

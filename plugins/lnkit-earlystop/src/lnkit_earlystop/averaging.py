@@ -1,0 +1,43 @@
+"""An exponential moving average of the weights, which is what EfficientNets are judged by (Tan and Le 2019)."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+class Averaged(nn.Module):
+    """A network in training, beside the average of its weights; in evaluation mode it is the average that answers."""
+
+    updates: Tensor
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.network = network
+        self.average = copy.deepcopy(network).requires_grad_(False)
+        self.decay = decay
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = (self.network if self.training else self.average)(images)
+        return logits
+
+    @torch.no_grad()
+    def take_in(self, step: int) -> None:
+        """Bring the average up to a step; once for each. Early steps count more, as in TensorFlow's average."""
+        if step <= int(self.updates):
+            return
+        self.updates.fill_(step)
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for mean, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(new, 1 - decay)
+            else:
+                mean.copy_(new)
+
+
+def judged(network: nn.Module) -> nn.Module:
+    """The network whose weights are kept: the average, if there is one."""
+    return network.average if isinstance(network, Averaged) else network

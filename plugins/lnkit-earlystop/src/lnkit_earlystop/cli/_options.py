@@ -1,0 +1,42 @@
+"""The hyperparameters of a training as options: every one of K's sweeps is one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from lnkit_earlystop.recipes import Recipe
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+POSITIVE, NOT_NEGATIVE = click.FloatRange(min=0, min_open=True), click.FloatRange(min=0)
+FRACTION = click.FloatRange(min=0, max=1, max_open=True)
+
+OPTIONS = (
+    click.option("--epochs", type=POSITIVE, help="Epochs of the schedule."),
+    click.option("--lr", type=POSITIVE, help="Peak learning rate, for the batch of the recipe (scaled to yours)."),
+    click.option("--weight-decay", type=NOT_NEGATIVE, help="Weight decay."),
+    click.option("--dropout", type=FRACTION, help="Dropout before the head; in ViTs in every block."),
+    click.option("--label-smoothing", type=FRACTION, help="Label smoothing."),
+    click.option("--central-crop", type=click.FloatRange(min=0, max=1, min_open=True),
+                 help="Part of the side of the images that is used."),
+    click.option("--noise", type=NOT_NEGATIVE, help="Standard deviation of Gaussian noise on images in [0, 1]."),
+    click.option("--autoaugment/--no-autoaugment", default=None, help="ImageNet's AutoAugment policy."),
+)  # fmt: skip
+FIELDS = ("epochs", "lr", "weight_decay", "dropout", "label_smoothing", "central_crop", "noise", "autoaugment")
+
+
+def recipe_options(command: Command) -> Command:
+    """Add an option for each hyperparameter; the default is that of the family."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def recipe_with(recipe: Recipe, options: dict[str, Any]) -> Recipe:
+    """The family's recipe with what was asked for."""
+    return replace(recipe, **{name: options[name] for name in FIELDS if options.get(name) is not None})

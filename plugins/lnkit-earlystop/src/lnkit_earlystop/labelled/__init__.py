@@ -1,0 +1,1 @@
+"""Labelled images to train and validate classifiers on, decoded once into packed arrays."""

@@ -1,0 +1,68 @@
+"""Downsampled ImageNet (Chrabaszcz et al. 2017): arrays of pixels in .npz files."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import lnkit
+from lnkit.progress import Progress
+
+HELP = "Expected are arrays `data` (N x 3 R R, uint8, channels first) and `labels` (N, from 1), as published."
+
+
+def read_batches(files: Sequence[Path], progress: Progress) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The images (N, R, R, 3) and labels (N,) from 0 of some files.
+
+    Raises:
+        lnkit.DataError: a file is damaged, or holds something else; objects are never unpickled.
+    """
+    images, labels = [], []
+    with progress.task("reading batches", len(files), unit="files") as advance:
+        for file in files:
+            pixels, numbers = _read(file)
+            images.append(pixels)
+            labels.append(numbers)
+            advance(1)
+    sizes = {pixels.shape[1] for pixels in images}
+    if len(sizes) > 1:
+        raise lnkit.DataError(f"The images of {files[0].parent} have several sizes: {sorted(sizes)}. One is expected.")
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """SHA-256 of the files, by their content."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    arrays = dict(_arrays(file))
+    if not {"data", "labels"} <= set(arrays):
+        raise lnkit.DataError(f"{file} holds {', '.join(arrays) or 'nothing'}. {HELP}")
+    data, labels = arrays["data"], arrays["labels"].astype(np.int64).reshape(-1)
+    side = round((data.shape[-1] / 3) ** 0.5) if data.ndim == 2 else 0
+    if data.dtype != np.uint8 or not side or side * side * 3 != data.shape[1] or len(data) != len(labels):
+        raise lnkit.DataError(f"{file} has `data` {data.shape} of {data.dtype} and {len(labels)} labels. {HELP}")
+    if len(labels) and labels.min() < 1:
+        raise lnkit.DataError(f"{file} has a label of {labels.min()}. {HELP}")
+    pixels: NDArray[np.uint8] = data.reshape(-1, 3, side, side).transpose(0, 2, 3, 1)  # type: ignore[assignment]
+    return pixels, labels - 1
+
+
+def _arrays(file: Path) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    try:
+        with np.load(file, allow_pickle=False) as opened:
+            for name in ("data", "labels"):
+                if name in opened:
+                    yield name, opened[name]
+    except (OSError, ValueError, zipfile.BadZipFile, KeyError) as error:
+        raise lnkit.DataError(f"{file} cannot be read ({error}). Fetch it again. {HELP}") from error
