@@ -103,7 +103,7 @@ def _say_foreign(path: Path) -> list[str]:
     if not foreign:
         return []
     names = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
-    return [f"{_count(len(foreign), 'JSON file')} in {path} ({names}) lie in no folder of a run and were passed over."]
+    return [f"{_count(len(foreign), 'JSON file')} in {path} ({names}) in no folder of a run: passed over."]
 
 
 def _say_hidden(count: int, wishes: Wishes) -> list[str]:

@@ -148,7 +148,7 @@ def _of_score(frame: pd.DataFrame, attributes: pd.DataFrame, score: str) -> Iter
 def _drawn(name: str, draw: Callable[[], Any]) -> list[Figure]:
     """A figure, or none where there is too little for one; its table says the same."""
     try:
-        return [Figure(name, plain(draw()))]
+        return [Figure(name, plain(draw(), validate=False))]
     except UsageError:
         return []
 

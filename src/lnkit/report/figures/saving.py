@@ -43,12 +43,17 @@ def check_ending(file: Path) -> Callable[[dict[str, Any]], bytes]:
     return write
 
 
-def plain(chart: Any) -> dict[str, Any]:
-    """The Vega-Lite specification with its data, however many rows; the same for the same chart."""
+def plain(chart: Any, *, validate: bool = True) -> dict[str, Any]:
+    """The Vega-Lite specification with its data, however many rows; the same for the same chart.
+
+    Args:
+        chart: of Altair.
+        validate: hold it against the schema of Vega-Lite, which takes longer than all the rest; needless for our own.
+    """
     import altair as alt  # noqa: PLC0415 - slow to import
 
     with alt.data_transformers.enable("default", max_rows=None):
-        spec: dict[str, Any] = _without_nan(chart.to_dict())
+        spec: dict[str, Any] = _without_nan(chart.to_dict(validate=validate))
     return spec
 
 

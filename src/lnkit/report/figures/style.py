@@ -34,17 +34,18 @@ def finished(chart: alt.TopLevelMixin, title: str, subtitle: Sequence[str] = ())
     """The chart with its title and subtitle, and the look that all figures share."""
     lines = [line for text in subtitle for line in textwrap.wrap(text, LINE)]
     said = alt.TitleParams(textwrap.wrap(title, LINE * 3 // 4), subtitle=lines, anchor="start", offset=14)
-    styled: Any = chart
-    return (
-        styled.properties(title=said, background="white")
-        .configure(font=FONT)
-        .configure_axis(
+    styled: Any = chart  # changed in place: each of Altair's methods would copy all of it
+    styled.title, styled.background = said, "white"
+    styled.config = alt.Config(
+        font=FONT,
+        axis=alt.AxisConfig(
             labelFontSize=12, titleFontSize=13, titleFontWeight="normal", gridColor=PALE, labelLimit=LONGEST
-        )
-        .configure_legend(labelFontSize=12, titleFontSize=12, labelLimit=LONGEST)
-        .configure_title(fontSize=15, subtitleFontSize=12, subtitleColor=MUTED)
-        .configure_view(stroke="#cccccc")
+        ),
+        legend=alt.LegendConfig(labelFontSize=12, titleFontSize=12, labelLimit=LONGEST),
+        title=alt.TitleConfig(fontSize=15, subtitleFontSize=12, subtitleColor=MUTED),
+        view=alt.ViewConfig(stroke="#cccccc"),
     )
+    return styled
 
 
 def panel_title(text: str, width: float = WIDTH) -> alt.TitleParams:
