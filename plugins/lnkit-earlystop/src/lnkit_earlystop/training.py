@@ -27,6 +27,7 @@ from lnkit_earlystop.checkpoints import FOLDER, Facts, file_name, write_checkpoi
 from lnkit_earlystop.distributed import World, connected
 from lnkit_earlystop.labelled.packed import LabelledData
 from lnkit_earlystop.networks.architecture import Architecture
+from lnkit_earlystop.plots import draw_run
 from lnkit_earlystop.recipes import Recipe
 from lnkit_earlystop.scoring import Judges
 from lnkit_earlystop.task import ClassifierTask, Judgment, Plan
@@ -132,6 +133,18 @@ def _own_folder(folder: Path, place: World) -> Iterator[Path]:
         yield own
 
 
+def close_run(folder: Path) -> list[history.Row]:
+    """Write the table and the pictures of a run, and its best checkpoint beside them; returns the table."""
+    rows = history.rows_of(folder)
+    history.write_rows(rows, folder / history.TABLE)
+    best = history.best_of(rows)
+    if best is not None:
+        with whole_file(folder / BEST) as draft:
+            shutil.copyfile(folder / FOLDER / file_name(int(best["step"])), draft)
+    draw_run(rows, folder.name, folder)
+    return rows
+
+
 class _Keeper:
     """Writes a checkpoint at every validation, and has it scored."""
 
@@ -162,15 +175,10 @@ class _Keeper:
         return Validation(worth, {name: value for name, value in (others | scores).items() if math.isfinite(value)})
 
     def finish(self, collapsed: str, notes: tuple[str, ...]) -> Run:
-        """Write the tables, and the best checkpoint beside them."""
-        run = Run(self.folder, history.rows_of(self.folder), collapsed, notes)
+        """Write the tables and pictures, and the best checkpoint beside them."""
         if not self.plan.world.is_first:
-            return run
-        history.write_rows(run.rows, self.folder / history.TABLE)
-        if run.best is not None:
-            best = self.folder / FOLDER / file_name(int(run.best["step"]))
-            with whole_file(self.folder / BEST) as draft:
-                shutil.copyfile(best, draft)
+            return Run(self.folder, [], collapsed, notes)
+        run = Run(self.folder, close_run(self.folder), collapsed, notes)
         with whole_file(self.folder / DESCRIPTION) as draft:
             draft.write_text(json.dumps(self._description(run), indent=1), encoding="utf-8")
         return run

@@ -9,6 +9,8 @@ import click
 # name -> (module with a click command `command`, its line in the help)
 COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("lnkit_earlystop.cli.train", "Train a small-image network, and score every checkpoint."),
+    "score": ("lnkit_earlystop.cli.score", "Score the checkpoints of a run, and find the best."),
+    "sweep": ("lnkit_earlystop.cli.sweep", "Train once for each value of a hyperparameter."),
 }
 
 

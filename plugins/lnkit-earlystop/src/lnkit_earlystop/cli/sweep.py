@@ -1,0 +1,95 @@
+"""`lnkit earlystop sweep`: one hyperparameter, several trainings, and what they show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lnkit.commands import make_progress, print_table
+from lnkit_earlystop.cli._options import FIELDS, recipe_options
+from lnkit_earlystop.cli.train import USUAL_BATCH
+from lnkit_earlystop.sweeps.hyperparameters import HYPERPARAMETERS, values_of, words_of
+
+NAMES = ", ".join(HYPERPARAMETERS)
+
+
+@click.command("sweep", epilog=f"Hyperparameters: {NAMES}.")
+@click.argument("hyperparameter", type=click.Choice(list(HYPERPARAMETERS)), metavar="HYPERPARAMETER")
+@click.argument("architecture")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Labelled images: a folder or an archive.")
+@click.option("--values", metavar="A,B,...", default="", help="Values.  [default: some from small to large]")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False),
+              help="Folder of the sweep.  [default: earlystop/HYPERPARAMETER-ARCHITECTURE]")  # fmt: skip
+@click.option("--batch-size", type=click.IntRange(min=1), default=USUAL_BATCH, show_default=True, help="Images a step.")
+@click.option("--checkpoint-every", type=click.IntRange(min=1), metavar="STEPS", help="Steps between checkpoints.")
+@recipe_options
+@click.option("--class-ranking", type=click.Path(path_type=Path, exists=True), help="A finished run on the same data.")
+@click.option("--ps-data", type=click.Path(path_type=Path, file_okay=False), help="Human judgments in BAPPS's layout.")
+@click.option("--seed", default=0, show_default=True, help="Of every training.")
+@click.option("--devices", default="", metavar="A,B,...",
+              help="A training at a time on each.  [default: every GPU, or the CPU]")  # fmt: skip
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True,
+              help="Of the computation.")  # fmt: skip
+def command(hyperparameter: str, architecture: str, values: str, output: Path | None, **options: Any) -> None:
+    """Train ARCHITECTURE once for each value of HYPERPARAMETER, and say which value judges images best.
+
+    Everything else stays as in `lnkit earlystop train`. The same command goes on where it stopped, and with more values
+    trains only these.
+    """
+    from lnkit_earlystop.networks.architecture import parse  # noqa: PLC0415 - not for help
+    from lnkit_earlystop.sweeps.running import run_all  # noqa: PLC0415
+
+    parsed = parse(architecture)
+    folder = output or Path("earlystop") / f"{hyperparameter}-{parsed.name}"
+    wanted = values_of(hyperparameter, [value.strip() for value in values.split(",") if value.strip()])
+    shared = _shared_words(options)
+    commands = {value: [*words_of(hyperparameter, value, parsed), *shared] for value in wanted}
+    folders = {value: folder / f"{hyperparameter}-{value}" for value in wanted}
+    run_all(commands, folders, _devices(options["devices"]), make_progress())
+    _show(hyperparameter, parsed.name, folder, folders)
+
+
+def _shared_words(options: dict[str, Any]) -> list[str]:
+    """The options that all trainings share, as words of their command lines."""
+    words = []
+    for name in ("data", "batch_size", "checkpoint_every", "class_ranking", "ps_data", "seed", "precision", *FIELDS):
+        value = options.get(name)
+        dashed = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{dashed}" if value else f"--no-{dashed}")
+        elif value is not None:
+            words += [f"--{dashed}", str(value)]
+    return words
+
+
+def _devices(asked: str) -> list[str]:
+    named = [device.strip() for device in asked.split(",") if device.strip()]
+    if named:
+        return named
+    import torch  # noqa: PLC0415 - not for help
+
+    return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["auto"]
+
+
+def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[str, Path]) -> None:
+    from lnkit.report.figures import save  # noqa: PLC0415 - not for help
+    from lnkit_earlystop.history import write_rows  # noqa: PLC0415
+    from lnkit_earlystop.plots import scatter  # noqa: PLC0415
+    from lnkit_earlystop.sweeps.summary import PICTURE, TABLE, optimum, summarize  # noqa: PLC0415
+
+    runs, table = summarize(folders)
+    best = optimum(table)
+    columns = list(table[0])
+    print_table([*columns, ""], [[_cell(row[name]) for name in columns] + ["best" * (row is best)] for row in table])
+    write_rows(table, folder / TABLE)
+    click.echo(f"Table: {folder / TABLE}")
+    if best is not None:
+        title = HYPERPARAMETERS[hyperparameter].title
+        save(scatter(runs, f"{architecture}: {title}", title), folder / PICTURE)
+        click.echo(f"Figure: {folder / PICTURE}")
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,108 @@
+"""Pictures of runs: perceptual score and accuracy over a training, and against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from lnkit.analysis import pareto_front
+from lnkit.report.figures import save
+from lnkit_earlystop.history import STANDARD, Row
+
+WIDTH, HEIGHT = 440, 200
+# Okabe and Ito's colors (2008), which everybody can tell apart.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
+SCORES = {"ps_spatial": "spatial", "ps_mean_pool": "mean_pool", "ps_style": "style"}
+PS = "perceptual score (100 x 2AFC)"
+TOP1 = "top-1 accuracy of validation images (percent)"
+
+
+def draw_run(rows: Sequence[Row], title: str, folder: Path) -> list[Path]:
+    """Draw the curves of a run, and the scatter plot of its checkpoints if they have scores.
+
+    Returns:
+        The pictures; none where there are fewer than two checkpoints.
+    """
+    if len(rows) < 2:
+        return []
+    drawn = [(curves(rows, title), folder / "curves.png")]
+    if sum(STANDARD in row for row in rows) > 1:
+        drawn.append((scatter({title: rows}, f"{title}: checkpoints"), folder / "accuracy_ps.png"))
+    for chart, file in drawn:
+        save(chart, file)
+    return [file for _, file in drawn]
+
+
+def curves(rows: Sequence[Row], title: str) -> Any:
+    """Perceptual scores above, accuracy below, both over the epochs."""
+    frame = pd.DataFrame(rows)
+    known = [name for name in SCORES if name in frame]
+    panels = [_top1(frame)]
+    if known:
+        panels.insert(0, _scores(frame, known))
+    return _titled(alt.vconcat(*panels).resolve_scale(color="independent", shape="independent"), title)
+
+
+def _scores(frame: pd.DataFrame, names: Sequence[str]) -> Any:
+    long = frame.melt(["step", "epoch"], names, "distance", "value").dropna(subset="value")
+    long["distance"] = long.distance.map(SCORES)
+    base = alt.Chart(long).encode(
+        x=_epochs(),
+        y=alt.Y("value:Q", title=PS, scale=alt.Scale(zero=False)),
+        color=alt.Color("distance:N", scale=_colors([SCORES[name] for name in names])),
+        shape=alt.Shape("distance:N", scale=_shapes([SCORES[name] for name in names])),
+        tooltip=["distance:N", "step:Q", "epoch:Q", "value:Q"],
+    )
+    return (base.mark_line() + base.mark_point(filled=True, size=40)).properties(width=WIDTH, height=HEIGHT)
+
+
+def _top1(frame: pd.DataFrame) -> Any:
+    base = alt.Chart(frame).encode(
+        x=_epochs(), y=alt.Y("top1:Q", title="top-1 (percent)"), tooltip=["step:Q", "epoch:Q", "top1:Q"]
+    )
+    line = base.mark_line(color="#000000") + base.mark_point(color="#000000", filled=True, size=40)
+    return line.properties(width=WIDTH, height=HEIGHT * 2 // 3)
+
+
+def scatter(runs: Mapping[str, Sequence[Row]], title: str, legend: str = "run") -> Any:
+    """Perceptual score against accuracy of every checkpoint of several runs, with the Pareto front of all."""
+    frame = pd.DataFrame([{"run": name, **row} for name, rows in runs.items() for row in rows if STANDARD in row])
+    frame["front"] = pareto_front(frame, "top1", STANDARD)
+    x = alt.X("top1:Q", title=TOP1, scale=alt.Scale(zero=False))
+    y = alt.Y(f"{STANDARD}:Q", title=PS, scale=alt.Scale(zero=False))
+    names = list(runs)
+    base = alt.Chart(frame).encode(
+        x=x,
+        y=y,
+        color=alt.Color("run:N", title=legend, sort=names, scale=_colors(names)),
+        shape=alt.Shape("run:N", title=legend, sort=names, scale=_shapes(names)),
+        tooltip=["run:N", "step:Q", "epoch:Q", "top1:Q", f"{STANDARD}:Q"],
+    )
+    front = alt.Chart(frame[frame.front]).encode(x=x, y=y).mark_line(color="#595959", strokeDash=[5, 3])
+    chart = (front + base.mark_point(filled=True, size=60, opacity=1)).properties(width=WIDTH, height=HEIGHT * 3 // 2)
+    said = "Dashed: the Pareto front; no other checkpoint is both more accurate and closer to people."
+    return _titled(chart, title, said)
+
+
+def _epochs() -> Any:
+    return alt.X("epoch:Q", title="epochs")
+
+
+def _colors(names: Sequence[str]) -> alt.Scale:
+    return alt.Scale(domain=list(names), range=[COLORS[i % len(COLORS)] for i in range(len(names))])
+
+
+def _shapes(names: Sequence[str]) -> alt.Scale:
+    return alt.Scale(domain=list(names), range=[SHAPES[i % len(SHAPES)] for i in range(len(names))])
+
+
+def _titled(chart: Any, title: str, subtitle: str = "") -> Any:
+    said = alt.TitleParams(title, subtitle=[subtitle] if subtitle else [], anchor="start")
+    return chart.properties(title=said, background="white").configure_axis(
+        titleFontWeight="normal", gridColor="#e6e6e6"
+    )

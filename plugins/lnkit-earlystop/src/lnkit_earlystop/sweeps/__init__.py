@@ -1,0 +1,1 @@
+"""Sweeps over one hyperparameter at a time, as K makes them (section 5)."""
