@@ -103,6 +103,5 @@ def _shapes(names: Sequence[str]) -> alt.Scale:
 
 def _titled(chart: Any, title: str, subtitle: str = "") -> Any:
     said = alt.TitleParams(title, subtitle=[subtitle] if subtitle else [], anchor="start")
-    return chart.properties(title=said, background="white").configure_axis(
-        titleFontWeight="normal", gridColor="#e6e6e6"
-    )
+    titled = chart.properties(title=said, background="white")
+    return titled.configure_axis(titleFontWeight="normal", gridColor="#e6e6e6")
