@@ -92,8 +92,8 @@ def _metadata(file: Path) -> Mapping[str, str]:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(LENGTH_BYTES), "little")
             content: Any = json.loads(opened.read(length)) if length < LONGEST_HEADER else None
-        metadata: Any = content["__metadata__"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        metadata: Any = content.get("__metadata__", {})
+    except (OSError, ValueError, AttributeError) as error:
         raise lnkit.WeightsError(f"{file} cannot be read as safetensors ({error}). Copy it again.") from error
     if not isinstance(metadata, dict):
         raise lnkit.WeightsError(f"The header of {file} is damaged. Copy it again.")

@@ -90,7 +90,7 @@ def _refuse_impossible(architecture: Architecture, name: str) -> None:
     wrong = {
         "a depth of 2 to 200 layers": family == "resnet" and int(variant) not in DEPTHS,
         "b0 to b5": family == "efficientnet" and variant not in EFFICIENTNETS,
-        f"one of {', '.join(VITS)}": family == "vit" and variant not in VITS,
+        f"one of {', '.join(f'vit_{vit}' for vit in VITS)}": family == "vit" and variant not in VITS,
         "a width above 0": architecture.width <= 0,
         "no other width, since compound scaling sets it": family == "efficientnet" and architecture.width != 1,
         "other depths of ViTs only": family != "vit" and architecture.blocks != 0,

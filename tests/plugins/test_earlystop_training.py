@@ -1,0 +1,237 @@
+"""Trainings from data to checkpoints: exact resume, scores, averages, several processes, checkpoints as backbones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from earlystopdata import CLASSES, make_folders, make_judgments
+from safetensors.torch import load_file, save_file
+
+import lnkit
+from lnkit.progress import SilentProgress
+from lnkit_earlystop import checkpoints, history
+from lnkit_earlystop.averaging import Averaged
+from lnkit_earlystop.checkpoints import checkpoints_in, read_facts, read_network
+from lnkit_earlystop.distributed import World, world
+from lnkit_earlystop.labelled.packed import LabelledData, open_labelled
+from lnkit_earlystop.networks.architecture import parse
+from lnkit_earlystop.recipes import EFFICIENTNET, RESNET, VIT_B_8, Recipe
+from lnkit_earlystop.registration import trained
+from lnkit_earlystop.scoring import Judges
+from lnkit_earlystop.training import Run, Wanted, train_classifier
+
+QUICK = replace(RESNET, epochs=4, lr=1.6)  # at batches of 12: .019
+NETWORK = "resnet3_w0.125_32"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> LabelledData:
+    root = tmp_path_factory.mktemp("images")
+    return open_labelled(make_folders(root / "data"), 32, root / "cache", SilentProgress())
+
+
+def wanted(recipe: Recipe = QUICK, name: str = NETWORK, every: int = 3, **changes: object) -> Wanted:
+    return replace(Wanted(parse(name), recipe, 12, every, seed=0, device="cpu"), **changes)  # type: ignore[arg-type]
+
+
+def trained_in(folder: Path, data: LabelledData, asked: Wanted | None = None, judges: Judges | None = None) -> Run:
+    return train_classifier(asked or wanted(), data, folder, judges, SilentProgress(), World())
+
+
+def tensors(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+    return {file.name: load_file(file) for file, _ in checkpoints_in(folder)}
+
+
+def test_a_network_learns(data: LabelledData, tmp_path: Path) -> None:
+    run = trained_in(tmp_path / "run", data, wanted(replace(QUICK, epochs=20), every=12))
+    assert [row["step"] for row in run.rows] == [12, 24, 36, 48, 60]
+    assert run.rows[-1]["top1"] == 100
+    assert run.rows[-1]["validation_loss"] < run.rows[0]["validation_loss"]
+    assert run.rows[-1]["epoch"] == pytest.approx(20)
+    ranking = history.read_ranking(tmp_path / "run")
+    assert sorted(ranking) == list(CLASSES)
+    assert run.best is None  # nobody judged it
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name"),
+    [
+        (QUICK, NETWORK),
+        (replace(EFFICIENTNET, epochs=2, dropout=0.2, noise=0.1, autoaugment=True), "resnet3_w0.125_32"),
+        (replace(VIT_B_8, epochs=2), "vit_b_8_d1_w0.1_32"),
+    ],
+)
+def test_a_killed_training_ends_with_the_same_bits(
+    recipe: Recipe, name: str, data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = wanted(recipe, name, every=2)
+    trained_in(tmp_path / "whole", data, asked)
+    kept = history.keep_scores
+    calls = []
+
+    def interrupted(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        kept(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "keep_scores", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained_in(tmp_path / "killed", data, asked)
+    trained_in(tmp_path / "killed", data, asked)
+    whole, killed = tensors(tmp_path / "whole"), tensors(tmp_path / "killed")
+    assert whole.keys() == killed.keys()
+    for file, expected in whole.items():
+        assert expected.keys() == killed[file].keys()
+        assert all(torch.equal(expected[key], killed[file][key]) for key in expected), file
+    assert (tmp_path / "whole/checkpoints.csv").read_text() == (tmp_path / "killed/checkpoints.csv").read_text()
+
+
+def test_a_finished_training_is_found_again(data: LabelledData, tmp_path: Path) -> None:
+    trained_in(tmp_path, data)
+    before = {file: file.stat().st_mtime_ns for file, _ in checkpoints_in(tmp_path)}
+    trained_in(tmp_path, data)
+    assert {file: file.stat().st_mtime_ns for file, _ in checkpoints_in(tmp_path)} == before
+
+
+def test_another_training_is_not_overwritten(data: LabelledData, tmp_path: Path) -> None:
+    trained_in(tmp_path, data)
+    with pytest.raises(lnkit.DataError, match="recipe"):
+        trained_in(tmp_path, data, wanted(replace(QUICK, weight_decay=0.5)))
+
+
+def test_stopping_early_keeps_the_schedule(data: LabelledData, tmp_path: Path) -> None:
+    trained_in(tmp_path / "all", data, wanted(every=3))
+    run = trained_in(tmp_path / "some", data, wanted(every=3, stop_after=2.0))
+    assert [row["step"] for row in run.rows] == [3, 6]
+    some, everything = tensors(tmp_path / "some"), tensors(tmp_path / "all")
+    assert all(torch.equal(tensor, everything[file][key]) for file in some for key, tensor in some[file].items())
+
+
+def test_scores_are_those_of_lnkit_eval(data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judgments = make_judgments(tmp_path / "judgments")
+    judges = Judges(judgments, tmp_path / "run/results", "cpu")
+    run = trained_in(tmp_path / "run", data, wanted(every=6), judges)
+    assert {"ps_spatial", "ps_mean_pool", "ps_style"} <= set(run.rows[0])
+    assert run.best == max(run.rows, key=lambda row: (row["ps_spatial"], -row["step"]))
+    assert (tmp_path / "run/curves.png").is_file()
+    best = read_facts(tmp_path / "run/best.safetensors")
+    assert best.step == run.best["step"]
+    unscored = trained_in(tmp_path / "unscored", data, wanted(every=6))
+    assert [row["top1"] for row in unscored.rows] == [row["top1"] for row in run.rows]  # judging changes no training
+
+    monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path / "run"))
+    from lnkit.evaluating import default_registry
+
+    default_registry.cache_clear()
+    try:
+        (finished,) = lnkit.evaluate(
+            f"{NETWORK}@step6", "stage1", data=judgments, results=tmp_path / "own", device="cpu"
+        )
+    finally:
+        default_registry.cache_clear()
+    assert 100 * finished.record.scores["2afc"].value == pytest.approx(run.rows[0]["ps_spatial"])
+
+
+def test_checkpoints_of_two_runs_with_one_name(
+    data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second run"):
+        trained_in(tmp_path / name, data, wanted(every=12))
+    monkeypatch.setenv("LNKIT_EARLYSTOP", os.pathsep.join(str(tmp_path / name) for name in ("first", "second run")))
+    assert [spec.name for spec in trained()] == [f"{NETWORK}@first.step12", f"{NETWORK}@second_run.step12"]
+    monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path / "first"))
+    assert [spec.name for spec in trained()] == [f"{NETWORK}@step12"]
+
+
+def test_runs_in_a_configuration_file(data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained_in(tmp_path / "run", data, wanted(every=12))
+    monkeypatch.delenv("LNKIT_EARLYSTOP", raising=False)
+    monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path / "config")
+    (tmp_path / "config").mkdir()
+    file = tmp_path / "config/earlystop.toml"
+    file.write_text(f"runs = [{json.dumps(str(tmp_path / 'run'))}]\n")
+    assert [spec.name for spec in trained()] == [f"{NETWORK}@step12"]
+    for text in ("runs = 3", "runs = [", 'runs = ["/nowhere/at/all"]'):
+        file.write_text(text)
+        with pytest.raises(lnkit.UsageError):
+            list(trained())
+
+
+def test_checkpoints_are_what_they_say(data: LabelledData, tmp_path: Path) -> None:
+    trained_in(tmp_path, data, wanted(every=12))
+    ((file, facts),) = checkpoints_in(tmp_path)
+    assert (facts.architecture, facts.classes, facts.step, facts.data) == (NETWORK, 3, 12, data.sha256)
+    assert json.loads(facts.recipe)["lr"] == 1.6
+    network = read_network(file)
+    assert all(torch.equal(tensor, load_file(file)[key]) for key, tensor in network.state_dict().items())
+
+
+def test_strange_checkpoints_are_refused(data: LabelledData, tmp_path: Path) -> None:
+    trained_in(tmp_path, data, wanted(every=12))
+    ((file, facts),) = checkpoints_in(tmp_path)
+    header = {"format": checkpoints.FORMAT} | {name: str(getattr(facts, name)) for name in facts.__slots__}
+    other = tmp_path / "other.safetensors"
+    save_file(load_file(file), other, metadata=header | {"architecture": "resnet4_w0.125_32"})
+    with pytest.raises(lnkit.WeightsError, match="another depth or width"):
+        read_network(other)
+    save_file(load_file(file), other)
+    with pytest.raises(lnkit.WeightsError, match="is no checkpoint"):
+        read_facts(other)
+    other.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(lnkit.WeightsError, match="cut short"):
+        read_network(other)
+    other.write_bytes(b"nonsense")
+    with pytest.raises(lnkit.WeightsError, match="cannot be read"):
+        read_facts(other)
+
+
+def test_the_average_is_a_weighted_sum() -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    averaged = Averaged(network, 0.9)
+    expected = network.weight.item()
+    for step in range(1, 30):
+        torch.nn.init.constant_(network.weight, step)
+        averaged.take_in(step)
+        averaged.take_in(step)  # once for each step
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    one = torch.ones(1, 1)
+    assert float(averaged.eval()(one)) == pytest.approx(expected)
+    assert float(averaged.train()(one)) == 29
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does(data: LabelledData, tmp_path: Path) -> None:
+    """Without batch norm and dropout, half batches on two processes make the step of the whole batch."""
+    words = ["vit_b_8_d1_w0.1_32", "--data", str(make_folders(tmp_path / "data")), "--epochs", "2", "--dropout", "0"]
+    words += ["--batch-size", "12", "--checkpoint-every", "3", "--no-ps", "--device", "cpu"]
+    launchers = {"one": [], "two": ["torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517", "-m"]}
+    for name, launcher in launchers.items():
+        command = [sys.executable, "-m", *launcher, "lnkit", "earlystop", "train", *words, "--output", tmp_path / name]
+        variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+        assert done.returncode == 0, done.stderr
+    one, two = tensors(tmp_path / "one"), tensors(tmp_path / "two")
+    assert one.keys() == two.keys() == {"step-0000003.safetensors", "step-0000006.safetensors"}
+    for file, expected in one.items():
+        for key, tensor in expected.items():
+            torch.testing.assert_close(two[file][key], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_the_launchers_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert world() == World()
+    monkeypatch.setenv("WORLD_SIZE", "many")
+    with pytest.raises(lnkit.UsageError, match="WORLD_SIZE"):
+        world()
+    assert World(1, 2).share(5) == slice(1, None, 2)
+    with pytest.raises(lnkit.UsageError, match="larger --batch-size"):
+        World(0, 4).share(3)
