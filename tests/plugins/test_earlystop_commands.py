@@ -71,7 +71,7 @@ def test_a_sweep_finds_an_optimum_and_goes_on(images: Path, judgments: Path, tmp
     table = rows(tmp_path / "sweep.csv")
     assert [row["value"] for row in table] == ["0.125", "0.25"]
     assert (tmp_path / "width-0.25/checkpoints.csv").is_file()
-    assert done.stdout.count("best ") >= 1
+    assert done.stdout.count("best\n") == 1
     assert (tmp_path / "accuracy_ps.png").is_file()
     before = (tmp_path / "width-0.125/training.json").read_bytes()
     stamp = next((tmp_path / "width-0.125/checkpoints").glob("*.safetensors")).stat().st_mtime_ns

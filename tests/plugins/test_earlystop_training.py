@@ -205,8 +205,8 @@ def test_the_average_is_a_weighted_sum() -> None:
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * step
     one = torch.ones(1, 1)
-    assert float(averaged.eval()(one)) == pytest.approx(expected)
-    assert float(averaged.train()(one)) == 29
+    assert averaged.eval()(one).item() == pytest.approx(expected)
+    assert averaged.train()(one).item() == 29
 
 
 @pytest.mark.slow
