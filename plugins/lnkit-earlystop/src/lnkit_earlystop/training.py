@@ -18,7 +18,6 @@ from torch import nn
 from lnkit.comparing.comparer import open_device
 from lnkit.files import whole_file
 from lnkit.progress import Progress
-from lnkit.training.generators import generator_states, put_back
 from lnkit.training.loop import train
 from lnkit.training.machine import Machine
 from lnkit.training.task import TrainingSettings, Validation, batches_per_epoch
@@ -97,7 +96,7 @@ def train_classifier(
         constant_below=-1.0,  # logits may vary as little as they like
     )
     machine = Machine(open_device(place.device(wanted.device)), wanted.precision)
-    keeper = _Keeper(plan, data, folder, judges, machine.device, per_epoch)
+    keeper = _Keeper(plan, data, folder, judges, per_epoch)
     with connected(place), _own_folder(folder / "training", place) as own:
         task = ClassifierTask(plan, data, machine.device, keeper.passed)
         done = train(task, settings, own, machine, progress, _facts(plan, data))
@@ -148,17 +147,8 @@ def close_run(folder: Path) -> list[history.Row]:
 class _Keeper:
     """Writes a checkpoint at every validation, and has it scored."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        data: LabelledData,
-        folder: Path,
-        judges: Judges | None,
-        device: torch.device,
-        per_epoch: int,
-    ) -> None:
-        self.plan, self.data, self.folder, self.judges = plan, data, folder, judges
-        self.device, self.per_epoch = device, per_epoch
+    def __init__(self, plan: Plan, data: LabelledData, folder: Path, judges: Judges | None, per_epoch: int) -> None:
+        self.plan, self.data, self.folder, self.judges, self.per_epoch = plan, data, folder, judges, per_epoch
 
     def passed(self, network: nn.Module, step: int, judgment: Judgment) -> Validation:
         others = {"top1": judgment.top1, "validation_loss": judgment.loss}
@@ -184,14 +174,7 @@ class _Keeper:
         return run
 
     def _perceptual(self, file: Path, facts: Facts) -> Mapping[str, float]:
-        """The perceptual scores; random generators are left as they were, so that scoring changes no training."""
-        if self.judges is None:
-            return {}
-        states = generator_states(self.device)
-        try:
-            return self.judges.scores(file, facts)
-        finally:
-            put_back(states, self.device)
+        return {} if self.judges is None else self.judges.scores(file, facts)
 
     def _facts(self, step: int, judgment: Judgment) -> Facts:
         from lnkit_earlystop import __version__  # noqa: PLC0415 - the package imports what imports this
