@@ -23,6 +23,7 @@ SUBJECTS = {  # name -> module with measure(quick)
     "analysis": "bench.analysis_speed",
     "superres": "bench.superres_speed",
     "training": "bench.training_speed",
+    "earlystop": "bench.earlystop_speed",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -15,6 +15,9 @@ from lnkit.cli._settings import Settings
 from lnkit.errors import LnkitError
 from lnkit.files import DISK_FULL
 from lnkit.nearnames import did_you_mean, near_names
+
+if TYPE_CHECKING:
+    from lnkit.plugins.entrypoints import EntryPoint
 
 # name -> (where the command is, its line in the help); a test holds the lines equal to the commands' own
 COMMANDS = {
@@ -44,11 +47,11 @@ class LazyGroup(click.Group):
     """Knows its commands by name and imports one when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *plugin_commands()]
+        return [*COMMANDS, *self._added()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return load_command(plugin_commands()[cmd_name]) if cmd_name in plugin_commands() else None
+            return load_command(self._added()[cmd_name]) if cmd_name in self._added() else None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
@@ -57,9 +60,13 @@ class LazyGroup(click.Group):
         """List the commands from the table, and those of plugins, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-        if added := plugin_commands():
+        if added := self._added():
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, f"Of {entry.distribution}.") for name, entry in added.items()])
+
+    def _added(self) -> dict[str, EntryPoint]:
+        """Commands of plugins; none of them replaces one of lnkit's own."""
+        return {name: entry for name, entry in plugin_commands().items() if name not in COMMANDS}
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
