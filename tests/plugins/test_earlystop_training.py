@@ -131,6 +131,7 @@ def test_scores_are_those_of_lnkit_eval(data: LabelledData, tmp_path: Path, monk
     assert losses[0] == losses[1]  # judging changes no training
 
     monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path / "run"))
+    assert [spec.name for spec in trained()] == [f"{NETWORK}@step6", f"{NETWORK}@step12", f"{NETWORK}@best"]
     from lnkit.evaluating import default_registry
 
     default_registry.cache_clear()
@@ -149,6 +150,8 @@ def test_checkpoints_of_two_runs_with_one_name(
     for name in ("first", "second run"):
         trained_in(tmp_path / name, data, wanted(every=12))
     monkeypatch.setenv("LNKIT_EARLYSTOP", os.pathsep.join(str(tmp_path / name) for name in ("first", "second run")))
+    assert [spec.name for spec in trained()] == [f"{NETWORK}@first.step12", f"{NETWORK}@second_run.step12"]
+    monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path))  # a folder of both
     assert [spec.name for spec in trained()] == [f"{NETWORK}@first.step12", f"{NETWORK}@second_run.step12"]
     monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path / "first"))
     assert [spec.name for spec in trained()] == [f"{NETWORK}@step12"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FORMAT = "lnkit-earlystop 1"  # raised when older readers could misread a file
 FOLDER = "checkpoints"
+BEST = "best.safetensors"  # of a run: the early-stopped network, a copy of its checkpoint
 LONGEST_HEADER = 100 * 2**20  # bytes; what safetensors itself allows
 LENGTH_BYTES = 8  # of the number at the start of a safetensors file, which is the length of its header
 

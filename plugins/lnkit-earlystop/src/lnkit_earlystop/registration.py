@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit_earlystop.checkpoints import Facts, checkpoints_in
+from lnkit_earlystop.checkpoints import BEST, FOLDER, Facts, checkpoints_in, read_facts
 from lnkit_earlystop.networks.architecture import Architecture, parse
 
 if TYPE_CHECKING:
@@ -34,18 +34,22 @@ def of_checkpoint(file: Path, facts: Facts, name: str = "") -> lnkit.BackboneSpe
     return _spec(architecture, name or facts.name, partial(_load, file, architecture, facts.classes), weights)
 
 
-def named_folders() -> Iterator[Path]:
-    """The folders that the variable and the configuration file name, each once.
+def named_runs() -> Iterator[Path]:
+    """The runs that the variable and the configuration file name, each once; a folder of runs stands for all of them.
 
     Raises:
-        lnkit.UsageError: the configuration file is damaged.
+        lnkit.UsageError: the configuration file is damaged, or a folder is missing.
     """
     named = [Path(text) for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
-    yield from dict.fromkeys(folder.expanduser() for folder in [*named, *_configured()])
+    for folder in dict.fromkeys(folder.expanduser() for folder in [*named, *_configured()]):
+        if not folder.is_dir():
+            raise lnkit.UsageError(f"{VARIABLE} or {CONFIGURATION} names {folder}, which is no folder. Correct it.")
+        inside = [path for path in sorted(folder.iterdir()) if (path / FOLDER).is_dir()]
+        yield from [folder] if (folder / FOLDER).is_dir() or not inside else inside
 
 
 def trained() -> Iterator[lnkit.BackboneSpec]:
-    """Every checkpoint of the named folders.
+    """Every checkpoint of the named runs, and as ``resnet6_64@best`` the one that judges images best.
 
     Two runs may have checkpoints of one name; these get that of their run: ``resnet6_64@wide.step1000``.
 
@@ -53,21 +57,23 @@ def trained() -> Iterator[lnkit.BackboneSpec]:
         lnkit.UsageError: a folder is missing.
         lnkit.WeightsError: a checkpoint is damaged.
     """
-    found = [(folder, file, facts) for folder in named_folders() for file, facts in _checkpoints(folder)]
-    times = Counter(facts.name for _, _, facts in found)
-    for folder, file, facts in found:
-        of_run = f"{facts.architecture}@{_run_name(folder)}.step{facts.step}"
-        yield of_checkpoint(file, facts, of_run if times[facts.name] > 1 else "")
+    found = [(_run_name(run), *one) for run in named_runs() for one in _labelled(run)]
+    times = Counter((facts.architecture, label) for _, label, _, facts in found)
+    for run, label, file, facts in found:
+        several = times[facts.architecture, label] > 1
+        yield of_checkpoint(file, facts, f"{facts.architecture}@{f'{run}.' * several}{label}")
 
 
-def _checkpoints(folder: Path) -> Iterator[tuple[Path, Facts]]:
-    if not folder.is_dir():
-        raise lnkit.UsageError(f"{VARIABLE} or {CONFIGURATION} names {folder}, which is no folder. Correct it.")
-    return checkpoints_in(folder)
+def _labelled(run: Path) -> Iterator[tuple[str, Path, Facts]]:
+    """What the checkpoints of a run are called, where they lie, and what they are."""
+    for file, facts in checkpoints_in(run):
+        yield f"step{facts.step}", file, facts
+    if (run / BEST).is_file():
+        yield "best", run / BEST, read_facts(run / BEST)
 
 
 def _run_name(folder: Path) -> str:
-    name = folder.parent.name if folder.name == "checkpoints" else folder.name
+    name = folder.parent.name if folder.name == FOLDER else folder.name
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in name)
 
 

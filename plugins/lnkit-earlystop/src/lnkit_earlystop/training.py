@@ -22,7 +22,7 @@ from lnkit.training.loop import train
 from lnkit.training.machine import Machine
 from lnkit.training.task import TrainingSettings, Validation, batches_per_epoch
 from lnkit_earlystop import history
-from lnkit_earlystop.checkpoints import FOLDER, Facts, file_name, write_checkpoint
+from lnkit_earlystop.checkpoints import BEST, FOLDER, Facts, file_name, write_checkpoint
 from lnkit_earlystop.distributed import World, connected
 from lnkit_earlystop.labelled.packed import LabelledData
 from lnkit_earlystop.networks.architecture import Architecture
@@ -31,7 +31,6 @@ from lnkit_earlystop.recipes import Recipe
 from lnkit_earlystop.scoring import Judges
 from lnkit_earlystop.task import ClassifierTask, Judgment, Plan
 
-BEST = "best.safetensors"  # the early-stopped network, a copy of its checkpoint
 DESCRIPTION = "training.json"
 
 
