@@ -45,7 +45,7 @@ def curves(rows: Sequence[Row], title: str) -> Any:
     panels = [_top1(frame)]
     if known:
         panels.insert(0, _scores(frame, known))
-    return _titled(alt.vconcat(*panels).resolve_scale(color="independent", shape="independent"), title)
+    return _titled(alt.vconcat(*panels).resolve_scale(x="shared", color="independent", shape="independent"), title)
 
 
 def _scores(frame: pd.DataFrame, names: Sequence[str]) -> Any:
@@ -72,7 +72,7 @@ def _top1(frame: pd.DataFrame) -> Any:
 def scatter(runs: Mapping[str, Sequence[Row]], title: str, legend: str = "run") -> Any:
     """Perceptual score against accuracy of every checkpoint of several runs, with the Pareto front of all."""
     frame = pd.DataFrame([{"run": name, **row} for name, rows in runs.items() for row in rows if STANDARD in row])
-    frame["front"] = pareto_front(frame, "top1", STANDARD)
+    frame["front"] = pareto_front(frame, "top1", STANDARD, x_higher_is_better=True, y_higher_is_better=True)
     x = alt.X("top1:Q", title=TOP1, scale=alt.Scale(zero=False))
     y = alt.Y(f"{STANDARD}:Q", title=PS, scale=alt.Scale(zero=False))
     names = list(runs)
