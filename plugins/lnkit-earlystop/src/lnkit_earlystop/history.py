@@ -17,7 +17,7 @@ TABLE = "checkpoints.csv"
 CLASS_ACCURACY = "class_accuracy.csv"
 STANDARD = "ps_spatial"  # the score that decides which checkpoint is the best
 
-Row = dict[str, float]
+Row = Mapping[str, float]
 
 
 def keep_scores(checkpoint: Path, scores: Mapping[str, float]) -> None:

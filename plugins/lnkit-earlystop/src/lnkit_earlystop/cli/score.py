@@ -9,7 +9,7 @@ import click
 
 import lnkit
 from lnkit.commands import make_progress
-from lnkit_earlystop.cli.train import show_rows
+from lnkit_earlystop.cli._tables import show_checkpoints
 
 
 @click.command("score")
@@ -39,5 +39,5 @@ def command(run: Path, ps_data: Path | None, distances: tuple[str, ...], device:
             keep_scores(file, {**kept_scores(file), **judges.scores(file, facts)})
             advance(1, facts.name)
     rows = close_run(run)
-    show_rows(rows)
+    show_checkpoints(rows)
     click.echo(f"Run: {run}")
