@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lnkit.loss import DeepPerceptualLoss
     from lnkit.networks.loading import load_loss_network
     from lnkit.networks.lossnet import LossNetwork
+    from lnkit.networks.whole import load_backbone
     from lnkit.requests import RunRequest
     from lnkit.runner import FinishedRun
     from lnkit.specs import (
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 _HOMES = {  # of the names that are not specs
     "INTERFACE": "lnkit.hookspecs",
     "hookimpl": "lnkit.hookspecs",
+    "load_backbone": "lnkit.networks.whole",
     "load_loss_network": "lnkit.networks.loading",
     "LossNetwork": "lnkit.networks.lossnet",
     "DeepPerceptualLoss": "lnkit.loss",
@@ -73,6 +75,7 @@ __all__ = [
     "WeightsError",
     "evaluate",
     "hookimpl",
+    "load_backbone",
     "load_loss_network",
 ]
 
