@@ -120,7 +120,8 @@ def test_several_connections_work_at_the_same_time(cache: Path, site: Site) -> N
     begin = time.monotonic()
     ensure_dataset(spec_of(site), cache, SilentProgress())
     assert time.monotonic() - begin < 0.7 * COUNT * site.seconds
-    assert CONNECTIONS // 2 < site.most <= CONNECTIONS
+    late = 2  # answers that have arrived, and that a busy server still counts
+    assert CONNECTIONS // 2 < site.most <= CONNECTIONS + late
 
 
 def test_one_progress_over_all_files(cache: Path, site: Site) -> None:

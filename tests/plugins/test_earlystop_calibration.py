@@ -1,0 +1,207 @@
+"""Calibration from judgments: against the code of LPIPS, exact resume, files that `lin` reads, and faults."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import lpips
+import numpy as np
+import pytest
+import torch
+from earlystopdata import make_judgments
+from safetensors.torch import load_file
+
+import lnkit
+from lnkit.cli import run
+from lnkit.linweights import load_lin_weights
+from lnkit.progress import SilentProgress
+from lnkit_earlystop.calibration import running
+from lnkit_earlystop.calibration.model import Calibrated
+from lnkit_earlystop.calibration.ranking import RankingNetwork, ranking_loss
+from lnkit_earlystop.calibration.running import Learned, Wanted, calibrate
+from lnkit_earlystop.calibration.task import CalibrationTask, Schedule, score
+from lnkit_earlystop.calibration.triplets import open_split
+
+QUICK = Schedule(batch_size=4, epochs=1, decay_epochs=1)
+WANTED = Wanted("resnet3_64", "stage1", "lin", weights="random", schedule=QUICK, hold_out=0.25, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def judgments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_judgments(tmp_path_factory.mktemp("judgments"), rows=24)
+
+
+def learned(judgments: Path, place: Path, wanted: Wanted = WANTED) -> Learned:
+    cache, output = place.parent / "cache", place / "lin.safetensors"
+    return calibrate(wanted, judgments, "val", output, place / "training", cache, SilentProgress())
+
+
+def test_the_ranking_network_is_that_of_lpips() -> None:
+    theirs = lpips.BCERankingLoss()
+    ours = RankingNetwork()
+    weights = [
+        tensor.reshape(own.shape)
+        for tensor, own in zip(theirs.net.state_dict().values(), ours.state_dict().values(), strict=True)
+    ]
+    ours.load_state_dict(dict(zip(ours.state_dict(), weights, strict=True)))
+    d0, d1, judged = torch.rand(3, 16)
+    expected = theirs(d0.view(-1, 1, 1, 1), d1.view(-1, 1, 1, 1), (2 * judged - 1).view(-1, 1, 1, 1))
+    torch.testing.assert_close(ranking_loss(ours(d0, d1), judged), expected)
+
+
+@pytest.mark.parametrize(("backbone", "name"), [("alexnet", "alex"), ("squeezenet1_1", "squeeze"), ("vgg16", "vgg")])
+def test_distances_are_those_of_lpips(backbone: str, name: str) -> None:
+    """With its own `lin` weights, on a trunk of the same random weights."""
+    torch.manual_seed(0)
+    theirs = lpips.LPIPS(net=name, pnet_rand=True, verbose=False).eval()
+    network = lnkit.load_loss_network(backbone, "lpips", weights="random", normalization="lpips")
+    trunk = dict(zip(_names(network), theirs.net.state_dict().values(), strict=True))
+    network.load_state_dict(network.state_dict() | trunk)
+    ours = Calibrated(network, trains_backbone=False).eval()
+    for own, weight in zip(ours.lin, load_lin_weights(f"lpips:{backbone}", len(ours.lin)), strict=True):
+        own.data.copy_(weight)
+    images = torch.rand(3, 2, 3, 64, 64)
+    with torch.no_grad():
+        found = ours.distances(*images)
+        expected = [theirs(images[0], other, normalize=True).flatten() for other in images[1:]]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+
+
+def _names(network: lnkit.LossNetwork) -> list[str]:
+    return [name for name in network.state_dict() if name.startswith("backbone.")]
+
+
+def test_the_learning_rate_falls_as_in_lpips() -> None:
+    """`update_learning_rate` of its trainer, called after every epoch beyond the first five."""
+    rate, expected = 1.0, []
+    for epoch in range(1, 11):
+        expected.append(rate)
+        if epoch > 5:
+            rate -= 1 / 5
+    found = [Schedule().factor(epoch * 7, 7) for epoch in range(10)]
+    assert found == pytest.approx(expected)
+
+
+def test_files_give_the_same_scores_through_lnkit_eval(judgments: Path, tmp_path: Path) -> None:
+    done = learned(judgments, tmp_path / "run")
+    weights = load_lin_weights(str(done.lin), 1)
+    assert weights[0].shape == (64,)
+    assert float(weights[0].min()) >= 0
+    assert done.held == 6
+    untouched = lnkit.load_loss_network("resnet3_64", "stage1", weights="random")
+    model = Calibrated(untouched, trains_backbone=False).eval()
+    model.lin[0].data.copy_(weights[0])
+    everything = open_split(judgments, "val", tmp_path / "cache", SilentProgress()).triplets
+    (finished,) = lnkit.evaluate(
+        "resnet3_64", "stage1", data=judgments, results=tmp_path / "results", device="cpu", weights="random",
+        overrides={"distance": "lin", "lin_weights": str(done.lin)},
+    )  # fmt: skip
+    assert finished.record.scores["2afc"].value == pytest.approx(score(model, everything, torch.device("cpu")))
+
+
+@pytest.mark.parametrize("mode", ["tune", "scratch"])
+def test_a_trained_backbone_is_written_whole(mode: str, judgments: Path, tmp_path: Path) -> None:
+    done = learned(judgments, tmp_path / mode, replace(WANTED, mode=mode))
+    assert done.backbone is not None
+    before = lnkit.load_backbone("resnet3_64", weights="random").state_dict()
+    after = lnkit.load_backbone("resnet3_64", weights=str(done.backbone)).state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "stem.0.weight" in changed
+    assert not any(name.startswith("classifier") for name in changed)
+
+
+def test_a_frozen_backbone_stays_as_it_is(judgments: Path, tmp_path: Path) -> None:
+    assert learned(judgments, tmp_path / "run").backbone is None
+
+
+def test_a_killed_calibration_ends_with_the_same_bits(
+    judgments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = learned(judgments, tmp_path / "whole")
+    validate = CalibrationTask.validate
+    with monkeypatch.context() as patched:
+        patched.setattr(CalibrationTask, "validate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            learned(judgments, tmp_path / "killed")
+    assert CalibrationTask.validate is validate
+    killed = learned(judgments, tmp_path / "killed")
+    assert torch.equal(load_file(whole.lin)["lin0.weight"], load_file(killed.lin)["lin0.weight"])
+
+
+def test_a_split_for_training_leaves_val_for_scoring(judgments: Path, tmp_path: Path) -> None:
+    shutil.copytree(judgments / "2afc/val", tmp_path / "data/2afc/train")
+    shutil.copytree(judgments / "2afc/val", tmp_path / "data/2afc/val")
+    output = tmp_path / "lin.safetensors"
+    done = calibrate(WANTED, tmp_path / "data", "train", output, tmp_path / "t", tmp_path / "cache", SilentProgress())
+    assert done.held == 24
+
+
+def test_real_judgments_teach_something(shared: Path, home: Path, tmp_path: Path) -> None:
+    """SqueezeNet at its first point, on a third of the real triplets; scored on others."""
+    weights = str(shared / "weights/squeezenet1_1.safetensors")
+    wanted = Wanted(
+        "squeezenet1_1", "early", "lin", weights, schedule=Schedule(epochs=3, decay_epochs=2), hold_out=0.66
+    )
+    output = tmp_path / "lin.safetensors"
+    done = calibrate(wanted, shared / "human_2afc", "val", output, tmp_path / "t", home / "cache", SilentProgress())
+    assert done.after > done.before + 0.01
+
+
+def spoil_judgment(root: Path) -> None:
+    np.save(next((root / "2afc/val").rglob("*.npy")), np.array([2.0]))
+
+
+def lose_image(root: Path) -> None:
+    next((root / "2afc/val/noise/p0").glob("*.png")).unlink()
+
+
+@pytest.mark.parametrize(("spoil", "said"), [(spoil_judgment, "fraction of people"), (lose_image, "same names")])
+def test_faults_of_data_are_named(spoil, said: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    root = make_judgments(tmp_path / "data")
+    spoil(root)
+    with pytest.raises(lnkit.DataError, match=said):
+        learned(root, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--output", "{}/lin.pth"], 2, "has to end with .safetensors"),
+        (["--output", "{}/exists.safetensors"], 2, "exists"),
+        (["--output", "{}/lin.safetensors"], 1, "no triplets of the split 'train'"),
+        (["--output", "{}/lin.safetensors", "--mode", "best"], 2, "--mode"),
+    ],
+)
+def test_wrong_usage(
+    words: list[str], code: int, said: str, judgments: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "exists.safetensors").touch()
+    shown = [word.format(tmp_path) for word in words]
+    begin = ["earlystop", "calibrate", "--backbone", "resnet3_64", "--point", "stage1", "--data", str(judgments)]
+    assert run([*begin, *shown]) == code
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "lin.safetensors").exists()
+
+
+def test_the_command_says_how_to_use_it(judgments: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "--backbone",
+        "resnet3_64",
+        "--point",
+        "stage1",
+        "--weights",
+        "random",
+        "--split",
+        "val",
+        "--batch-size",
+        "4",
+    ]
+    words += ["--epochs", "1", "--decay-epochs", "1", "--device", "cpu", "--output", str(tmp_path / "lin.safetensors")]
+    assert run(["earlystop", "calibrate", "--data", str(judgments), *words]) == 0
+    printed = capsys.readouterr()
+    assert "held-out triplets" in printed.out
+    assert f"lin_weights={tmp_path / 'lin.safetensors'}" in printed.err
+    assert set(running.MODES) == {"lin", "tune", "scratch"}
