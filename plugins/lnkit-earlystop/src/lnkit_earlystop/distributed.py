@@ -63,6 +63,8 @@ def connected(place: World) -> Iterator[None]:
     if place.size == 1:
         yield
         return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(place.local_rank)  # or all processes of a machine would meet on its first GPU
     torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield
