@@ -108,3 +108,14 @@ def test_transform_input_means_nothing_to_other_backbones() -> None:
     point = default_registry().points[SQUEEZENET]["early"]
     with_it, without = (cut(loaded, spec, [point], transform_input=value)(images()) for value in (True, False))
     assert torch.equal(with_it["early"], without["early"])
+
+
+def test_a_whole_backbone_is_what_the_loss_network_is_cut_from() -> None:
+    whole = lnkit.load_backbone(SQUEEZENET, weights="random", seed=3)
+    network = lnkit.load_loss_network(SQUEEZENET, "features.3", weights="random", seed=3)
+    with torch.no_grad():
+        expected = whole.features[:4](network.normalize(images()))
+        torch.testing.assert_close(network(images())["features.3"], expected)
+        assert whole(network.normalize(images())).shape == (2, 1000)
+    with pytest.raises(UnknownNameError, match="squeezenet1_1"):
+        lnkit.load_backbone("squeezenet")
