@@ -64,6 +64,26 @@ def test_train_score_and_use(images: Path, judgments: Path, tmp_path: Path) -> N
     assert f"{value:.4f}" in shown.stdout
 
 
+def test_another_training_needs_force(images: Path, tmp_path: Path) -> None:
+    words = [
+        "earlystop",
+        "train",
+        NETWORK,
+        "--data",
+        images,
+        "--batch-size",
+        "12",
+        "--checkpoint-every",
+        "2",
+        "--no-ps",
+    ]
+    words += ["--device", "cpu", "--output", tmp_path, "--epochs"]
+    lnkit(*words, "2")
+    assert "recipe.epochs is 2.0 there and 1.0 here" in lnkit(*words, "1", code=1).stderr
+    lnkit(*words, "1", "--force")
+    assert [row["step"] for row in rows(tmp_path / "checkpoints.csv")] == ["2", "3"]
+
+
 def test_a_sweep_finds_an_optimum_and_goes_on(images: Path, judgments: Path, tmp_path: Path) -> None:
     words = ["--data", images, "--epochs", "1", "--batch-size", "12", "--checkpoint-every", "2", "--devices", "cpu"]
     words += ["--ps-data", judgments, "--output", tmp_path]

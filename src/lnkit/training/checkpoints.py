@@ -92,8 +92,7 @@ def refuse_others(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]
     if names:
         what = "; ".join(f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here" for name in names)
         raise DataError(
-            f"{path} belongs to another training: {what}. Give --force to train anew, or name another folder with "
-            "--results DIR."
+            f"{path} belongs to another training: {what}. Give --force to train anew, or name another folder."
         )
 
 

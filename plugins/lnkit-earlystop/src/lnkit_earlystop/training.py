@@ -102,10 +102,16 @@ def train_classifier(
     return keeper.finish(done.collapsed, done.notes)
 
 
+def forget(folder: Path) -> None:
+    """Remove what a training left in the folder of its run, so that it begins anew."""
+    for name in ("training", FOLDER):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
 def _facts(plan: Plan, data: LabelledData) -> dict[str, Any]:
     return {
         "architecture": plan.architecture.name,
-        "recipe": asdict(plan.recipe),
+        **{f"recipe.{name}": value for name, value in asdict(plan.recipe).items()},
         "steps": plan.steps,
         "data": data.sha256,
         "processes": plan.world.size,

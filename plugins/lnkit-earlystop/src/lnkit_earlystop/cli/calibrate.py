@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from lnkit.commands import make_progress, note
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True,
               help="Of the computation.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Replace OUTPUT.")
+@click.option("--force", is_flag=True, help="Train anew, and replace OUTPUT.")
 def command(data: Path, split: str, output: Path, force: bool, **options: Any) -> None:
     """Calibrate a loss network as LPIPS does: the distance `lin`, learned from 2AFC judgments.
 
@@ -51,6 +52,8 @@ def command(data: Path, split: str, output: Path, force: bool, **options: Any) -
     kept = ("backbone", "points", "mode", "weights", "seed", "hold_out", "device", "precision")
     wanted = Wanted(schedule=schedule, **{name: options[name] for name in kept})
     folder = output.with_name(f"{output.stem}.training")
+    if force:
+        shutil.rmtree(folder, ignore_errors=True)
     learned = calibrate(wanted, data, split, output, folder, cache_dir(), make_progress())
     _show(wanted, learned)
 

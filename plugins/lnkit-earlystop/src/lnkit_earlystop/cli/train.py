@@ -42,6 +42,7 @@ USUAL_BATCH = 128  # that fits a laptop; the learning rate is scaled to it
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True,
               help="Of the computation; weights stay float32.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Train anew, and remove what lies in the folder of the run.")
 def command(architecture: str, data: Path, output: Path | None, **options: Any) -> None:
     """Train ARCHITECTURE (resnet6, vit_b_8, ...), and keep a checkpoint with its scores every so many steps.
 
@@ -64,7 +65,7 @@ def _train(architecture: Architecture, recipe: Recipe, data: Path, folder: Path,
     """Train; of several processes only the first has something to show."""
     from lnkit.progress import SilentProgress  # noqa: PLC0415 - not for help
     from lnkit_earlystop.distributed import world  # noqa: PLC0415 - torch
-    from lnkit_earlystop.training import Wanted, train_classifier  # noqa: PLC0415 - torch
+    from lnkit_earlystop.training import Wanted, forget, train_classifier  # noqa: PLC0415 - torch
 
     place = world()
     progress = make_progress() if place.is_first else SilentProgress()
@@ -80,6 +81,8 @@ def _train(architecture: Architecture, recipe: Recipe, data: Path, folder: Path,
         precision=options["precision"],
     )
     judges = find_judges(options, folder) if place.is_first else None
+    if options["force"] and place.is_first:
+        forget(folder)
     run = train_classifier(wanted, opened, folder, judges, progress, place)
     return run if place.is_first else None
 
