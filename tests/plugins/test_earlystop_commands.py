@@ -65,19 +65,8 @@ def test_train_score_and_use(images: Path, judgments: Path, tmp_path: Path) -> N
 
 
 def test_another_training_needs_force(images: Path, tmp_path: Path) -> None:
-    words = [
-        "earlystop",
-        "train",
-        NETWORK,
-        "--data",
-        images,
-        "--batch-size",
-        "12",
-        "--checkpoint-every",
-        "2",
-        "--no-ps",
-    ]
-    words += ["--device", "cpu", "--output", tmp_path, "--epochs"]
+    words = ["earlystop", "train", NETWORK, "--data", images, "--batch-size", "12", "--checkpoint-every", "2"]
+    words += ["--no-ps", "--device", "cpu", "--output", tmp_path, "--epochs"]
     lnkit(*words, "2")
     assert "recipe.epochs is 2.0 there and 1.0 here" in lnkit(*words, "1", code=1).stderr
     lnkit(*words, "1", "--force")
