@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from lnkit import DistanceConfig, ExtractionPoint, ImageError, LossNetwork, UsageError
+from lnkit import DistanceConfig, DistanceSpec, ExtractionPoint, ImageError, LossNetwork, UsageError
 from lnkit.comparing import comparer as comparer_module
 from lnkit.comparing.comparer import ImageComparer
 from lnkit.comparing.engines.eager import EagerEngine
@@ -56,6 +57,35 @@ def test_distances_are_those_of_the_plain_computation(network: LossNetwork, name
     assert found.dtype == np.float64
     np.testing.assert_allclose(found[:, 0], plainly(network, ref, p0, name), rtol=2e-5)
     np.testing.assert_allclose(found[:, 1], plainly(network, ref, p1, name), rtol=2e-5)
+
+
+def test_each_loss_network_may_have_a_distance_of_its_own(network: LossNetwork) -> None:
+    ref, p0, p1 = photos(5), photos(5, 1), photos(5, 2)
+    names = ("style", "spatial", "mean_pool")
+    found = make(network, *[("mid",)] * 3, distance=[DistanceConfig(name) for name in names]).compare(ref, p0, p1)
+    for index, name in enumerate(names):
+        np.testing.assert_allclose(found[:, 1, index], plainly(network, ref, p1, name)[:, 1], rtol=2e-5)
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        make(network, ("mid",), ("early",), distance=[DistanceConfig()])
+
+
+def test_what_several_measures_need_is_computed_once(network: LossNetwork) -> None:
+    called: list[str] = []
+
+    def load(**_options: object) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+            called.append("distance")
+            return (a - b).square().flatten(1).mean(1)
+
+        return distance
+
+    groups = (("early", "mid"), ("mid",), ("early",))
+    lookup = {"counted": DistanceSpec("counted", load)}.__getitem__
+    comparer = make(network, *groups, distance=[DistanceConfig("counted")] * 3, lookup=lookup, batch_size=2)
+    comparer.compare(photos(2), photos(2, 1))
+    called.clear()
+    comparer.compare(photos(2), photos(2, 1))
+    assert len(called) == 2, "one batch at two points"
 
 
 def test_several_points_are_summed(network: LossNetwork) -> None:

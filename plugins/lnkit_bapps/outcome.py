@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from lnkit import Outcome, Score
+from lnkit.intervals import central_interval, resampled_means
+from lnkit.judging import agreement
 from lnkit_bapps import scoring
 from lnkit_bapps.protocol import BappsProtocol
 
@@ -91,10 +93,10 @@ def _score_triplets(families: Mapping[str, tuple[Array, Array, Array]], resample
 
 
 def _score_family(name: str, judge: Array, d0: Array, d1: Array, resamples: int, seed: int) -> _Family:
-    agreed = scoring.agreement(judge, d0, d1)
-    resampled = scoring.resampled_means(agreed, resamples, scoring.generator(seed, name))
+    agreed = agreement(judge, d0, d1)
+    resampled = resampled_means(agreed, resamples, scoring.generator(seed, name))
     votes = scoring.votes_of(judge) if name in OFFICIAL_FAMILIES else None
-    score = Score(float(agreed.mean()), len(agreed), scoring.interval(resampled), scoring.ceilings(judge, votes))
+    score = Score(float(agreed.mean()), len(agreed), central_interval(resampled), scoring.ceilings(judge, votes))
     return _Family(score, resampled)
 
 
@@ -104,7 +106,7 @@ def _mean(scored: Mapping[str, _Family], names: Sequence[str]) -> Score:
     return Score(
         value=float(np.mean([part.score.value for part in parts.values()])),
         n=sum(part.score.n for part in parts.values()),
-        interval=scoring.interval(np.mean([part.resampled for part in parts.values()], axis=0)),
+        interval=central_interval(np.mean([part.resampled for part in parts.values()], axis=0)),
         ceilings=scoring.mean_of({name: dict(part.score.ceilings) for name, part in parts.items()}),
         aggregation=_mean_of_families(len(parts)),
     )
@@ -118,7 +120,7 @@ def _pooled(scored: Mapping[str, _Family]) -> Score:
     return Score(
         value=float(share @ [part.score.value for part in scored.values()]),
         n=int(counts.sum()),
-        interval=scoring.interval(share @ np.stack([part.resampled for part in scored.values()])),
+        interval=central_interval(share @ np.stack([part.resampled for part in scored.values()])),
         ceilings={key: float(share @ [p.score.ceilings[key] for p in scored.values()]) for key in sorted(known)},
     )
 
@@ -138,7 +140,7 @@ def _score_pairs(families: Mapping[str, tuple[Array, Array]], resamples: int, se
 def _score_jnd(name: str, same: Array, distance: Array, resamples: int, seed: int) -> _Family:
     resampled = scoring.resampled_precisions(distance, same, resamples, scoring.generator(seed, f"jnd/{name}"))
     value = scoring.average_precision(distance, same)
-    return _Family(Score(value, len(distance), scoring.interval(resampled)), resampled)
+    return _Family(Score(value, len(distance), central_interval(resampled)), resampled)
 
 
 def _mean_of_families(count: int) -> str:

@@ -13,23 +13,6 @@ Array = NDArray[np.float64]
 VOTES_PER_TRIPLET = 5  # of the BAPPS validation set; Zhang et al. 2018, section 3
 
 
-def agreement(judge: Array, d0: Array, d1: Array) -> Array:
-    """How far a distance agrees with the people, triplet by triplet.
-
-    The 2AFC score is the mean of this (K Eq. 2): J where p1 is nearer, 1 - J where p0 is, and 0.5 where they tie. P
-    Eq. 2 has no third case, but its implementation computes it.
-
-    Args:
-        judge: (N,) in [0, 1], the fraction J of people who found p1 the closer one.
-        d0: (N,) distances from the reference to p0.
-        d1: (N,) distances from the reference to p1.
-
-    Returns:
-        (N,) in [0, 1].
-    """
-    return np.where(d1 < d0, judge, np.where(d0 < d1, 1.0 - judge, 0.5))
-
-
 def average_precision(distance: Array, same: Array, weight: Array | None = None) -> float:
     """Area under the monotone precision envelope, as in Pascal VOC, of "a small distance means: looks the same".
 
@@ -84,31 +67,11 @@ def generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
-def resampled_means(values: Array, resamples: int, rng: np.random.Generator) -> Array:
-    """Means of ``resamples`` bootstrap samples of ``values``.
-
-    Agreements take a handful of distinct values, so a sample is drawn as one multinomial count of each.
-    """
-    distinct, counts = np.unique(values, return_counts=True)
-    drawn = rng.multinomial(len(values), counts / len(values), size=resamples)
-    means: Array = drawn @ distinct / len(values)
-    return means
-
-
 def resampled_precisions(distance: Array, same: Array, resamples: int, rng: np.random.Generator) -> Array:
     """Average precisions of ``resamples`` bootstrap samples of the pairs."""
     n = len(distance)
     draws = (np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float64) for _ in range(resamples))
     return np.array([average_precision(distance, same, weight) for weight in draws])
-
-
-def interval(resampled: Array) -> tuple[float, float] | None:
-    """The central 95 % of the resampled scores; None if there are none."""
-    resampled = resampled[np.isfinite(resampled)]
-    if len(resampled) == 0:
-        return None
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def mean_of(parts: Mapping[str, dict[str, float]]) -> dict[str, float]:

@@ -48,6 +48,7 @@ def _spec(network: Network, tag: str, name: str) -> lnkit.BackboneSpec:
         remote=lnkit.RemoteFile(DOWNLOADS + weights.file, size=round(weights.mebibytes * MEBIBYTE)),
         input_size=(weights.size, weights.size) if weights.size else None,
         interpolation=weights.interpolation,
+        native_size=weights.native_size,
         imagenet_top1=weights.top1,
         tags=tuple(WEIGHTS[network.name]),
         tagged=partial(_tagged, network),

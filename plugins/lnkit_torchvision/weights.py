@@ -10,6 +10,7 @@ V1 = "IMAGENET1K_V1"
 V2 = "IMAGENET1K_V2"  # a newer training recipe
 SWAG_E2E = "IMAGENET1K_SWAG_E2E_V1"  # of images from Instagram, then all of it tuned to ImageNet (Singh et al. 2022)
 SWAG_LINEAR = "IMAGENET1K_SWAG_LINEAR_V1"  # the same, where only a linear classifier was tuned
+USUAL = 224  # pixels; side of the images that most networks were made for
 FEATURES = "IMAGENET1K_FEATURES"  # no classifier: its values are not numbers
 
 
@@ -34,6 +35,12 @@ class Weights(NamedTuple):
     size: int = 0  # pixels; for a network that takes square images of one size only, the side they are resized to
     interpolation: Literal["bicubic", "bilinear"] = "bilinear"  # of that resizing
     top1: float | None = None  # ImageNet accuracy in percent; None where there is no classifier
+    crop: int = 0  # pixels; side of the images that this accuracy is stated for, where it is neither ``size`` nor USUAL
+
+    @property
+    def native_size(self) -> int:
+        """Side in pixels of the images that it was made for."""
+        return self.crop or self.size or USUAL
 
 
 # Network -> tag -> weights. The plain name of a network means the first: plain ImageNet, where there is such a set.
@@ -49,20 +56,20 @@ WEIGHTS = {
     "densenet201": {V1: Weights("densenet201-c1103571.pth", 77.373, top1=76.896)},
     "efficientnet_b0": {V1: Weights("efficientnet_b0_rwightman-7f5810bc.pth", 20.451, top1=77.692)},
     "efficientnet_b1": {
-        V1: Weights("efficientnet_b1_rwightman-bac287d4.pth", 30.134, top1=78.642),
-        V2: Weights("efficientnet_b1-c27df63c.pth", 30.136, top1=79.838),
+        V1: Weights("efficientnet_b1_rwightman-bac287d4.pth", 30.134, top1=78.642, crop=240),
+        V2: Weights("efficientnet_b1-c27df63c.pth", 30.136, top1=79.838, crop=240),
     },
-    "efficientnet_b2": {V1: Weights("efficientnet_b2_rwightman-c35c1473.pth", 35.174, top1=80.608)},
-    "efficientnet_b3": {V1: Weights("efficientnet_b3_rwightman-b3899882.pth", 47.184, top1=82.008)},
-    "efficientnet_b4": {V1: Weights("efficientnet_b4_rwightman-23ab8bcd.pth", 74.489, top1=83.384)},
-    "efficientnet_b5": {V1: Weights("efficientnet_b5_lukemelas-1a07897c.pth", 116.864, top1=83.444)},
-    "efficientnet_b6": {V1: Weights("efficientnet_b6_lukemelas-24a108a5.pth", 165.362, top1=84.008)},
-    "efficientnet_b7": {V1: Weights("efficientnet_b7_lukemelas-c5b4e57e.pth", 254.675, top1=84.122)},
-    "efficientnet_v2_l": {V1: Weights("efficientnet_v2_l-59c71312.pth", 454.573, HALF, top1=85.808)},
-    "efficientnet_v2_m": {V1: Weights("efficientnet_v2_m-dc08266a.pth", 208.01, top1=85.112)},
-    "efficientnet_v2_s": {V1: Weights("efficientnet_v2_s-dd5fe13b.pth", 82.704, top1=84.228)},
+    "efficientnet_b2": {V1: Weights("efficientnet_b2_rwightman-c35c1473.pth", 35.174, top1=80.608, crop=288)},
+    "efficientnet_b3": {V1: Weights("efficientnet_b3_rwightman-b3899882.pth", 47.184, top1=82.008, crop=300)},
+    "efficientnet_b4": {V1: Weights("efficientnet_b4_rwightman-23ab8bcd.pth", 74.489, top1=83.384, crop=380)},
+    "efficientnet_b5": {V1: Weights("efficientnet_b5_lukemelas-1a07897c.pth", 116.864, top1=83.444, crop=456)},
+    "efficientnet_b6": {V1: Weights("efficientnet_b6_lukemelas-24a108a5.pth", 165.362, top1=84.008, crop=528)},
+    "efficientnet_b7": {V1: Weights("efficientnet_b7_lukemelas-c5b4e57e.pth", 254.675, top1=84.122, crop=600)},
+    "efficientnet_v2_l": {V1: Weights("efficientnet_v2_l-59c71312.pth", 454.573, HALF, top1=85.808, crop=480)},
+    "efficientnet_v2_m": {V1: Weights("efficientnet_v2_m-dc08266a.pth", 208.01, top1=85.112, crop=480)},
+    "efficientnet_v2_s": {V1: Weights("efficientnet_v2_s-dd5fe13b.pth", 82.704, top1=84.228, crop=384)},
     "googlenet": {V1: Weights("googlenet-1378be20.pth", 49.731, top1=69.778)},
-    "inception_v3": {V1: Weights("inception_v3_google-0cc3c7bd.pth", 103.903, top1=77.294)},
+    "inception_v3": {V1: Weights("inception_v3_google-0cc3c7bd.pth", 103.903, top1=77.294, crop=299)},
     "maxvit_t": {V1: Weights("maxvit_t-bc5ab103.pth", 118.769, size=224, interpolation="bicubic", top1=83.7)},
     "mnasnet0_5": {V1: Weights("mnasnet0.5_top1_67.823-3ffadce67e.pth", 8.591, top1=67.734)},
     "mnasnet0_75": {V1: Weights("mnasnet0_75-7090bc5f.pth", 12.303, top1=71.18)},
@@ -106,13 +113,13 @@ WEIGHTS = {
         V2: Weights("regnet_x_8gf-2b70d774.pth", 151.456, top1=81.682),
     },
     "regnet_y_128gf": {
-        SWAG_E2E: Weights("regnet_y_128gf_swag-c8ce3e52.pth", 2461.564, top1=88.228),
+        SWAG_E2E: Weights("regnet_y_128gf_swag-c8ce3e52.pth", 2461.564, top1=88.228, crop=384),
         SWAG_LINEAR: Weights("regnet_y_128gf_lc_swag-cbe8ce12.pth", 2461.564, top1=86.068),
     },
     "regnet_y_16gf": {
         V1: Weights("regnet_y_16gf-9e6ed7dd.pth", 319.49, top1=80.424),
         V2: Weights("regnet_y_16gf-3e4a00f9.pth", 319.49, top1=82.886),
-        SWAG_E2E: Weights("regnet_y_16gf_swag-43afe44d.pth", 319.49, top1=86.012),
+        SWAG_E2E: Weights("regnet_y_16gf_swag-43afe44d.pth", 319.49, top1=86.012, crop=384),
         SWAG_LINEAR: Weights("regnet_y_16gf_lc_swag-f3ec0043.pth", 319.49, top1=83.976),
     },
     "regnet_y_1_6gf": {
@@ -122,7 +129,7 @@ WEIGHTS = {
     "regnet_y_32gf": {
         V1: Weights("regnet_y_32gf-4dee3f7a.pth", 554.076, top1=80.878),
         V2: Weights("regnet_y_32gf-8db6d4b5.pth", 554.076, top1=83.368),
-        SWAG_E2E: Weights("regnet_y_32gf_swag-04fdfa75.pth", 554.076, top1=86.838),
+        SWAG_E2E: Weights("regnet_y_32gf_swag-04fdfa75.pth", 554.076, top1=86.838, crop=384),
         SWAG_LINEAR: Weights("regnet_y_32gf_lc_swag-e1583746.pth", 554.076, top1=84.622),
     },
     "regnet_y_3_2gf": {
@@ -173,9 +180,9 @@ WEIGHTS = {
     "swin_b": {V1: Weights("swin_b-68c6b09e.pth", 335.364, top1=83.582)},
     "swin_s": {V1: Weights("swin_s-5e29d889.pth", 189.786, top1=83.196)},
     "swin_t": {V1: Weights("swin_t-704ceda3.pth", 108.19, top1=81.474)},
-    "swin_v2_b": {V1: Weights("swin_v2_b-781e5279.pth", 336.372, top1=84.112)},
-    "swin_v2_s": {V1: Weights("swin_v2_s-637d8ceb.pth", 190.675, top1=83.712)},
-    "swin_v2_t": {V1: Weights("swin_v2_t-b137f0e2.pth", 108.626, top1=82.072)},
+    "swin_v2_b": {V1: Weights("swin_v2_b-781e5279.pth", 336.372, top1=84.112, crop=256)},
+    "swin_v2_s": {V1: Weights("swin_v2_s-637d8ceb.pth", 190.675, top1=83.712, crop=256)},
+    "swin_v2_t": {V1: Weights("swin_v2_t-b137f0e2.pth", 108.626, top1=82.072, crop=256)},
     "vgg11": {V1: Weights("vgg11-8a719046.pth", 506.84, top1=69.02)},
     "vgg11_bn": {V1: Weights("vgg11_bn-6002323d.pth", 506.881, top1=70.37)},
     "vgg13": {V1: Weights("vgg13-19584684.pth", 507.545, top1=69.928)},

@@ -194,6 +194,27 @@ def make_distances(
     return tuple(Summed(column) for column in zip(*terms, strict=True))
 
 
+def shared_distances(
+    loss_networks: Sequence[Sequence[str]],
+    configs: Sequence[DistanceConfig],
+    lookup: Callable[[str], DistanceSpec],
+    backbone: str = "",
+) -> list[tuple[Distance, ...]]:
+    """Build the distance of each loss network, given the points and the config of each.
+
+    Where two have the same point and the same config, they get one and the same function, so that what both need can
+    be computed once. Learned weights that belong to the points of one loss network are not shared.
+    """
+    known: dict[tuple[DistanceConfig, str], Distance] = {}
+    found = []
+    for points, config in zip(loss_networks, configs, strict=True):
+        made = make_distances(config, points, lookup, backbone)
+        if not config.lin_weights:
+            made = tuple(known.setdefault((config, point), one) for point, one in zip(points, made, strict=True))
+        found.append(made)
+    return found
+
+
 def distances_from_first(distance: Distance, features: Tensor, images: int) -> Tensor:
     """Compare the first of ``images`` equally long runs of rows with each of the others.
 

@@ -20,7 +20,7 @@ from lnkit.requests import Resolved, RunRequest, resolve
 from lnkit.results.folder import PARTS_FOLDER, FolderParts, ResultsFolder, results_dir
 from lnkit.results.recording import Circumstances, determinants, make_record
 from lnkit.results.records import Determinants, RunRecord
-from lnkit.specs import BenchmarkData, DistanceConfig, ExtractionPoint, LossNetworkId, Outcome
+from lnkit.specs import BenchmarkData, DistanceConfig, ExtractionPoint, LossNetworkId, Measure, Outcome
 
 if TYPE_CHECKING:
     from lnkit.comparing.comparer import ImageComparer
@@ -73,6 +73,7 @@ class _Run:
         self.results = ResultsFolder(results_dir(self.request.results))
         self.comparers: list[ImageComparer] = []
         self.trainer: Trainer | None = None
+        self.device = "cpu"  # until the one that was asked for was found to be there
 
     def finish(self) -> list[FinishedRun]:
         """Do what is missing, and return all runs in the order in which they were asked for."""
@@ -99,7 +100,9 @@ class _Run:
             self.resolved.backbone,
             [n for network in self.resolved.networks for n in network.points if n not in registered],
         )
-        check_engine(self.request.engine, open_device(self.request.device))
+        device = open_device(self.request.device)
+        check_engine(self.request.engine, device)
+        self.device = str(device)
 
     def _load_backbone(self) -> LoadedBackbone:
         from lnkit.networks.weights import load_backbone  # noqa: PLC0415 - torch, once names and data were found to be right
@@ -193,8 +196,12 @@ class _Run:
         loaded: LoadedBackbone | None = None,
         facts: Determinants | None = None,
     ) -> RunContext:
-        def comparer(distance: DistanceConfig, expected_items: int) -> ImageComparer:
-            return self._comparer(networks, self._once_loaded(loaded), distance, expected_items)
+        def comparer(what: DistanceConfig | Sequence[Measure], expected_items: int) -> ImageComparer:
+            measures = self._by_each(networks, what) if isinstance(what, DistanceConfig) else what
+            return self._comparer(networks, self._once_loaded(loaded), measures, expected_items)
+
+        def loss_network() -> LossNetwork:
+            return self._cut(self._once_loaded(loaded), self._layers(networks)).to(self.device)
 
         trainer: Trainer | _NoTrainer = _NoTrainer(self.request.bench)
         if loaded and facts and not self.resolved.benchmark.measures_only:
@@ -209,10 +216,13 @@ class _Run:
             progress=self.progress,
             parts=parts,
             comparer=comparer,
+            backbone=self.resolved.backbone,
+            layers=self.registry.points_of,
+            loss_network=loss_network,
             feature_loss=trainer.feature_loss,
             train=trainer.train,
             folder=parts.path,
-            device=str(trainer.device),
+            device=self.device,
             batch_size=self.request.batch_size,
             keep_images=self.request.keep_images,
         )
@@ -244,18 +254,25 @@ class _Run:
         transform_input = getattr(self.resolved.protocol, "transform_input", True)
         return cut(loaded, self.resolved.backbone, points, normalization, transform_input)
 
+    def _layers(self, networks: Networks) -> tuple[ExtractionPoint, ...]:
+        """All points of these loss networks, joined ones taken apart, each once."""
+        return tuple({point.name: point for network in networks for point in self.registry.points_of(network)}.values())
+
+    def _by_each(self, networks: Networks, distance: DistanceConfig) -> list[Measure]:
+        """One distance, measured by each loss network."""
+        layers = [tuple(point.name for point in self.registry.points_of(network)) for network in networks]
+        return [Measure(names, distance) for names in layers]
+
     def _comparer(
-        self, networks: Networks, loaded: LoadedBackbone, distance: DistanceConfig, expected_items: int
+        self, networks: Networks, loaded: LoadedBackbone, measures: Sequence[Measure], expected_items: int
     ) -> ImageComparer:
         """What compares images for these loss networks: one network, cut at all of their points."""
         from lnkit.comparing.comparer import ImageComparer  # noqa: PLC0415 - torch
 
-        points = [self.registry.points_of(network) for network in networks]
-        union = {point.name: point for group in points for point in group}
         comparer = ImageComparer(
-            self._cut(loaded, tuple(union.values())),
-            [tuple(point.name for point in group) for group in points],
-            distance,
+            self._cut(loaded, self._layers(networks)),
+            [measure.layers for measure in measures],
+            [measure.distance for measure in measures],
             device=self.request.device,
             precision=self.request.precision,
             engine=self.request.engine,
@@ -269,8 +286,6 @@ class _Run:
 
 class _NoTrainer:
     """Stands where a Trainer would be, for what may not train."""
-
-    device = "cpu"
 
     def __init__(self, bench: str) -> None:
         self._bench = bench

@@ -45,6 +45,7 @@ class BackboneSpec:
     remote: RemoteFile | None = None  # what load(True) finds in torch's hub folder, or is fetched there
     input_size: tuple[int, int] | None = None  # (height, width) that images are resized to; None: they stay as they are
     interpolation: Interpolation = "bicubic"  # of that resizing, which is antialiased
+    native_size: int | None = None  # side in pixels of the images that its authors evaluate it on; None: unknown
     adapts: str = ""  # how it takes other sizes than it was trained with: "position embeddings interpolated from 224px"
     tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that one
     imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as their authors state it
@@ -140,6 +141,14 @@ class DistanceConfig:
     channel_norm: bool = True  # unit-normalize over channels first (P Eq. 1)
     epsilon: str = "lpips"  # which guard against a zero norm: lpips, reference or torchmetrics
     lin_weights: str = ""  # for "lin": a file, or "lpips" for those of the lpips package
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A distance at some layers of a backbone: what a comparer measures of a pair of images."""
+
+    layers: tuple[str, ...]  # names of points of one node each, as ``context.layers`` gives them; their sum is measured
+    distance: DistanceConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
 
+from lnkit.intervals import central_interval, resampled_means
+from lnkit.judging import agreement
 from lnkit_bapps import scoring
 from lnkit_bapps.outcome import OFFICIAL_FAMILIES, Distances, score_distances
 
@@ -33,7 +35,7 @@ def real_distances(shared: Path, metric: str = "alex_vanilla") -> Distances:
 
 def test_agreement_has_three_cases() -> None:
     judge = np.array([0.8, 0.8, 0.8])
-    found = scoring.agreement(judge, np.array([2.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0]))
+    found = agreement(judge, np.array([2.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0]))
     assert found == pytest.approx([0.8, 0.2, 0.5])
 
 
@@ -121,7 +123,7 @@ def test_weights_of_the_bootstrap_count_pairs() -> None:
 def test_interval_covers_the_binomial_standard_error() -> None:
     rng = np.random.default_rng(3)
     values = (rng.random(2000) < 0.7).astype(float)
-    low, high = scoring.interval(scoring.resampled_means(values, 4000, scoring.generator(0, "x"))) or (0, 0)
+    low, high = central_interval(resampled_means(values, 4000, scoring.generator(0, "x"))) or (0, 0)
     expected = 1.96 * values.std() / math.sqrt(len(values))
     assert high - values.mean() == pytest.approx(expected, rel=0.08)
     assert values.mean() - low == pytest.approx(expected, rel=0.08)

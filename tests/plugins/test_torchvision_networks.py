@@ -211,6 +211,7 @@ def test_weights_are_as_torchvision_states_them(name: str, tag: str) -> None:
     assert spec.imagenet_top1 == (None if math.isnan(accuracy) else accuracy)
     assert HASH_IN_NAME.search(weights.url), "what is fetched can be checked"
     assert (list(spec.mean), list(spec.std)) == (preset.mean, preset.std)
+    assert [spec.native_size] == preset.crop_size
     if spec.family in ("ViT", "MaxViT"):
         assert spec.input_size == (*preset.crop_size, *preset.crop_size) == weights.meta["min_size"]
         assert spec.interpolation == preset.interpolation.value

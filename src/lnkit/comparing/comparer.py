@@ -18,7 +18,7 @@ import torch
 from lnkit.comparing.engines.choosing import build_engine, check_engine, choose_engine
 from lnkit.comparing.matrix import Keep, MatrixMeasurement, at_once
 from lnkit.comparing.stacked import StackedDistances
-from lnkit.distances import make_distances
+from lnkit.distances import shared_distances
 from lnkit.errors import ImageError, LnkitError, UsageError
 from lnkit.networks.lossnet import LossNetwork
 from lnkit.registry import default_registry
@@ -45,7 +45,7 @@ class ImageComparer:
         self,
         network: LossNetwork,
         loss_networks: Sequence[tuple[str, ...]],
-        distance: DistanceConfig,
+        distance: DistanceConfig | Sequence[DistanceConfig],
         *,
         device: str = "cpu",
         precision: str = "fp32",
@@ -59,7 +59,7 @@ class ImageComparer:
         Args:
             network: has all points of the ``loss_networks``.
             loss_networks: the points of each, by name; its distance is the sum over them.
-            distance: how features are compared.
+            distance: how features are compared; a sequence has one for each of the loss networks.
             device: "cpu", "cuda", "cuda:1" or "mps"; "auto" is an accelerator where there is one.
             precision: "fp32", or "bf16", which is faster on some machines and changes 0.2-10 % of decisions.
             engine: "auto" or one of :data:`lnkit.comparing.engines.choosing.ENGINES`.
@@ -79,11 +79,12 @@ class ImageComparer:
         self.precision = precision
         self._network = network
         find = lookup or default_registry().distance
-        self._distances = [make_distances(distance, points, find, network.name) for points in self.loss_networks]
+        configs = [distance] * len(self.loss_networks) if isinstance(distance, DistanceConfig) else distance
+        self._distances = shared_distances(self.loss_networks, configs, find, network.name)
         self._requested = engine
         self._batch_size = batch_size
         self._batch_limit: int | None = None  # set once memory has run out
-        self._batch_pixels = _batch_pixels(self.device, distance)
+        self._batch_pixels = _batch_pixels(self.device, configs)
         self._expected = expected_items
         self._done = 0
         self._engines: dict[Shape, Engine] = {}
@@ -239,9 +240,10 @@ class ImageComparer:
         return exact
 
 
-def _batch_pixels(device: torch.device, distance: DistanceConfig) -> int:
+def _batch_pixels(device: torch.device, distances: Sequence[DistanceConfig]) -> int:
     pixels = BATCH_PIXELS if device.type == "cpu" else GPU_BATCH_PIXELS
-    return pixels // 4 if "style" in distance.name else pixels  # a Gram matrix of 2048 channels takes 16 MiB
+    style = any("style" in distance.name for distance in distances)
+    return pixels // 4 if style else pixels  # a Gram matrix of 2048 channels takes 16 MiB
 
 
 def open_device(name: str) -> torch.device:

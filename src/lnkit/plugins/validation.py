@@ -51,6 +51,7 @@ BACKBONE = (
     Rule("remote", rules.or_none(lambda remote: isinstance(remote, RemoteFile)), "a RemoteFile or None"),
     Rule("input_size", rules.or_none(rules.is_height_and_width), "a tuple of height and width in pixels, or None"),
     Rule("interpolation", INTERPOLATIONS.__contains__, f"one of {', '.join(INTERPOLATIONS)}"),
+    Rule("native_size", rules.or_none(rules.is_size), "a whole number above 0, or None"),
     Rule("adapts", *SIGNED),
     Rule("tags", rules.are_tags, "a tuple of names, each of letters, digits and any of . _ - @"),
     Rule("imagenet_top1", rules.or_none(rules.is_percentage), "a percentage, or None"),

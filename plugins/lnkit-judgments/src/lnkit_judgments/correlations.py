@@ -96,12 +96,3 @@ def _ratio(a: Array, b: Array) -> Array:
     """Divide, with NaN where b is zero; never beyond -1 and 1 by rounding."""
     found: Array = np.divide(a, b, out=np.full_like(a, np.nan), where=b > 0)
     return np.clip(found, -1, 1)
-
-
-def interval(resampled: Array) -> tuple[float, float] | None:
-    """The central 95 % of the resampled scores; None if there are none."""
-    finite = resampled[np.isfinite(resampled)]
-    if len(finite) == 0:
-        return None
-    low, high = np.percentile(finite, [2.5, 97.5])
-    return float(low), float(high)

@@ -32,6 +32,7 @@ def spec_of(one: Architecture, citation: str = "", tag: str = "", name: str = ""
         requires=(TIMM,),
         input_size=given.size if one.fixed else None,
         interpolation=given.interpolation,
+        native_size=max(given.size),
         adapts=ADAPTATIONS[one.adaptation].phrase.format(size=f"{width}x{height}"),
         tags=tuple(one.tags),
         tagged=partial(_tagged, one, citation),

@@ -7,7 +7,8 @@ from math import isqrt
 import numpy as np
 
 from lnkit import Outcome, Score
-from lnkit_judgments.correlations import CHUNK, Array, drawn_counts, interval, kendall, resampled_spearman, spearman
+from lnkit.intervals import central_interval
+from lnkit_judgments.correlations import CHUNK, Array, drawn_counts, kendall, resampled_spearman, spearman
 
 
 def score_pairs(distance: Array, dissimilarity: Array, resamples: int, seed: int) -> Outcome:
@@ -21,7 +22,7 @@ def score_pairs(distance: Array, dissimilarity: Array, resamples: int, seed: int
         return Outcome({}, arrays, ("undefined: all distances, or all judgments, are the same",))
     resampled = _resampled(distance, dissimilarity, resamples, np.random.default_rng(seed))
     scores = {
-        "spearman": Score(spearman(distance, dissimilarity), len(distance), interval(resampled)),
+        "spearman": Score(spearman(distance, dissimilarity), len(distance), central_interval(resampled)),
         "kendall": Score(kendall(distance, dissimilarity), len(distance)),
     }
     return Outcome(scores, arrays)

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
+from lnkit.intervals import central_interval
 from lnkit_judgments.correlations import (
     Array,
     drawn_counts,
-    interval,
     kendall,
     pearson,
     resampled_kendall,
@@ -90,22 +90,22 @@ class _Correlations:
 
     def srcc(self, chosen: NDArray[np.bool_]) -> Score:
         x, y = self.nearness[chosen], self.opinion[chosen]
-        return Score(spearman(x, y), len(x), interval(resampled_spearman(x, y, self.weights[:, chosen])))
+        return Score(spearman(x, y), len(x), central_interval(resampled_spearman(x, y, self.weights[:, chosen])))
 
     def krcc(self, chosen: NDArray[np.bool_]) -> Score:
         x, y = self.nearness[chosen], self.opinion[chosen]
-        return Score(kendall(x, y), len(x), interval(resampled_kendall(x, y, self.owners[chosen], self.counts)))
+        return Score(kendall(x, y), len(x), central_interval(resampled_kendall(x, y, self.owners[chosen], self.counts)))
 
     def plcc(self, chosen: NDArray[np.bool_]) -> Score:
         x, y = self.nearness[chosen], self.opinion[chosen]
-        return Score(pearson(x, y), len(x), interval(resampled_pearson(x, y, self.weights[:, chosen])))
+        return Score(pearson(x, y), len(x), central_interval(resampled_pearson(x, y, self.weights[:, chosen])))
 
     def plcc_logistic(self, fit: str) -> Score:
         """After the regression, which is done once and kept for the samples."""
         if len(self.opinion) < FEWEST_TO_FIT:
             return Score(float("nan"))
         x, y = fitted(self.nearness, self.opinion, fit), self.opinion
-        return Score(pearson(x, y), len(x), interval(resampled_pearson(x, y, self.weights)))
+        return Score(pearson(x, y), len(x), central_interval(resampled_pearson(x, y, self.weights)))
 
 
 _COMPUTED: dict[str, Callable[[_Correlations, NDArray[np.bool_]], Score]] = {
