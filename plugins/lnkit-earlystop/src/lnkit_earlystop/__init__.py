@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import lnkit
 from lnkit_earlystop.networks.architecture import listed, parse, points
+from lnkit_earlystop.probes import PROBES
 from lnkit_earlystop.registration import trained, untrained
 
 LNKIT_INTERFACE = 1
@@ -26,3 +27,8 @@ def register_extraction_points(register: Callable[..., None], backbones: Mapping
     for spec in [*map(untrained, listed()), *trained()]:
         for point in points(parse(spec.name.partition("@")[0])):
             register(spec.name, point)
+
+
+@lnkit.hookimpl
+def register_benchmark(register: Callable[[lnkit.BenchmarkSpec], None]) -> None:
+    register(PROBES)

@@ -21,7 +21,8 @@ from lnkit.training.machine import Machine
 from lnkit.training.task import TrainingSettings, batches_per_epoch
 from lnkit_earlystop.calibration.model import Calibrated
 from lnkit_earlystop.calibration.task import CalibrationTask, Schedule, score
-from lnkit_earlystop.calibration.triplets import Split, Triplets, has_split, open_split
+from lnkit_earlystop.calibration.triplets import Split, Triplets, open_split
+from lnkit_earlystop.judged import has_split
 
 MODES = ("lin", "tune", "scratch")
 WRAPPER = "network.backbone."  # what tensors of a cut backbone are called within Calibrated

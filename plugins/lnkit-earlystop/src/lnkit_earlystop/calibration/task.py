@@ -17,7 +17,8 @@ import lnkit
 from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_earlystop.calibration.model import Calibrated
 from lnkit_earlystop.calibration.ranking import ranking_loss
-from lnkit_earlystop.calibration.triplets import COLUMNS, Triplets
+from lnkit_earlystop.calibration.triplets import Triplets
+from lnkit_earlystop.judged import COLUMNS
 
 SCORING_BATCH = 100  # triplets at a time; changes no decision worth mentioning
 

@@ -1,0 +1,65 @@
+"""How well classes can be told apart when only low frequencies are left (K, section on frequencies).
+
+K measured its classifiers by their own heads. For any backbone, ours is the plainest classifier of features: the
+nearest mean of a class.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def low_pass(images: NDArray[np.uint8], side: int) -> Array:
+    """Keep a square of the Fourier plane: frequencies of up to ``side / 2`` periods an image, each way.
+
+    Args:
+        images: (N, R, R, 3), 8-bit.
+        side: of the square; R leaves images as they are.
+
+    Returns:
+        (N, R, R, 3) in [0, 1]; what the filter takes out of that range is cut off.
+    """
+    values = images.astype(np.float64) / 255
+    passes = [np.abs(np.fft.fftfreq(length, 1 / length)) <= side / 2 for length in images.shape[1:3]]
+    spectrum = np.fft.fft2(values, axes=(1, 2)) * np.outer(*passes)[None, :, :, None]
+    return np.clip(np.fft.ifft2(spectrum, axes=(1, 2)).real, 0, 1)
+
+
+class NearestClassMean:
+    """Classifies features by the nearest class mean, each feature at unit variance over the training images."""
+
+    def __init__(self, features: Array, labels: NDArray[np.int64]) -> None:
+        """Learn from ``features`` (N, D) and the numbers (N,) of their classes."""
+        spread = features.std(axis=0)
+        self._shift, self._scale = features.mean(axis=0), np.where(spread > 0, spread, 1)
+        self._classes = np.unique(labels)
+        normal = self._normalized(features)
+        self._means = np.stack([normal[labels == label].mean(axis=0) for label in self._classes])
+
+    def predict(self, features: Array) -> NDArray[np.int64]:
+        """The classes (N,) of ``features`` (N, D)."""
+        # |x - m|^2 without |x|^2, which is the same for all classes
+        scores = (self._means**2).sum(axis=1) - 2 * self._normalized(features) @ self._means.T
+        found: NDArray[np.int64] = self._classes[scores.argmin(axis=1)]
+        return found
+
+    def _normalized(self, features: Array) -> Array:
+        normal: Array = (features - self._shift) / self._scale
+        return normal
+
+
+def first_of_each(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The rows of the first ``count`` images of each class, ascending."""
+    rows = [np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]
+    return np.sort(np.concatenate(rows))
+
+
+def slope(sides: Array, accuracies: Array) -> Array:
+    """Least-squares slope of accuracies (..., S) over the binary logarithm of sides (S,): a gain for each octave."""
+    x = np.log2(sides)
+    x = x - x.mean()
+    found: Array = (accuracies * x).sum(axis=-1) / (x**2).sum()
+    return found
