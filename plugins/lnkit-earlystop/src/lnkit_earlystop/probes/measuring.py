@@ -34,6 +34,7 @@ Advance = Callable[[int], None]
 SHARD = 1024  # triplets between two savings
 NATIVE_SHARD = 128  # the same of larger images, which are decoded as they are needed
 COMPANY = 5  # distorted images that go through the network with one copy of their reference, instead of one each
+COMPANIES = 48  # of them between two savings
 
 
 class Column(NamedTuple):
@@ -179,19 +180,19 @@ class _Probes:
     def opinions(self, found: Mapping[LossNetworkId, Found], data: Opinions) -> None:
         """Compare distorted images with their references, as they are."""
         distances = np.empty((len(data.distorted), len(self.context.networks)))
+        companies = companies_of(data.owners)
         with self._task("comparing images of TID2013", len(distances), "images") as advance:
-            for number in range(len(data.references)):
-                rows = np.flatnonzero(data.owners == number)
-                distances[rows] = self._compare_with(number, data, rows)
-                advance(len(rows))
+            for start in range(0, len(companies), COMPANIES):
+                rows = companies[start : start + COMPANIES]
+                compare = partial(self._compare_companies, data, rows)
+                distances[rows] = self._keep(f"tid2013-{start:04d}", compare)["distance"]
+                advance(len(np.unique(rows)))
         for index, one in enumerate(found.values()):
             one.tid2013 = (data.owners, data.opinions, distances[:, index])
 
-    def _compare_with(self, number: int, data: Opinions, rows: Array) -> Array:
-        def compare() -> dict[str, Array]:
-            return {"distance": compare_in_company(self.plain_comparer, data.references[number], data.distorted[rows])}
-
-        return self._keep(f"tid2013-{number:03d}", compare)["distance"]
+    def _compare_companies(self, data: Opinions, rows: Array) -> dict[str, Array]:
+        columns = [data.distorted[column] for column in rows.T]
+        return {"distance": self.plain_comparer.compare(data.references[data.owners[rows[:, 0]]], *columns)}
 
     def _read(self, key: str, images: Array, what: str, advance: Advance, side: int = 0) -> Mapping[str, Array]:
         """Something of the features of images, by layer; ``side`` is that of a low pass that they go through first."""
@@ -223,17 +224,11 @@ def _distances(compare: Callable[[Family, slice], Array], family: Family, rows: 
     return {"distance": compare(family, rows)}
 
 
-def compare_in_company(comparer: ImageComparer, reference: Array, images: Array) -> Array:
-    """Distances (N, loss networks) of ``images`` (N, H, W, 3) to ``reference`` (H, W, 3).
-
-    The reference goes along with ``COMPANY`` images at a time; the last company is filled up with its last image.
-    """
-    companies = -(-len(images) // COMPANY)
-    filled = np.concatenate([images, np.repeat(images[-1:], companies * COMPANY - len(images), axis=0)])
-    columns = filled.reshape(companies, COMPANY, *reference.shape)
-    references = np.broadcast_to(reference, (companies, *reference.shape))
-    found = comparer.compare(references, *(columns[:, member] for member in range(COMPANY)))
-    return found.reshape(companies * COMPANY, -1)[: len(images)]
+def companies_of(owners: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows (N, COMPANY) of images that share a reference; a company that is not full has its last row several times."""
+    groups = [np.flatnonzero(owners == owner) for owner in np.unique(owners)]
+    parts = [rows[start : start + COMPANY] for rows in groups for start in range(0, len(rows), COMPANY)]
+    return np.stack([np.append(part, np.repeat(part[-1], COMPANY - len(part))) for part in parts])
 
 
 def _joined(features: Mapping[str, Array], layers: Sequence[str]) -> Array:
