@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     import torch
 
 OPTIONS = tuple(field.name for field in fields(RunRequest) if field.name not in ("backbone", "points", "bench"))
-INPUT = ("mean", "std", "min_size", "input_size", "interpolation")  # of BackboneSpec; for a network in hand
+INPUT = (
+    "mean",
+    "std",
+    "min_size",
+    "input_size",
+    "interpolation",
+    "native_size",
+)  # of BackboneSpec; for a network in hand
 
 
 def evaluate(
@@ -47,7 +54,7 @@ def evaluate(
         progress: is told how far it is; by default nobody is.
         **options: fields of RunRequest (variant, overrides, weights, seed, data, sample, results, force, device,
             precision, engine, batch_size); for a network of your own also of BackboneSpec: mean and std of RGB in
-            [0, 1] (by default ImageNet's), min_size, input_size, interpolation.
+            [0, 1] (by default ImageNet's), min_size, input_size, interpolation, native_size.
 
     Returns:
         One finished run per loss network, in the order in which they were asked for.
