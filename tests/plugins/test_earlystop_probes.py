@@ -234,3 +234,16 @@ def test_real_judgments(shared: Path, tmp_path: Path) -> None:
     assert probed.record.scores["ps"].value == pytest.approx(100 * scored.record.scores["2afc"].value)
     assert probed.record.scores["margin_spearman"].value > 0.3
     assert 0 < probed.record.scores["entropy"].value < 0.3
+
+
+def test_only_what_is_asked_for_is_measured(data: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"data": data, "results": tmp_path}
+    plain = scores_of("pixel", "image", BENCH, overrides={"probes": "ps"}, **options)
+    assert {name.partition("/")[0] for name in plain} == {"ps", "ps_spatial", "ps_mean_pool", "ps_style"}
+    found = scores_of("pixel", "image", BENCH, overrides={"probes": "entropy+margins"}, **options)
+    added = {name.partition("/")[0] for name in found.keys() - plain.keys()}
+    assert added == {"entropy", "margin_spearman", "margin_kendall"}
+    (record,) = (
+        one.record for one in lnkit.evaluate("pixel", "image", BENCH, overrides={"probes": "ps"}, **options, **HOW)
+    )
+    assert not any("absent" in note for note in record.notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from lnkit_earlystop.checkpoints import Facts
 from lnkit_earlystop.networks.architecture import parse, points
 from lnkit_earlystop.registration import of_checkpoint
 
-BENCHMARK, SCORE = "bapps", "2afc"
-DISTANCES = ("spatial", "mean_pool", "style")  # K, section 8.1; the first is the standard one
-PERCENT = 100  # PS is given in percent (K, section 3)
+DATASET = "bapps"  # the name of BAPPS's folder in lnkit's cache
+BENCHMARK = "perceptual_probes"
+PARTS = "layers+sensitivity"  # of it, beside the scores below: what needs no further pass over the triplets
+SCORES = ("ps_spatial", "ps_mean_pool", "ps_style")  # K, section 8.1; the first is the standard one
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,6 @@ class Judges:
     data: Path | None  # in BAPPS's layout; None for BAPPS itself in lnkit's cache
     results: Path  # where records are kept
     device: str
-    distances: Sequence[str] = DISTANCES
     sample: bool = False
 
     def scores(self, file: Path, facts: Facts, progress: Progress | None = None) -> Mapping[str, float]:
@@ -36,23 +36,20 @@ class Judges:
         """
         spec = of_checkpoint(file, facts)
         point = points(parse(facts.architecture))[-1]  # the last is all of them together, K's standard
-        found = {}
-        for distance in self.distances:
-            (finished,) = lnkit.evaluate(
-                spec,
-                {point.name: point},
-                BENCHMARK,
-                overrides={"distance": distance},
-                data=self.data,
-                sample=self.sample,
-                results=self.results,
-                device=self.device,
-                progress=progress,
-            )
-            found[f"ps_{distance}"] = PERCENT * finished.record.scores[SCORE].value
-        return found
+        (finished,) = lnkit.evaluate(
+            spec,
+            {point.name: point},
+            BENCHMARK,
+            overrides={"probes": PARTS},
+            data=self.data,
+            sample=self.sample,
+            results=self.results,
+            device=self.device,
+            progress=progress,
+        )
+        return {name: finished.record.scores[name].value for name in SCORES}
 
 
 def bapps_is_at_hand() -> bool:
     """Whether BAPPS lies in lnkit's cache, so that nothing needs to be fetched."""
-    return dataset_dir(BENCHMARK, cache_dir()).is_dir()
+    return dataset_dir(DATASET, cache_dir()).is_dir()

@@ -37,11 +37,12 @@ def open_data(context: RunContext) -> lnkit.BenchmarkData:
     """
     root, protocol = _root(context), context.protocol
     families = open_families(root, "val", context.cache, context.progress, protocol.resolution)
-    labelled, tid2013 = _labelled(root), root / TID2013
+    labelled = _labelled(root) if protocol.wants("lowpass") else None
+    tid2013 = root / TID2013 if protocol.wants("tid2013") and (root / TID2013).is_dir() else None
     content = Content(
         families,
         open_labelled(labelled, protocol.resolution, context.cache, context.progress) if labelled else None,
-        open_tid2013(tid2013, context.cache, context.progress) if tid2013.is_dir() else None,
+        open_tid2013(tid2013, context.cache, context.progress) if tid2013 else None,
     )
     return lnkit.BenchmarkData(content, _fingerprints(content), _notes(context, content), protocol.resolution)
 
@@ -83,8 +84,8 @@ def _notes(context: RunContext, content: Content) -> tuple[str, ...]:
     missing = [name for name in (*DISTORTION_FAMILIES, *REAL_FAMILIES) if name not in here]
     notes = [f"partial: missing of the official 2AFC families: {', '.join(missing)}"] if missing else []
     where = "in the folder that --data names"
-    if content.labelled is None:
+    if content.labelled is None and context.protocol.wants("lowpass"):
         notes.append(f"absent: low-pass accuracy, for want of labelled images ({LABELLED}/ {where})")
-    if content.tid2013 is None:
+    if content.tid2013 is None and context.protocol.wants("tid2013"):
         notes.append(f"absent: TID2013 ({TID2013}/ {where})")
     return tuple(notes)

@@ -52,8 +52,10 @@ def run(context: RunContext, data: BenchmarkData) -> Mapping[LossNetworkId, Outc
     native_size = context.backbone.native_size or 0
     found = {network: Found(probes.judged(), native_size=native_size) for network in context.networks}
     probes.compare(found)
-    probes.compare_native(found)
-    probes.entropies(found)
+    if context.protocol.wants("native"):
+        probes.compare_native(found)
+    if context.protocol.wants("entropy"):
+        probes.entropies(found)
     if content.labelled:
         probes.classify(found, content.labelled)
     if content.tid2013:
@@ -93,7 +95,7 @@ class _Probes:
         yield Column(network, MAIN, Measure(layers, self.protocol.distance_config()))
         for name in POOLINGS:
             yield Column(network, name, Measure(layers, self.protocol.pooled(name)))
-        for layer in layers:
+        for layer in layers if self.protocol.wants("layers") else ():
             yield Column(network, layer_measure(layer), Measure((layer,), self.protocol.distance_config()))
 
     def _layers(self, network: LossNetworkId) -> tuple[str, ...]:
@@ -124,7 +126,7 @@ class _Probes:
     def compare_native(self, found: Mapping[LossNetworkId, Found]) -> None:
         """Measure the protocol's distance once more, at the size that the backbone was made for."""
         size = self.context.backbone.native_size
-        if not self.protocol.native or size is None:
+        if size is None:
             return
         if size == self.protocol.resolution:
             for one in found.values():

@@ -37,7 +37,10 @@ def score_all(found: Found, protocol: ProbesProtocol, seed: int) -> Outcome:
     """
     judges = _Judges(found.judge, protocol.resamples, seed)
     scores = _perceptual_scores(judges, found)
-    scores |= _sensitivity(judges, found.distances[MAIN]) | _margins(judges, found.distances[MAIN])
+    if protocol.wants("sensitivity"):
+        scores |= _sensitivity(judges, found.distances[MAIN])
+    if protocol.wants("margins"):
+        scores |= _margins(judges, found.distances[MAIN])
     scores |= _entropies(found.entropy, judges.resamples, seed)
     if found.hits is not None:
         scores |= _low_pass(found.hits, found.classes, protocol, seed)
@@ -48,7 +51,7 @@ def score_all(found: Found, protocol: ProbesProtocol, seed: int) -> Outcome:
 
 
 def _notes(scores: Scores, found: Found, protocol: ProbesProtocol) -> Iterator[str]:
-    if protocol.native and not found.native_size:
+    if protocol.wants("native") and not found.native_size:
         yield "absent: the perceptual score at the backbone's own size, which its plugin does not state (native_size)"
     undefined = [name for name, score in scores.items() if not np.isfinite(score.value)]
     if undefined:

@@ -10,6 +10,8 @@ from lnkit.protocols import expect_at_least, expect_one_of
 NORMALIZATIONS = ("backbone", "imagenet", "lpips", "none")
 EPSILONS = ("lpips", "reference", "torchmetrics")
 POOLINGS = ("spatial", "mean_pool", "style")  # K, section 8.1
+PARTS = ("ps", "layers", "native", "sensitivity", "margins", "entropy", "lowpass", "tid2013")  # of which "ps" always is
+ALL = "all"
 LEARNED = ("lin",)  # distances whose weights belong to one set of layers
 
 
@@ -17,6 +19,7 @@ LEARNED = ("lin",)  # distances whose weights belong to one set of layers
 class ProbesProtocol:
     """One way to run the probes. Scores compare only where all of these agree."""
 
+    probes: str = ALL  # or some of PARTS, joined with +
     distance: str = "spatial"  # of everything but the three perceptual scores that are named after theirs; K Eq. 1
     channel_norm: bool = True  # unit length over channels; K Eq. 1
     epsilon: str = "lpips"  # y / (|y| + 1e-10), as K
@@ -24,7 +27,6 @@ class ProbesProtocol:
     transform_input: bool = True  # GoogLeNet and Inception v3 re-normalize as torchvision trained them
     resolution: int = 64  # pixels, of triplets and of labelled images; K
     per_family: int = 0  # triplets of each family, from the first; 0 takes all
-    native: bool = True  # score at the size that the backbone was made for, too; K
     entropy_images: int = 1000  # references, as many of each family; ours, K does not say
     lowpass_sides: str = "8+16+32+48"  # of the square of frequencies that pass, of ``resolution``; ours, K plots more
     train_per_class: int = 100  # labelled images to learn class means from; ours: K used the classifier's own head
@@ -33,6 +35,8 @@ class ProbesProtocol:
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
+        for part in self.probes.split("+"):
+            expect_one_of("probes", part, (ALL, *PARTS))
         expect_one_of("epsilon", self.epsilon, EPSILONS)
         expect_one_of("normalization", self.normalization, NORMALIZATIONS)
         if set(self.distance.split("+")) & set(LEARNED):
@@ -46,6 +50,10 @@ class ProbesProtocol:
                 raise ValueError(
                     f"Sides in 'lowpass_sides' lie between 1 and the resolution, {self.resolution}, and {side} came."
                 )
+
+    def wants(self, part: str) -> bool:
+        """Whether one of PARTS is measured."""
+        return part in self.probes.split("+") or self.probes == ALL
 
     @property
     def sides(self) -> tuple[int, ...]:
@@ -64,8 +72,8 @@ class ProbesProtocol:
         skipped = "" if self.transform_input else ",no-transform_input"
         cut = f"|first {self.per_family} of each family" if self.per_family else ""
         classes = f"{self.train_per_class}+{self.test_per_class} per class"
-        probes = f"entropy of {self.entropy_images}|low pass {self.lowpass_sides},{classes}"
-        return f"{self.distance}{norm}|input:{self.normalization}{skipped}|{self.resolution}px{cut}|{probes}"
+        details = f"entropy of {self.entropy_images}|low pass {self.lowpass_sides},{classes}"
+        return f"{self.distance}{norm}|input:{self.normalization}{skipped}|{self.resolution}px{cut}|{details}"
 
     def distance_config(self) -> DistanceConfig:
         """The distance of everything that is not named after another one."""
@@ -79,5 +87,12 @@ class ProbesProtocol:
 PAPER = ProbesProtocol()
 VARIANTS = {
     "paper": PAPER,
-    "quick": replace(PAPER, per_family=100, entropy_images=100, train_per_class=20, test_per_class=10, native=False),
+    "quick": replace(
+        PAPER,
+        probes="+".join(part for part in PARTS if part != "native"),
+        per_family=100,
+        entropy_images=100,
+        train_per_class=20,
+        test_per_class=10,
+    ),
 }
