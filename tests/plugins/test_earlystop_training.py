@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 import lnkit
 from lnkit.progress import SilentProgress
+from lnkit.registry import load_registry
 from lnkit_earlystop import checkpoints, history
 from lnkit_earlystop.averaging import Averaged
 from lnkit_earlystop.checkpoints import checkpoints_in, read_facts, read_network
@@ -169,6 +170,23 @@ def test_runs_in_a_configuration_file(data: LabelledData, tmp_path: Path, monkey
         file.write_text(text)
         with pytest.raises(lnkit.UsageError):
             list(trained())
+
+
+def test_a_damaged_checkpoint_takes_no_other_along(
+    data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained_in(tmp_path, data, wanted(every=6))
+    (first, _), (second, _) = checkpoints_in(tmp_path)
+    first.write_bytes(first.read_bytes()[:100])
+    monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path))
+    assert [spec.name for spec in trained()] == [f"{NETWORK}@step12"]
+    assert f"{first} cannot be read" in caplog.text
+    caplog.clear()
+    registry = load_registry()
+    assert f"{NETWORK}@step12" in registry.backbones
+    assert "stage1" in registry.points_at(f"{NETWORK}@step12")
+    assert caplog.text.count(str(first)) == 1
+    assert second.is_file()
 
 
 def test_checkpoints_are_what_they_say(data: LabelledData, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import lnkit
-from lnkit_earlystop.networks.architecture import listed, parse, points
+from lnkit_earlystop.networks.architecture import listed, of_backbone, points
 from lnkit_earlystop.probes import PROBES
 from lnkit_earlystop.registration import trained, untrained
 
@@ -24,9 +24,10 @@ def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:
 
 @lnkit.hookimpl
 def register_extraction_points(register: Callable[..., None], backbones: Mapping[str, lnkit.BackboneSpec]) -> None:
-    for spec in [*map(untrained, listed()), *trained()]:
-        for point in points(parse(spec.name.partition("@")[0])):
-            register(spec.name, point)
+    for name in backbones:
+        architecture = of_backbone(name)
+        for point in points(architecture) if architecture else ():
+            register(name, point)
 
 
 @lnkit.hookimpl

@@ -149,6 +149,11 @@ def checkpoints_in(folder: Path) -> Iterator[tuple[Path, Facts]]:
     Raises:
         lnkit.WeightsError: one is damaged.
     """
-    place = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    for file in sorted(place.glob("step-*.safetensors")):
+    for file in checkpoint_files(folder):
         yield file, read_facts(file)
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The files of the same, whatever state they are in."""
+    place = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    return sorted(place.glob("step-*.safetensors"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from collections import Counter
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit_earlystop.checkpoints import BEST, FOLDER, Facts, checkpoints_in, read_facts
+from lnkit_earlystop.checkpoints import BEST, FOLDER, Facts, checkpoint_files, read_facts
 from lnkit_earlystop.networks.architecture import Architecture, parse
 
 if TYPE_CHECKING:
     from torch import nn
+
+_log = logging.getLogger("lnkit")
 
 VARIABLE = "LNKIT_EARLYSTOP"  # folders of runs or of checkpoints, separated as in PATH
 CONFIGURATION = "earlystop.toml"  # in lnkit's own folder of configuration: runs = ["/data/runs/resnet6"]
@@ -55,7 +58,6 @@ def trained() -> Iterator[lnkit.BackboneSpec]:
 
     Raises:
         lnkit.UsageError: a folder is missing.
-        lnkit.WeightsError: a checkpoint is damaged.
     """
     found = [(_run_name(run), *one) for run in named_runs() for one in _labelled(run)]
     times = Counter((facts.architecture, label) for _, label, _, facts in found)
@@ -65,11 +67,14 @@ def trained() -> Iterator[lnkit.BackboneSpec]:
 
 
 def _labelled(run: Path) -> Iterator[tuple[str, Path, Facts]]:
-    """What the checkpoints of a run are called, where they lie, and what they are."""
-    for file, facts in checkpoints_in(run):
-        yield f"step{facts.step}", file, facts
-    if (run / BEST).is_file():
-        yield "best", run / BEST, read_facts(run / BEST)
+    """What the checkpoints of a run are called, where they lie, and what they are; damaged ones are passed over."""
+    for file in [*checkpoint_files(run), *([run / BEST] if (run / BEST).is_file() else [])]:
+        try:
+            facts = read_facts(file)
+        except lnkit.WeightsError as error:
+            _log.warning("%s No backbone comes of it.", error)
+            continue
+        yield "best" if file.name == BEST else f"step{facts.step}", file, facts
 
 
 def _run_name(folder: Path) -> str:

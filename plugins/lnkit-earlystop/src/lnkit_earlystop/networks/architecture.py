@@ -85,6 +85,16 @@ def parse(name: str) -> Architecture:
     return architecture
 
 
+def of_backbone(name: str) -> Architecture | None:
+    """The architecture of a backbone of this plugin, by its name (``resnet6_64@step1000``); None for any other."""
+    plain = name.partition("@")[0]
+    try:
+        architecture = parse(plain)
+    except lnkit.UsageError:
+        return None
+    return architecture if architecture.name == plain else None
+
+
 def _refuse_impossible(architecture: Architecture, name: str) -> None:
     family, variant = architecture.family, architecture.variant
     wrong = {

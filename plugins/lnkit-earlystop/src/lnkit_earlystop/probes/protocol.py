@@ -19,7 +19,7 @@ LEARNED = ("lin",)  # distances whose weights belong to one set of layers
 class ProbesProtocol:
     """One way to run the probes. Scores compare only where all of these agree."""
 
-    probes: str = ALL  # or some of PARTS, joined with +
+    probes: str = ALL  # or ps, layers, native, sensitivity, margins, entropy, lowpass, tid2013, some joined with +
     distance: str = "spatial"  # of everything but the three perceptual scores that are named after theirs; K Eq. 1
     channel_norm: bool = True  # unit length over channels; K Eq. 1
     epsilon: str = "lpips"  # y / (|y| + 1e-10), as K
@@ -28,7 +28,7 @@ class ProbesProtocol:
     resolution: int = 64  # pixels, of triplets and of labelled images; K
     per_family: int = 0  # triplets of each family, from the first; 0 takes all
     entropy_images: int = 1000  # references, as many of each family; ours, K does not say
-    lowpass_sides: str = "8+16+32+48"  # of the square of frequencies that pass, of ``resolution``; ours, K plots more
+    lowpass_sides: str = "8+16+32+48"  # of squares of frequencies that pass; ours, K plots more
     train_per_class: int = 100  # labelled images to learn class means from; ours: K used the classifier's own head
     test_per_class: int = 50  # labelled images to classify: what ImageNet has for validation, K's images
     resamples: int = 1000  # of the bootstrap behind each interval; ours
