@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import lnkit
 from lnkit_earlystop.networks.architecture import listed, of_backbone, points
 from lnkit_earlystop.probes import PROBES
-from lnkit_earlystop.registration import trained, untrained
+from lnkit_earlystop.registration import shipped, trained, untrained
 
 LNKIT_INTERFACE = 1
 
@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:
     for architecture in listed():
         register(untrained(architecture))
-    for spec in trained():
+    for spec in (*shipped(), *trained()):
         register(spec)
 
 

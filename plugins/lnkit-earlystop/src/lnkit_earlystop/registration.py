@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("lnkit")
 
+SHIPPED = Path(__file__).parent / "shipped"
 VARIABLE = "LNKIT_EARLYSTOP"  # folders of runs or of checkpoints, separated as in PATH
 CONFIGURATION = "earlystop.toml"  # in lnkit's own folder of configuration: runs = ["/data/runs/resnet6"]
 CITATION = "Kumar et al. 2022"
@@ -35,6 +36,13 @@ def of_checkpoint(file: Path, facts: Facts, name: str = "") -> lnkit.BackboneSpe
     architecture = parse(facts.architecture)
     weights = f"step {facts.step:,}, top-1 {100 * facts.top1:.1f} % of {facts.classes} classes"
     return _spec(architecture, name or facts.name, partial(_load, file, architecture, facts.classes), weights)
+
+
+def shipped() -> Iterator[lnkit.BackboneSpec]:
+    """The trained networks that come with this plugin, each with its training record beside it."""
+    for file in sorted(SHIPPED.glob("*.safetensors")):
+        facts = read_facts(file)
+        yield of_checkpoint(file, facts, f"{facts.architecture}@{file.stem}")
 
 
 def named_runs() -> Iterator[Path]:
