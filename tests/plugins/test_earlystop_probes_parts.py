@@ -17,7 +17,7 @@ from lnkit_earlystop.probes import statistics
 from lnkit_earlystop.probes.features import entropy
 from lnkit_earlystop.probes.found import LAYER, MAIN, NATIVE, Found
 from lnkit_earlystop.probes.lowpass import NearestClassMean, first_of_each, low_pass, slope
-from lnkit_earlystop.probes.measuring import COMPANY, companies_of
+from lnkit_earlystop.probes.opinions import COMPANY, companies_of
 from lnkit_earlystop.probes.outcome import normalized, resampled_rows, score_all
 from lnkit_earlystop.probes.protocol import POOLINGS, ProbesProtocol
 from lnkit_earlystop.probes.tid2013 import open_tid2013
