@@ -45,6 +45,12 @@ def test_an_archive_will_do(tmp_path: Path) -> None:
     assert opened(Path(file), tmp_path).sha256 == found.sha256
 
 
+def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data.zip").write_text("no archive")
+    with pytest.raises(lnkit.DataError, match=r"data\.zip is no archive that can be unpacked"):
+        opened(tmp_path / "data.zip", tmp_path)
+
+
 def test_real_images_have_their_classes(shared: Path, home: Path) -> None:
     found = open_labelled(shared / "tiny_imagenet_60.zip", 64, home / "cache", SilentProgress())
     assert (found.train.images.shape, found.validation.images.shape) == ((30_000, 64, 64, 3), (3_000, 64, 64, 3))

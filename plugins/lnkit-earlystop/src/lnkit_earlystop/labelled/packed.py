@@ -66,6 +66,8 @@ def open_labelled(source: Path, resolution: int, cache: Path, progress: Progress
 
 
 def _unpacked(source: Path, cache: Path, progress: Progress) -> Path:
+    if source.is_file() and not is_archive(source):
+        raise lnkit.DataError(f"{source} is no archive that can be unpacked (.zip, .tar and the like). {EXPECTED}")
     if not is_archive(source):
         return source
     facts = source.stat()
