@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
+from lnkit.context import RunContext
+from lnkit.progress import SilentProgress
 from lnkit.results.records import Determinants, RunRecord, ScoreRecord
 
 DETERMINANTS = Determinants(
@@ -54,3 +57,9 @@ def make_record(value: float = 0.7, **changes: Any) -> RunRecord:
         seconds=1.0,
     )
     return replace(record, **own)
+
+
+def opening_context(protocol: Any, cache: Path, data: Path | None = None, *, sample: bool = False) -> RunContext:
+    """What a benchmark is given to open its data with; there is no network yet, nor anything that needs one."""
+    known = {"protocol": protocol, "cache": cache, "data": data, "sample": sample, "progress": SilentProgress()}
+    return RunContext(**{field.name: known.get(field.name) for field in fields(RunContext)})  # type: ignore[arg-type]

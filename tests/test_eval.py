@@ -236,7 +236,7 @@ def test_missing_data_name_the_ways_on(results: Path, capsys: Capture, monkeypat
     unreachable = tuple(
         replace(f, url="http://127.0.0.1:9/" + f.url.rsplit("/", 1)[1]) for f in lnkit_bapps.DATASET.files
     )
-    monkeypatch.setattr(lnkit_bapps, "DATASET", replace(lnkit_bapps.DATASET, files=unreachable))
+    monkeypatch.setattr("lnkit_bapps.opening.DATASET", replace(lnkit_bapps.DATASET, files=unreachable))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     assert run(["eval", "--backbone", "pixel"]) == 1
     said = capsys.readouterr().err

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit import BenchmarkData
+from lnkit_bapps import DATASET
 from lnkit_bapps.data import open_bapps
+from lnkit_bapps.sample import sample_folder
 
 if TYPE_CHECKING:
     from lnkit.context import RunContext
@@ -16,7 +17,7 @@ def open_data(context: RunContext) -> BenchmarkData:
     """Find, fetch if need be, and pack what the protocol asks for."""
     protocol = context.protocol
     found = open_bapps(
-        _root(context),
+        context.data_folder(DATASET, sample_folder),
         context.cache,
         resolution=protocol.resolution,
         resize_filter=protocol.resize_filter,
@@ -24,16 +25,3 @@ def open_data(context: RunContext) -> BenchmarkData:
         parts=tuple(protocol.parts.split("+")),
     )
     return BenchmarkData(found, found.fingerprints, found.notes, image_size=protocol.resolution)
-
-
-def _root(context: RunContext) -> Path:
-    if context.sample:
-        from lnkit_bapps.sample import sample_folder  # noqa: PLC0415 - scikit-image, only for the sample
-
-        return sample_folder(context.cache)
-    if context.data:
-        return context.data
-    from lnkit.data.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
-    from lnkit_bapps import DATASET  # noqa: PLC0415 - this package imports us
-
-    return ensure_dataset(DATASET, context.cache, context.progress)

@@ -15,8 +15,10 @@ from lnkit import BenchmarkData, DataError
 from lnkit.data.cache import packed_dir
 from lnkit.data.columns import Column, ColumnTable, open_columns
 from lnkit.data.decoding import read_rgb
+from lnkit_delineation import MRD
 from lnkit_delineation.layout import Split, find_split, partial_notes
 from lnkit_delineation.protocol import STRIDE
+from lnkit_delineation.sample import NOTE, sample_folder
 
 if TYPE_CHECKING:
     from lnkit.context import RunContext
@@ -55,7 +57,7 @@ def open_data(context: RunContext) -> BenchmarkData:
     Raises:
         DataError: a split is missing, tiles do not fit together, or maps mark nothing.
     """
-    protocol, root = context.protocol, _root(context)
+    protocol, root = context.protocol, context.data_folder(MRD, sample_folder)
     train, valid, tested = (find_split(root, name) for name in ("train", "valid", protocol.split))
     resized = (protocol.size, protocol.size)
     found = DelineationData(
@@ -71,23 +73,8 @@ def open_data(context: RunContext) -> BenchmarkData:
     return BenchmarkData(found, prints, notes, image_size=protocol.crop)
 
 
-def _root(context: RunContext) -> Path:
-    if context.sample:
-        from lnkit_delineation.sample import sample_folder  # noqa: PLC0415 - Pillow's drawing, only for the sample
-
-        return sample_folder(context.cache)
-    if context.data:
-        return context.data
-    from lnkit.data.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
-    from lnkit_delineation import MRD  # noqa: PLC0415 - this package imports us
-
-    return ensure_dataset(MRD, context.cache, context.progress)
-
-
 def _notes(context: RunContext, splits: tuple[Split, ...]) -> tuple[str, ...]:
     if context.sample:
-        from lnkit_delineation.sample import NOTE  # noqa: PLC0415 - Pillow's drawing, only for the sample
-
         return (NOTE,)
     return partial_notes(tuple(dict.fromkeys(splits)))
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import opening_context
 from PIL import Image
 
 from lnkit import BenchmarkData, DataError, RemoteFile
-from lnkit.progress import SilentProgress
 from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.layout import find_split
 from lnkit_delineation.mrd import KINDS, SERVER, list_tiles
@@ -41,12 +40,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def opened(root: Path, protocol: DelineationProtocol = SMALL, **changes: Any) -> BenchmarkData:
-    cache = root.parent / "cache"
-    context: Any = SimpleNamespace(
-        protocol=protocol, data=root, sample=False, cache=cache, progress=SilentProgress(), **changes
-    )
-    return open_data(context)
+def opened(root: Path, protocol: DelineationProtocol = SMALL) -> BenchmarkData:
+    return open_data(opening_context(protocol, root.parent / "cache", root))
 
 
 def test_tiles_keep_their_size_for_training_and_are_resized_for_the_rest(root: Path) -> None:
@@ -230,10 +225,7 @@ class TestSample:
             assert pixels[mask].mean() > pixels[~mask].mean() + 20
 
     def test_its_note_says_what_it_is(self, tmp_path: Path) -> None:
-        context: Any = SimpleNamespace(
-            protocol=VARIANTS["sample"], data=None, sample=True, cache=tmp_path, progress=SilentProgress()
-        )
-        assert open_data(context).notes == (NOTE,)
+        assert open_data(opening_context(VARIANTS["sample"], tmp_path, sample=True)).notes == (NOTE,)
 
 
 class TestListing:
@@ -276,14 +268,7 @@ class TestListing:
 
 def test_the_cracks_are_in_the_layout(shared: Path, tmp_path: Path) -> None:
     """Real images with real masks, named as the tiles of the dataset are."""
-    context: Any = SimpleNamespace(
-        protocol=replace(PAPER, crop=128),
-        data=shared / "cracks",
-        sample=False,
-        cache=tmp_path,
-        progress=SilentProgress(),
-    )
-    data = open_data(context).content
+    data = open_data(opening_context(replace(PAPER, crop=128), tmp_path, shared / "cracks")).content
     assert data.train.images.shape == (80, 320, 480, 3)
     assert (len(data.valid.names), len(data.test.names)) == (10, 28)
     assert 0.01 < (data.train.maps > 127).mean() < 0.03

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lnkit import DataError, DatasetSpec
+from lnkit import DatasetSpec
 from lnkit.data.samples import made_once
 
 if TYPE_CHECKING:
@@ -36,15 +36,7 @@ def data_folder(context: RunContext, sample: Sample, elsewhere: str | DatasetSpe
     Raises:
         DataError: No folder is named, and the data cannot be fetched.
     """
-    if context.sample:
-        return made_once(context.cache, sample.name, SAMPLE_BYTES, sample.write)
-    if context.data is not None:
-        return context.data
-    if isinstance(elsewhere, str):
-        raise DataError(elsewhere)
-    from lnkit.data.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
-
-    return ensure_dataset(elsewhere, context.cache, context.progress)
+    return context.data_folder(elsewhere, lambda cache: made_once(cache, sample.name, SAMPLE_BYTES, sample.write))
 
 
 def text_sha256(lines: Iterable[str]) -> str:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import lnkit
 from lnkit_earlystop.judged import Family, open_families
 from lnkit_earlystop.labelled.packed import LabelledData, open_labelled
+from lnkit_earlystop.probes import BAPPS
+from lnkit_earlystop.probes.places import LABELLED, TID2013
+from lnkit_earlystop.probes.sample import NOTE, sample_folder
 from lnkit_earlystop.probes.tid2013 import Opinions, open_tid2013
 
 if TYPE_CHECKING:
     from lnkit.context import RunContext
 
-LABELLED, TID2013 = "labelled", "tid2013"
 # Families of BAPPS's validation triplets; Zhang et al. 2018, table 4. K's breakdown is by these groups.
 DISTORTION_FAMILIES = ("traditional", "cnn")
 REAL_FAMILIES = ("superres", "deblur", "color", "frameinterp")
@@ -35,7 +37,7 @@ def open_data(context: RunContext) -> lnkit.BenchmarkData:
     Raises:
         lnkit.DataError: there are no triplets, or something that is there is damaged.
     """
-    root, protocol = _root(context), context.protocol
+    root, protocol = context.data_folder(BAPPS, sample_folder), context.protocol
     families = open_families(root, "val", context.cache, context.progress, protocol.resolution)
     labelled = _labelled(root) if protocol.wants("lowpass") else None
     tid2013 = root / TID2013 if protocol.wants("tid2013") and (root / TID2013).is_dir() else None
@@ -45,19 +47,6 @@ def open_data(context: RunContext) -> lnkit.BenchmarkData:
         open_tid2013(tid2013, context.cache, context.progress) if tid2013 else None,
     )
     return lnkit.BenchmarkData(content, _fingerprints(content), _notes(context, content), protocol.resolution)
-
-
-def _root(context: RunContext) -> Path:
-    if context.sample:
-        from lnkit_earlystop.probes.sample import sample_folder  # noqa: PLC0415 - scikit-image, only for the sample
-
-        return sample_folder(context.cache)
-    if context.data:
-        return context.data
-    from lnkit.data.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
-    from lnkit_earlystop.probes import BAPPS  # noqa: PLC0415 - that package imports us
-
-    return ensure_dataset(BAPPS, context.cache, context.progress)
 
 
 def _labelled(root: Path) -> Path | None:
@@ -77,8 +66,6 @@ def _fingerprints(content: Content) -> dict[str, str]:
 
 def _notes(context: RunContext, content: Content) -> tuple[str, ...]:
     if context.sample:
-        from lnkit_earlystop.probes.sample import NOTE  # noqa: PLC0415 - scikit-image, only for the sample
-
         return (NOTE,)
     here = {family.name for family in content.families}
     missing = [name for name in (*DISTORTION_FAMILIES, *REAL_FAMILIES) if name not in here]

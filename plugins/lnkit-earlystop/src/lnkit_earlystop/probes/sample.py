@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from lnkit.data.samples import made_once
-from lnkit_earlystop.probes.content import LABELLED, TID2013
+from lnkit_earlystop.probes.places import LABELLED, TID2013
 from lnkit_earlystop.probes.tid2013 import DISTORTED, OPINIONS, REFERENCES
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")  # public domain or CC0, in color
