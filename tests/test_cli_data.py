@@ -40,7 +40,7 @@ def test_list_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
 def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["data", "list", "--json"]) == 0
     (bapps,) = [row for row in json.loads(capsys.readouterr().out) if row["name"] == "bapps"]
-    assert bapps["benchmarks"] == ["bapps"]
+    assert "bapps" in bapps["benchmarks"]
     assert bapps["bytes"] == 1_300_000_000
     assert bapps["folder"] == str(dataset_dir("bapps"))
 
