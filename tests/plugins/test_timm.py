@@ -105,6 +105,7 @@ def test_each_set_of_weights_has_timms_own_rules(name: str) -> None:
         assert tagged.interpolation == config.interpolation
         size = config.input_size[1:]
         assert tagged.input_size == (size if tagged.input_size else None)
+        assert tagged.native_size == max(size)
         assert not tagged.adapts or f"{size[1]}x{size[0]}" in tagged.adapts
 
 
