@@ -15,7 +15,7 @@ from lnkit import DistanceConfig, UnknownNameError, UsageError, WeightsError, di
 from lnkit.distances import builtin, distances_from_first, make_distances, total_distance
 from lnkit.linweights import load_lin_weights
 from lnkit.registry import default_registry
-from lnkit.specs import DistanceSpec
+from lnkit.specs import EPSILONS, DistanceSpec
 
 NAMES = ("spatial", "mean_pool", "style", "sort", "squared")
 
@@ -65,7 +65,7 @@ def by_hand(name: str, a: np.ndarray, b: np.ndarray, epsilon: str, channel_norm:
 
 
 @pytest.mark.parametrize("channel_norm", [True, False])
-@pytest.mark.parametrize("epsilon", distances.EPSILONS)
+@pytest.mark.parametrize("epsilon", EPSILONS)
 @pytest.mark.parametrize("name", NAMES)
 def test_equals_its_definition(name: str, epsilon: str, channel_norm: bool, pair: tuple[Tensor, Tensor]) -> None:
     a, b = pair
@@ -100,7 +100,7 @@ def test_similar_features_do_not_cancel() -> None:
 
 
 @pytest.mark.parametrize("case", ["equal", "both zero", "one zero", "zero position"])
-@pytest.mark.parametrize("epsilon", distances.EPSILONS)
+@pytest.mark.parametrize("epsilon", EPSILONS)
 @pytest.mark.parametrize("name", NAMES)
 def test_gradient_is_finite(name: str, epsilon: str, case: str, pair: tuple[Tensor, Tensor]) -> None:
     a, b = (tensor.float() for tensor in pair)

@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models import get_model
 
 from lnkit import DeepPerceptualLoss, DistanceConfig, ExtractionPoint, ImageError, LossNetwork
-from lnkit.distances import EPSILONS
+from lnkit.specs import EPSILONS
 
 
 @pytest.fixture(scope="module")

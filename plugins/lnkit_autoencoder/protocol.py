@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from lnkit import DistanceConfig
 from lnkit.protocols import expect_at_least, expect_one_of
+from lnkit.specs import NORMALIZATIONS
 
-NORMALIZATIONS = ("backbone", "imagenet", "lpips", "none")
 DATASETS = ("svhn", "stl10", "svhn+stl10")
 IMAGE_OR_FEATURES = ("image", "features")
 KEEPS = ("loss", "accuracy")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from lnkit import DistanceConfig
 from lnkit.protocols import expect_at_least, expect_one_of
+from lnkit.specs import NORMALIZATIONS
 
-NORMALIZATIONS = ("backbone", "imagenet", "lpips", "none")
 SPLITS = ("test", "valid")
 TILES = ("resized", "full")
 KEEPS = ("loss", "bce")

@@ -20,12 +20,10 @@ from torch import Tensor
 
 from lnkit.errors import UsageError
 from lnkit.linweights import load_lin_weights
-from lnkit.specs import DistanceConfig, DistanceSpec
+from lnkit.specs import EPSILONS, DistanceConfig, DistanceSpec
 
 if TYPE_CHECKING:
     from lnkit.specs import Distance
-
-EPSILONS = ("lpips", "reference", "torchmetrics")
 
 
 @dataclass(frozen=True)

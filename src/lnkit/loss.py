@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +12,7 @@ from lnkit.errors import ImageError
 from lnkit.microbatch import mean_in_parts
 from lnkit.networks.lossnet import LossNetwork, check_form, check_images
 from lnkit.registry import default_registry
-from lnkit.specs import DistanceConfig
-
-if TYPE_CHECKING:
-    from lnkit.networks.loading import Normalization
+from lnkit.specs import DistanceConfig, Normalization
 
 
 class DeepPerceptualLoss(nn.Module):

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from lnkit.errors import UsageError
 from lnkit.nearnames import did_you_mean, near_names
+from lnkit.specs import EPSILONS, NORMALIZATIONS, DistanceConfig
 
 if TYPE_CHECKING:
     from lnkit.specs import BackboneSpec, BenchmarkSpec
@@ -21,6 +23,39 @@ if TYPE_CHECKING:
 SAMPLE_VARIANT = "sample"  # of a benchmark that would take too long otherwise: what --sample runs
 
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """How two images are compared: what the protocol of a benchmark that measures distances begins with.
+
+    Inherit from it, and call :meth:`check_comparing` in ``__post_init__``. P, K and R are the sources that
+    ``lnkit.distances`` names.
+    """
+
+    distance: str = "spatial"  # P Eq. 1, K Eq. 1; LPIPS calls it "baseline". Any will do; sums are joined with "+"
+    channel_norm: bool = True  # unit length over channels; P Eq. 1
+    epsilon: str = "lpips"  # y / (|y| + 1e-10); LPIPS and K. "reference" is y / max(|y|, 1e-12)
+    lin_weights: str = ""  # for distance "lin": a file, or "lpips"
+    normalization: str = "backbone"  # of the input: each backbone's own; for P's 14 ImageNet mean and std, R's default
+    transform_input: bool = True  # GoogLeNet and Inception v3 re-normalize as torchvision trained them
+
+    def check_comparing(self) -> None:
+        """Refuse values that no run could honor; raises ValueError."""
+        expect_one_of("epsilon", self.epsilon, EPSILONS)
+        expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+
+    def distance_config(self) -> DistanceConfig:
+        """The distance with its options, as a comparer takes it."""
+        return DistanceConfig(self.distance, self.channel_norm, self.epsilon, self.lin_weights)
+
+    def comparing_phrase(self) -> str:
+        """Everything above that changes a distance, for a signature: ``spatial,norm:lpips|input:backbone``."""
+        norm = f",norm:{self.epsilon}" if self.channel_norm else ",no-norm"
+        norm = "" if self.distance == "squared" else norm  # which never normalizes
+        lin = f",weights:{self.lin_weights}" if self.lin_weights else ""
+        skipped = "" if self.transform_input else ",no-transform_input"
+        return f"{self.distance}{norm}{lin}|input:{self.normalization}{skipped}"
 
 
 def usual_variant(benchmark: BenchmarkSpec, sample: bool) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Layout = Literal["NCHW", "NHWC", "NLC", "NC", "CLS"]
 Interpolation = Literal["bicubic", "bilinear", "nearest-exact"]
+Normalization = Literal["backbone", "imagenet", "lpips", "none"]  # of the input; see lnkit.load_loss_network
+
+NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
+EPSILONS = ("lpips", "reference", "torchmetrics")  # guards against a zero norm; see lnkit.distances.spatial
+RESIZE_FILTERS = ("bilinear", "bicubic", "lanczos", "box", "nearest")  # of Pillow, antialiased
 
 
 @dataclass(frozen=True, slots=True)

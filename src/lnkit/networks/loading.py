@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -15,9 +14,16 @@ from lnkit.networks.lossnet import LossNetwork
 from lnkit.networks.weights import LoadedBackbone, build_random, load_backbone
 from lnkit.progress import Progress
 from lnkit.registry import default_registry
-from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, ExtractionPoint, LossNetworkId
+from lnkit.specs import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    NORMALIZATIONS,
+    BackboneSpec,
+    ExtractionPoint,
+    LossNetworkId,
+    Normalization,
+)
 
-Normalization = Literal["backbone", "imagenet", "lpips", "none"]
 Triple = tuple[float, float, float]
 
 # LPIPS takes images in [-1, 1] and computes (image - shift) / scale: ScalingLayer, Zhang et al. 2018.
@@ -134,7 +140,7 @@ def mean_and_std(spec: BackboneSpec, normalization: str) -> tuple[Triple, Triple
         "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     }
     if normalization not in known:
-        names = ", ".join(get_args(Normalization))
+        names = ", ".join(NORMALIZATIONS)
         raise UsageError(f"There is no normalization {normalization!r}; it is one of {names}.")
     return known[normalization]
 

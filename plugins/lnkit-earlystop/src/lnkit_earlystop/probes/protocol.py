@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lnkit import DistanceConfig
-from lnkit.protocols import expect_at_least, expect_one_of
+from lnkit.protocols import Comparing, expect_at_least, expect_one_of
 
-NORMALIZATIONS = ("backbone", "imagenet", "lpips", "none")
-EPSILONS = ("lpips", "reference", "torchmetrics")
 POOLINGS = ("spatial", "mean_pool", "style")  # K, section 8.1
 PARTS = ("ps", "layers", "native", "sensitivity", "margins", "entropy", "lowpass", "tid2013")  # of which "ps" always is
 ALL = "all"
@@ -16,15 +14,13 @@ LEARNED = ("lin",)  # distances whose weights belong to one set of layers
 
 
 @dataclass(frozen=True, slots=True)
-class ProbesProtocol:
-    """One way to run the probes. Scores compare only where all of these agree."""
+class ProbesProtocol(Comparing):
+    """One way to run the probes. Scores compare only where all of these agree.
+
+    The distance is that of everything but the three perceptual scores that are named after theirs.
+    """
 
     probes: str = ALL  # or ps, layers, native, sensitivity, margins, entropy, lowpass, tid2013, some joined with +
-    distance: str = "spatial"  # of everything but the three perceptual scores that are named after theirs; K Eq. 1
-    channel_norm: bool = True  # unit length over channels; K Eq. 1
-    epsilon: str = "lpips"  # y / (|y| + 1e-10), as K
-    normalization: str = "backbone"  # of the input; each backbone's own
-    transform_input: bool = True  # GoogLeNet and Inception v3 re-normalize as torchvision trained them
     resolution: int = 64  # pixels, of triplets and of labelled images; K
     per_family: int = 0  # triplets of each family, from the first; 0 takes all
     entropy_images: int = 1000  # references, as many of each family; ours, K does not say
@@ -37,8 +33,7 @@ class ProbesProtocol:
         """Refuse values that no run could honor."""
         for part in self.probes.split("+"):
             expect_one_of("probes", part, (ALL, *PARTS))
-        expect_one_of("epsilon", self.epsilon, EPSILONS)
-        expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+        self.check_comparing()
         if set(self.distance.split("+")) & set(LEARNED):
             raise ValueError("The distance 'lin' has weights for one set of layers, and layers are probed one by one.")
         for field in ("resolution", "entropy_images", "train_per_class", "test_per_class"):
@@ -67,17 +62,10 @@ class ProbesProtocol:
 
     def signature(self) -> str:
         """Everything that changes a score, in one phrase."""
-        norm = f",norm:{self.epsilon}" if self.channel_norm else ",no-norm"
-        norm = "" if self.distance == "squared" else norm  # which never normalizes
-        skipped = "" if self.transform_input else ",no-transform_input"
         cut = f"|first {self.per_family} of each family" if self.per_family else ""
         classes = f"{self.train_per_class}+{self.test_per_class} per class"
         details = f"entropy of {self.entropy_images}|low pass {self.lowpass_sides},{classes}"
-        return f"{self.distance}{norm}|input:{self.normalization}{skipped}|{self.resolution}px{cut}|{details}"
-
-    def distance_config(self) -> DistanceConfig:
-        """The distance of everything that is not named after another one."""
-        return self.pooled(self.distance)
+        return f"{self.comparing_phrase()}|{self.resolution}px{cut}|{details}"
 
     def pooled(self, name: str) -> DistanceConfig:
         """A distance by name, with the options of this protocol."""

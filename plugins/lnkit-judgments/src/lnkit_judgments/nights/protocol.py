@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lnkit_judgments.comparing import FILTERS, Comparing, check_comparing, expect, expect_at_least
+from lnkit.protocols import Comparing, expect_at_least, expect_one_of
+from lnkit.specs import RESIZE_FILTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,11 @@ class NightsProtocol(Comparing):
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
-        check_comparing(self)
-        expect("resize_filter", self.resize_filter, FILTERS)
-        expect_at_least(1, resolution=self.resolution)
-        expect_at_least(0, min_votes=self.min_votes, triplets=self.triplets, resamples=self.resamples)
+        self.check_comparing()
+        expect_one_of("resize_filter", self.resize_filter, RESIZE_FILTERS)
+        expect_at_least("resolution", self.resolution, 1)
+        for field in ("min_votes", "triplets", "resamples"):
+            expect_at_least(field, getattr(self, field), 0)
 
     def signature(self) -> str:
         """Everything that changes a score, in one phrase."""

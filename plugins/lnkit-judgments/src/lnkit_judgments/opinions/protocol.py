@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lnkit_judgments.comparing import FILTERS, Comparing, check_comparing, expect, expect_at_least
+from lnkit.protocols import Comparing, expect_at_least, expect_one_of
+from lnkit.specs import RESIZE_FILTERS
 
 FITS = ("logistic5", "logistic4")
 
@@ -23,10 +24,11 @@ class OpinionsProtocol(Comparing):
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
-        check_comparing(self)
-        expect("resize_filter", self.resize_filter, FILTERS)
-        expect("fit", self.fit, FITS)
-        expect_at_least(0, resolution=self.resolution, references=self.references, resamples=self.resamples)
+        self.check_comparing()
+        expect_one_of("resize_filter", self.resize_filter, RESIZE_FILTERS)
+        expect_one_of("fit", self.fit, FITS)
+        for field in ("resolution", "references", "resamples"):
+            expect_at_least(field, getattr(self, field), 0)
 
     def signature(self) -> str:
         """Everything that changes a score, in one phrase."""
