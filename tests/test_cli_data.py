@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from test_unpack import contents, make_tar
 
 from lnkit.cli import run
 from lnkit.data.cache import dataset_dir
+from lnkit.registry import default_registry
 
 MEMBERS = {"2afc/val/cnn/ref/000000.png": b"image", "2afc/val/cnn/judge/000000.npy": b"judge"}
 
@@ -37,10 +39,20 @@ def test_list_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert "missing" in row
 
 
+@pytest.fixture
+def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Only lnkit's own; others may use the same datasets."""
+    monkeypatch.setenv("LNKIT_PLUGINS", "none")
+    default_registry.cache_clear()
+    yield
+    default_registry.cache_clear()
+
+
+@pytest.mark.usefixtures("no_other_plugins")
 def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["data", "list", "--json"]) == 0
     (bapps,) = [row for row in json.loads(capsys.readouterr().out) if row["name"] == "bapps"]
-    assert "bapps" in bapps["benchmarks"]
+    assert bapps["benchmarks"] == ["bapps"]
     assert bapps["bytes"] == 1_300_000_000
     assert bapps["folder"] == str(dataset_dir("bapps"))
 

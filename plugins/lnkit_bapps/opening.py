@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lnkit import BenchmarkData
+from lnkit.data.choosing import data_folder
 from lnkit_bapps import DATASET
 from lnkit_bapps.data import open_bapps
 from lnkit_bapps.sample import sample_folder
@@ -17,7 +18,7 @@ def open_data(context: RunContext) -> BenchmarkData:
     """Find, fetch if need be, and pack what the protocol asks for."""
     protocol = context.protocol
     found = open_bapps(
-        context.data_folder(DATASET, sample_folder),
+        data_folder(context, DATASET, sample_folder),
         context.cache,
         resolution=protocol.resolution,
         resize_filter=protocol.resize_filter,

@@ -13,6 +13,7 @@ from PIL import Image
 
 from lnkit import BenchmarkData, DataError
 from lnkit.data.cache import packed_dir
+from lnkit.data.choosing import data_folder
 from lnkit.data.columns import Column, ColumnTable, open_columns
 from lnkit.data.decoding import read_rgb
 from lnkit_delineation import MRD
@@ -57,7 +58,7 @@ def open_data(context: RunContext) -> BenchmarkData:
     Raises:
         DataError: a split is missing, tiles do not fit together, or maps mark nothing.
     """
-    protocol, root = context.protocol, context.data_folder(MRD, sample_folder)
+    protocol, root = context.protocol, data_folder(context, MRD, sample_folder)
     train, valid, tested = (find_split(root, name) for name in ("train", "valid", protocol.split))
     resized = (protocol.size, protocol.size)
     found = DelineationData(

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lnkit.errors import DataError
 from lnkit.progress import Progress
-from lnkit.specs import BackboneSpec, DatasetSpec, DistanceConfig, ExtractionPoint, LossNetworkId, Measure
+from lnkit.specs import BackboneSpec, DistanceConfig, ExtractionPoint, LossNetworkId, Measure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,23 +52,3 @@ class RunContext:
     device: str = "cpu"  # on which loss_network, feature_loss and trained networks are: "cuda:0"
     batch_size: int | None = None  # images at a time where that changes no score; None: whatever does best
     keep_images: bool = False  # the user wants every output image, not only an overview
-
-    def data_folder(self, dataset: DatasetSpec | str, make_sample: Callable[[Path], Path]) -> Path:
-        """The folder to read: the sample if that is asked for, else the user's, else the dataset in the cache.
-
-        Args:
-            dataset: what is fetched where the user names no folder, or the sentences that say where to get it.
-            make_sample: given the cache folder, makes the sample there if it is not there yet; gives its folder.
-
-        Raises:
-            DataError: no folder is named, and the data cannot be fetched.
-        """
-        if self.sample:
-            return make_sample(self.cache)
-        if self.data is not None:
-            return self.data
-        if isinstance(dataset, str):
-            raise DataError(dataset)
-        from lnkit.data.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
-
-        return ensure_dataset(dataset, self.cache, self.progress)

@@ -83,10 +83,9 @@ def test_tid2013_is_that_of_the_benchmark_for_it(data: Path, probed: Mapping[str
 
 def test_a_score_is_the_same_whatever_runs_along(data: Path, probed: Mapping[str, float], tmp_path: Path) -> None:
     points = {"first": ExtractionPoint("first", "0"), **JOINED, "last": ExtractionPoint("last", "3")}
-    several = lnkit.evaluate(
+    _, both, _ = lnkit.evaluate(
         network(), points, BENCH, data=data, results=tmp_path, native_size=NATIVE, batch_size=5, **HOW
     )
-    both = next(one for one in several if one.record.determinants.points.keys() & {"both"} or "both" in one.record.id)
     found = {name: score.value for name, score in both.record.scores.items()}
     assert found == pytest.approx(dict(probed), rel=1e-5)
 

@@ -12,8 +12,8 @@ from PIL import Image
 from scipy import stats
 
 from lnkit import DataError
+from lnkit.correlating import drawn_counts, kendall, resampled_spearman, spearman
 from lnkit.progress import SilentProgress
-from lnkit_earlystop.probes import statistics
 from lnkit_earlystop.probes.features import entropy
 from lnkit_earlystop.probes.found import LAYER, MAIN, NATIVE, Found
 from lnkit_earlystop.probes.lowpass import NearestClassMean, first_of_each, low_pass, slope
@@ -84,14 +84,12 @@ def test_rank_correlations_of_samples_are_those_of_the_drawn_items() -> None:
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=12), rng.integers(0, 4, 12).astype(float)
     owners = np.repeat(np.arange(4), 3)
-    found = statistics.resampled_spearman(x, y, owners, 5, np.random.default_rng(9))
-    again = np.random.default_rng(9)
-    for value in found:
-        drawn = again.integers(4, size=4)
-        rows = np.concatenate([np.flatnonzero(owners == owner) for owner in drawn])
+    drawn = drawn_counts(4, 5, np.random.default_rng(9))[:, owners]
+    for value, times in zip(resampled_spearman(x, y, drawn), drawn, strict=True):
+        rows = np.repeat(np.arange(12), times.astype(int))
         assert value == pytest.approx(stats.spearmanr(x[rows], y[rows]).statistic)
-    assert np.isnan(statistics.spearman(x, np.zeros(12)))
-    assert np.isnan(statistics.kendall(np.zeros(1), np.zeros(1)))
+    assert np.isnan(spearman(x, np.zeros(12)))
+    assert np.isnan(kendall(np.zeros(1), np.zeros(1)))
 
 
 def test_samples_of_rows_have_the_spread_of_means() -> None:

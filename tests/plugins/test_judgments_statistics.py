@@ -10,14 +10,15 @@ from scipy import stats
 from scipy.optimize import curve_fit
 from scipy.special import expit
 
+from lnkit import correlating as correlations
 from lnkit.intervals import central_interval
 
-correlations = pytest.importorskip("lnkit_judgments.correlations")
+pytest.importorskip("lnkit_judgments")
 
-from lnkit_judgments.matrix.outcome import score_pairs  # noqa: E402 - after the skip
-from lnkit_judgments.opinions.logistic import fitted, logistic4, logistic5  # noqa: E402
-from lnkit_judgments.opinions.outcome import Measured, score_all  # noqa: E402
-from lnkit_judgments.opinions.protocol import OpinionsProtocol  # noqa: E402
+from lnkit_judgments.matrix.outcome import score_pairs
+from lnkit_judgments.opinions.logistic import fitted, logistic4, logistic5
+from lnkit_judgments.opinions.outcome import Measured, score_all
+from lnkit_judgments.opinions.protocol import OpinionsProtocol
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

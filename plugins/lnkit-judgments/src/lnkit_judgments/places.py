@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit import DatasetSpec
+from lnkit.data import choosing
 from lnkit.data.samples import made_once
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def data_folder(context: RunContext, sample: Sample, elsewhere: str | DatasetSpe
     Raises:
         DataError: No folder is named, and the data cannot be fetched.
     """
-    return context.data_folder(elsewhere, lambda cache: made_once(cache, sample.name, SAMPLE_BYTES, sample.write))
+    return choosing.data_folder(
+        context, elsewhere, lambda cache: made_once(cache, sample.name, SAMPLE_BYTES, sample.write)
+    )
 
 
 def text_sha256(lines: Iterable[str]) -> str:

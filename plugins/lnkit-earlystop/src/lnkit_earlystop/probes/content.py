@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lnkit
+from lnkit.data.choosing import data_folder
 from lnkit_earlystop.judged import Family, open_families
 from lnkit_earlystop.labelled.packed import LabelledData, open_labelled
 from lnkit_earlystop.probes import BAPPS
@@ -37,7 +38,7 @@ def open_data(context: RunContext) -> lnkit.BenchmarkData:
     Raises:
         lnkit.DataError: there are no triplets, or something that is there is damaged.
     """
-    root, protocol = context.data_folder(BAPPS, sample_folder), context.protocol
+    root, protocol = data_folder(context, BAPPS, sample_folder), context.protocol
     families = open_families(root, "val", context.cache, context.progress, protocol.resolution)
     labelled = _labelled(root) if protocol.wants("lowpass") else None
     tid2013 = root / TID2013 if protocol.wants("tid2013") and (root / TID2013).is_dir() else None

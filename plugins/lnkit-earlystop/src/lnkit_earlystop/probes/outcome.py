@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
+from lnkit.correlating import drawn_counts, kendall, resampled_spearman, spearman
 from lnkit.intervals import central_interval, mean_interval, resampled_means
 from lnkit.judging import agreement
-from lnkit_earlystop.probes import statistics
 from lnkit_earlystop.probes.content import DISTORTION_FAMILIES, REAL_FAMILIES
 from lnkit_earlystop.probes.found import LAYER, MAIN, NATIVE, Found
 from lnkit_earlystop.probes.lowpass import slope
@@ -142,12 +142,11 @@ def _margins(judges: _Judges, distances: Mapping[str, Array]) -> Scores:
     spearmans, kendalls = {}, {}
     for family, d in distances.items():
         margin, judge = d[:, 0] - d[:, 1], judges.judge[family]
-        every = np.arange(len(judge))
-        rng = judges.rng(f"margin {family}")
-        resampled = statistics.resampled_spearman(margin, judge, every, judges.resamples, rng)
-        score = Score(statistics.spearman(margin, judge), len(judge), central_interval(resampled))
+        counts = drawn_counts(len(judge), judges.resamples, judges.rng(f"margin {family}"))
+        resampled = resampled_spearman(margin, judge, counts)
+        score = Score(spearman(margin, judge), len(judge), central_interval(resampled))
         spearmans[family] = Scored(score, resampled)
-        kendalls[family] = Scored(Score(statistics.kendall(margin, judge), len(judge)), np.empty(0))
+        kendalls[family] = Scored(Score(kendall(margin, judge), len(judge)), np.empty(0))
     return {
         "margin_spearman": mean_of_families(list(spearmans.values())),
         "margin_kendall": mean_of_families(list(kendalls.values())),
@@ -205,10 +204,9 @@ def resampled_rows(hits: Array, resamples: int, rng: np.random.Generator) -> Arr
 
 def _opinions(owners: Array, opinions: Array, distances: Array, resamples: int, seed: int) -> Scores:
     """How nearness to the reference ranks images as people's opinions do."""
-    rng = np.random.default_rng(seed)
-    resampled = statistics.resampled_spearman(-distances, opinions, owners, resamples, rng)
-    spearman = statistics.spearman(-distances, opinions)
+    counts = drawn_counts(int(owners.max()) + 1, resamples, np.random.default_rng(seed))
+    resampled = resampled_spearman(-distances, opinions, counts[:, owners])
     return {
-        "tid2013_spearman": Score(spearman, len(opinions), central_interval(resampled)),
-        "tid2013_kendall": Score(statistics.kendall(-distances, opinions), len(opinions)),
+        "tid2013_spearman": Score(spearman(-distances, opinions), len(opinions), central_interval(resampled)),
+        "tid2013_kendall": Score(kendall(-distances, opinions), len(opinions)),
     }

@@ -7,8 +7,8 @@ from math import isqrt
 import numpy as np
 
 from lnkit import Outcome, Score
+from lnkit.correlating import CHUNK, Array, drawn_counts, kendall, resampled_spearman, spearman
 from lnkit.intervals import central_interval
-from lnkit_judgments.correlations import CHUNK, Array, drawn_counts, kendall, resampled_spearman, spearman
 
 
 def score_pairs(distance: Array, dissimilarity: Array, resamples: int, seed: int) -> Outcome:

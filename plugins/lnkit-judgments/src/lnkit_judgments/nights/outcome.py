@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
+from lnkit.correlating import Array
 from lnkit.intervals import central_interval, resampled_means
 from lnkit.judging import agreement
-from lnkit_judgments.correlations import Array
 
 
 @dataclass(frozen=True)

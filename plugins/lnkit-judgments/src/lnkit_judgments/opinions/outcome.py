@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
-from lnkit.intervals import central_interval
-from lnkit_judgments.correlations import (
+from lnkit.correlating import (
     Array,
     drawn_counts,
     kendall,
@@ -22,6 +21,7 @@ from lnkit_judgments.correlations import (
     resampled_spearman,
     spearman,
 )
+from lnkit.intervals import central_interval
 from lnkit_judgments.opinions.layout import OpinionSet
 from lnkit_judgments.opinions.logistic import fitted
 from lnkit_judgments.opinions.protocol import OpinionsProtocol
