@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.harness import Ratio, seconds_in_turns
 from bench.startup import ENVIRONMENT, LNKIT
-from lnkit.published import read_rows
+from lnkit.analysis.published.frames import read_rows
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import Determinants, RunRecord, ScoreRecord
 

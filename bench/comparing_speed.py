@@ -10,8 +10,8 @@ import torch
 from bench import published_way
 from bench.harness import Ratio, seconds_in_turns
 from bench.material import POINTS, make_backbone, make_triplets
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.networks.lossnet import LossNetwork
+from lnkit.distances.comparer import ImageComparer
+from lnkit.networks.loss_network import LossNetwork
 from lnkit.specs import DistanceConfig
 
 TARGETS = {  # times as fast as the published way, on two cores

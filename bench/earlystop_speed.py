@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from bench.harness import Ratio
 from bench.material import make_triplets
+from lnkit.datasets.labelled import Labelled, LabelledData
 from lnkit.progress import SilentProgress
-from lnkit.training.feeding import Order
+from lnkit.training.loader import Order
 from lnkit.training.loop import train
 from lnkit.training.machine import Machine, deterministic
 from lnkit.training.task import Batch, TrainingSettings, Validation
-from lnkit_earlystop.labelled.packed import Labelled, LabelledData
 from lnkit_earlystop.networks.architecture import parse
 from lnkit_earlystop.recipes import recipe_of
 from lnkit_earlystop.task import ClassifierTask, Judgment, Plan

@@ -13,11 +13,11 @@ from PIL import Image
 from bench import published_way
 from bench.harness import Ratio, seconds_in_turns
 from bench.material import POINTS, make_backbone, make_triplets
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.networks.lossnet import LossNetwork
+from lnkit.datasets.two_afc import open_bapps
+from lnkit.distances.comparer import ImageComparer
+from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress
 from lnkit.specs import DistanceConfig
-from lnkit_bapps.data import open_bapps
 
 TARGETS = {"squeezenet1_1": 15.0, "resnet50": 4.5}  # times as fast as the published way, on two cores
 TRIPLETS = 256

@@ -10,8 +10,8 @@ import torch
 
 from bench.harness import Ratio, seconds_in_turns
 from bench.material import make_triplets
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.networks.lossnet import LossNetwork
+from lnkit.distances.comparer import ImageComparer
+from lnkit.networks.loss_network import LossNetwork
 from lnkit.specs import DistanceConfig, ExtractionPoint
 
 # LPIPS takes [-1, 1] and computes (x - shift) / scale; in [0, 1] that is this mean and std.

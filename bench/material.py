@@ -7,7 +7,7 @@ from skimage import data
 from torch import nn
 
 from lnkit.networks.weights import load_backbone
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 from lnkit.specs import ExtractionPoint
 
 POINTS = ("early", "semi_early", "mid", "late")

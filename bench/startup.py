@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.harness import Ratio, seconds_in_turns
 from lnkit.plugins.entrypoints import find_entry_points
-from lnkit.registry import load_registry
+from lnkit.plugins.load import load_registry
 
 PLUGINS = Path(__file__).resolve().parents[1] / "plugins"
 IMPORTS = "import click, pluggy, rich"

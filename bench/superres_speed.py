@@ -18,11 +18,11 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from bench.harness import Ratio, seconds_in_turns
 from bench.material import make_backbone
-from lnkit.loss import DeepPerceptualLoss
-from lnkit.networks.lossnet import LossNetwork
+from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD
-from lnkit_superres.opening import SuperresData, TrainingImages
+from lnkit.training.perceptual_loss import DeepPerceptualLoss
+from lnkit_superres.data import SuperresData, TrainingImages
 from lnkit_superres.protocol import PAPER
 from lnkit_superres.task import SuperresTask
 

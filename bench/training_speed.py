@@ -17,7 +17,7 @@ from bench.harness import Ratio
 from bench.material import make_triplets
 from lnkit import DeepPerceptualLoss
 from lnkit.progress import SilentProgress
-from lnkit.training.feeding import Order
+from lnkit.training.loader import Order
 from lnkit.training.loop import train
 from lnkit.training.machine import Machine, deterministic
 from lnkit.training.task import Batch, TrainingSettings, TrainingTask, Validation

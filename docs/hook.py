@@ -11,7 +11,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as SitePage
 
-from lnkit.registry import Registry
+from lnkit.plugins.registry import Registry
 from sitepages.backbones import backbone_pages
 from sitepages.benchmarks import benchmark_pages
 from sitepages.commands import command_reference

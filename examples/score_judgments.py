@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from lnkit_bapps.outcome import Distances, score_distances
+from lnkit_bapps.scores import Distances, score_distances
 
 if len(sys.argv) != 3:
     sys.exit("Give a file of judgments and a metric in it: score_judgments.py JUDGMENTS.npz METRIC")

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from lnkit.context import RunContext
+from lnkit.benchmark import RunContext
 from lnkit.progress import SilentProgress
 from lnkit.results.records import Determinants, RunRecord, ScoreRecord
 

@@ -125,7 +125,7 @@ FAULTS = {
     ),
     "heavy by lnkit": (
         "import lnkit\n",
-        "import lnkit.data.decoding\n",
+        "import lnkit.data.pack.decode\n",
         "light imports",
         r"numpy .*\(faulty, line 2\)",
     ),

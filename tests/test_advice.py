@@ -16,17 +16,17 @@ from click.testing import CliRunner
 from helpers import make_record
 from scipy.stats import friedmanchisquare, rankdata, spearmanr
 
-from lnkit.analysis.advice import Advice, Conclusion, advise
-from lnkit.analysis.agreement import kendalls_w, ranks
-from lnkit.analysis.constraints import Constraints, amount
-from lnkit.analysis.gathering import gather
-from lnkit.analysis.grounds import times
+from lnkit.analysis.collect import gather
+from lnkit.analysis.published.frames import computed_point_attributes, performance_scores, read_rows
 from lnkit.analysis.rankings import loss_network_ranks
+from lnkit.analysis.recommend.constraints import Constraints, amount
+from lnkit.analysis.recommend.explanation import times
+from lnkit.analysis.recommend.recommend import Advice, Conclusion, advise
 from lnkit.cli import cli
 from lnkit.errors import UsageError
-from lnkit.published import computed_point_attributes, performance_scores, read_rows
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import RunRecord, ScoreRecord
+from lnkit.stats.ranks import kendalls_w, ranks
 
 NONE = Constraints()
 MAIN = "from lnkit.cli import main; main()"

@@ -8,7 +8,6 @@ import pytest
 from scipy import stats
 
 from lnkit.analysis import gather
-from lnkit.analysis.coefficients import MOST_ROWS, correlate
 from lnkit.analysis.correlations import (
     BACKBONES,
     LOSS_NETWORKS,
@@ -18,8 +17,9 @@ from lnkit.analysis.correlations import (
     score_correlations,
 )
 from lnkit.analysis.measurements import Measurement, to_frame
-from lnkit.analysis.resampling import METHODS, Sampling, drawn_counts, resampled
 from lnkit.errors import UsageError
+from lnkit.stats.coefficients import MOST_ROWS, correlate
+from lnkit.stats.resampling import METHODS, Sampling, drawn_counts, resampled
 
 SCIPY = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stats.kendalltau}
 FEW = Sampling(resamples=200)

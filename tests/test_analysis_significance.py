@@ -10,12 +10,12 @@ import pytest
 from helpers import make_record
 from scipy import stats
 
-from lnkit.analysis.itemwise import Part, draw, groups_by, parts_of, taken
-from lnkit.analysis.resampling import Sampling
+from lnkit.analysis.paired_items import Part, draw, groups_by, parts_of, taken
 from lnkit.analysis.significance import Kept, paired_differences
 from lnkit.errors import DataError, UsageError
-from lnkit.registry import load_registry
+from lnkit.plugins.load import load_registry
 from lnkit.results.records import ScoreRecord
+from lnkit.stats.resampling import Sampling
 
 BAPPS = load_registry(only=())
 PROTOCOL = {"distance": "spatial", "resolution": 64, "resamples": 1000}

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from tools.attributes_table import write_tables
 from torch import Tensor, nn
 from torchvision import models
 
-from lnkit import published
+from lnkit.analysis.published import frames as published
 from lnkit.cli import cli
 from lnkit.networks.attributes import attributes_of, measure_attributes
-from lnkit.networks.attributes_table import write_tables
 from lnkit.networks.structure import Structure, read_structure
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 from lnkit.specs import BackboneSpec, ExtractionPoint, LossNetworkId
 
 STUDY = [row["backbone"] for row in published.read_rows("attributes")]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from lnkit.analysis.auditing import Finding, Tables, audit
+from lnkit.analysis.published.audit import Finding, Tables, audit
+from lnkit.analysis.published.caveats import CAVEATS
 from lnkit.cli import cli
-from lnkit.published.caveats import CAVEATS
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from helpers import make_record
 from scipy import stats
 
+from lnkit.analysis.published.frames import average_rankings, best_points, performance_scores
 from lnkit.cli import run
-from lnkit.published import average_rankings, best_points, performance_scores
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import RunRecord, ScoreRecord
 

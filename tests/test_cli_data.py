@@ -14,7 +14,7 @@ from test_unpack import contents, make_tar
 
 from lnkit.cli import run
 from lnkit.data.cache import dataset_dir
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 
 MEMBERS = {"2afc/val/cnn/ref/000000.png": b"image", "2afc/val/cnn/judge/000000.npy": b"judge"}
 

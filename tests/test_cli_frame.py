@@ -21,7 +21,7 @@ from lnkit.cli import COMMANDS, run
 from lnkit.cli._output import print_table
 from lnkit.cli._progress import SpokenProgress, make_progress
 from lnkit.errors import DataError, UsageError
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 
 __all__ = ["fake_plugins"]
 

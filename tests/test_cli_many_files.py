@@ -19,7 +19,7 @@ from test_many_files import FILES, SIZE, index
 
 from lnkit.cli import run
 from lnkit.data.cache import dataset_dir, download_dir
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 
 PLUGIN = """
     import dataclasses

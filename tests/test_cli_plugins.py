@@ -15,7 +15,7 @@ from plantedfaults import GOOD
 from test_lazy_imports import HEAVY, modules_of
 
 from lnkit.cli import run
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 from lnkit.testing import LIMIT
 
 __all__ = ["fake_plugins"]

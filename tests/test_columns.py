@@ -18,7 +18,7 @@ import PIL
 import pytest
 from test_packing import Heard, flip_a_bit
 
-from lnkit.data.columns import Column, ColumnTable, PackedColumns, open_arrays, open_columns
+from lnkit.data.pack.columns import Column, ColumnTable, PackedColumns, open_arrays, open_columns
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
 
@@ -204,7 +204,7 @@ def test_arrays_from_anywhere_are_kept(tmp_path: Path) -> None:
 
 
 def test_arrays_larger_than_a_part_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lnkit.data.npyfile.CHUNK", 100)
+    monkeypatch.setattr("lnkit.data.pack.npy_file.CHUNK", 100)
     kept = open_arrays("numbers", tmp_path / "kept", "seed 0", arrays_of, SilentProgress())
     for name, expected in arrays_of().items():
         np.testing.assert_array_equal(kept[name], expected)

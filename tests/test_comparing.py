@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from lnkit import DistanceConfig, DistanceSpec, ExtractionPoint, ImageError, LossNetwork, UsageError
-from lnkit.comparing import comparer as comparer_module
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.comparing.engines.eager import EagerEngine
-from lnkit.distances import builtin
+from lnkit.distances import comparer as comparer_module
+from lnkit.distances.comparer import ImageComparer
+from lnkit.distances.engines.eager import EagerEngine
+from lnkit.distances.functional import builtin
 
 Array = np.ndarray[Any, Any]
 POINTS = ("early", "mid", "late")
@@ -228,7 +228,7 @@ def test_an_item_too_large_for_memory_is_an_error(network: LossNetwork, monkeypa
     def run(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("lnkit.comparing.engines.eager.EagerEngine.__call__", run)
+    monkeypatch.setattr("lnkit.distances.engines.eager.EagerEngine.__call__", run)
     with pytest.raises(ImageError, match="too much for the memory"):
         make(network, batch_size=4).compare(photos(4), photos(4))
 

@@ -13,10 +13,10 @@ import pytest
 from serving import Behavior, serving
 from test_unpack import FILES, contents, make_tar, make_zip
 
-from lnkit.data import transfer
 from lnkit.data.cache import cache_dir, dataset_dir, download_dir, packed_dir
-from lnkit.data.datasets import dataset_state, ensure_dataset, import_dataset, read_facts
-from lnkit.data.inventory import compare_inventory
+from lnkit.data.fetch import transfer
+from lnkit.data.fetch.checksums import compare_inventory
+from lnkit.data.fetch.datasets import dataset_state, ensure_dataset, import_dataset, read_facts
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
 from lnkit.specs import DatasetSpec, RemoteFile

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from lnkit.data.decoding import decode
+from lnkit.data.pack.decode import decode
 from lnkit.errors import DataError
 
 

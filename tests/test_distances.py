@@ -11,10 +11,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lnkit import DistanceConfig, UnknownNameError, UsageError, WeightsError, distances
-from lnkit.distances import builtin, distances_from_first, make_distances, total_distance
-from lnkit.linweights import load_lin_weights
-from lnkit.registry import default_registry
+from lnkit import DistanceConfig, UnknownNameError, UsageError, WeightsError
+from lnkit.distances import functional as distances
+from lnkit.distances.factory import make_distances, total_distance
+from lnkit.distances.functional import builtin, distances_from_first
+from lnkit.distances.lin_weights import load_lin_weights
+from lnkit.plugins.load import default_registry
 from lnkit.specs import EPSILONS, DistanceSpec
 
 NAMES = ("spatial", "mean_pool", "style", "sort", "squared")

@@ -12,7 +12,7 @@ from htmlpages import Page, read
 
 from lnkit import BackboneSpec, BenchmarkSpec, DatasetSpec, DistanceSpec, ExtractionPoint, RemoteFile, ScoreSpec
 from lnkit.plugins.isolation import Plugin
-from lnkit.registry import Registry
+from lnkit.plugins.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[1]
 NASTY = (

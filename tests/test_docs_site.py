@@ -19,7 +19,7 @@ from htmlpages import Page, read
 import lnkit
 import lnkit.testing
 from lnkit.cli import COMMANDS, cli
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_NETWORK = """

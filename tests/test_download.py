@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from serving import Behavior, serving
 
-from lnkit.data import transfer
-from lnkit.data.download import fetch
+from lnkit.data.fetch import transfer
+from lnkit.data.fetch.download import fetch
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
 from lnkit.specs import RemoteFile

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from lnkit import DistanceConfig, ExtractionPoint, LossNetwork, UsageError
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.comparing.engines import choosing, inductor, onnx
-from lnkit.comparing.engines.eager import EagerEngine, full_float32, prepare
+from lnkit.distances.comparer import ImageComparer
+from lnkit.distances.engines import inductor, onnx
+from lnkit.distances.engines import selection as choosing
+from lnkit.distances.engines.eager import EagerEngine, full_float32, prepare
 
 Array = np.ndarray[Any, Any]
 

@@ -13,7 +13,7 @@ from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 from lnkit.cli import run
 from lnkit.plugins.entrypoints import EntryPoint, find_entry_points, parse_entry_points
 from lnkit.plugins.isolation import Plugin
-from lnkit.registry import default_registry, load_registry
+from lnkit.plugins.load import default_registry, load_registry
 
 __all__ = ["fake_plugins"]
 

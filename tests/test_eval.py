@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 
 import lnkit_bapps
 from lnkit.cli import run
-from lnkit.comparing.comparer import ImageComparer
+from lnkit.distances.comparer import ImageComparer
 from lnkit.networks.weights import build_random
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 
 Capture = pytest.CaptureFixture[str]
 
@@ -236,7 +236,7 @@ def test_missing_data_name_the_ways_on(results: Path, capsys: Capture, monkeypat
     unreachable = tuple(
         replace(f, url="http://127.0.0.1:9/" + f.url.rsplit("/", 1)[1]) for f in lnkit_bapps.DATASET.files
     )
-    monkeypatch.setattr("lnkit_bapps.opening.DATASET", replace(lnkit_bapps.DATASET, files=unreachable))
+    monkeypatch.setattr("lnkit_bapps.run.DATASET", replace(lnkit_bapps.DATASET, files=unreachable))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     assert run(["eval", "--backbone", "pixel"]) == 1
     said = capsys.readouterr().err
@@ -289,7 +289,7 @@ def test_what_can_be_known_is_said_before_data_are_fetched(
     def fetch(*_: Any, **__: Any) -> None:
         raise AssertionError("data were fetched first")
 
-    monkeypatch.setattr("lnkit.data.datasets.ensure_dataset", fetch)
+    monkeypatch.setattr("lnkit.data.fetch.datasets.ensure_dataset", fetch)
     assert run(["eval", "--backbone", "squeezenet1_1", *wrong]) == code
     assert says in capsys.readouterr().err
 

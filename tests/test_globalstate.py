@@ -23,7 +23,8 @@ from torch import nn
 from lnkit import BackboneSpec, PluginError
 from lnkit.networks.weights import build_random, load_backbone
 from lnkit.plugins import remarks
-from lnkit.registry import Registry, load_registry
+from lnkit.plugins.load import load_registry
+from lnkit.plugins.registry import Registry
 
 __all__ = ["fake_plugins"]
 

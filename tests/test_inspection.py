@@ -11,7 +11,7 @@ from torch import nn
 
 from lnkit import BackboneSpec, ExtractionPoint, LossNetwork
 from lnkit.networks.inspection import NodeOutput, inspect_nodes, inspect_points
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 from lnkit_torchvision.study import POINTS
 
 NAMES = list(POINTS)

@@ -11,7 +11,7 @@ from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 import lnkit
 from lnkit import hookspecs
 from lnkit.plugins import interface
-from lnkit.registry import load_registry
+from lnkit.plugins.load import load_registry
 from lnkit.specs import PluginFailure
 
 __all__ = ["fake_plugins"]

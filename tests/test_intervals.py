@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from lnkit.intervals import mean_interval
+from lnkit.stats.bootstrap import mean_interval
 
 VALUES = np.random.default_rng(0).gamma(2.0, 3.0, 60)
 

@@ -8,7 +8,8 @@ import pytest
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
 from lnkit.errors import PluginError
-from lnkit.registry import Registry, load_registry
+from lnkit.plugins.load import load_registry
+from lnkit.plugins.registry import Registry
 
 __all__ = ["fake_plugins"]
 

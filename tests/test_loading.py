@@ -12,9 +12,9 @@ from torchvision.models import squeezenet1_1
 
 import lnkit
 from lnkit import BackboneSpec, ExtractionPoint, UnknownNameError, UsageError, WeightsError
-from lnkit.networks.loading import cut, mean_and_std
+from lnkit.networks.load import cut, mean_and_std
 from lnkit.networks.weights import load_backbone
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 
 SQUEEZENET = "squeezenet1_1"
 

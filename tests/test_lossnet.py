@@ -13,8 +13,8 @@ from torch.nn import functional
 from torchvision.models import get_model
 
 from lnkit import ExtractionPoint, ImageError, LossNetwork, UnknownNameError, UsageError
-from lnkit.networks.hooked import HookedCut
-from lnkit.networks.lossnet import as_map
+from lnkit.networks.hook_extractor import HookedCut
+from lnkit.networks.loss_network import as_map
 
 NETWORKS = {
     "squeezenet1_1": ("features.0", "features.1", "features.7", "features.12"),

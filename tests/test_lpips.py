@@ -7,10 +7,10 @@ import pytest
 import torch
 from skimage import data
 
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.networks.loading import LPIPS_MEAN, LPIPS_STD
-from lnkit.networks.lossnet import LossNetwork
-from lnkit.registry import default_registry
+from lnkit.distances.comparer import ImageComparer
+from lnkit.networks.load import LPIPS_MEAN, LPIPS_STD
+from lnkit.networks.loss_network import LossNetwork
+from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig, LossNetworkId
 
 lpips = pytest.importorskip("lpips")

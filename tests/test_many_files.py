@@ -17,12 +17,12 @@ from sites import Site, hosting
 from test_datasets import data_in
 from test_unpack import make_tar
 
-from lnkit.data import connections, transfer
 from lnkit.data.cache import dataset_dir, download_dir
-from lnkit.data.connections import CONNECTIONS, Wanted, fetch_all
-from lnkit.data.datasets import announced_size, dataset_state, ensure_dataset, import_dataset, read_facts
-from lnkit.data.download import Checksums
-from lnkit.data.inventory import compare_inventory
+from lnkit.data.fetch import connections, transfer
+from lnkit.data.fetch.checksums import compare_inventory
+from lnkit.data.fetch.connections import CONNECTIONS, Wanted, fetch_all
+from lnkit.data.fetch.datasets import announced_size, dataset_state, ensure_dataset, import_dataset, read_facts
+from lnkit.data.fetch.download import Checksums
 from lnkit.errors import DataError
 from lnkit.progress import Advance, SilentProgress
 from lnkit.specs import DatasetSpec, RemoteFile

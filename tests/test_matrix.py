@@ -12,14 +12,14 @@ import torch
 from torch import nn
 
 from lnkit import DistanceConfig, DistanceSpec, ExtractionPoint, ImageError, LnkitError, LossNetwork
-from lnkit.comparing import matrix as matrix_module
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.comparing.matrix import MatrixMeasurement
-from lnkit.comparing.stacked import StackedDistances
-from lnkit.networks.loading import cut
+from lnkit.distances import matrix as matrix_module
+from lnkit.distances.comparer import ImageComparer
+from lnkit.distances.matrix import MatrixMeasurement
+from lnkit.distances.stacked import StackedDistances
+from lnkit.networks.load import cut
 from lnkit.networks.weights import load_backbone
+from lnkit.plugins.load import default_registry
 from lnkit.progress import SilentProgress
-from lnkit.registry import default_registry
 
 Array = np.ndarray[Any, Any]
 POINTS = ("early", "late")

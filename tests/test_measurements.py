@@ -11,7 +11,7 @@ from helpers import make_record
 
 from lnkit import analysis
 from lnkit.analysis.attributes import attributes_frame
-from lnkit.analysis.gathering import Wishes, gather
+from lnkit.analysis.collect import Wishes, gather
 from lnkit.analysis.measurements import from_published, from_records, merge_repeats, to_frame
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder

@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.models import get_model
 
 from lnkit import DeepPerceptualLoss, DistanceConfig, ExtractionPoint, LossNetwork
-from lnkit.microbatch import mean_in_parts
+from lnkit.training.micro_batch import mean_in_parts
 
 
 @pytest.fixture(scope="module")

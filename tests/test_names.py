@@ -9,7 +9,7 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from lnkit import PluginError
-from lnkit.plugins.names import NAME, POINT_NAME, SCORE_NAME, check_name
+from lnkit.plugins.rules import NAME, POINT_NAME, SCORE_NAME, check_name
 
 GOOD = ["vgg16", "timm/resnet18", "timm/resnet18.a1_in1k", "a/b/c", "x@2", "2afc", "a-", "console", "x" * 200]
 BAD = [

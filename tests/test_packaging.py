@@ -60,7 +60,7 @@ def test_metadata(wheel: zipfile.ZipFile) -> None:
     assert facts.get_payload() == (ROOT / "README.md").read_text(), "the README is the project's page on PyPI"
     entries = wheel.read(f"{folder}/entry_points.txt").decode().splitlines()
     assert "lnkit = lnkit.cli:main" in entries
-    own = {"lnkit_builtins = lnkit.builtins", *(f"{plugin} = {plugin}" for plugin in BUNDLED)}
+    own = {"lnkit_builtins = lnkit.distances.builtin_plugin", *(f"{plugin} = {plugin}" for plugin in BUNDLED)}
     assert own <= set(entries)
 
 

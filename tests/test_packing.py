@@ -22,9 +22,10 @@ import PIL
 import pytest
 from PIL import Image
 
-from lnkit.data import building, packing
-from lnkit.data.building import ImageTable
-from lnkit.data.packing import PackedTable, open_packed
+from lnkit.data.pack import build as building
+from lnkit.data.pack import image_table as packing
+from lnkit.data.pack.build import ImageTable
+from lnkit.data.pack.image_table import PackedTable, open_packed
 from lnkit.errors import DataError
 from lnkit.progress import Advance, SilentProgress
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from lnkit import pictures
-from lnkit.pictures import GAP, LINE, contact_sheet
+from lnkit.results import images as pictures
+from lnkit.results.images import GAP, LINE, contact_sheet
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers import make_record
 
-from lnkit.analysis.gathering import Gathered, Wishes, gather
-from lnkit.analysis.placing import Place, place
+from lnkit.analysis.collect import Gathered, Wishes, gather
+from lnkit.analysis.published.backbone_position import Standing, standings
+from lnkit.analysis.published.frames import average_rankings, computed_point_attributes, performance_scores
+from lnkit.analysis.published.position import Place, place
 from lnkit.analysis.rankings import loss_network_ranks, mean_ranks, score_ranks
-from lnkit.analysis.standing import Standing, standings
 from lnkit.cli import cli
 from lnkit.errors import UsageError
-from lnkit.published import average_rankings, computed_point_attributes, performance_scores
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import RunRecord, ScoreRecord
 

@@ -12,7 +12,7 @@ from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 from lnkit.errors import UsageError
 from lnkit.plugins.entrypoints import EntryPoint, find_entry_points, parse_entry_points
 from lnkit.plugins.isolation import load_plugins
-from lnkit.registry import load_registry
+from lnkit.plugins.load import load_registry
 
 __all__ = ["fake_plugins"]
 

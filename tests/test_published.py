@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lnkit import published
+from lnkit.analysis.published import frames as published
+from lnkit.analysis.published.caveats import CAVEATS
+from lnkit.analysis.published.tables import TABLES, read_rows
 from lnkit.errors import UnknownNameError
-from lnkit.published.caveats import CAVEATS
-from lnkit.published.tables import TABLES, read_rows
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if not name.startswith("computed")])
@@ -69,7 +69,7 @@ def test_an_unknown_table_names_the_near_one() -> None:
 
 
 def test_reading_rows_needs_no_pandas() -> None:
-    code = "import sys, lnkit.published as p; p.read_rows('attributes'); print(sorted(sys.modules))"
+    code = "import sys, lnkit.analysis.published.frames as p; p.read_rows('attributes'); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "'lnkit.published.tables'" in done.stdout
+    assert "'lnkit.analysis.published.tables'" in done.stdout
     assert not [name for name in ("'pandas'", "'numpy'", "'torch'") if name in done.stdout]

@@ -10,7 +10,8 @@ import torch
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
 from lnkit import ExtractionPoint, LossNetworkId, PluginError, UnknownNameError, UsageError
-from lnkit.registry import Registry, default_registry, load_registry
+from lnkit.plugins.load import default_registry, load_registry
+from lnkit.plugins.registry import Registry
 
 __all__ = ["fake_plugins"]
 

@@ -14,7 +14,7 @@ import pytest
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
 from lnkit.errors import UsageError
-from lnkit.registry import load_registry
+from lnkit.plugins.load import load_registry
 from lnkit.scaffold import PARTS, Project, plan, usable_name, write
 
 __all__ = ["fake_plugins"]

@@ -13,8 +13,8 @@ from fakeplugins import FakePlugins, fake_plugins
 from plantedfaults import FAULTS, FETCH, GOOD
 
 from lnkit.errors import UnknownNameError, UsageError
+from lnkit.plugins.load import load_registry
 from lnkit.progress import SilentProgress
-from lnkit.registry import load_registry
 from lnkit.testing import Choice, Finding, collect, left_out
 from lnkit.testing.backbones import BackboneThing
 

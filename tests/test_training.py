@@ -20,7 +20,7 @@ from toytraining import ITEMS, SETTINGS, Toy, digest, train
 from lnkit import DeepPerceptualLoss, ExtractionPoint, LnkitError, LossNetwork, UsageError
 from lnkit.training import memory
 from lnkit.training.collapse import Variation
-from lnkit.training.feeding import Order
+from lnkit.training.loader import Order
 from lnkit.training.log import read_log
 from lnkit.training.machine import Machine
 from lnkit.training.task import Batch, Validation

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from lnkit.training.generators import generator_states, put_back, seed_all
 from lnkit.training.interrupts import held
-from lnkit.training.trees import pack, unpack
+from lnkit.training.rng_state import generator_states, put_back, seed_all
+from lnkit.training.state_files import pack, unpack
 
 CPU = torch.device("cpu")
 

@@ -16,7 +16,7 @@ import pytest
 from fakeplugins import FakePlugins, fake_plugins
 
 from lnkit.cli import run
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 
 Capture = pytest.CaptureFixture[str]
 __all__ = ["fake_plugins"]

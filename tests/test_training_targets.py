@@ -10,8 +10,8 @@ from torch import nn
 
 from lnkit import DeepPerceptualLoss, ExtractionPoint, LossNetwork
 from lnkit.progress import SilentProgress
-from lnkit.training import targets
-from lnkit.training.targets import keep_targets
+from lnkit.training import target_cache as targets
+from lnkit.training.target_cache import keep_targets
 
 IMAGES = torch.rand(19, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lnkit.data import unpack as unpacking
-from lnkit.data.unpack import unpack
+from lnkit.data.fetch import unpack as unpacking
+from lnkit.data.fetch.unpack import unpack
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
 

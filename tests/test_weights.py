@@ -156,7 +156,7 @@ def test_a_head_may_be_absent_or_made_for_other_classes(
 def test_the_hash_of_real_weights_is_the_same_in_both_formats(shared: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    from lnkit.registry import default_registry
+    from lnkit.plugins.load import default_registry
 
     original = shared / "weights" / "squeezenet1_1.safetensors"
     squeezenet = default_registry().backbone("squeezenet1_1")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
-from lnkit.registry import Registry
+from lnkit.plugins.registry import Registry
 from lnkit.specs import BackboneSpec, ExtractionPoint
 from sitepages.introductions import introduction
 from sitepages.markup import Page, code, codes, file_names, lines, page_link, phrase, plain, table

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from lnkit.registry import Registry
-from lnkit.specs import BenchmarkSpec, ScoreSpec
+from lnkit.benchmark import BenchmarkSpec, ScoreSpec
+from lnkit.plugins.registry import Registry
 from sitepages.comments import field_comments
 from sitepages.datasets import dataset_table
 from sitepages.introductions import introduction

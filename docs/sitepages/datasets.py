@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lnkit.data.fetching import announced_size
+from lnkit.data.fetch.fetch import announced_size
 from lnkit.data.storage import human_size
-from lnkit.registry import Registry
+from lnkit.plugins.registry import Registry
 from lnkit.specs import DatasetSpec
 from sitepages.markup import code, lines, link, phrase, table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lnkit.registry import Registry
+from lnkit.plugins.registry import Registry
 from sitepages.markup import code, table
 
 

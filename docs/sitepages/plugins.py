@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from lnkit.plugins.isolation import Plugin
-from lnkit.registry import Registry
+from lnkit.plugins.registry import Registry
 from sitepages.introductions import introduction
 from sitepages.markup import Page, code, file_names, page_link, table
 from sitepages.project import readme

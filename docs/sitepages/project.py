@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lnkit.registry import Registry, load_registry
+from lnkit.plugins.load import load_registry
+from lnkit.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from lnkit.plugins.isolation import Plugin

@@ -15,7 +15,7 @@ from lnkit_autoencoder.protocol import VARIANTS, AutoencoderProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.context import RunContext
+    from lnkit.benchmark import RunContext
 
 SVHN_SERVER = "http://ufldl.stanford.edu/housenumbers"
 
@@ -79,19 +79,19 @@ SCORES = tuple(
 
 
 def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_autoencoder.opening import open_data  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_autoencoder.data import open_data  # noqa: PLC0415 - numpy, only when it runs
 
     return open_data(context)
 
 
 def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_autoencoder.running import run  # noqa: PLC0415 - torch, only when it runs
+    from lnkit_autoencoder.run import run  # noqa: PLC0415 - torch, only when it runs
 
     return run(context, data)
 
 
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: AutoencoderProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_autoencoder.scoring import score_arrays  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_autoencoder.scores import score_arrays  # noqa: PLC0415 - numpy, only when it runs
 
     return score_arrays(arrays)
 

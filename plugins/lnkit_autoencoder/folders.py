@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from lnkit import DataError
 from lnkit.data.cache import packed_dir
-from lnkit.data.decoding import read_rgb
-from lnkit_autoencoder.checking import checked_labels, padding_for, require_some
+from lnkit.data.pack.decode import read_rgb
+from lnkit_autoencoder.checks import checked_labels, padding_for, require_some
 from lnkit_autoencoder.images import LabeledSet
 
 if TYPE_CHECKING:
-    from lnkit.data.columns import PackedColumns
+    from lnkit.data.pack.columns import PackedColumns
     from lnkit.progress import Progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp")
@@ -142,7 +142,7 @@ def _side(path: Path) -> int:
 
 
 def _open_split(name: str, split: Split, side: int, cache: Path, progress: Progress) -> PackedColumns:
-    from lnkit.data.columns import Column, ColumnTable, open_columns  # noqa: PLC0415 - only here
+    from lnkit.data.pack.columns import Column, ColumnTable, open_columns  # noqa: PLC0415 - only here
 
     def read(data: bytes, path: Path) -> NDArray[np.uint8]:
         image, _ = read_rgb(data, path)

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lnkit.pictures import contact_sheet, keep_image
-from lnkit_autoencoder.encoding import Autoencoder, blocks, reconstruct
+from lnkit.results.images import contact_sheet, keep_image
+from lnkit_autoencoder.autoencoder import Autoencoder, blocks, reconstruct
 from lnkit_autoencoder.images import Images, LabeledSet, Labels
 
 if TYPE_CHECKING:
-    from lnkit.context import RunContext
-    from lnkit.loss import DeepPerceptualLoss
+    from lnkit.benchmark import RunContext
+    from lnkit.training.perceptual_loss import DeepPerceptualLoss
 
 COLUMNS, PAIRS = 10, 3  # of the overview: classes side by side, and images of each one below the other
 ENLARGED_BELOW = 96  # pixels; smaller images are shown at twice their size

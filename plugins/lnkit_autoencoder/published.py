@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lnkit import DataError
 from lnkit.data.cache import packed_dir
-from lnkit_autoencoder.checking import checked_labels, padding_for
+from lnkit_autoencoder.checks import checked_labels, padding_for
 from lnkit_autoencoder.images import LabeledSet
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _require_files(published: Published, root: Path) -> None:
 
 
 def _open_split(published: Published, split: str, root: Path, cache: Path, progress: Progress) -> Arrays:
-    from lnkit.data.columns import open_arrays  # noqa: PLC0415 - only here
+    from lnkit.data.pack.columns import open_arrays  # noqa: PLC0415 - only here
 
     title = f"{published.name} {split}"
     place = packed_dir(root, cache) / f"autoencoder-{published.name}-{split}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.data.samples import made_once
+from lnkit.data.cache import made_once
 
 # Photographs that scikit-image's package holds itself, without a download; gray ones get three equal channels.
 PHOTOGRAPHS = (

@@ -15,7 +15,7 @@ from lnkit_bapps.protocol import VARIANTS, BappsProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.context import RunContext
+    from lnkit.benchmark import RunContext
 
 SERVER = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset"
 
@@ -57,19 +57,19 @@ SCORES = (
 
 
 def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_bapps.opening import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+    from lnkit_bapps.run import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
 
     return open_data(context)
 
 
 def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_bapps.measuring import run  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_bapps.run import run  # noqa: PLC0415 - numpy, only when it runs
 
     return run(context, data)
 
 
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: BappsProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_bapps.outcome import Distances, score_all  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_bapps.scores import Distances, score_all  # noqa: PLC0415 - numpy, only when it runs
 
     return score_all(Distances.from_arrays(arrays), protocol, seed)
 

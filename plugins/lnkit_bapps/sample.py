@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from lnkit.data.samples import made_once
+from lnkit.data.cache import made_once
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "stereo_motorcycle")  # public domain or CC0, in color
 SIDE = 64  # pixels, as BAPPS's patches

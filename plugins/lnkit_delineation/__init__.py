@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from lnkit.context import RunContext
+    from lnkit.benchmark import RunContext
 
 SPLITS = {"train": 1108, "valid": 14, "test": 49}  # tiles of the Massachusetts Roads Dataset; Mnih 2013
 BASELINE = "bce"
@@ -64,25 +64,25 @@ def _scores() -> tuple[lnkit.ScoreSpec, ...]:
 
 
 def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_delineation.opening import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+    from lnkit_delineation.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
 
     return open_data(context)
 
 
 def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_delineation.running import run  # noqa: PLC0415 - torch, only when it runs
+    from lnkit_delineation.run import run  # noqa: PLC0415 - torch, only when it runs
 
     return run(context, data)
 
 
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: DelineationProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_delineation.scoring import score_all  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_delineation.scores import score_all  # noqa: PLC0415 - numpy, only when it runs
 
     return score_all(arrays, protocol.resamples, seed)
 
 
 def _load_baseline(pretrained: bool) -> torch.nn.Module:
-    from lnkit_delineation.baseline import build  # noqa: PLC0415 - torch, only when it is loaded
+    from lnkit_delineation.scores import build  # noqa: PLC0415 - torch, only when it is loaded
 
     return build()
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lnkit.pictures import contact_sheet
+from lnkit.results.images import contact_sheet
 
 if TYPE_CHECKING:
+    from lnkit_delineation.data import Pixels
     from lnkit_delineation.metrics import Mask
-    from lnkit_delineation.opening import Pixels
 
 # Okabe and Ito's palette.
 FOUND, FALSE, MISSED = (0, 158, 115), (230, 159, 0), (86, 180, 233)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from lnkit.data.samples import made_once
+from lnkit.data.cache import made_once
 
 SIDE = 160  # pixels
 COUNTS = {"train": 24, "valid": 4, "test": 6}

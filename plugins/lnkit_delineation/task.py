@@ -17,8 +17,8 @@ from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epo
 from lnkit_delineation.network import UNet
 
 if TYPE_CHECKING:
-    from lnkit.loss import DeepPerceptualLoss
-    from lnkit_delineation.opening import DelineationData, Pixels
+    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+    from lnkit_delineation.data import DelineationData, Pixels
     from lnkit_delineation.protocol import DelineationProtocol
 
 AT_ONCE = 4  # tiles of a validation batch; a constant, so that rounding is the same whatever the batch size

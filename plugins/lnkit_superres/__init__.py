@@ -17,7 +17,7 @@ from lnkit_superres.protocol import VARIANTS, SuperresProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.context import RunContext
+    from lnkit.benchmark import RunContext
 
 COCO = "http://images.cocodataset.org"
 SELF_EX_SR = "https://raw.githubusercontent.com/jbhuang0604/SelfExSR/master/data"
@@ -102,19 +102,19 @@ def _scores() -> tuple[lnkit.ScoreSpec, ...]:
 
 
 def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_superres.opening import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+    from lnkit_superres.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
 
     return open_data(context)
 
 
 def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_superres.running import run  # noqa: PLC0415 - torch, only when it runs
+    from lnkit_superres.run import run  # noqa: PLC0415 - torch, only when it runs
 
     return run(context, data)
 
 
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: SuperresProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_superres.scoring import score_all  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_superres.scores import score_all  # noqa: PLC0415 - numpy, only when it runs
 
     return score_all(arrays, protocol.resamples, seed)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lnkit.pictures import contact_sheet
+from lnkit.results.images import contact_sheet
 from lnkit_superres.metrics import Pixels
-from lnkit_superres.testing import Tested
+from lnkit_superres.test_sets import Tested
 
 COLUMNS = ("low resolution", "bicubic", "output", "truth")
 DETAIL = 96  # pixels, side of a detail of the truth; a multiple of every factor

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from lnkit.training.collapse import Variation
-from lnkit.training.targets import KeptTargets, keep_targets
+from lnkit.training.target_cache import KeptTargets, keep_targets
 from lnkit.training.task import Batch, TrainingTask, Validation
 from lnkit_superres.metrics import Pixels, psnr, ssim
 from lnkit_superres.network import TransformationNetwork
 
 if TYPE_CHECKING:
-    from lnkit.loss import DeepPerceptualLoss
     from lnkit.progress import Progress
-    from lnkit_superres.opening import Images, SuperresData
+    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+    from lnkit_superres.data import Images, SuperresData
     from lnkit_superres.protocol import SuperresProtocol
 
 AT_ONCE = 4  # images of a validation batch; a constant, so that rounding is the same whatever the batch size

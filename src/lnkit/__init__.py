@@ -6,86 +6,84 @@ costs nothing: some need torch, and even defining the specs would take a fifth o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lnkit.errors import DataError, ImageError, LnkitError, PluginError, UnknownNameError, UsageError, WeightsError
+from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lnkit.evaluating import evaluate
-    from lnkit.hookspecs import INTERFACE, hookimpl
-    from lnkit.loss import DeepPerceptualLoss
-    from lnkit.networks.loading import load_loss_network
-    from lnkit.networks.lossnet import LossNetwork
-    from lnkit.networks.whole import load_backbone
-    from lnkit.requests import RunRequest
-    from lnkit.runner import FinishedRun
-    from lnkit.specs import (
-        BackboneSpec,
-        BenchmarkData,
-        BenchmarkSpec,
-        DatasetSpec,
-        DistanceConfig,
-        DistanceSpec,
-        ExtractionPoint,
-        LossNetworkId,
-        Measure,
-        Outcome,
-        RemoteFile,
-        Score,
-        ScoreSpec,
-    )
+    from lnkit.benchmark import BenchmarkData as BenchmarkData
+    from lnkit.benchmark import BenchmarkSpec as BenchmarkSpec
+    from lnkit.benchmark import Outcome as Outcome
+    from lnkit.benchmark import Score as Score
+    from lnkit.benchmark import ScoreSpec as ScoreSpec
+    from lnkit.errors import DataError as DataError
+    from lnkit.errors import ImageError as ImageError
+    from lnkit.errors import LnkitError as LnkitError
+    from lnkit.errors import PluginError as PluginError
+    from lnkit.errors import UnknownNameError as UnknownNameError
+    from lnkit.errors import UsageError as UsageError
+    from lnkit.errors import WeightsError as WeightsError
+    from lnkit.evaluation.evaluate import evaluate as evaluate
+    from lnkit.evaluation.request import RunRequest as RunRequest
+    from lnkit.evaluation.runner import FinishedRun as FinishedRun
+    from lnkit.hookspecs import INTERFACE as INTERFACE
+    from lnkit.hookspecs import hookimpl as hookimpl
+    from lnkit.networks.load import load_backbone as load_backbone
+    from lnkit.networks.load import load_loss_network as load_loss_network
+    from lnkit.networks.loss_network import LossNetwork as LossNetwork
+    from lnkit.specs import BackboneSpec as BackboneSpec
+    from lnkit.specs import DatasetSpec as DatasetSpec
+    from lnkit.specs import DistanceConfig as DistanceConfig
+    from lnkit.specs import DistanceSpec as DistanceSpec
+    from lnkit.specs import ExtractionPoint as ExtractionPoint
+    from lnkit.specs import LossNetworkId as LossNetworkId
+    from lnkit.specs import Measure as Measure
+    from lnkit.specs import RemoteFile as RemoteFile
+    from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
 
 __version__ = "0.1.0"
 
-_HOMES = {  # of the names that are not specs
-    "INTERFACE": "lnkit.hookspecs",
-    "hookimpl": "lnkit.hookspecs",
-    "load_backbone": "lnkit.networks.whole",
-    "load_loss_network": "lnkit.networks.loading",
-    "LossNetwork": "lnkit.networks.lossnet",
-    "DeepPerceptualLoss": "lnkit.loss",
-    "FinishedRun": "lnkit.runner",
-    "RunRequest": "lnkit.requests",
-    "evaluate": "lnkit.evaluating",
-}
-
-__all__ = [
-    "INTERFACE",
-    "BackboneSpec",
-    "BenchmarkData",
-    "BenchmarkSpec",
-    "DataError",
-    "DatasetSpec",
-    "DeepPerceptualLoss",
-    "DistanceConfig",
-    "DistanceSpec",
-    "ExtractionPoint",
-    "FinishedRun",
-    "ImageError",
-    "LnkitError",
-    "LossNetwork",
-    "LossNetworkId",
-    "Measure",
-    "Outcome",
-    "PluginError",
-    "RemoteFile",
-    "RunRequest",
-    "Score",
-    "ScoreSpec",
-    "UnknownNameError",
-    "UsageError",
-    "WeightsError",
-    "evaluate",
-    "hookimpl",
-    "load_backbone",
-    "load_loss_network",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'lnkit' has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - only when a lazy name is touched
-
-    value = globals()[name] = getattr(import_module(_HOMES.get(name, "lnkit.specs")), name)
-    return value
+__getattr__, __all__ = lazy_exports(
+    __name__,
+    {
+        "lnkit.benchmark": (
+            "BenchmarkData",
+            "BenchmarkSpec",
+            "Outcome",
+            "Score",
+            "ScoreSpec",
+        ),
+        "lnkit.errors": (
+            "DataError",
+            "ImageError",
+            "LnkitError",
+            "PluginError",
+            "UnknownNameError",
+            "UsageError",
+            "WeightsError",
+        ),
+        "lnkit.evaluation.evaluate": ("evaluate",),
+        "lnkit.evaluation.request": ("RunRequest",),
+        "lnkit.evaluation.runner": ("FinishedRun",),
+        "lnkit.hookspecs": (
+            "INTERFACE",
+            "hookimpl",
+        ),
+        "lnkit.networks.load": (
+            "load_backbone",
+            "load_loss_network",
+        ),
+        "lnkit.networks.loss_network": ("LossNetwork",),
+        "lnkit.specs": (
+            "BackboneSpec",
+            "DatasetSpec",
+            "DistanceConfig",
+            "DistanceSpec",
+            "ExtractionPoint",
+            "LossNetworkId",
+            "Measure",
+            "RemoteFile",
+        ),
+        "lnkit.training.perceptual_loss": ("DeepPerceptualLoss",),
+    },
+)

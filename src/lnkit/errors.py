@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 
 class LnkitError(Exception):
     """A run that failed for a reason the user can act on (exit code 1)."""
@@ -33,3 +35,15 @@ class WeightsError(LnkitError):
 
 class ImageError(LnkitError, ValueError):
     """Images of the wrong shape, type, size or value range."""
+
+
+def near_names(name: str, known: Collection[str], cutoff: float = 0.6) -> list[str]:
+    """Up to three of the ``known`` names that are most like ``name``; ``cutoff`` is difflib's ratio in [0, 1]."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a wrong name, and every command passes here
+
+    return get_close_matches(name, known, n=3, cutoff=cutoff)
+
+
+def did_you_mean(near: Sequence[str]) -> str:
+    """`` Did you mean 'vgg16' or 'vgg19'?`` to put behind a sentence; nothing if nothing is near."""
+    return f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""

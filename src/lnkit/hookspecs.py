@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 
 import pluggy
 
-from lnkit.specs import BackboneSpec, BenchmarkSpec, DistanceSpec, ExtractionPoint
+from lnkit.benchmark import BenchmarkSpec
+from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint
 
 PROJECT = "lnkit"
 INTERFACE = 1  # of plugins; raised when a plugin made for the old one could no longer work

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from lnkit.errors import UsageError
-from lnkit.nearnames import did_you_mean, near_names
+from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.specs import EPSILONS, NORMALIZATIONS, DistanceConfig
 
 if TYPE_CHECKING:
-    from lnkit.specs import BackboneSpec, BenchmarkSpec
+    from lnkit.benchmark import BenchmarkSpec
+    from lnkit.specs import BackboneSpec
 
 SAMPLE_VARIANT = "sample"  # of a benchmark that would take too long otherwise: what --sample runs
 

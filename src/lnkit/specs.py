@@ -6,29 +6,32 @@ they need when they are called. Listing a thousand backbones therefore costs a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-
-    from lnkit.context import RunContext
 
     Features = torch.Tensor
     Distance = Callable[[Features, Features], torch.Tensor]
 
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; torchvision's ImageNet recipes
+
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Layout = Literal["NCHW", "NHWC", "NLC", "NC", "CLS"]
+
 Interpolation = Literal["bicubic", "bilinear", "nearest-exact"]
+
 Normalization = Literal["backbone", "imagenet", "lpips", "none"]  # of the input; see lnkit.load_loss_network
 
 NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
+
 EPSILONS = ("lpips", "reference", "torchmetrics")  # guards against a zero norm; see lnkit.distances.spatial
+
 RESIZE_FILTERS = ("bilinear", "bicubic", "lanczos", "box", "nearest")  # of Pillow, antialiased
 
 
@@ -96,20 +99,6 @@ class DistanceSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreSpec:
-    """One score of a benchmark. A name may hold a ``<placeholder>`` for what only the data know: ``2afc/<family>``."""
-
-    name: str  # "2afc"
-    description: str  # "agreement with human choices, mean of the families"
-    unit: str = "fraction"  # "fraction", "dB", "percent"
-    higher_is_better: bool = True
-    lower: float = 0.0  # the score cannot lie below
-    upper: float = 1.0  # nor above
-    aggregation: str = ""  # "mean of families": how the items become one number; stands in the signature
-    primary: bool = False  # shown first, and used to rank
-
-
-@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file that a dataset is fetched from."""
 
@@ -154,56 +143,6 @@ class Measure:
 
     layers: tuple[str, ...]  # names of points of one node each, as ``context.layers`` gives them; their sum is measured
     distance: DistanceConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A measured value of one score."""
-
-    value: float
-    n: int = 0  # items it was computed from
-    interval: tuple[float, float] | None = None  # 95 % bootstrap interval
-    ceilings: Mapping[str, float] = field(default_factory=dict)  # {"human": .737, "best possible": .801}
-    baselines: Mapping[str, float] = field(default_factory=dict)  # to be compared with: {"bicubic": 24.9}
-    aggregation: str = ""  # "mean of 2 families", where the data decide; "" leaves ScoreSpec's
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a benchmark found out about one loss network."""
-
-    scores: Mapping[str, Score]
-    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)  # kept beside the record, named as in the data
-    notes: tuple[str, ...] = ()  # sentences that whoever reads the scores must know
-    files: Mapping[str, Path] = field(default_factory=dict)  # kept beside the record: "x4/log.csv" -> where it lies now
-    collapsed: str = ""  # what happened to a training that collapsed, and when: "loss is not finite at iteration 1,200"
-
-
-@dataclass(frozen=True, slots=True)
-class BenchmarkData:
-    """Data that are ready to be used, and what identifies them."""
-
-    content: Any  # whatever the benchmark's run understands
-    fingerprints: Mapping[str, str]  # dataset or part -> SHA-256 of its content
-    notes: tuple[str, ...] = ()  # "partial: 1 of the 6 official families" (scores are not those of the official data)
-    image_size: int = 64  # side in pixels of the images that will be compared
-
-
-@dataclass(frozen=True, slots=True)
-class BenchmarkSpec:
-    """A task that turns loss networks into scores."""
-
-    name: str  # "bapps"
-    title: str  # "perceptual similarity"
-    version: str  # raised whenever the same input may give another score
-    citation: str
-    protocols: Mapping[str, Any]  # variant -> frozen dataclass of hyperparameters; see lnkit.protocols
-    scores: tuple[ScoreSpec, ...]
-    open_data: Callable[[RunContext], BenchmarkData]
-    run: Callable[[RunContext, BenchmarkData], Mapping[LossNetworkId, Outcome]]
-    datasets: tuple[DatasetSpec, ...] = ()
-    rescore: Callable[[Mapping[str, np.ndarray], Any, int], Outcome] | None = None  # (kept arrays, protocol, seed)
-    measures_only: bool = True  # True: all points of a backbone in one run; False: trains, one loss network a run
 
 
 @dataclass(frozen=True, slots=True, order=True)

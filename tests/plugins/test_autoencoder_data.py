@@ -17,13 +17,14 @@ from scipy.io import savemat
 from torchvision.datasets import STL10, SVHN
 
 from lnkit import BenchmarkData, DataError
+from lnkit.evaluation.request import RunRequest
+from lnkit.evaluation.runner import run
 from lnkit.progress import SilentProgress
-from lnkit.requests import RunRequest
-from lnkit.runner import run
-from lnkit_autoencoder import AUTOENCODER, running
-from lnkit_autoencoder.checking import checked_labels, padding_for
+from lnkit_autoencoder import AUTOENCODER
+from lnkit_autoencoder import run as running
+from lnkit_autoencoder.checks import checked_labels, padding_for
+from lnkit_autoencoder.data import open_data
 from lnkit_autoencoder.images import Images, evenly_spread, hold_out
-from lnkit_autoencoder.opening import open_data
 from lnkit_autoencoder.protocol import PAPER
 from lnkit_autoencoder.published import PUBLISHED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lnkit_autoencoder.encoding import Autoencoder, build_autoencoder, feature_difference
+from lnkit_autoencoder.autoencoder import Autoencoder, build_autoencoder, feature_difference
 from lnkit_autoencoder.featurenet import FeatureDecoder, FeatureEncoder
 from lnkit_autoencoder.network import HIDDEN_LAYERS, ImageDecoder, ImageEncoder, classifier, fits
 from lnkit_autoencoder.protocol import AutoencoderProtocol

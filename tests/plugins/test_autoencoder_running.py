@@ -13,14 +13,17 @@ import torch
 from PIL import Image
 
 from lnkit import UsageError
+from lnkit.evaluation.request import RunRequest
+from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.progress import SilentProgress
-from lnkit.requests import RunRequest
 from lnkit.results.folder import ResultsFolder
-from lnkit.runner import FinishedRun, run
-from lnkit.training import finished, loop
-from lnkit_autoencoder import encoding, pictures, running
-from lnkit_autoencoder.classifying import ClassifierTask
-from lnkit_autoencoder.encoding import AutoencoderTask, embed
+from lnkit.training import loop
+from lnkit.training import outcome as finished
+from lnkit_autoencoder import autoencoder as encoding
+from lnkit_autoencoder import pictures
+from lnkit_autoencoder import run as running
+from lnkit_autoencoder.autoencoder import AutoencoderTask, embed
+from lnkit_autoencoder.classifier import ClassifierTask
 from lnkit_autoencoder.images import Images
 from lnkit_autoencoder.protocol import PAPER
 
@@ -102,7 +105,7 @@ def test_everything_is_kept(whole: FinishedRun) -> None:
     single = sorted((done.folder / "images" / "own").iterdir())
     assert len(single) == 12
     assert size_of(single[0]) == (64, 64)
-    # captions, 3 pairs of images in two columns at twice their size; see lnkit.pictures
+    # captions, 3 pairs of images in two columns at twice their size; see lnkit.results.images
     assert size_of(done.folder / "own-reconstructions.png")[1] > 6 * 128
     assert any("won; accuracies in validation: linear" in note for note in done.record.notes)
 

@@ -8,9 +8,9 @@ import torch
 from scipy.stats import binomtest
 
 from lnkit_autoencoder import AUTOENCODER
-from lnkit_autoencoder.classifying import ClassifierTask, Embedded, predict, winner
+from lnkit_autoencoder.classifier import ClassifierTask, Embedded, predict, winner
 from lnkit_autoencoder.protocol import PAPER, VARIANTS, AutoencoderProtocol
-from lnkit_autoencoder.scoring import accuracy, score_arrays, wilson_interval
+from lnkit_autoencoder.scores import accuracy, score_arrays, wilson_interval
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 20), (20, 20), (3, 20), (1, 1), (0, 1), (13_000, 26_032)])

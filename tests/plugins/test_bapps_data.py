@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lnkit.datasets import two_afc_layout as layout
+from lnkit.datasets.two_afc import BappsData, open_bapps, read_judgment
+from lnkit.datasets.two_afc_layout import find_families
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
-from lnkit_bapps import layout
-from lnkit_bapps.data import BappsData, open_bapps, read_judgment
-from lnkit_bapps.layout import find_families
 
 ROWS = 3
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lnkit.datasets.two_afc import BappsData, open_bapps
+from lnkit.datasets.two_afc_layout import find_families
 from lnkit.progress import SilentProgress
-from lnkit_bapps.data import BappsData, open_bapps
-from lnkit_bapps.layout import find_families
 from lnkit_bapps.sample import DISTORTIONS, JND_DISTORTIONS, NOTE, ROWS, sample_folder, write_sample
 
 

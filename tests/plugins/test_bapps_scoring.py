@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from lnkit.intervals import central_interval, resampled_means
-from lnkit.judging import agreement
-from lnkit_bapps import scoring
-from lnkit_bapps.outcome import OFFICIAL_FAMILIES, Distances, score_distances
+from lnkit.stats.bootstrap import central_interval, resampled_means
+from lnkit.stats.two_afc import agreement
+from lnkit_bapps import scores as scoring
+from lnkit_bapps.scores import OFFICIAL_FAMILIES, Distances, score_distances
 
 # Mean 2AFC of `alex_vanilla` and ceilings per family, as protocols.md and the README of the data state them.
 PUBLISHED = {

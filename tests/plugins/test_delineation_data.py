@@ -14,9 +14,9 @@ from PIL import Image
 
 from lnkit import BenchmarkData, DataError, RemoteFile
 from lnkit_delineation import MRD, SPLITS
+from lnkit_delineation.data import open_data
 from lnkit_delineation.layout import find_split
 from lnkit_delineation.mrd import KINDS, SERVER, list_tiles
-from lnkit_delineation.opening import open_data
 from lnkit_delineation.protocol import PAPER, VARIANTS, DelineationProtocol
 from lnkit_delineation.sample import COUNTS, NOTE, SIDE, draw_tile, sample_folder, write_sample
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import jaccard_score, precision_score, recall_score
 
 from lnkit_delineation.metrics import buffered, pixelwise
-from lnkit_delineation.scoring import score_all
+from lnkit_delineation.scores import score_all
 
 EMPTY = np.zeros((20, 20), bool)
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from lnkit import DeepPerceptualLoss, ExtractionPoint, LossNetwork
 from lnkit.networks.weights import load_backbone
-from lnkit.registry import default_registry
-from lnkit_delineation.baseline import build
+from lnkit.plugins.load import default_registry
+from lnkit_delineation.data import DelineationData, Tiles
 from lnkit_delineation.network import UNet
-from lnkit_delineation.opening import DelineationData, Tiles
 from lnkit_delineation.protocol import PAPER
+from lnkit_delineation.scores import build
 from lnkit_delineation.task import DelineationTask, cross_entropy, weights
 from lnkit_delineation.tiles import in_windows
 

@@ -17,13 +17,13 @@ from lnkit import BenchmarkData, DeepPerceptualLoss, ExtractionPoint, LossNetwor
 from lnkit.cli import run
 from lnkit.progress import SilentProgress
 from lnkit.training.task import Trained
-from lnkit_delineation.baseline import build
+from lnkit_delineation.data import DelineationData, Tiles
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet
-from lnkit_delineation.opening import DelineationData, Tiles
 from lnkit_delineation.overview import COLUMNS, FALSE, FOUND, MISSED, overlay, row
 from lnkit_delineation.protocol import VARIANTS, DelineationProtocol
-from lnkit_delineation.running import run as run_benchmark
+from lnkit_delineation.run import run as run_benchmark
+from lnkit_delineation.scores import build
 
 Capture = pytest.CaptureFixture[str]
 EVAL = ["eval", "--bench", "delineation", "--sample", "--set", "epochs=4", "--device", "cpu"]

@@ -15,14 +15,13 @@ from safetensors.torch import load_file
 
 import lnkit
 from lnkit.cli import run
-from lnkit.linweights import load_lin_weights
+from lnkit.distances.lin_weights import load_lin_weights
 from lnkit.progress import SilentProgress
-from lnkit_earlystop.calibration import running
-from lnkit_earlystop.calibration.model import Calibrated
-from lnkit_earlystop.calibration.ranking import RankingNetwork, ranking_loss
-from lnkit_earlystop.calibration.running import Learned, Wanted, calibrate
-from lnkit_earlystop.calibration.task import CalibrationTask, Schedule, score
-from lnkit_earlystop.calibration.triplets import open_split
+from lnkit_calibration.calibrate import MODES, Learned, Wanted, learn
+from lnkit_calibration.model import Calibrated
+from lnkit_calibration.ranking import RankingNetwork, ranking_loss
+from lnkit_calibration.task import CalibrationTask, Schedule, score
+from lnkit_calibration.triplets import open_split
 
 QUICK = Schedule(batch_size=4, epochs=1, decay_epochs=1)
 WANTED = Wanted("resnet3_64", "stage1", "lin", weights="random", schedule=QUICK, hold_out=0.25, device="cpu")
@@ -35,7 +34,7 @@ def judgments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def learned(judgments: Path, place: Path, wanted: Wanted = WANTED) -> Learned:
     cache, output = place.parent / "cache", place / "lin.safetensors"
-    return calibrate(wanted, judgments, "val", output, place / "training", cache, SilentProgress())
+    return learn(wanted, judgments, "val", output, place / "training", cache, SilentProgress())
 
 
 def test_the_ranking_network_is_that_of_lpips() -> None:
@@ -135,7 +134,7 @@ def test_a_split_for_training_leaves_val_for_scoring(judgments: Path, tmp_path: 
     shutil.copytree(judgments / "2afc/val", tmp_path / "data/2afc/train")
     shutil.copytree(judgments / "2afc/val", tmp_path / "data/2afc/val")
     output = tmp_path / "lin.safetensors"
-    done = calibrate(WANTED, tmp_path / "data", "train", output, tmp_path / "t", tmp_path / "cache", SilentProgress())
+    done = learn(WANTED, tmp_path / "data", "train", output, tmp_path / "t", tmp_path / "cache", SilentProgress())
     assert done.held == 24
 
 
@@ -146,7 +145,7 @@ def test_real_judgments_teach_something(shared: Path, home: Path, tmp_path: Path
         "squeezenet1_1", "early", "lin", weights, schedule=Schedule(epochs=3, decay_epochs=2), hold_out=0.66
     )
     output = tmp_path / "lin.safetensors"
-    done = calibrate(wanted, shared / "human_2afc", "val", output, tmp_path / "t", home / "cache", SilentProgress())
+    done = learn(wanted, shared / "human_2afc", "val", output, tmp_path / "t", home / "cache", SilentProgress())
     assert done.after > done.before + 0.01
 
 
@@ -180,7 +179,7 @@ def test_wrong_usage(
 ) -> None:
     (tmp_path / "exists.safetensors").touch()
     shown = [word.format(tmp_path) for word in words]
-    begin = ["earlystop", "calibrate", "--backbone", "resnet3_64", "--point", "stage1", "--data", str(judgments)]
+    begin = ["calibrate", "--backbone", "resnet3_64", "--point", "stage1", "--data", str(judgments)]
     assert run([*begin, *shown]) == code
     assert said in capsys.readouterr().err
     assert not (tmp_path / "lin.safetensors").exists()
@@ -200,8 +199,8 @@ def test_the_command_says_how_to_use_it(judgments: Path, tmp_path: Path, capsys:
         "4",
     ]
     words += ["--epochs", "1", "--decay-epochs", "1", "--device", "cpu", "--output", str(tmp_path / "lin.safetensors")]
-    assert run(["earlystop", "calibrate", "--data", str(judgments), *words]) == 0
+    assert run(["calibrate", "--data", str(judgments), *words]) == 0
     printed = capsys.readouterr()
     assert "held-out triplets" in printed.out
     assert f"lin_weights={tmp_path / 'lin.safetensors'}" in printed.err
-    assert set(running.MODES) == {"lin", "tune", "scratch"}
+    assert set(MODES) == {"lin", "tune", "scratch"}

@@ -14,10 +14,10 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 import lnkit
+from lnkit.datasets.labelled import LabelledData, open_labelled
 from lnkit.progress import SilentProgress
 from lnkit_earlystop.augmentation import central_part, noisy, normalized, random_crops
-from lnkit_earlystop.labelled.packed import LabelledData, open_labelled
-from lnkit_earlystop.labelled.selection import choose_classes, with_classes
+from lnkit_earlystop.class_selection import choose_classes, with_classes
 from lnkit_earlystop.networks.architecture import parse
 from lnkit_earlystop.recipes import RESNET, VIT_B_8, recipe_of
 

@@ -123,7 +123,7 @@ def test_wrong_names_are_explained(name: str, said: str) -> None:
 
 
 def test_all_are_registered() -> None:
-    from lnkit.registry import load_registry
+    from lnkit.plugins.load import load_registry
 
     registry = load_registry(only=["lnkit_earlystop"])
     for architecture in listed():

@@ -17,10 +17,10 @@ from torch import nn
 import lnkit
 from lnkit import DataError, ExtractionPoint
 from lnkit.cli import run
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.registry import default_registry
-from lnkit.results.rescoring import rescore
-from lnkit_earlystop.probes import PROBES, sample
+from lnkit.distances.comparer import ImageComparer
+from lnkit.plugins.load import default_registry
+from lnkit.results.rescore import rescore
+from lnkit_probes import PROBES, sample
 
 Capture = pytest.CaptureFixture[str]
 

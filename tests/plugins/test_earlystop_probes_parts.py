@@ -12,15 +12,15 @@ from PIL import Image
 from scipy import stats
 
 from lnkit import DataError
-from lnkit.correlating import drawn_counts, kendall, resampled_spearman, spearman
 from lnkit.progress import SilentProgress
-from lnkit_earlystop.probes.features import entropy
-from lnkit_earlystop.probes.found import LAYER, MAIN, NATIVE, Found
-from lnkit_earlystop.probes.lowpass import NearestClassMean, first_of_each, low_pass, slope
-from lnkit_earlystop.probes.opinions import COMPANY, companies_of
-from lnkit_earlystop.probes.outcome import normalized, resampled_rows, score_all
-from lnkit_earlystop.probes.protocol import POOLINGS, ProbesProtocol
-from lnkit_earlystop.probes.tid2013 import open_tid2013
+from lnkit.stats.rank_correlation import drawn_counts, kendall, resampled_spearman, spearman
+from lnkit_probes.features import entropy
+from lnkit_probes.lowpass import NearestClassMean, first_of_each, low_pass, slope
+from lnkit_probes.measurements import LAYER, MAIN, NATIVE, Found
+from lnkit_probes.protocol import POOLINGS, ProbesProtocol
+from lnkit_probes.scores import normalized, resampled_rows, score_all
+from lnkit_probes.tid2013 import open_tid2013
+from lnkit_probes.tid2013_distances import COMPANY, companies_of
 
 Array = np.ndarray[Any, Any]
 SIDE = 32

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import lnkit
-from lnkit.registry import load_registry
+from lnkit.plugins.load import load_registry
 from lnkit_earlystop.checkpoints import read_facts
 from lnkit_earlystop.registration import SHIPPED, shipped
 

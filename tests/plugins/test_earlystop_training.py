@@ -15,13 +15,13 @@ from earlystopdata import CLASSES, make_folders, make_judgments
 from safetensors.torch import load_file, save_file
 
 import lnkit
+from lnkit.datasets.labelled import LabelledData, open_labelled
+from lnkit.plugins.load import load_registry
 from lnkit.progress import SilentProgress
-from lnkit.registry import load_registry
 from lnkit_earlystop import checkpoints, history
 from lnkit_earlystop.averaging import Averaged
 from lnkit_earlystop.checkpoints import checkpoints_in, read_facts, read_network
 from lnkit_earlystop.distributed import World, world
-from lnkit_earlystop.labelled.packed import LabelledData, open_labelled
 from lnkit_earlystop.networks.architecture import parse
 from lnkit_earlystop.recipes import EFFICIENTNET, RESNET, VIT_B_8, Recipe
 from lnkit_earlystop.registration import trained
@@ -133,7 +133,7 @@ def test_scores_are_those_of_lnkit_eval(data: LabelledData, tmp_path: Path, monk
 
     monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path / "run"))
     assert [spec.name for spec in trained()] == [f"{NETWORK}@step6", f"{NETWORK}@step12", f"{NETWORK}@best"]
-    from lnkit.evaluating import default_registry
+    from lnkit.evaluation.evaluate import default_registry
 
     default_registry.cache_clear()
     try:

@@ -15,11 +15,11 @@ from scipy.spatial.distance import pdist
 
 import lnkit
 from lnkit import DataError
-from lnkit.comparing import matrix as matrix_module
-from lnkit.comparing.matrix import MatrixMeasurement
+from lnkit.distances import matrix as matrix_module
+from lnkit.distances.matrix import MatrixMeasurement
 from lnkit.errors import LnkitError
-from lnkit.registry import default_registry
-from lnkit.results.rescoring import rescore
+from lnkit.plugins.load import default_registry
+from lnkit.results.rescore import rescore
 
 layout = pytest.importorskip("lnkit_judgments.matrix.layout")
 
@@ -174,7 +174,7 @@ def test_nothing_hangs_on_batches(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_goes_on(usual: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = make_set(tmp_path / "data")
-    monkeypatch.setattr("lnkit.comparing.comparer.BATCH_PIXELS", 2 * SIDE * SIDE)
+    monkeypatch.setattr("lnkit.distances.comparer.BATCH_PIXELS", 2 * SIDE * SIDE)
     monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 1)
     rows: list[int] = []
     block = MatrixMeasurement._block

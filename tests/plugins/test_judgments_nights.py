@@ -16,14 +16,14 @@ from PIL import Image
 import lnkit
 from lnkit import DataError, UsageError
 from lnkit.errors import LnkitError
+from lnkit.plugins.load import default_registry
 from lnkit.progress import Advance, SilentProgress
-from lnkit.registry import default_registry
-from lnkit.results.rescoring import rescore
+from lnkit.results.rescore import rescore
 
 layout = pytest.importorskip("lnkit_judgments.nights.layout")
 
-from lnkit_judgments.nights import measuring  # noqa: E402 - after the skip
-from lnkit_judgments.nights.outcome import Measured, score_all  # noqa: E402
+from lnkit_judgments.nights import run as measuring  # noqa: E402 - after the skip
+from lnkit_judgments.nights.scores import Measured, score_all  # noqa: E402
 
 HEADER = [
     "id",
@@ -199,7 +199,7 @@ def test_nothing_hangs_on_batches_and_shards(root: Path, monkeypatch: pytest.Mon
 
 
 def test_an_interrupted_run_goes_on(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lnkit.comparing.comparer import ImageComparer
+    from lnkit.distances.comparer import ImageComparer
 
     make_nights(root, [(n, n % 2, 1 - n % 2, "test", "True", 8) for n in range(12)])
     monkeypatch.setattr(measuring, "SHARD", 5)

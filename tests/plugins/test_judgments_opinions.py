@@ -14,16 +14,17 @@ from scipy import stats
 
 import lnkit
 from lnkit import DataError, UsageError
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.data.download import file_sha256
+from lnkit.data.fetch.download import file_sha256
+from lnkit.distances.comparer import ImageComparer
 from lnkit.errors import LnkitError
-from lnkit.registry import default_registry
-from lnkit.results.rescoring import rescore
+from lnkit.plugins.load import default_registry
+from lnkit.results.rescore import rescore
 
 kadid10k = pytest.importorskip("lnkit_judgments.opinions.kadid10k")
 
-from lnkit_judgments import files as files_module  # noqa: E402 - after the skip
-from lnkit_judgments.opinions import measuring, tid2013  # noqa: E402
+from lnkit.datasets import image_files as files_module  # noqa: E402 - after the skip
+from lnkit.datasets import tid2013  # noqa: E402
+from lnkit_judgments.opinions import run as measuring  # noqa: E402
 
 SIZE = (16, 12)  # width and height, shaped as the originals are
 REFERENCES, TYPES, LEVELS = 3, (1, 8, 24), 3

@@ -10,15 +10,15 @@ from scipy import stats
 from scipy.optimize import curve_fit
 from scipy.special import expit
 
-from lnkit import correlating as correlations
-from lnkit.intervals import central_interval
+from lnkit.stats import rank_correlation as correlations
+from lnkit.stats.bootstrap import central_interval
 
 pytest.importorskip("lnkit_judgments")
 
-from lnkit_judgments.matrix.outcome import score_pairs
+from lnkit_judgments.matrix.scores import score_pairs
 from lnkit_judgments.opinions.logistic import fitted, logistic4, logistic5
-from lnkit_judgments.opinions.outcome import Measured, score_all
 from lnkit_judgments.opinions.protocol import OpinionsProtocol
+from lnkit_judgments.opinions.scores import Measured, score_all
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

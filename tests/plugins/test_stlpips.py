@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 import lnkit
 from lnkit.cli import run
-from lnkit.comparing.comparer import ImageComparer
-from lnkit.distances import make_distances
+from lnkit.distances.comparer import ImageComparer
+from lnkit.distances.factory import make_distances
 from lnkit.networks.weights import load_backbone
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig
 
 table = pytest.importorskip("lnkit_stlpips.table")

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 import lnkit_superres
+from lnkit.benchmark import BenchmarkData
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
-from lnkit.specs import BenchmarkData
+from lnkit_superres.data import open_data
 from lnkit_superres.layout import find_places, partial_notes
-from lnkit_superres.opening import open_data
 from lnkit_superres.protocol import PAPER, SuperresProtocol
 from lnkit_superres.sample import NOTE, PARTS, sample_folder, write_sample
 

@@ -9,7 +9,7 @@ from skimage import data
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from lnkit_superres.metrics import luma, psnr, ssim
-from lnkit_superres.scoring import score_all
+from lnkit_superres.scores import score_all
 
 
 @pytest.fixture(scope="module")

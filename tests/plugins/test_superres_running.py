@@ -14,21 +14,22 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from lnkit.loss import DeepPerceptualLoss
-from lnkit.networks.lossnet import LossNetwork
+from lnkit.benchmark import BenchmarkData
+from lnkit.evaluation.request import RunRequest
+from lnkit.evaluation.runner import FinishedRun, run
+from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress
-from lnkit.requests import RunRequest
-from lnkit.runner import FinishedRun, run
-from lnkit.specs import BenchmarkData, ExtractionPoint, LossNetworkId
+from lnkit.specs import ExtractionPoint, LossNetworkId
 from lnkit.testing.tiny import build
 from lnkit.training import loop
 from lnkit.training.machine import Machine
+from lnkit.training.perceptual_loss import DeepPerceptualLoss
 from lnkit.training.task import Trained, TrainingSettings, Validation
+from lnkit_superres.data import ImageSet, SuperresData, TrainingImages
 from lnkit_superres.degradation import enlarged
 from lnkit_superres.metrics import psnr
-from lnkit_superres.opening import ImageSet, SuperresData, TrainingImages
 from lnkit_superres.protocol import VARIANTS
-from lnkit_superres.running import run as run_benchmark
+from lnkit_superres.run import run as run_benchmark
 from lnkit_superres.task import SuperresTask, to_pixels
 
 SMALL = {"iterations": "4", "validate_every": "2", "factors": "4+8", "residual_blocks": "1", "train_images": "8"}

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from lnkit import ImageError, LossNetwork, WeightsError
-from lnkit.networks.loading import cut
+from lnkit.networks.load import cut
 from lnkit.networks.weights import load_backbone
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 
 timm = pytest.importorskip("timm")
 catalog = pytest.importorskip("lnkit_timm.catalog")

@@ -11,8 +11,8 @@ import torch
 
 pytest.importorskip("timm")
 catalog = pytest.importorskip("lnkit_timm.catalog")
-checking = pytest.importorskip("lnkit_timm.checking")
-substitutes = pytest.importorskip("lnkit_timm.substitutes")
+checking = pytest.importorskip("checking")
+substitutes = pytest.importorskip("substitutes")
 
 ROWS = {one.name: one for one in catalog.read_index().architectures}
 
@@ -107,7 +107,7 @@ def test_modules_register_as_usual_afterwards() -> None:
 def test_the_table_holds_what_was_checked_and_says_what_was_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lnkit_timm.table import main
+    from table import main
 
     page = tmp_path / "page.md"
     where = ["--kept", str(tmp_path), "--page", str(page)]

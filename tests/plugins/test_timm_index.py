@@ -86,7 +86,7 @@ def test_each_set_of_weights_has_timms_own_input() -> None:
 @same_timm
 @pytest.mark.parametrize("name", SPREAD)
 def test_networks_are_as_it_says(name: str) -> None:
-    from lnkit_timm.index import describe
+    from index import describe
 
     assert describe(name) == ROWS[name]
 
@@ -106,7 +106,7 @@ def test_taps_are_read() -> None:
 
 @same_timm
 def test_the_command_shows_what_it_would_write(capsys: pytest.CaptureFixture[str]) -> None:
-    from lnkit_timm.index import main
+    from index import main
 
     main(["--only", "test_resnet"])
     assert '"nodes": "layer1 layer2 layer3 layer4"' in capsys.readouterr().out

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 
 from lnkit import BackboneSpec, ExtractionPoint
-from lnkit.networks.loading import cut
+from lnkit.networks.load import cut
 from lnkit.networks.weights import LoadedBackbone, load_backbone
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 from lnkit_torchvision.study import LPIPS_POINTS, POINTS
 
 STANDARD = ("early", "semi_early", "mid", "late")

@@ -16,9 +16,9 @@ from torchvision import models
 import lnkit
 from lnkit.networks.hub import HASH_IN_NAME
 from lnkit.networks.inspection import inspect_points
-from lnkit.networks.loading import cut
+from lnkit.networks.load import cut
 from lnkit.networks.weights import LoadedBackbone
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 from lnkit_torchvision.load import load
 from lnkit_torchvision.study import POINTS as STUDY
 from lnkit_torchvision.table import NETWORKS, Network

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lnkit.analysis.costs import attributes_by_network
 from lnkit.analysis.measurements import OWN, Measurement
+from lnkit.analysis.recommend.costs import attributes_by_network
 from lnkit.results.records import RunRecord
 
 BACKBONE_ATTRIBUTES: Mapping[str, str] = {

@@ -3,7 +3,7 @@
 Scores are oriented first: a positive coefficient means that *better* scores go with larger attributes or with other
 better scores, whatever the direction of the score. The unit of analysis is the loss network, or the backbone by its
 best point. The loss networks of one backbone are not independent cases, so the bootstrap draws backbones with all their
-points (see :mod:`lnkit.analysis.coefficients`).
+points (see :mod:`lnkit.stats.coefficients`).
 
 ``p_holm`` (Holm 1979) and ``p_bh`` (Benjamini and Hochberg 1995) correct ``p`` for the family of all tests of one
 method in the same table: all settings, scores and attributes of the call. What is left out before is not in the family.
@@ -21,10 +21,10 @@ import pandas as pd
 from scipy import stats
 
 from lnkit.analysis.attributes import ATTRIBUTES
-from lnkit.analysis.coefficients import Coefficient, correlate
 from lnkit.analysis.rankings import SCORE
-from lnkit.analysis.resampling import METHODS, Array, Sampling
 from lnkit.errors import UsageError
+from lnkit.stats.coefficients import Coefficient, correlate
+from lnkit.stats.resampling import METHODS, Array, Sampling
 
 LOSS_NETWORKS, BACKBONES = "loss networks", "backbones"
 UNITS = (LOSS_NETWORKS, BACKBONES)
@@ -90,7 +90,7 @@ def attribute_correlations(
 
     Returns:
         setting, benchmark, score, attribute, method, then coefficient, low, high, interval_by, p, p_independent, n,
-        clusters, note (see :class:`lnkit.analysis.coefficients.Coefficient`), p_holm, p_bh, caveat.
+        clusters, note (see :class:`lnkit.stats.coefficients.Coefficient`), p_holm, p_bh, caveat.
     """
     names = [name for name in ATTRIBUTES if name in attributes.columns]
     how = _How(_known(methods), sampling or Sampling())

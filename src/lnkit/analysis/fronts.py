@@ -5,11 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from lnkit.analysis.attributes import ATTRIBUTES
+from lnkit.analysis.published.frames import early_stopping_scores, performance_scores
+from lnkit.analysis.published.frames import table as published_table
 from lnkit.analysis.rankings import SCORE, best_points
-from lnkit.errors import UsageError
-from lnkit.nearnames import did_you_mean, near_names
-from lnkit.published import early_stopping_scores, performance_scores
-from lnkit.published import table as published_table
+from lnkit.errors import UsageError, did_you_mean, near_names
 
 FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")  # a front against 0 and 1 says nothing
 AXES = tuple(name for name in ATTRIBUTES if name not in FLAGS)

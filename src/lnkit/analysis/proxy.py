@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lnkit.analysis.coefficients import TOO_FEW, correlate
 from lnkit.analysis.correlations import BACKBONES, LOSS_NETWORKS, ScoreColumn, joined, paired, score_columns, shared
 from lnkit.analysis.rankings import counted, loss_network_ranks, score_ranks
-from lnkit.analysis.resampling import KENDALL, SPEARMAN, Array, Sampling
 from lnkit.errors import UsageError
+from lnkit.stats.coefficients import TOO_FEW, correlate
+from lnkit.stats.resampling import KENDALL, SPEARMAN, Array, Sampling
 
 # Spearman's coefficient, squared, is the share of the variance of ranks that two rankings have in common; of normal
 # variables it also says how many pairs both put in the same order ((1 + tau) / 2).

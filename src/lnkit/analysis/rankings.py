@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lnkit.published.tables import read_rows
+from lnkit.analysis.published.tables import read_rows
 
 SCORE = ["setting", "benchmark", "score"]
 

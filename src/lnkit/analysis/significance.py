@@ -14,16 +14,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lnkit.analysis.itemwise import Arrays, Part, Rows, draw, groups_by, part_of, parts_of, refuse_other_items, taken
-from lnkit.analysis.resampling import Array, Sampling
-from lnkit.errors import LnkitError, UsageError
-from lnkit.nearnames import did_you_mean, near_names
+from lnkit.analysis.paired_items import (
+    Arrays,
+    Part,
+    Rows,
+    draw,
+    groups_by,
+    part_of,
+    parts_of,
+    refuse_other_items,
+    taken,
+)
+from lnkit.errors import LnkitError, UsageError, did_you_mean, near_names
 from lnkit.results.comparability import differences
 from lnkit.results.records import RunRecord
-from lnkit.results.rescoring import rescore
+from lnkit.results.rescore import rescore
+from lnkit.stats.resampling import Array, Sampling
 
 if TYPE_CHECKING:
-    from lnkit.registry import Registry
+    from lnkit.plugins.registry import Registry
 
 Scorer = Callable[[Arrays], Array]  # the chosen scores of arrays, NaN where one is undefined
 

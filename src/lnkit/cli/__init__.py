@@ -12,9 +12,8 @@ import click
 from lnkit.cli._output import clean
 from lnkit.cli._plugincommands import load_command, plugin_commands
 from lnkit.cli._settings import Settings
-from lnkit.errors import LnkitError
-from lnkit.files import DISK_FULL
-from lnkit.nearnames import did_you_mean, near_names
+from lnkit.data.atomic import DISK_FULL
+from lnkit.errors import LnkitError, did_you_mean, near_names
 
 if TYPE_CHECKING:
     from lnkit.plugins.entrypoints import EntryPoint

@@ -8,7 +8,7 @@ from lnkit.cli._output import note, warn
 from lnkit.cli._settings import settings
 
 if TYPE_CHECKING:
-    from lnkit.registry import Registry
+    from lnkit.plugins.registry import Registry
 
 
 MOST = 10  # failures and remarks that are shown before a result; a plugin can have thousands
@@ -16,7 +16,7 @@ MOST = 10  # failures and remarks that are shown before a result; a plugin can h
 
 def open_registry() -> Registry:
     """Load all plugins and name on stderr, once, those that failed or of which there is something to remark."""
-    from lnkit.registry import default_registry, load_registry  # noqa: PLC0415 - not for help
+    from lnkit.plugins.load import default_registry, load_registry  # noqa: PLC0415 - not for help
 
     registry = load_registry(strict=True) if settings().strict else default_registry()
     for failure in registry.failures[:MOST]:

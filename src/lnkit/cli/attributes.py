@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from lnkit.analysis.published.tables import read_rows
 from lnkit.cli._output import emit_json, json_option, note, print_table
 from lnkit.cli._registry import open_registry
-from lnkit.published.tables import read_rows
 
 FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
 BACKBONE = ("imagenet_top1", "parameters", "depth", "flops", *FLAGS)

@@ -13,8 +13,8 @@ from lnkit.cli._output import emit_json, json_option, print_table
 from lnkit.cli._sentences import say
 
 if TYPE_CHECKING:
-    from lnkit.analysis.placing import Neighbor, Place
-    from lnkit.analysis.standing import Standing
+    from lnkit.analysis.published.backbone_position import Standing
+    from lnkit.analysis.published.position import Neighbor, Place
 
 NOT_RANKED = (
     "the published values are of full protocols and the official data, so these are not set beside them. --anyway "
@@ -44,8 +44,8 @@ def compare(
     (multiply-adds up to the point, at 224 x 224), and the nearest ones; then the place of the backbone by its best
     point among the 14 of the study. --json names all that it beats and does not.
     """
-    from lnkit.analysis.placing import place  # noqa: PLC0415 - not for help
-    from lnkit.analysis.standing import standings  # noqa: PLC0415
+    from lnkit.analysis.published.backbone_position import standings  # noqa: PLC0415
+    from lnkit.analysis.published.position import place  # noqa: PLC0415 - not for help
     from lnkit.results.records import CUT_DOWN  # noqa: PLC0415
 
     found = gathered("both", folder, bench, variant, sample, quiet=as_json)
@@ -127,7 +127,7 @@ def _place(one: Place) -> str:
 
 
 def _flops(one: Place) -> str:
-    from lnkit.analysis.constraints import amount  # noqa: PLC0415 - not for help
+    from lnkit.analysis.recommend.constraints import amount  # noqa: PLC0415 - not for help
 
     return "" if one.flops is None else amount(one.flops)
 
@@ -148,7 +148,7 @@ def _cheaper(one: Place) -> str:
 
 def _neighbor(near: Sequence[Neighbor]) -> str:
     """``vgg16:late 0.671, at 3 % of its flops``, ~ where its value is in the interval."""
-    from lnkit.analysis.grounds import times  # noqa: PLC0415 - not for help
+    from lnkit.analysis.recommend.explanation import times  # noqa: PLC0415 - not for help
 
     if not near:
         return ""

@@ -10,11 +10,10 @@ import click
 
 from lnkit.cli._output import emit_json, json_option, note, print_table
 from lnkit.data.cache import cache_dir
-from lnkit.errors import DataError, UnknownNameError
-from lnkit.nearnames import did_you_mean, near_names
+from lnkit.errors import DataError, UnknownNameError, did_you_mean, near_names
 
 if TYPE_CHECKING:
-    from lnkit.data.datasets import DatasetState
+    from lnkit.data.fetch.datasets import DatasetState
     from lnkit.specs import DatasetSpec
 
 SHOWN = 5  # names of damaged files in an error; --json has them all
@@ -32,7 +31,7 @@ def list_command(as_json: bool) -> None:
 
     For each: its size, its license, where it lies, and whether it is there.
     """
-    from lnkit.data.datasets import dataset_state  # noqa: PLC0415 - not for help
+    from lnkit.data.fetch.datasets import dataset_state  # noqa: PLC0415 - not for help
 
     rows = [_row(spec, benchmarks, dataset_state(spec, cache_dir())) for spec, benchmarks in _known_datasets().values()]
     if as_json:
@@ -54,7 +53,7 @@ def list_command(as_json: bool) -> None:
 def fetch_command(name: str) -> None:
     """Fetch a dataset into the cache. Goes on where it was interrupted; prints the folder."""
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
-    from lnkit.data.datasets import ensure_dataset  # noqa: PLC0415
+    from lnkit.data.fetch.datasets import ensure_dataset  # noqa: PLC0415
 
     click.echo(ensure_dataset(_dataset(name), cache_dir(), make_progress()))
 
@@ -68,7 +67,7 @@ def import_command(name: str, paths: tuple[Path, ...]) -> None:
     PATH is an archive, an unpacked folder, or a file that the dataset has under the same name.
     """
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
-    from lnkit.data.datasets import import_dataset  # noqa: PLC0415
+    from lnkit.data.fetch.datasets import import_dataset  # noqa: PLC0415
 
     click.echo(import_dataset(_dataset(name), paths, cache_dir(), make_progress()))
 
@@ -79,7 +78,7 @@ def import_command(name: str, paths: tuple[Path, ...]) -> None:
 def verify_command(name: str, as_json: bool) -> None:
     """Compare a dataset with its checksums. Reads every file, and names what changed since it arrived."""
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
-    from lnkit.data.inventory import compare_inventory  # noqa: PLC0415
+    from lnkit.data.fetch.checksums import compare_inventory  # noqa: PLC0415
 
     folder = _present(name)
     found = compare_inventory(folder, make_progress())
@@ -100,7 +99,7 @@ def verify_command(name: str, as_json: bool) -> None:
 @json_option
 def path_command(name: str, as_json: bool) -> None:
     """Print the folder in which a dataset lies or would lie."""
-    from lnkit.data.datasets import dataset_state  # noqa: PLC0415 - not for help
+    from lnkit.data.fetch.datasets import dataset_state  # noqa: PLC0415 - not for help
 
     state = dataset_state(_dataset(name), cache_dir())
     if as_json:
@@ -132,7 +131,7 @@ def _dataset(name: str) -> DatasetSpec:
 
 def _present(name: str) -> Path:
     """The folder of a dataset that is in the cache."""
-    from lnkit.data.datasets import dataset_state  # noqa: PLC0415 - not for help
+    from lnkit.data.fetch.datasets import dataset_state  # noqa: PLC0415 - not for help
 
     state = dataset_state(_dataset(name), cache_dir())
     if state.state == "by hand":
@@ -146,7 +145,7 @@ def _present(name: str) -> Path:
 
 
 def _row(spec: DatasetSpec, benchmarks: list[str], state: DatasetState) -> dict[str, Any]:
-    from lnkit.data.datasets import announced_size  # noqa: PLC0415 - not for help
+    from lnkit.data.fetch.datasets import announced_size  # noqa: PLC0415 - not for help
 
     size = announced_size(spec)
     begun = f" ({min(100, 100 * state.fetched / size):.0f} %)" if state.state == "begun" and size else ""

@@ -11,8 +11,8 @@ from lnkit.cli._output import emit_json, json_option, note, warn
 from lnkit.errors import LnkitError, UsageError
 
 if TYPE_CHECKING:
-    from lnkit.requests import RunRequest
-    from lnkit.runner import FinishedRun
+    from lnkit.evaluation.request import RunRequest
+    from lnkit.evaluation.runner import FinishedRun
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -93,7 +93,7 @@ def eval_command(as_json: bool, **options: Any) -> None:
 def _requests(
     backbones: tuple[str, ...], points: tuple[str, ...], overrides: tuple[str, ...], distance: str | None, **same: Any
 ) -> list[RunRequest]:
-    from lnkit.requests import RunRequest  # noqa: PLC0415 - not for --help
+    from lnkit.evaluation.request import RunRequest  # noqa: PLC0415 - not for --help
 
     if same["sample"] and same["data"]:
         raise UsageError("--sample brings its own data, and --data names others: give one of the two.")
@@ -116,8 +116,8 @@ def _run_all(requests: list[RunRequest]) -> tuple[list[FinishedRun], int]:
     from lnkit.cli._interrupt import listen  # noqa: PLC0415 - not for --help
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - rich, not for --help
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - not for --help
+    from lnkit.evaluation.runner import run  # noqa: PLC0415 - not for --help
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415 - not for --help
-    from lnkit.runner import run  # noqa: PLC0415 - not for --help
 
     listen()
     registry, progress = open_registry(), make_progress()

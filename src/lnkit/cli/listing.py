@@ -11,8 +11,9 @@ from lnkit.cli._registry import open_registry
 from lnkit.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from lnkit.registry import Registry
-    from lnkit.specs import BackboneSpec, BenchmarkSpec, DistanceSpec
+    from lnkit.benchmark import BenchmarkSpec
+    from lnkit.plugins.registry import Registry
+    from lnkit.specs import BackboneSpec, DistanceSpec
 
 
 @click.command("list-backbones")

@@ -14,7 +14,7 @@ from lnkit.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lnkit.analysis.gathering import Gathered
+    from lnkit.analysis.collect import Gathered
 
 
 class FigureFacts(NamedTuple):
@@ -80,7 +80,7 @@ def _check_options(figure: str, score: str | None, attribute: str | None) -> Non
 
 
 def _draw(figure: str, found: Gathered, score: str | None, attribute: str) -> Any:
-    from lnkit.report.figures import charts  # noqa: PLC0415 - altair
+    from lnkit.report import figures as charts  # noqa: PLC0415 - altair
 
     frame, attributes = found.frame(), found.attributes()
     named = str(score)

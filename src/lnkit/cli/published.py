@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from lnkit.cli._output import emit_json, json_option, note, print_table
-from lnkit.errors import UsageError
-from lnkit.nearnames import did_you_mean, near_names
+from lnkit.errors import UsageError, did_you_mean, near_names
 
 if TYPE_CHECKING:
-    from lnkit.published.tables import Row
+    from lnkit.analysis.published.tables import Row
 
 FILTERS = {"backbone": "backbone", "bench": "benchmark", "score": "score", "point": "point"}  # option -> column
 
@@ -26,7 +25,7 @@ def published() -> None:
 @json_option
 def list_command(as_json: bool) -> None:
     """List the tables: what each holds, and where it is from."""
-    from lnkit.published.tables import TABLES, read_rows  # noqa: PLC0415 - not for help
+    from lnkit.analysis.published.tables import TABLES, read_rows  # noqa: PLC0415 - not for help
 
     rows = [[name, len(read_rows(name)), facts.title, facts.source] for name, facts in TABLES.items()]
     columns = ["table", "rows", "what", "source"]
@@ -64,13 +63,13 @@ def show_command(table: str, as_json: bool, **wishes: str | None) -> None:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; otherwise printed.")
 def export_command(table: str, form: str, output: Path | None) -> None:
     """Write a table, with the source and the caveat of each row."""
-    from lnkit.published.tables import table_facts  # noqa: PLC0415 - not for help
+    from lnkit.analysis.published.tables import table_facts  # noqa: PLC0415 - not for help
 
     table_facts(table)  # a wrong name is said before pandas is waited for
-    import lnkit.published  # noqa: PLC0415
+    import lnkit.analysis.published.frames  # noqa: PLC0415
     from lnkit.results.tables import write_table  # noqa: PLC0415 - pandas
 
-    frame = lnkit.published.table(table)
+    frame = lnkit.analysis.published.frames.table(table)
     click.echo(write_table(frame, form, output), nl=False)
     if output:
         note(f"{len(frame)} rows written to {output}.")
@@ -80,7 +79,7 @@ def export_command(table: str, form: str, output: Path | None) -> None:
 @json_option
 def audit_command(as_json: bool) -> None:
     """Compute again what can be computed from the tables, and say where they hold together and where not."""
-    from lnkit.analysis.auditing import audit  # noqa: PLC0415 - pandas
+    from lnkit.analysis.published.audit import audit  # noqa: PLC0415 - pandas
 
     findings = audit()
     if as_json:
@@ -95,7 +94,7 @@ def audit_command(as_json: bool) -> None:
 
 
 def _fitting(table: str, wishes: dict[str, str | None]) -> list[Row]:
-    from lnkit.published.tables import read_rows  # noqa: PLC0415 - not for help
+    from lnkit.analysis.published.tables import read_rows  # noqa: PLC0415 - not for help
 
     rows = read_rows(table)
     for option, wanted in wishes.items():

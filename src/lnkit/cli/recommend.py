@@ -12,8 +12,8 @@ from lnkit.cli._output import emit_json, json_option, note, print_table
 from lnkit.cli._sentences import say
 
 if TYPE_CHECKING:
-    from lnkit.analysis.advice import Advice, Conclusion
-    from lnkit.analysis.candidates import Candidate
+    from lnkit.analysis.recommend.candidates import Candidate
+    from lnkit.analysis.recommend.recommend import Advice, Conclusion
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -69,8 +69,8 @@ def recommend(tasks: tuple[str, ...], origin: str, folder: Path | None, top: int
     published study, then other own results. Several tasks are answered one by one and together. Where the data do not
     carry an answer, that is said instead, and the answer in --json is null.
     """
-    from lnkit.analysis.advice import advise  # noqa: PLC0415 - not for help
-    from lnkit.analysis.gathering import gather  # noqa: PLC0415
+    from lnkit.analysis.collect import gather  # noqa: PLC0415
+    from lnkit.analysis.recommend.recommend import advise  # noqa: PLC0415 - not for help
 
     found = gather(folder, origin)
     conclusions = advise(found, tasks, _constraints(wishes))
@@ -85,7 +85,7 @@ def recommend(tasks: tuple[str, ...], origin: str, folder: Path | None, top: int
 
 
 def _constraints(wishes: dict[str, Any]) -> Any:
-    from lnkit.analysis.constraints import Constraints  # noqa: PLC0415 - not for help
+    from lnkit.analysis.recommend.constraints import Constraints  # noqa: PLC0415 - not for help
 
     return Constraints(
         flops_below=wishes["flops_below"],
@@ -143,7 +143,7 @@ def _show_table(candidates: Sequence[Candidate]) -> None:
 
 
 def _row(one: Candidate, scores: Sequence[str]) -> list[str]:
-    from lnkit.analysis.constraints import amount  # noqa: PLC0415 - not for help
+    from lnkit.analysis.recommend.constraints import amount  # noqa: PLC0415 - not for help
 
     ranks = [f"{min(one.ranks.values()):g} to {max(one.ranks.values()):g}"]
     return [

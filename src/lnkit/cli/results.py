@@ -197,7 +197,7 @@ def _row(name: str, values: list[float | None]) -> list[str]:
 def rescore_command(run: str, folder: Path | None, as_json: bool) -> None:
     """Compute scores again from kept distances. No network is needed; both values are shown."""
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins, only here
-    from lnkit.results.rescoring import rescore  # noqa: PLC0415 - numpy
+    from lnkit.results.rescore import rescore  # noqa: PLC0415 - numpy
 
     place = ResultsFolder(results_dir(folder))
     record = place.choose(run)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+from lnkit.data.storage import locked, whole_folder, writing
+from lnkit.progress import SilentProgress
 
 
 def cache_dir() -> Path:
@@ -32,3 +36,24 @@ def packed_dir(source: Path, cache: Path | None = None) -> Path:
     source = source.resolve()
     key = hashlib.sha256(os.fsencode(source)).hexdigest()[:12]
     return (cache or cache_dir()) / "packed" / f"{source.name or 'root'}-{key}"
+
+
+def made_once(cache: Path, name: str, size: int, write: Callable[[Path], None]) -> Path:
+    """The folder of a sample in the cache, filled by ``write(folder)`` when it is first asked for.
+
+    Args:
+        cache: the cache folder, such as a run's ``context.cache``.
+        name: of the sample and its version: "superres-1". Another name is another folder.
+        size: about how many bytes it takes, for the sentence about a full disk.
+        write: fills a new folder; nothing is left of it if that fails.
+
+    Raises:
+        DataError: the disk is full or closed to us.
+    """
+    folder = cache / "samples" / name
+    doing = "making the sample"
+    with writing(folder, size, doing), locked(folder, doing, SilentProgress()):
+        if not folder.is_dir():
+            with whole_folder(folder) as new:
+                write(new)
+    return folder

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lnkit.data.atomic import DISK_FULL, whole_file
 from lnkit.errors import DataError
-from lnkit.files import DISK_FULL, whole_file
 from lnkit.progress import Progress
 
 FULL = DISK_FULL | {errno.EFBIG}

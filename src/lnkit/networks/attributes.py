@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from lnkit.networks.inspection import PointFacts, inspect_points
-from lnkit.networks.measuring import count_flops
+from lnkit.networks.profiler import count_flops
 from lnkit.networks.structure import Structure, read_structure
 from lnkit.networks.weights import build_random
 from lnkit.specs import BackboneSpec, ExtractionPoint, LossNetworkId

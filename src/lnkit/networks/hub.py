@@ -10,7 +10,7 @@ import torch
 from filelock import FileLock
 
 from lnkit.data.cache import download_dir
-from lnkit.data.download import fetch, file_name, file_sha256
+from lnkit.data.fetch.download import fetch, file_name, file_sha256
 from lnkit.data.storage import human_size, writing
 from lnkit.errors import DataError, WeightsError
 from lnkit.progress import Progress

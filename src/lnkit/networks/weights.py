@@ -19,13 +19,13 @@ from torch import nn
 
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
 from lnkit.networks.hub import provide
-from lnkit.networks.weightfiles import COUNTER, fit_weights, read_weights, require_file
-from lnkit.owncode import is_own
+from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
 from lnkit.plugins.failures import sentence_of
-from lnkit.plugins.globalstate import kept
 from lnkit.plugins.output import stdout_to_stderr
+from lnkit.plugins.process_state import kept
 from lnkit.plugins.remarks import GENERATORS, SETTINGS
 from lnkit.plugins.rules import shown
+from lnkit.plugins.user_backbones import is_own
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec
 

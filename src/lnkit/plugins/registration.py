@@ -16,7 +16,7 @@ from lnkit.plugins.validation import check_backbone, check_benchmark, check_dist
 from lnkit.specs import ExtractionPoint
 
 if TYPE_CHECKING:
-    from lnkit.registry import Registry
+    from lnkit.plugins.registry import Registry
 
 PHASES = (
     ("register_backbone", "backbone"),

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from lnkit.plugins import processstate, torchstate
-from lnkit.plugins.globalstate import kept
+from lnkit.plugins import process_state as processstate
+from lnkit.plugins import torch_state as torchstate
+from lnkit.plugins.process_state import kept
 
 SETTINGS = (*processstate.PROCESS, *torchstate.TORCH)
 GENERATORS = (*processstate.GENERATORS, *torchstate.GENERATORS)

@@ -8,9 +8,10 @@ from itertools import repeat
 from math import isfinite
 from typing import Any, NamedTuple
 
-from lnkit.plugins.names import TAG
+from lnkit.errors import PluginError
 
 NODES = re.compile(r"[\w-]+(?:[.+][\w-]+)*")
+
 # Line breaks, what steers a terminal, marks that turn the direction of reading, and halves of characters. Compiled only
 # where something is unusual: that takes a while.
 UNSHOWABLE = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -110,3 +111,33 @@ def _are(values: tuple[Any, ...], kind: type) -> bool:
 def or_none(holds: Callable[[Any], object]) -> Callable[[Any], object]:
     """Return the question whether a value is None, or else ``holds``."""
     return lambda value: value is None or holds(value)
+
+
+RESERVED = frozenset({"all", "random", "pretrained", "none"})  # words with a meaning of their own on the command line
+
+LONGEST = 200  # characters; most file systems take 255 for a folder that has the name in its own
+
+DEVICE = r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$))"  # Windows files nothing under the names of devices
+
+PART = rf"{DEVICE}[A-Za-z0-9](?:[A-Za-z0-9._@-]*[A-Za-z0-9_@-])?"
+
+NAME = re.compile(rf"{PART}(?:/{PART})*", re.ASCII)
+
+TAG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]*[A-Za-z0-9_@-])?")  # of pretrained weights, in "<backbone>.<tag>"
+
+POINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+SCORE_NAME = re.compile(r"(?:[A-Za-z0-9._/@-]|<\w+>)+", re.ASCII)
+
+
+def check_name(kind: str, name: object, pattern: re.Pattern[str] = NAME) -> None:
+    """Raise PluginError unless ``name`` is fit for a ``kind`` of thing, such as a "backbone"."""
+    if not isinstance(name, str) or not pattern.fullmatch(name) or ".." in name:
+        others = "_ -" if pattern is POINT_NAME else ". _ - @, in parts joined by /"
+        raise PluginError(
+            f"{name!r:.80} is no name for this {kind}: use letters and digits (one comes first) and any of {others}."
+        )
+    if len(name) > LONGEST:
+        raise PluginError(f"{name!r:.80} is no name for this {kind}: it has {len(name)} characters, over {LONGEST}.")
+    if name in RESERVED:
+        raise PluginError(f"{name!r} is no name for this {kind}: it has a meaning of its own on the command line.")

@@ -9,22 +9,12 @@ from __future__ import annotations
 import re
 from typing import TypeVar, get_args
 
-from lnkit.data.places import clash, is_inside
+from lnkit.benchmark import BenchmarkSpec, ScoreSpec
+from lnkit.data.fetch.safe_paths import clash, is_inside
 from lnkit.errors import PluginError
 from lnkit.plugins import rules
-from lnkit.plugins.names import POINT_NAME, SCORE_NAME, check_name
-from lnkit.plugins.rules import Rule
-from lnkit.specs import (
-    BackboneSpec,
-    BenchmarkSpec,
-    DatasetSpec,
-    DistanceSpec,
-    ExtractionPoint,
-    Interpolation,
-    Layout,
-    RemoteFile,
-    ScoreSpec,
-)
+from lnkit.plugins.rules import POINT_NAME, SCORE_NAME, Rule, check_name
+from lnkit.specs import BackboneSpec, DatasetSpec, DistanceSpec, ExtractionPoint, Interpolation, Layout, RemoteFile
 
 Spec = TypeVar("Spec")
 

@@ -10,16 +10,16 @@ from typing import Any
 import pandas as pd
 
 import lnkit
+from lnkit.analysis.collect import Gathered
 from lnkit.analysis.correlations import attribute_correlations
-from lnkit.analysis.gathering import Gathered
 from lnkit.analysis.rankings import best_points, mean_ranks
-from lnkit.analysis.resampling import Sampling
+from lnkit.data.atomic import whole_file
 from lnkit.errors import LnkitError, UsageError
-from lnkit.files import whole_file
-from lnkit.report.figures import charts
+from lnkit.report import figures as charts
 from lnkit.report.figures.saving import plain
 from lnkit.report.markup import Cell, Figure, Section, escape, page, paragraph, section, table
 from lnkit.results.records import RunRecord
+from lnkit.stats.resampling import Sampling
 
 SAMPLING = Sampling(
     resamples=500

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lnkit.analysis.costs import attributes_of_study
-from lnkit.analysis.gathering import Gathered
+from lnkit.analysis.collect import Gathered
 from lnkit.analysis.measurements import OWN, PUBLISHED, Measurement
+from lnkit.analysis.published.tables import read_rows
+from lnkit.analysis.recommend.costs import attributes_of_study
+from lnkit.data.atomic import whole_file
 from lnkit.errors import LnkitError, UsageError
-from lnkit.files import whole_file
-from lnkit.published.tables import read_rows
 from lnkit.results.records import RunRecord
 
 FLOPS = "millions of multiply-adds"
@@ -162,7 +162,7 @@ def _attributes(row: Mapping[str, str], ours: Mapping[str, float | None]) -> Ite
 
 def _table_2() -> Part:
     """The extraction points: the nodes that plugins register under the four names."""
-    from lnkit.registry import default_registry  # noqa: PLC0415 - plugins
+    from lnkit.plugins.load import default_registry  # noqa: PLC0415 - plugins
 
     registry = default_registry()
     lines = []

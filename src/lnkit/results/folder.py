@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lnkit.data.atomic import DISK_FULL, draft_name, whole_file
 from lnkit.errors import DataError, LnkitError, UsageError
-from lnkit.files import DISK_FULL, draft_name, whole_file
 from lnkit.results.records import Determinants, RunRecord, from_json, record_id, to_json
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.context import Arrays
+    from lnkit.benchmark import Arrays
 
 RECORD_FILE = "result.json"
 ARRAYS_FILES = ("distances.npz", "values.npz")  # of a benchmark that measures, and of one that trains

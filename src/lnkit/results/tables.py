@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from lnkit.data.atomic import whole_file
 from lnkit.errors import LnkitError, UsageError
-from lnkit.files import whole_file
 from lnkit.results.records import RunRecord
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from lnkit.data.atomic import draft_name
 from lnkit.errors import UsageError
-from lnkit.files import draft_name
 from lnkit.hookspecs import INTERFACE
-from lnkit.plugins.names import RESERVED
-from lnkit.registry import Registry
+from lnkit.plugins.registry import Registry
+from lnkit.plugins.rules import RESERVED
 from lnkit.scaffold.parts import PARTS, Part, brings, hook_functions, import_lines
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from lnkit.errors import LnkitError
-from lnkit.networks.loading import cut
-from lnkit.networks.lossnet import LossNetwork
+from lnkit.networks.load import cut
+from lnkit.networks.loss_network import LossNetwork
 from lnkit.networks.weights import LoadedBackbone, load_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, ExtractionPoint

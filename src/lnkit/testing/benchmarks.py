@@ -11,12 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from lnkit.benchmark import BenchmarkSpec
 from lnkit.errors import UnknownNameError, UsageError
+from lnkit.evaluation.request import RunRequest
+from lnkit.evaluation.runner import run
+from lnkit.plugins.registry import Registry
 from lnkit.progress import Advance, SilentProgress
-from lnkit.registry import Registry
-from lnkit.requests import RunRequest
-from lnkit.runner import run
-from lnkit.specs import BackboneSpec, BenchmarkSpec, ExtractionPoint
+from lnkit.specs import BackboneSpec, ExtractionPoint
 from lnkit.testing.findings import Check, NotChecked, raised
 from lnkit.testing.tiny import build
 

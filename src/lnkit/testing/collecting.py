@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lnkit.errors import UnknownNameError, UsageError
-from lnkit.nearnames import did_you_mean, near_names
+from lnkit.errors import UnknownNameError, UsageError, did_you_mean, near_names
 from lnkit.plugins.isolation import Plugin
+from lnkit.plugins.load import load_registry
+from lnkit.plugins.registry import Registry
 from lnkit.progress import Progress, SilentProgress
-from lnkit.registry import Registry, load_registry
 from lnkit.specs import LossNetworkId
 from lnkit.testing.backbones import BackboneThing
 from lnkit.testing.benchmarks import BenchmarkThing

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from lnkit.plugins.importing import HOOKS
 from lnkit.plugins.isolation import Plugin
+from lnkit.plugins.registry import Registry
 from lnkit.plugins.remarks import HEAVY
-from lnkit.registry import Registry
 from lnkit.testing.findings import Check, NotChecked
 
 

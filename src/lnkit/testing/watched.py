@@ -41,7 +41,7 @@ def main(plugin: str, package: str, heavy: list[str]) -> None:
     """Register ``plugin`` and print {heavy package: where it was imported}."""
     watch = Watch(package, heavy)
     sys.meta_path.insert(0, watch)
-    from lnkit.registry import load_registry  # noqa: PLC0415 - to be watched as well
+    from lnkit.plugins.load import load_registry  # noqa: PLC0415 - to be watched as well
 
     with redirect_stdout(sys.stderr):
         load_registry(only=[plugin])

@@ -20,9 +20,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from lnkit.data.atomic import DISK_FULL, draft_name
 from lnkit.errors import DataError, LnkitError
-from lnkit.files import DISK_FULL, draft_name
-from lnkit.training.trees import pack, unpack
+from lnkit.training.state_files import pack, unpack
 
 FOLDER = "checkpoints"
 FORMAT = 1  # raised when an older checkpoint must not be used any more
@@ -35,7 +35,7 @@ class Checkpoint:
     """All that a training needs to go on."""
 
     iteration: int
-    state: dict[str, Any]  # a tree, see lnkit.training.trees
+    state: dict[str, Any]  # a tree, see lnkit.training.state_files
     best: Weights | None  # the best network so far
 
 

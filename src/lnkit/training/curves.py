@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lnkit.files import whole_file
+from lnkit.data.atomic import whole_file
 from lnkit.training.log import LEARNING_RATE, VALIDATION, read_log
 
 if TYPE_CHECKING:

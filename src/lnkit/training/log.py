@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lnkit.files import whole_file
+from lnkit.data.atomic import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,13 +21,13 @@ from lnkit.errors import LnkitError
 from lnkit.progress import Progress
 from lnkit.training.checkpoints import Checkpoint, Weights, read_checkpoint, write_checkpoint
 from lnkit.training.collapse import constant_output, not_finite
-from lnkit.training.feeding import Order, feeding, to_device
-from lnkit.training.finished import Ending, find_finished, finished_files, keep_finished
-from lnkit.training.generators import generator_states, put_back, seed_all
 from lnkit.training.interrupts import held
+from lnkit.training.loader import Order, feeding, to_device
 from lnkit.training.log import TrainingLog
 from lnkit.training.machine import Machine, deterministic
 from lnkit.training.memory import Portions, release
+from lnkit.training.outcome import Ending, find_finished, finished_files, keep_finished
+from lnkit.training.rng_state import generator_states, put_back, seed_all
 from lnkit.training.task import Batch, Trained, TrainingSettings, TrainingTask, Validation
 
 CHECKPOINT_SECONDS = 30.0  # between two; a kill loses at most this much

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lnkit.errors import UsageError
-from lnkit.plugins.globalstate import kept
+from lnkit.plugins.process_state import kept
 from lnkit.plugins.remarks import GENERATORS, SETTINGS
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

@@ -13,7 +13,7 @@ from lnkit.errors import LnkitError
 from lnkit.training.task import Batch
 
 if TYPE_CHECKING:
-    from lnkit.loss import DeepPerceptualLoss
+    from lnkit.training.perceptual_loss import DeepPerceptualLoss
 
 
 class Portions:

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 if TYPE_CHECKING:
-    from lnkit.loss import DeepPerceptualLoss
+    from lnkit.training.perceptual_loss import DeepPerceptualLoss
 
 Batch = Mapping[str, Tensor]
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 import lnkit
 from lnkit_earlystop.networks.architecture import listed, of_backbone, points
-from lnkit_earlystop.probes import PROBES
 from lnkit_earlystop.registration import shipped, trained, untrained
 
 LNKIT_INTERFACE = 1
@@ -28,8 +27,3 @@ def register_extraction_points(register: Callable[..., None], backbones: Mapping
         architecture = of_backbone(name)
         for point in points(architecture) if architecture else ():
             register(name, point)
-
-
-@lnkit.hookimpl
-def register_benchmark(register: Callable[[lnkit.BenchmarkSpec], None]) -> None:
-    register(PROBES)

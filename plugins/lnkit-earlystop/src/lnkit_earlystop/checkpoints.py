@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lnkit
-from lnkit.files import whole_file
+from lnkit.data.atomic import whole_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lnkit
-from lnkit.files import whole_file
+from lnkit.data.atomic import whole_file
 from lnkit_earlystop.checkpoints import checkpoints_in
 
 TABLE = "checkpoints.csv"

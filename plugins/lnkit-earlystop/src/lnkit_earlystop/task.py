@@ -14,11 +14,11 @@ from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from lnkit.datasets.labelled import Labelled, LabelledData
 from lnkit.training.task import Batch, TrainingTask, Validation
 from lnkit_earlystop.augmentation import autoaugmented, central_part, noisy, normalized, random_crops
 from lnkit_earlystop.averaging import Averaged, judged
 from lnkit_earlystop.distributed import World, parallel
-from lnkit_earlystop.labelled.packed import Labelled, LabelledData
 from lnkit_earlystop.networks import build
 from lnkit_earlystop.networks.architecture import Architecture
 from lnkit_earlystop.recipes import MOMENTUM, RMSPROP_DECAY, RMSPROP_EPSILON, Recipe

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from lnkit.comparing.comparer import open_device
-from lnkit.files import whole_file
+from lnkit.data.atomic import whole_file
+from lnkit.datasets.labelled import LabelledData
+from lnkit.networks.device import open_device
 from lnkit.progress import Progress
 from lnkit.training.loop import train
 from lnkit.training.machine import Machine
@@ -24,7 +25,6 @@ from lnkit.training.task import TrainingSettings, Validation, batches_per_epoch
 from lnkit_earlystop import history
 from lnkit_earlystop.checkpoints import BEST, FOLDER, Facts, file_name, write_checkpoint
 from lnkit_earlystop.distributed import World, connected
-from lnkit_earlystop.labelled.packed import LabelledData
 from lnkit_earlystop.networks.architecture import Architecture
 from lnkit_earlystop.plots import draw_run
 from lnkit_earlystop.recipes import Recipe

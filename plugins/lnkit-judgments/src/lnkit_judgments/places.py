@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit import DatasetSpec
-from lnkit.data import choosing
-from lnkit.data.samples import made_once
+from lnkit.data.cache import made_once
+from lnkit.data.fetch import choose_folder as choosing
 
 if TYPE_CHECKING:
-    from lnkit.context import RunContext
+    from lnkit.benchmark import RunContext
 
 SAMPLE_BYTES = 20_000_000  # of the largest sample, about
 

@@ -1,6 +1,6 @@
 """The index of timm's architectures, read without timm or torch: what each is called, where it is cut, what it takes.
 
-``index.json`` is made by ``python -m lnkit_timm.index``, from the networks themselves; a test holds it against timm.
+``index.json`` is made by ``python -m index``, from the networks themselves; a test holds it against timm.
 """
 
 from __future__ import annotations

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lnkit.cli._output import clean, emit_json, json_option, note, print_table
-from lnkit.errors import UsageError
-from lnkit.nearnames import did_you_mean, near_names
+from lnkit.errors import UsageError, did_you_mean, near_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,8 @@ from lnkit.cli.analyze._showing import deliver, output_options, p_value, samplin
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lnkit.analysis.resampling import Sampling
     from lnkit.analysis.significance import Differences, Kept
+    from lnkit.stats.resampling import Sampling
 
 
 @click.command("difference")
@@ -52,7 +52,7 @@ def difference(
     replacement (paired bootstrap), from what the runs kept. The difference is the second run's score minus the first's.
     """
     kept = _kept(runs, folder)
-    from lnkit.analysis.resampling import Sampling  # noqa: PLC0415 - numpy
+    from lnkit.stats.resampling import Sampling  # noqa: PLC0415 - numpy
 
     found = _differences(kept, scores, Sampling(resamples, seed), together)
     names = [run.record.loss_network for run in kept]

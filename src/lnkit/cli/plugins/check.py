@@ -13,7 +13,7 @@ from lnkit.cli.plugins.listing import open_quietly
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lnkit.registry import Registry
+    from lnkit.plugins.registry import Registry
     from lnkit.testing import Choice, Finding
 
 STATES = ("passed", "failed", "skipped")

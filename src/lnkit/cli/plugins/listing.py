@@ -12,7 +12,7 @@ from lnkit.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from lnkit.plugins.isolation import Plugin
-    from lnkit.registry import Registry
+    from lnkit.plugins.registry import Registry
 
 
 def list_plugins(name: str | None, as_json: bool) -> None:
@@ -28,7 +28,7 @@ def list_plugins(name: str | None, as_json: bool) -> None:
 
 def open_quietly() -> Registry:
     """Load all plugins without the warnings that other commands give: here the failures are the output."""
-    from lnkit.registry import default_registry, load_registry  # noqa: PLC0415 - plugins, not for help
+    from lnkit.plugins.load import default_registry, load_registry  # noqa: PLC0415 - plugins, not for help
 
     return load_registry(strict=True) if settings().strict else default_registry()
 

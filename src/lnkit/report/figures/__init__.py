@@ -5,39 +5,38 @@ Altair is imported when one is touched.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lnkit.report.figures.charts import (
-        best_points,
-        correlations,
-        early_stopping,
-        point_spread,
-        ranks,
-        score_against,
-        score_against_accuracy,
-        score_against_flops,
-    )
-    from lnkit.report.figures.saving import save
+    from lnkit.report.figures.accuracy import early_stopping as early_stopping
+    from lnkit.report.figures.against import score_against as score_against
+    from lnkit.report.figures.against import score_against_accuracy as score_against_accuracy
+    from lnkit.report.figures.against import score_against_flops as score_against_flops
+    from lnkit.report.figures.choosing import of_score as of_score
+    from lnkit.report.figures.matrix import best_points as best_points
+    from lnkit.report.figures.saving import save as save
+    from lnkit.report.figures.spread import point_spread as point_spread
+    from lnkit.report.figures.tables import correlations as correlations
+    from lnkit.report.figures.tables import ranks as ranks
 
-__all__ = [
-    "best_points",
-    "correlations",
-    "early_stopping",
-    "point_spread",
-    "ranks",
-    "save",
-    "score_against",
-    "score_against_accuracy",
-    "score_against_flops",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'lnkit.report.figures' has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - only when a lazy name is touched
-
-    home = "saving" if name == "save" else "charts"
-    value = globals()[name] = getattr(import_module(f"lnkit.report.figures.{home}"), name)
-    return value
+__getattr__, __all__ = lazy_exports(
+    __name__,
+    {
+        "lnkit.report.figures.accuracy": ("early_stopping",),
+        "lnkit.report.figures.against": (
+            "score_against",
+            "score_against_accuracy",
+            "score_against_flops",
+        ),
+        "lnkit.report.figures.choosing": ("of_score",),
+        "lnkit.report.figures.matrix": ("best_points",),
+        "lnkit.report.figures.saving": ("save",),
+        "lnkit.report.figures.spread": ("point_spread",),
+        "lnkit.report.figures.tables": (
+            "correlations",
+            "ranks",
+        ),
+    },
+)

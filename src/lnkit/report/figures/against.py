@@ -9,8 +9,7 @@ import pandas as pd
 
 from lnkit.analysis.attributes import ATTRIBUTES
 from lnkit.analysis.fronts import FLAGS, WANTED, pareto_front
-from lnkit.errors import UsageError
-from lnkit.nearnames import did_you_mean, near_names
+from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.report.figures.choosing import FEWEST, enough, of_score, panels
 from lnkit.report.figures.scatter import Axis, Look, scatter
 from lnkit.report.figures.style import COLUMNS, finished, points_in_order

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from lnkit.analysis.measurements import OWN, PUBLISHED
-from lnkit.errors import UsageError
-from lnkit.nearnames import did_you_mean, near_names
+from lnkit.errors import UsageError, did_you_mean, near_names
 
 FEWEST = 2  # marks; one alone shows nothing
 MOST_PANELS = 12  # of a figure: more are no picture any more

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lnkit.data.atomic import whole_file
 from lnkit.errors import LnkitError, UsageError
-from lnkit.files import whole_file
 
 SCALE = 3  # pixels per unit: about 300 dpi at the width of a column
 

@@ -10,7 +10,6 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("lnkit_earlystop.cli.train", "Train a small-image network, and score every checkpoint."),
     "score": ("lnkit_earlystop.cli.score", "Score the checkpoints of a run, and find the best."),
-    "calibrate": ("lnkit_earlystop.cli.calibrate", "Learn from human judgments how much each channel counts."),
     "sweep": ("lnkit_earlystop.cli.sweep", "Train once for each value of a hyperparameter."),
 }
 

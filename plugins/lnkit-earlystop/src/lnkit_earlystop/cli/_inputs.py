@@ -9,17 +9,17 @@ import lnkit
 from lnkit.commands import note
 
 if TYPE_CHECKING:
+    from lnkit.datasets.labelled import LabelledData
     from lnkit.progress import Progress
-    from lnkit_earlystop.labelled.packed import LabelledData
     from lnkit_earlystop.scoring import Judges
 
 
 def open_data(data: Path, resolution: int, options: dict[str, Any], progress: Progress) -> LabelledData:
     """The labelled images, with the classes that were asked for."""
     from lnkit.data.cache import cache_dir  # noqa: PLC0415 - not for help
+    from lnkit.datasets.labelled import open_labelled  # noqa: PLC0415
+    from lnkit_earlystop.class_selection import choose_classes, with_classes  # noqa: PLC0415
     from lnkit_earlystop.history import read_ranking  # noqa: PLC0415
-    from lnkit_earlystop.labelled.packed import open_labelled  # noqa: PLC0415
-    from lnkit_earlystop.labelled.selection import choose_classes, with_classes  # noqa: PLC0415
 
     opened = open_labelled(data, resolution, cache_dir(), progress)
     count, way, ranking = options["classes"], options["classes_by"], options["class_ranking"]

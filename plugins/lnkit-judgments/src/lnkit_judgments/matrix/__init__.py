@@ -15,7 +15,7 @@ from lnkit_judgments.matrix.protocol import VARIANTS, MatrixProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.context import RunContext
+    from lnkit.benchmark import RunContext
 
 SCORES = (
     lnkit.ScoreSpec(
@@ -37,19 +37,19 @@ SCORES = (
 
 
 def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_judgments.matrix.opening import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+    from lnkit_judgments.matrix.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
 
     return open_data(context)
 
 
 def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_judgments.matrix.measuring import run  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_judgments.matrix.run import run  # noqa: PLC0415 - numpy, only when it runs
 
     return run(context, data)
 
 
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: MatrixProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_judgments.matrix.outcome import score_pairs  # noqa: PLC0415 - scipy, only when it runs
+    from lnkit_judgments.matrix.scores import score_pairs  # noqa: PLC0415 - scipy, only when it runs
 
     return score_pairs(arrays["distance"], arrays["dissimilarity"], protocol.resamples, seed)
 

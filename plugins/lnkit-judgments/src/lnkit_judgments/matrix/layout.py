@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from lnkit import DataError
 from lnkit.data.folders import what_is_there
-from lnkit_judgments.files import Folder
-from lnkit_judgments.tables import read_number, read_rows, read_text
+from lnkit.datasets.image_files import Folder
+from lnkit.datasets.text_tables import read_number, read_rows, read_text
 
 Matrix = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lnkit_judgments import photographs
-from lnkit_judgments.photographs import Size
+from lnkit.datasets import photographs
+from lnkit.datasets.photographs import Size
 from lnkit_judgments.places import Sample
 
 SIZE = Size(160, 160)  # of an image in pixels

@@ -14,7 +14,7 @@ from lnkit_judgments.nights.protocol import VARIANTS, NightsProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.context import RunContext
+    from lnkit.benchmark import RunContext
 
 SCORES = (
     lnkit.ScoreSpec(
@@ -28,19 +28,19 @@ SCORES = (
 
 
 def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_judgments.nights.opening import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+    from lnkit_judgments.nights.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
 
     return open_data(context)
 
 
 def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_judgments.nights.measuring import run  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_judgments.nights.run import run  # noqa: PLC0415 - numpy, only when it runs
 
     return run(context, data)
 
 
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: NightsProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_judgments.nights.outcome import Measured, score_all  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_judgments.nights.scores import Measured, score_all  # noqa: PLC0415 - numpy, only when it runs
 
     return score_all(Measured.from_arrays(arrays), protocol.resamples, seed)
 

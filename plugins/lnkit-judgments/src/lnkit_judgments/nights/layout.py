@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lnkit import DataError
-from lnkit_judgments.files import folder_with
-from lnkit_judgments.tables import Line, read_table
+from lnkit.datasets.image_files import folder_with
+from lnkit.datasets.text_tables import Line, read_table
 
 TABLE = "data.csv"
 COLUMNS = ("id", "left_vote", "right_vote", "votes", "ref_path", "left_path", "right_path", "split", "is_imagenet")

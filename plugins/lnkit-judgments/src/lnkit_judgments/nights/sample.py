@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit_judgments import photographs
+from lnkit.datasets import photographs
+from lnkit.datasets.photographs import Draw, Size
 from lnkit_judgments.nights.layout import COLUMNS, TABLE
-from lnkit_judgments.photographs import Draw, Size
 from lnkit_judgments.places import Sample
 
 SIZE = Size(192, 192)  # of an image in pixels; the originals have 768

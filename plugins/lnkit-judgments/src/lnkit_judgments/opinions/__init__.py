@@ -14,7 +14,7 @@ from lnkit_judgments.opinions.protocol import VARIANTS, OpinionsProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.context import RunContext
+    from lnkit.benchmark import RunContext
 
 KADID10K_DATASET = lnkit.DatasetSpec(
     name="kadid10k",
@@ -51,8 +51,8 @@ SCORES = (
 
 
 def _open_tid2013(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_judgments.opinions import tid2013  # noqa: PLC0415 - numpy and Pillow, only when it runs
-    from lnkit_judgments.opinions.opening import Source, open_data  # noqa: PLC0415
+    from lnkit.datasets import tid2013  # noqa: PLC0415 - numpy and Pillow, only when it runs
+    from lnkit_judgments.opinions.data import Source, open_data  # noqa: PLC0415
     from lnkit_judgments.opinions.sample import TID2013_SAMPLE  # noqa: PLC0415
 
     source = Source("tid2013", tid2013.read_tid2013, TID2013_SAMPLE, TID2013_ELSEWHERE, tid2013.OFFICIAL)
@@ -61,7 +61,7 @@ def _open_tid2013(context: RunContext) -> lnkit.BenchmarkData:
 
 def _open_kadid10k(context: RunContext) -> lnkit.BenchmarkData:
     from lnkit_judgments.opinions import kadid10k  # noqa: PLC0415 - numpy and Pillow, only when it runs
-    from lnkit_judgments.opinions.opening import Source, open_data  # noqa: PLC0415
+    from lnkit_judgments.opinions.data import Source, open_data  # noqa: PLC0415
     from lnkit_judgments.opinions.sample import KADID10K_SAMPLE  # noqa: PLC0415
 
     source = Source("kadid10k", kadid10k.read_kadid10k, KADID10K_SAMPLE, KADID10K_DATASET, kadid10k.OFFICIAL)
@@ -69,13 +69,13 @@ def _open_kadid10k(context: RunContext) -> lnkit.BenchmarkData:
 
 
 def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_judgments.opinions.measuring import run  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_judgments.opinions.run import run  # noqa: PLC0415 - numpy, only when it runs
 
     return run(context, data)
 
 
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: OpinionsProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_judgments.opinions.outcome import Measured, score_all  # noqa: PLC0415 - scipy, only when it runs
+    from lnkit_judgments.opinions.scores import Measured, score_all  # noqa: PLC0415 - scipy, only when it runs
 
     return score_all(Measured.from_arrays(arrays), protocol, seed)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lnkit_judgments.files import Folder, folder_with
-from lnkit_judgments.opinions.layout import Entry, OpinionSet, collect
-from lnkit_judgments.tables import read_table
+from lnkit.datasets.image_files import Folder, folder_with
+from lnkit.datasets.opinions import Entry, OpinionSet, collect
+from lnkit.datasets.text_tables import read_table
 
 OPINIONS = "dmos.csv"
 OFFICIAL = 10_125  # distorted images: 81 references, 25 types, 5 levels

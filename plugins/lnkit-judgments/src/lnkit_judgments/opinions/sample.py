@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from lnkit_judgments import photographs
-from lnkit_judgments.opinions import kadid10k, tid2013
-from lnkit_judgments.photographs import Draw, Size
+from lnkit.datasets import photographs, tid2013
+from lnkit.datasets.photographs import Draw, Size
+from lnkit_judgments.opinions import kadid10k
 from lnkit_judgments.places import Sample
 
 SIZE = Size(192, 144)  # of an image in pixels; the shape of the originals, which are 512 x 384

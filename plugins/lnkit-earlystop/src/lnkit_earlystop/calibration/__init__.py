@@ -1,1 +1,0 @@
-"""LPIPS calibration: channel weights, or whole networks, learned from human 2AFC judgments (Zhang et al. 2018)."""

@@ -1,1 +1,0 @@
-"""Labelled images to train and validate classifiers on, decoded once into packed arrays."""

@@ -1,0 +1,99 @@
+"""Which triplets a run uses, with their images decoded once and then mapped into memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnkit import BenchmarkData, DataError
+from lnkit.data.cache import packed_dir
+from lnkit.data.pack.build import ImageTable
+from lnkit.data.pack.image_table import PackedTable, open_packed
+from lnkit_judgments.nights.layout import OFFICIAL, Triplet, read_nights
+from lnkit_judgments.nights.sample import NOTE, SAMPLE
+from lnkit_judgments.places import data_folder, text_sha256
+
+if TYPE_CHECKING:
+    from lnkit.benchmark import RunContext
+    from lnkit_judgments.nights.protocol import NightsProtocol
+
+ELSEWHERE = (
+    "NIGHTS is too large to be fetched unasked: it takes 58 GB on disk. Get it with dataset/download_dataset.sh of "
+    "https://github.com/ssundaram21/dreamsim, and name the folder that holds data.csv, ref and distort with --data DIR "
+    "(the images of one split are enough); or run on the embedded sample with --sample."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NightsData:
+    """The triplets of a run, (N, ...) in each field."""
+
+    reference: NDArray[np.uint8]  # (N, side, side, 3), RGB
+    left: NDArray[np.uint8]
+    right: NDArray[np.uint8]
+    right_share: NDArray[np.float64]  # of the votes, in [0, 1]
+    imagenet: NDArray[np.bool_]
+
+
+def open_data(context: RunContext) -> BenchmarkData:
+    """Read the table, choose what the protocol asks for, and pack its images."""
+    folder, triplets = read_nights(data_folder(context, SAMPLE, ELSEWHERE))
+    chosen = choose(triplets, context.protocol)
+    packed = _pack(context, folder, chosen)
+    data = NightsData(
+        packed.images["reference"],
+        packed.images["left"],
+        packed.images["right"],
+        np.array([triplet.right_share for triplet in chosen]),
+        np.array([triplet.imagenet for triplet in chosen]),
+    )
+    judgments = text_sha256(f"{t.reference} {t.left} {t.right} {t.right_share!r} {t.imagenet}" for t in chosen)
+    fingerprints = {"images": packed.sha256, "judgments": judgments}
+    notes = (NOTE,) if context.sample else _partial(triplets)
+    return BenchmarkData(data, fingerprints, notes, image_size=context.protocol.resolution)
+
+
+def choose(triplets: Sequence[Triplet], protocol: NightsProtocol) -> list[Triplet]:
+    """Those of the protocol's split with enough votes.
+
+    Raises:
+        DataError: There is none.
+    """
+    chosen = [t for t in triplets if t.split == protocol.split and t.votes >= protocol.min_votes]
+    if not chosen:
+        splits = ", ".join(f"{count:,} of {split!r}" for split, count in Counter(t.split for t in triplets).items())
+        raise DataError(
+            f"data.csv has no triplet of the split {protocol.split!r} with {protocol.min_votes} votes or more; it "
+            f"lists {splits or 'none at all'}."
+        )
+    return chosen[: protocol.triplets or None]
+
+
+def _pack(context: RunContext, folder: Path, chosen: Sequence[Triplet]) -> PackedTable:
+    protocol: NightsProtocol = context.protocol
+    columns: dict[str, Any] = {
+        "reference": tuple(triplet.reference for triplet in chosen),
+        "left": tuple(triplet.left for triplet in chosen),
+        "right": tuple(triplet.right for triplet in chosen),
+    }
+    table = ImageTable(f"nights {protocol.split}", folder, columns, {}, read_label=lambda data, path: float(data))
+    recipe = f"{protocol.split}-{protocol.min_votes}votes-{protocol.triplets}-{protocol.resolution}px"
+    return open_packed(
+        table,
+        packed_dir(folder, context.cache) / f"{text_sha256([recipe])[:12]}-{protocol.resize_filter}",
+        size=protocol.resolution,
+        resize_filter=protocol.resize_filter,
+        progress=context.progress,
+    )
+
+
+def _partial(triplets: Sequence[Triplet]) -> tuple[str, ...]:
+    if len(triplets) == OFFICIAL:
+        return ()
+    return (f"partial: data.csv lists {len(triplets):,} triplets, and the official one {OFFICIAL:,}",)

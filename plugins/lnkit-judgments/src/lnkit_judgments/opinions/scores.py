@@ -1,0 +1,115 @@
+"""The scores of one loss network, each with its interval, from its distances and the opinions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnkit import Outcome, Score
+from lnkit.datasets.opinions import OpinionSet
+from lnkit.stats.bootstrap import central_interval
+from lnkit.stats.rank_correlation import (
+    Array,
+    drawn_counts,
+    kendall,
+    pearson,
+    resampled_kendall,
+    resampled_pearson,
+    resampled_spearman,
+    spearman,
+)
+from lnkit_judgments.opinions.logistic import fitted
+from lnkit_judgments.opinions.protocol import OpinionsProtocol
+
+Names = NDArray[np.str_]
+
+FEWEST_TO_FIT = 10  # images, twice the logistic function's parameters
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of each image, and what people say; (N,) each."""
+
+    distance: Array  # to the reference
+    opinion: Array  # higher is better
+    image: Names  # "i01_08_3"
+    reference: Names  # "i01"
+    distortion: Names  # "gaussian_blur"
+
+    @classmethod
+    def of(cls, found: OpinionSet, distance: Array) -> Measured:
+        columns = [(o.score, o.name, o.reference_name, o.distortion) for o in found.opinions]
+        opinion, image, reference, distortion = zip(*columns, strict=True)
+        return cls(distance, np.array(opinion), np.array(image), np.array(reference), np.array(distortion))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Measured:
+        """Read back what :meth:`arrays` gave."""
+        return cls(*(np.asarray(arrays[name]) for name in ("distance", "opinion", "image", "reference", "distortion")))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it by name, to be kept beside the record."""
+        return dict(vars(self))
+
+
+def score_all(measured: Measured, protocol: OpinionsProtocol, seed: int) -> Outcome:
+    """Every score that these distances allow, and the distances themselves."""
+    correlations = _Correlations(measured, protocol.resamples, seed)
+    every = np.ones(len(measured.opinion), bool)
+    scores = {name: compute(correlations, every) for name, compute in _COMPUTED.items()}
+    scores["plcc_logistic"] = correlations.plcc_logistic(protocol.fit)
+    for name, compute in _COMPUTED.items():
+        for distortion in sorted(set(measured.distortion.tolist())):
+            scores[f"{name}/{distortion}"] = compute(correlations, measured.distortion == distortion)
+    undefined = [name for name, score in scores.items() if not np.isfinite(score.value)]
+    notes = (f"undefined, since there are too few images or nothing varies: {', '.join(undefined)}",) * bool(undefined)
+    return Outcome({n: s for n, s in scores.items() if n not in undefined}, measured.arrays(), notes)
+
+
+class _Correlations:
+    """Correlations of nearness (minus the distance) with the opinions, over some of the images.
+
+    Intervals come from samples of the reference images, drawn with replacement: images of one reference are no
+    independent cases.
+    """
+
+    def __init__(self, measured: Measured, resamples: int, seed: int) -> None:
+        self.nearness, self.opinion = -measured.distance, measured.opinion
+        names, self.owners = np.unique(measured.reference, return_inverse=True)
+        self.counts = drawn_counts(len(names), resamples, np.random.default_rng(seed))
+
+    @cached_property
+    def weights(self) -> Array:
+        """How often each image is in each sample, (resamples, N)."""
+        return self.counts[:, self.owners]
+
+    def srcc(self, chosen: NDArray[np.bool_]) -> Score:
+        x, y = self.nearness[chosen], self.opinion[chosen]
+        return Score(spearman(x, y), len(x), central_interval(resampled_spearman(x, y, self.weights[:, chosen])))
+
+    def krcc(self, chosen: NDArray[np.bool_]) -> Score:
+        x, y = self.nearness[chosen], self.opinion[chosen]
+        return Score(kendall(x, y), len(x), central_interval(resampled_kendall(x, y, self.owners[chosen], self.counts)))
+
+    def plcc(self, chosen: NDArray[np.bool_]) -> Score:
+        x, y = self.nearness[chosen], self.opinion[chosen]
+        return Score(pearson(x, y), len(x), central_interval(resampled_pearson(x, y, self.weights[:, chosen])))
+
+    def plcc_logistic(self, fit: str) -> Score:
+        """After the regression, which is done once and kept for the samples."""
+        if len(self.opinion) < FEWEST_TO_FIT:
+            return Score(float("nan"))
+        x, y = fitted(self.nearness, self.opinion, fit), self.opinion
+        return Score(pearson(x, y), len(x), central_interval(resampled_pearson(x, y, self.weights)))
+
+
+_COMPUTED: dict[str, Callable[[_Correlations, NDArray[np.bool_]], Score]] = {
+    "srcc": _Correlations.srcc,
+    "krcc": _Correlations.krcc,
+    "plcc": _Correlations.plcc,
+}

@@ -1,0 +1,133 @@
+"""The benchmark `perceptual_probes`: why does a loss network judge images as it does? (Kumar et al. 2022).
+
+The perceptual score in its variants, and what may explain it: distortion sensitivity, layers, margins, entropy of
+activations, low frequencies, TID2013. It takes every backbone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
+
+import lnkit
+from lnkit_probes.protocol import VARIANTS, ProbesProtocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lnkit.benchmark import RunContext
+
+LNKIT_INTERFACE = 1
+
+__version__ = "0.1.0"
+
+Range = Literal["percent", "correlation", "fraction"]
+BOUNDS: Mapping[str, tuple[float, float]] = {"percent": (0, 100), "correlation": (-1, 1), "fraction": (0, 1)}
+
+BAPPS = lnkit.DatasetSpec(
+    name="bapps",  # the folder that the benchmark `bapps` fetches, too
+    title="Berkeley-Adobe Perceptual Patch Similarity, validation sets",
+    files=(
+        # The sizes are those that the authors state; no checksums are published.
+        lnkit.RemoteFile(
+            "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset/twoafc_val.tar.gz", size=1_100_000_000
+        ),
+        lnkit.RemoteFile(
+            "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset/jnd.tar.gz", size=200_000_000
+        ),
+    ),
+    license="BSD-2-Clause (Zhang et al.); the photographs keep the terms of their sources",
+    homepage="https://github.com/richzhang/PerceptualSimilarity",
+    layout="2afc/val/<family>/{ref,p0,p1}/NNNNNN.png with judge/NNNNNN.npy; labelled/ and tid2013/ may lie beside 2afc",
+)
+
+
+def _score(name: str, description: str, unit: Range, aggregation: str, *, primary: bool = False) -> lnkit.ScoreSpec:
+    low, high = BOUNDS[unit]
+    return lnkit.ScoreSpec(
+        name, description, unit=unit, lower=low, upper=high, aggregation=aggregation, primary=primary
+    )
+
+
+FAMILIES, TRIPLETS, IMAGES = "mean of families", "mean of triplets", "mean of images"
+
+SCORES = (
+    _score("ps", "perceptual score: agreement with people on the closer of two", "percent", FAMILIES, primary=True),
+    _score("ps/<family>", "the same, one family", "percent", TRIPLETS),
+    _score("ps_distortion", "the same, the families traditional and cnn", "percent", FAMILIES),
+    _score("ps_real", "the same, the families superres, deblur, color and frameinterp", "percent", FAMILIES),
+    _score("ps_spatial", "perceptual score, distances position by position", "percent", FAMILIES),
+    _score("ps_mean_pool", "perceptual score, distances of means over space", "percent", FAMILIES),
+    _score("ps_style", "perceptual score, distances of Gram matrices", "percent", FAMILIES),
+    _score("ps_native", "perceptual score at the size that the backbone was made for", "percent", FAMILIES),
+    _score("ps_layer/<layer>", "perceptual score of one layer alone", "percent", FAMILIES),
+    lnkit.ScoreSpec(
+        "distortion_sensitivity",
+        "by how much the patch that everybody found farther is farther",
+        unit="distance",
+        lower=-math.inf,
+        upper=math.inf,
+        aggregation=FAMILIES,
+    ),
+    _score("margin_spearman", "rank correlation of margins with judgments", "correlation", FAMILIES),
+    _score("margin_spearman/<family>", "the same, one family", "correlation", "all triplets"),
+    _score("margin_kendall", "the same as tau-b", "correlation", FAMILIES),
+    _score("entropy", "normalized entropy of softmaxed activations, mean of layers", "fraction", IMAGES),
+    _score("entropy/<layer>", "the same, one layer", "fraction", IMAGES),
+    _score("accuracy", "labelled images classified by the nearest class mean of features", "fraction", IMAGES),
+    lnkit.ScoreSpec(
+        "lowpass/<side>",
+        "the same over what it is unfiltered, with frequencies in a square of that side",
+        upper=math.inf,
+        aggregation="ratio of means of images",
+    ),
+    lnkit.ScoreSpec(
+        "lowpass_slope",
+        "gain of that ratio with each octave of frequencies",
+        unit="fraction per octave",
+        lower=-math.inf,
+        upper=math.inf,
+        aggregation="least squares over sides",
+    ),
+    _score("tid2013_spearman", "rank correlation of nearness with opinions", "correlation", "all images pooled"),
+    _score("tid2013_kendall", "the same as tau-b", "correlation", "all images pooled"),
+)
+
+
+def _open_data(context: RunContext) -> lnkit.BenchmarkData:
+    from lnkit_probes.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
+
+    return open_data(context)
+
+
+def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
+    from lnkit_probes.run import run  # noqa: PLC0415 - numpy and scipy, only when it runs
+
+    return run(context, data)
+
+
+def _rescore(arrays: Mapping[str, np.ndarray], protocol: ProbesProtocol, seed: int) -> lnkit.Outcome:
+    from lnkit_probes.measurements import Found  # noqa: PLC0415 - numpy, only when it runs
+    from lnkit_probes.scores import score_all  # noqa: PLC0415 - scipy, only when it runs
+
+    return score_all(Found.from_arrays(arrays), protocol, seed)
+
+
+PROBES = lnkit.BenchmarkSpec(
+    name="perceptual_probes",
+    title="why it judges as it does",
+    version="1",
+    citation="Kumar et al., Do better ImageNet classifiers assess perceptual similarity better?, TMLR 2022",
+    protocols=VARIANTS,
+    scores=SCORES,
+    open_data=_open_data,
+    run=_run,
+    datasets=(BAPPS,),
+    rescore=_rescore,
+)
+
+
+@lnkit.hookimpl
+def register_benchmark(register: Callable[[lnkit.BenchmarkSpec], None]) -> None:
+    register(PROBES)

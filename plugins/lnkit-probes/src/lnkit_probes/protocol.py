@@ -1,0 +1,94 @@
+"""What `perceptual_probes` computes, to the last hyperparameter. K is Kumar et al. 2022."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lnkit import DistanceConfig
+from lnkit.protocols import Comparing, expect_at_least, expect_one_of
+
+POOLINGS = ("spatial", "mean_pool", "style")  # K, section 8.1
+
+PARTS = ("ps", "layers", "native", "sensitivity", "margins", "entropy", "lowpass", "tid2013")  # of which "ps" always is
+
+ALL = "all"
+
+LEARNED = ("lin",)  # distances whose weights belong to one set of layers
+
+
+@dataclass(frozen=True, slots=True)
+class ProbesProtocol(Comparing):
+    """One way to run the probes. Scores compare only where all of these agree.
+
+    The distance is that of everything but the three perceptual scores that are named after theirs.
+    """
+
+    probes: str = ALL  # or ps, layers, native, sensitivity, margins, entropy, lowpass, tid2013, some joined with +
+    resolution: int = 64  # pixels, of triplets and of labelled images; K
+    per_family: int = 0  # triplets of each family, from the first; 0 takes all
+    entropy_images: int = 1000  # references, as many of each family; ours, K does not say
+    lowpass_sides: str = "8+16+32+48"  # of squares of frequencies that pass; ours, K plots more
+    train_per_class: int = 100  # labelled images to learn class means from; ours: K used the classifier's own head
+    test_per_class: int = 50  # labelled images to classify: what ImageNet has for validation, K's images
+    resamples: int = 1000  # of the bootstrap behind each interval; ours
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could honor."""
+        for part in self.probes.split("+"):
+            expect_one_of("probes", part, (ALL, *PARTS))
+        self.check_comparing()
+        if set(self.distance.split("+")) & set(LEARNED):
+            raise ValueError("The distance 'lin' has weights for one set of layers, and layers are probed one by one.")
+        for field in ("resolution", "entropy_images", "train_per_class", "test_per_class"):
+            expect_at_least(field, getattr(self, field), 1)
+        expect_at_least("per_family", self.per_family, 0)
+        expect_at_least("resamples", self.resamples, 0)
+        for side in self.sides:
+            if not 1 <= side < self.resolution:
+                raise ValueError(
+                    f"Sides in 'lowpass_sides' lie between 1 and the resolution, {self.resolution}, and {side} came."
+                )
+
+    def wants(self, part: str) -> bool:
+        """Whether one of PARTS is measured."""
+        return part in self.probes.split("+") or self.probes == ALL
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Sides of the squares of frequencies that pass, ascending."""
+        try:
+            return tuple(sorted({int(side) for side in self.lowpass_sides.split("+")}))
+        except ValueError as error:
+            raise ValueError(
+                f"'lowpass_sides' takes whole numbers joined with +, and {self.lowpass_sides!r} came."
+            ) from error
+
+    def signature(self) -> str:
+        """Everything that changes a score, in one phrase."""
+        cut = f"|first {self.per_family} of each family" if self.per_family else ""
+        classes = f"{self.train_per_class}+{self.test_per_class} per class"
+        details = f"entropy of {self.entropy_images}|low pass {self.lowpass_sides},{classes}"
+        return f"{self.comparing_phrase()}|{self.resolution}px{cut}|{details}"
+
+    def pooled(self, name: str) -> DistanceConfig:
+        """A distance by name, with the options of this protocol."""
+        return DistanceConfig(name, self.channel_norm, self.epsilon)
+
+
+PAPER = ProbesProtocol()
+
+VARIANTS = {
+    "paper": PAPER,
+    "quick": replace(
+        PAPER,
+        probes="+".join(part for part in PARTS if part != "native"),
+        per_family=100,
+        entropy_images=100,
+        train_per_class=20,
+        test_per_class=10,
+    ),
+}
+
+LABELLED = "labelled"  # a folder, or an archive of that name
+
+TID2013 = "tid2013"

@@ -1,0 +1,196 @@
+"""The training of an autoencoder: its network, its feature loss, its validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lnkit.training.collapse import Variation
+from lnkit.training.target_cache import KeptTargets, keep_targets
+from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
+from lnkit_autoencoder.featurenet import FeatureDecoder, FeatureEncoder, Shapes
+from lnkit_autoencoder.images import Images, hold_out
+from lnkit_autoencoder.network import ImageDecoder, ImageEncoder
+from lnkit_autoencoder.protocol import AutoencoderProtocol
+
+if TYPE_CHECKING:
+    from lnkit.progress import Progress
+    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+
+Features = Mapping[str, Tensor]  # point -> (N, C, H, W)
+
+BLOCK = 256  # images that go through a network at a time outside of training; fixed, so that rounding is
+WORTH_KEEPING = 50_000  # weights of a loss network; with fewer, its features are made as fast as they are copied
+SETTLED = 50  # batches; with a momentum of 0.1, 0.5 % of a running statistic's initial value are left
+SPLIT = 1  # stream of random numbers for what is held out of the autoencoder's images
+
+
+class Autoencoder(nn.Module):
+    """An encoder and a decoder, each either of images or of features."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, encodes_features: bool) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+        self.encodes_features = encodes_features
+
+    def forward(self, images: Tensor, features: Features) -> Any:
+        """Images (N, 3, H, W) or features, whatever the decoder makes."""
+        return self.decoder(self.embed(images, features))
+
+    def embed(self, images: Tensor, features: Features) -> Tensor:
+        """Embeddings (N, z) of images, whose features are needed only if those are encoded."""
+        embeddings: Tensor = self.encoder(features if self.encodes_features else images)
+        return embeddings
+
+
+def build_autoencoder(protocol: AutoencoderProtocol, side: int, shapes: Shapes) -> Autoencoder:
+    """Make the network of a protocol for images of ``side`` x ``side`` pixels with features of these shapes."""
+    encodes_features = protocol.encode == "features"
+    encoder = FeatureEncoder(shapes, protocol.z) if encodes_features else ImageEncoder(side, protocol.z)
+    predicts = protocol.target == "features"
+    decoder = FeatureDecoder(shapes, protocol.z) if predicts else ImageDecoder(side, protocol.z)
+    return Autoencoder(encoder, decoder, encodes_features)
+
+
+def feature_difference(predicted: Features, features: Features) -> Tensor:
+    """Mean squared difference of predicted and true features, summed over the points: P Eq. 6 without an image."""
+    parts = [(predicted[point].float() - found.float()).square().mean() for point, found in features.items()]
+    return torch.stack(parts).sum()
+
+
+class AutoencoderTask(TrainingTask):
+    """Learn to put images into few numbers from which they, or their features, can be made again."""
+
+    def __init__(
+        self, images: Images, protocol: AutoencoderProtocol, loss: DeepPerceptualLoss, seed: int, progress: Progress
+    ) -> None:
+        """Hold out what the protocol says; what only training needs is left to :meth:`prepare`."""
+        self.images, self.protocol, self.feature_loss = images, protocol, loss
+        self._loss, self._progress = loss, progress
+        self.device = next(loss.buffers()).device
+        self.training, self.validation = hold_out(len(images), protocol.holdout, (seed, SPLIT))
+        self.items = len(self.training)
+        self.shapes = feature_shapes(images, loss)
+        self._side = images.take(np.arange(1)).shape[-1]
+        self._kept: KeptTargets | None = None
+
+    @property
+    def batches(self) -> int:
+        """In an epoch."""
+        return batches_per_epoch(self.items, self.protocol.batch_size)
+
+    def prepare(self) -> None:
+        """Compute target features, those of the images that are held out as well, where that pays off and they fit."""
+        if sum(weight.numel() for weight in self._loss.network.parameters()) < WORTH_KEEPING:
+            return
+        self._kept = keep_targets(self._loss, self.images.take, len(self.images), self.protocol.epochs, self._progress)
+
+    def build(self) -> nn.Module:
+        return build_autoencoder(self.protocol, self._side, self.shapes)
+
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(network.parameters(), lr=self.protocol.lr)
+
+    def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
+        return self._load(self.training[items])
+
+    def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        images, features = self._seen(batch)
+        return {"loss": self._difference(network(images, features), features)}
+
+    def validate(self, network: nn.Module) -> Validation:
+        total, made, true = 0.0, _Variations(), _Variations()
+        for items in blocks(self.validation):
+            images, features = self._seen({name: t.to(self.device) for name, t in self._load(items).items()})
+            outputs = network(images, features)
+            total += float(self._difference(outputs, features)) * len(items)
+            made.add(outputs)
+            if self.protocol.target == "features":
+                true.add(features)
+        variation = made.compared_to(true) if has_settled(network) else inf
+        return Validation(total / len(self.validation), variation=variation)
+
+    def _load(self, chosen: NDArray[np.int64]) -> dict[str, Tensor]:
+        batch = {"stored": self.images.load(chosen)}
+        return batch | self._kept.take(chosen) if self._kept else batch
+
+    def _seen(self, batch: Batch) -> tuple[Tensor, Features]:
+        """The images of a batch and their features, both on the device."""
+        images = self.images.prepare(batch["stored"])
+        return images, self._kept.of(batch) if self._kept else self._loss.targets(images)
+
+    def _difference(self, outputs: Any, features: Features) -> Tensor:
+        if self.protocol.target == "features":
+            return feature_difference(outputs, features)
+        return self._loss.between(outputs, features)
+
+
+class _Variations:
+    """How much outputs vary, images as they are and features in relation to the true ones, whose scale is their own."""
+
+    def __init__(self) -> None:
+        self._points: dict[str, Variation] = {}
+
+    def add(self, outputs: Tensor | Features) -> None:
+        for point, tensor in (outputs if isinstance(outputs, Mapping) else {"": outputs}).items():
+            self._points.setdefault(point, Variation()).add(tensor)
+
+    def compared_to(self, true: _Variations) -> float:
+        """The range of the images' pixels, or of the features as a share of the true ones' range at the best point."""
+        if not true._points:
+            return self._points[""].value
+        return max(made.value / (true._points[point].value or 1.0) for point, made in self._points.items())
+
+
+def has_settled(network: nn.Module) -> bool:
+    """Whether its batch norm has seen enough batches for outputs in evaluation mode to say anything.
+
+    In the first steps the running statistics are still near their initial 0 and 1, and hardly anything of the input
+    reaches the output: that is no collapse.
+    """
+    seen = [int(buffer) for name, buffer in network.named_buffers() if name.endswith("num_batches_tracked")]
+    return not seen or min(seen) >= SETTLED
+
+
+def feature_shapes(images: Images, loss: DeepPerceptualLoss) -> Shapes:
+    """{point: (C, H, W)} of the features of one image."""
+    features = loss.targets(images.take(np.arange(1)).to(next(loss.buffers()).device))
+    return {point: (found.shape[1], found.shape[2], found.shape[3]) for point, found in features.items()}
+
+
+def embed(network: Autoencoder, images: Images, loss: DeepPerceptualLoss, progress: Progress) -> NDArray[np.float32]:
+    """The embeddings (N, z) of all images, block by block, so that they don't depend on the device's memory."""
+    found = [embeddings.cpu().numpy() for embeddings in _embeddings(network, images, loss, progress)]
+    return np.concatenate(found).astype(np.float32)
+
+
+def _embeddings(network: Autoencoder, images: Images, loss: DeepPerceptualLoss, progress: Progress) -> Iterator[Tensor]:
+    device = next(network.parameters()).device
+    with torch.no_grad(), progress.task("embedding images", len(images), unit="images") as advance:
+        for items in blocks(np.arange(len(images))):
+            inputs = images.prepare(images.load(items).to(device))
+            yield network.embed(inputs, loss.targets(inputs) if network.encodes_features else {})
+            advance(len(items))
+
+
+def reconstruct(network: Autoencoder, images: Images, items: NDArray[np.int64], loss: DeepPerceptualLoss) -> Tensor:
+    """What the decoder makes of these images, (N, 3, H, W) in [0, 1] on the CPU; only where it makes images."""
+    device = next(network.parameters()).device
+    made = []
+    with torch.no_grad():
+        for part in blocks(items):
+            inputs = images.prepare(images.load(part).to(device))
+            made.append(network(inputs, loss.targets(inputs) if network.encodes_features else {}).cpu())
+    return torch.cat(made)
+
+
+def blocks(items: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The items, BLOCK at a time."""
+    for start in range(0, len(items), BLOCK):
+        yield items[start : start + BLOCK]

@@ -1,0 +1,101 @@
+"""The published tables as they lie in the package: which there are, and their rows as text. Needs only Python."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lnkit.analysis.published.caveats import caveat_of
+from lnkit.errors import UnknownNameError, did_you_mean, near_names
+
+P = "Pihlgren et al. 2023"  # "A Systematic Performance Analysis of Deep Perceptual Loss Networks", arXiv 2302.04032
+K = "Kumar et al. 2022"  # "Do better ImageNet classifiers assess perceptual similarity better?", TMLR
+
+DATA = Path(__file__).parent / "data"  # importlib.resources takes longer to import than all tables to read
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table, where its figures come from, and what kind of values are in its columns; columns not named are text."""
+
+    title: str
+    source: str  # "Pihlgren et al. 2023, Table III"; of a table whose rows have a source each, the study
+    numbers: tuple[str, ...] = ()
+    whole_numbers: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()  # 0 or 1
+    key: tuple[str, ...] = field(default=("backbone",))  # the columns that tell rows apart
+
+
+_FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
+
+TABLES: Mapping[str, TableFacts] = {
+    "performance_scores": TableFacts(
+        "Scores of 14 backbones at 4 points on 4 benchmarks", P, ("value",), key=("score", "backbone", "point")
+    ),
+    "average_rankings": TableFacts(
+        "Mean rank of each backbone by its best point",
+        f"{P}, Table III",
+        ("bapps", "superres", "delineation", "autoencoder", "all"),
+    ),
+    "best_points": TableFacts("Best point of each backbone", f"{P}, Table IV"),
+    "attributes": TableFacts(
+        "Attributes of the backbones", f"{P}, Table I", ("imagenet_top1",), ("depth", "mflops_224"), _FLAGS
+    ),
+    "extraction_points": TableFacts("The extraction points as modules of torchvision", f"{P}, Table II"),
+    "early_stopping_scores": TableFacts(
+        "Perceptual scores of networks trained at 64 x 64 pixels",
+        K,
+        ("imagenet_top1", "perceptual_score"),
+        ("resolution",),
+        key=("network", "setting", "distance"),
+    ),
+    "computed_attributes": TableFacts(
+        "Attributes of the same backbones, computed from the networks",
+        "computed by lnkit",
+        ("imagenet_top1",),
+        ("parameters", "depth", "flops"),
+        _FLAGS,
+    ),
+    "computed_point_attributes": TableFacts(
+        "Attributes of the same loss networks, computed from the networks",
+        "computed by lnkit",
+        ("fraction_parameters", "fraction_depth", "fraction_flops"),
+        ("point_parameters", "point_depth", "point_flops", "point_channels", "point_features"),
+        key=("backbone", "point"),
+    ),
+}
+
+
+def table_facts(name: str) -> TableFacts:
+    """What is known about a table.
+
+    Raises:
+        UnknownNameError: there is no such table; the message names those that there are.
+    """
+    if name not in TABLES:
+        hint = did_you_mean(near_names(name, TABLES))
+        raise UnknownNameError(f"There is no published table {name!r}.{hint} There are: {', '.join(TABLES)}.")
+    return TABLES[name]
+
+
+def read_rows(name: str) -> list[Row]:
+    """The rows of a table as text, "" where the table has no value.
+
+    Every row has, beside the table's own columns, a ``source`` ("Pihlgren et al. 2023, Table V") and a ``caveat``: what
+    whoever uses the figure must know, "" for most.
+
+    Raises:
+        UnknownNameError: there is no such table.
+    """
+    facts = table_facts(name)
+    text = (DATA / f"{name}.csv").read_text(encoding="utf-8")
+    return [_complete(name, facts, row) for row in csv.DictReader(text.splitlines())]
+
+
+def _complete(name: str, facts: TableFacts, row: Row) -> Row:
+    own = row.pop("source", "")
+    return row | {"source": f"{facts.source}, {own}" if own else facts.source, "caveat": caveat_of(name, row)}

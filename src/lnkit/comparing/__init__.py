@@ -1,1 +1,0 @@
-"""Comparing many images by their features, quickly and always with the same result."""

@@ -1,0 +1,130 @@
+"""Opens labelled images of any layout as arrays: decoded once, mapped into memory ever after."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import lnkit
+from lnkit.data.cache import packed_dir
+from lnkit.data.fetch.unpack import is_archive, unpack
+from lnkit.data.pack.build import ImageTable
+from lnkit.data.pack.columns import open_arrays
+from lnkit.data.pack.image_table import open_packed
+from lnkit.data.storage import locked, whole_folder
+from lnkit.datasets.downsampled_imagenet import fingerprint, read_batches
+from lnkit.datasets.image_folder import EXPECTED, Listing, Split, batch_files, inner_folder, list_images
+from lnkit.progress import Progress
+
+FILTER = "box"  # of images that are larger: that of downsampled ImageNet (Chrabaszcz et al. 2017, section 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Images with the numbers of their classes."""
+
+    images: NDArray[np.uint8]  # (N, R, R, 3), RGB
+    labels: NDArray[np.int64]  # (N,), from 0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledData:
+    """What a classifier is trained on and judged by."""
+
+    train: Labelled
+    validation: Labelled
+    classes: tuple[str, ...]
+    sha256: str  # of the content
+
+
+def open_labelled(source: Path, resolution: int, cache: Path, progress: Progress) -> LabelledData:
+    """Open the images in a folder or an archive, at a resolution.
+
+    Args:
+        source: a folder in one of the layouts of :mod:`lnkit.datasets.image_folder`, or an archive of one.
+        resolution: of a side in pixels; larger images become smaller by averaging, each side on its own.
+        cache: where arrays, and what is in archives, are kept.
+        progress: hears of unpacking and decoding.
+
+    Raises:
+        lnkit.DataError: there are no such images, some are damaged, or the disk is full.
+    """
+    folder = inner_folder(_unpacked(source, cache, progress))
+    batches, validation = batch_files(folder)
+    if batches and validation:
+        return _of_batches(batches, validation, resolution, cache, progress)
+    if batches:
+        raise lnkit.DataError(f"{folder} has batches to train on and no val_data.npz. {EXPECTED}")
+    return _of_files(list_images(folder), resolution, cache, progress)
+
+
+def _unpacked(source: Path, cache: Path, progress: Progress) -> Path:
+    if source.is_file() and not is_archive(source):
+        raise lnkit.DataError(f"{source} is no archive that can be unpacked (.zip, .tar and the like). {EXPECTED}")
+    if not is_archive(source):
+        return source
+    facts = source.stat()
+    target = packed_dir(source, cache) / f"content-{facts.st_size}-{facts.st_mtime_ns}"
+    if not target.is_dir():
+        with locked(target, f"unpacking {source.name}", progress):
+            if not target.is_dir():
+                with whole_folder(target) as new:
+                    unpack(source, new, progress)
+    return target
+
+
+def _of_files(listing: Listing, resolution: int, cache: Path, progress: Progress) -> LabelledData:
+    place = packed_dir(listing.folder, cache)
+    opened = {}
+    digest = hashlib.sha256()
+    for name, split in (("train", listing.train), ("validation", listing.validation)):
+        table = ImageTable(f"{listing.folder.name} {name}", listing.folder, {"images": split.files}, {}, _no_label)
+        packed = open_packed(
+            table, place / f"{name}-{resolution}", size=resolution, resize_filter=FILTER, progress=progress
+        )
+        opened[name] = Labelled(packed.images["images"], np.asarray(split.labels, dtype=np.int64))
+        digest.update(f"{packed.sha256} {_classes_of(split)}".encode())
+    return LabelledData(opened["train"], opened["validation"], listing.classes, digest.hexdigest())
+
+
+def _classes_of(split: Split) -> str:
+    return hashlib.sha256(np.asarray(split.labels, dtype="<i8").tobytes()).hexdigest()
+
+
+def _no_label(data: bytes, path: Path) -> float:
+    raise AssertionError("classes come from the names of folders")
+
+
+def _of_batches(
+    batches: list[Path], validation: Path, resolution: int, cache: Path, progress: Progress
+) -> LabelledData:
+    sha256 = fingerprint([*batches, validation])
+
+    def make() -> dict[str, NDArray[np.generic]]:
+        train_images, train_labels = read_batches(batches, progress)
+        images, labels = read_batches([validation], progress)
+        _require_size(train_images, resolution, batches[0])
+        return {"train_images": train_images, "train_labels": train_labels, "images": images, "labels": labels}
+
+    place = packed_dir(batches[0].parent, cache) / f"batches-{resolution}"
+    arrays = open_arrays("downsampled ImageNet", place, sha256, make, progress)
+    _require_size(arrays["train_images"], resolution, batches[0])
+    train = Labelled(arrays["train_images"], np.asarray(arrays["train_labels"]))
+    held = Labelled(arrays["images"], np.asarray(arrays["labels"]))
+    count = int(max(train.labels.max(), held.labels.max())) + 1
+    return LabelledData(train, held, tuple(f"{i + 1}" for i in range(count)), sha256)
+
+
+def _require_size(images: NDArray[np.generic], resolution: int, file: Path) -> None:
+    if images.shape[1] != resolution:
+        raise lnkit.DataError(
+            f"The images of {file.parent} have {images.shape[1]} pixels a side, and the network is made for "
+            f"{resolution}: name it with _{images.shape[1]} at the end, or fetch the batches at {resolution} pixels."
+        )

@@ -1,0 +1,106 @@
+"""Distorted images, the references that they come from, and what people think of them, whatever the data set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from lnkit.datasets.image_files import Folder
+from lnkit.errors import DataError
+
+NAME = re.compile(r"(?P<reference>[a-z]\d+)_(?P<type>\d+)_(?P<level>\d+)")  # "i01_08_3", in either data set
+
+
+class Entry(NamedTuple):
+    """A line of the file that lists the opinions."""
+
+    where: str  # for errors: "/data/tid2013/mos_with_names.txt, line 1"
+    image: str  # "i01_08_3.bmp"
+    reference: str  # "i01.bmp"
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """A distorted image and the mean opinion of it."""
+
+    name: str  # "i01_08_3": reference, type and level; in small letters, whatever the file's name is
+    image: Path
+    reference_name: str  # "i01"
+    reference: Path
+    distortion: str  # "gaussian_blur"
+    score: float  # higher is better
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionSet:
+    """What a data set's folder was found to hold."""
+
+    folder: Path
+    opinions: tuple[Opinion, ...]  # by reference and name, whatever the order of the file
+
+    def first_references(self, count: int) -> OpinionSet:
+        """Those of the first ``count`` references; of all, for 0."""
+        names = sorted({opinion.reference_name for opinion in self.opinions})[: count or None]
+        return OpinionSet(self.folder, tuple(o for o in self.opinions if o.reference_name in names))
+
+
+def collect(
+    listed: Path, entries: Sequence[Entry], images: Folder, references: Folder, types: Sequence[str]
+) -> OpinionSet:
+    """Find the files of all entries.
+
+    Args:
+        listed: The file that the entries stand in.
+        entries: Its lines.
+        images: Where the distorted images lie.
+        references: Where the references lie.
+        types: What the numbers of distortion types mean, from 1; one beyond them is called "type_25".
+
+    Raises:
+        DataError: There is no entry, one cannot be understood or is there twice, or an image is missing.
+    """
+    missing = [entry.image for entry in entries if images.find(entry.image) is None]
+    if missing:
+        raise DataError(
+            f"{images.path} has no {missing[0]} ({len(missing):,} of the {len(entries):,} images that {listed.name} "
+            "lists are missing). Unpack the archive again."
+        )
+    opinions = [_opinion(entry, images, references, types) for entry in entries]
+    opinions.sort(key=lambda opinion: (opinion.reference_name, opinion.name))
+    if not opinions:
+        raise DataError(f"{listed} lists no image.")
+    _require_different(listed, opinions)
+    return OpinionSet(listed.parent, tuple(opinions))
+
+
+def _opinion(entry: Entry, images: Folder, references: Folder, types: Sequence[str]) -> Opinion:
+    name, reference_name, number = _parse(entry)
+    distortion = types[number - 1] if 1 <= number <= len(types) else f"type_{number:02d}"
+    reference = references.get(entry.reference, f"{entry.where} needs it.")
+    return Opinion(name, images.get(entry.image), reference_name, reference, distortion, entry.score)
+
+
+def _parse(entry: Entry) -> tuple[str, str, int]:
+    """The name, the reference and the number of the type of a file called ``i01_08_3.bmp``."""
+    name, reference = (file.rpartition(".")[0].lower() for file in (entry.image, entry.reference))
+    match = NAME.fullmatch(name)
+    if match is None:
+        raise DataError(
+            f"{entry.where}: a file name like i01_08_3.bmp is expected (reference, type, level), and "
+            f"{entry.image!r:.80} is there."
+        )
+    if match["reference"] != reference:
+        raise DataError(f"{entry.where}: {entry.image} is listed with the reference {entry.reference}.")
+    return name, reference, int(match["type"])
+
+
+def _require_different(listed: Path, opinions: Iterable[Opinion]) -> None:
+    seen: set[str] = set()
+    for opinion in opinions:
+        if opinion.name in seen:
+            raise DataError(f"{listed} lists {opinion.name} twice. Each image has one mean opinion: remove the other.")
+        seen.add(opinion.name)

@@ -1,0 +1,52 @@
+"""PyTorch as it is, with the layout and the folding that help every convolutional network."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from typing import TypeVar
+
+import torch
+from torch import fx, nn
+from torch.fx.experimental.optimization import fuse
+
+from lnkit.distances.engines.base import Array
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+class EagerEngine:
+    """Runs a module batch by batch: channels last, batch norm folded into convolutions, no autograd."""
+
+    name = "eager"
+
+    def __init__(self, module: nn.Module, device: torch.device) -> None:
+        self.device = device
+        self.module = prepare(module).to(device).to(memory_format=torch.channels_last)
+
+    def __call__(self, stack: Array) -> Array:
+        with torch.inference_mode(), full_float32():
+            found: Array = self.module(torch.from_numpy(stack).to(self.device)).float().cpu().numpy()
+        return found
+
+
+def prepare(module: Module) -> Module:
+    """Copy a module with batch norms folded into the convolutions before them, wherever it holds a traced graph."""
+    prepared = copy.deepcopy(module)
+    for path, part in list(prepared.named_modules()):
+        if isinstance(part, fx.GraphModule) and not part.training:
+            parent, _, name = path.rpartition(".")
+            setattr(prepared.get_submodule(parent), name, fuse(part, inplace=True, no_trace=True))
+    return prepared
+
+
+@contextlib.contextmanager
+def full_float32() -> Iterator[None]:
+    """Compute float32 as such on GPUs too: TF32 has 10 bits, and would decide near ties by rounding."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before

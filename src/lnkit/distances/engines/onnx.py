@@ -1,0 +1,53 @@
+"""ONNX Runtime: the module exported once to a temporary file and run on the CPU."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from contextlib import redirect_stdout
+from importlib.util import find_spec
+from io import StringIO
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lnkit.distances.engines.base import Array, only_errors
+from lnkit.distances.engines.eager import prepare
+
+_PACKAGES = ("onnxruntime", "onnx", "onnxscript")
+
+
+def missing() -> str:
+    """Say what this engine lacks here, or nothing."""
+    absent = [package for package in _PACKAGES if find_spec(package) is None]
+    return f"the packages {', '.join(absent)} (pip install 'lnkit[onnx]')" if absent else ""
+
+
+class OnnxEngine:
+    """Runs a module as exported for one shape."""
+
+    name = "onnxruntime"
+
+    def __init__(self, module: nn.Module, shape: tuple[int, ...]) -> None:
+        import onnxruntime  # noqa: PLC0415 - an optional package
+
+        with tempfile.TemporaryDirectory(prefix="lnkit-onnx-") as folder:
+            path = Path(folder) / "module.onnx"
+            _export(prepare(module), torch.zeros(shape, dtype=torch.uint8), path)
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 3  # errors only
+            self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.input = self.session.get_inputs()[0].name
+
+    def __call__(self, stack: Array) -> Array:
+        found: Array = self.session.run(None, {self.input: stack})[0]
+        return found
+
+
+def _export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
+    """Write a module as an ONNX file, without the exporter's running commentary."""
+    quiet = only_errors("torch.onnx", "onnxscript", "onnx_ir")
+    with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(StringIO()), quiet:
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (example,), path, dynamo=True, external_data=True)

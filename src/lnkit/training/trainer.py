@@ -1,0 +1,75 @@
+"""What a benchmark that trains gets from the runner: a feature loss of its loss network, and the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import torch
+
+from lnkit.errors import PluginError
+from lnkit.networks.device import open_device
+from lnkit.networks.loss_network import LossNetwork
+from lnkit.progress import Progress
+from lnkit.specs import DistanceConfig
+from lnkit.training.loop import train
+from lnkit.training.machine import Machine
+from lnkit.training.outcome import FACTS, bring_back
+from lnkit.training.perceptual_loss import DeepPerceptualLoss
+from lnkit.training.task import Trained, TrainingSettings, TrainingTask
+
+
+class Trainer:
+    """Trains networks of one run, all on the same device and with the same loss network."""
+
+    engine = "eager"
+
+    def __init__(
+        self,
+        loss_network: Callable[[], LossNetwork],
+        *,
+        device: str,
+        precision: str,
+        folder: Path,
+        facts: Mapping[str, Any],
+        progress: Progress,
+    ) -> None:
+        """Prepare to train.
+
+        Args:
+            loss_network: cuts the loss network of the run.
+            device: "cpu", "cuda", "cuda:1", "mps" or "auto".
+            precision: "fp32", "bf16" or "fp16".
+            folder: of the run's unfinished work.
+            facts: what the run's scores depend on; a checkpoint with others is refused.
+            progress: hears of every step.
+
+        Raises UsageError for a device or a precision that cannot be had.
+        """
+        self.device = open_device(device)
+        self._loss_network = loss_network
+        self._machine = Machine(self.device, precision)
+        self._folder, self._facts, self._progress = folder, facts, progress
+        self.notes: tuple[str, ...] = ()
+
+    def feature_loss(self, distance: DistanceConfig) -> DeepPerceptualLoss:
+        """The loss of the run's loss network, on its device, in the memory layout of trained networks."""
+        loss = DeepPerceptualLoss(self._loss_network(), distance=distance)
+        return loss.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def train(self, task: TrainingTask, settings: TrainingSettings) -> Trained:
+        """Train ``task``, or find it trained; see :func:`lnkit.training.loop.train`."""
+        if PurePosixPath(settings.name).name != settings.name:
+            raise PluginError(f"A training is called {settings.name!r}, and the name of a folder is expected.")
+        trained = train(task, settings, self._folder / settings.name, self._machine, self._progress, self._facts)
+        self.notes += trained.notes
+        return trained
+
+
+def take_up(record: Path, names: Sequence[str], folder: Path) -> None:
+    """Copy the finished trainings that lie beside a record into ``folder``, where the loop finds them."""
+    for name in names:
+        file = PurePosixPath(name)
+        if file.name == FACTS and len(file.parts) == 2:
+            bring_back(record / file.parent, folder / file.parent)
