@@ -17,7 +17,7 @@ from bench.harness import Ratio, seconds_in_turns
 from bench.startup import ENVIRONMENT, LNKIT
 from lnkit.analysis.published.frames import read_rows
 from lnkit.results.folder import ResultsFolder
-from lnkit.results.records import Determinants, RunRecord, ScoreRecord
+from lnkit.results.records import RunKey, RunRecord, ScoreRecord
 
 MANY, FEW = 10_000, 1_000  # records; the second with --quick
 FEW_SECONDS = 5.0  # what "a few seconds" is taken to be, for all of it
@@ -55,7 +55,7 @@ def _report() -> Ratio:
 
 def _advice(repeats: int) -> Ratio:
     with tempfile.TemporaryDirectory() as place:
-        words = ("recommend", "--task", "superres", "--flops-below", "2e9")
+        words = ("recommend", "--task", "superres", "--macs-below", "2e9")
         ways = {name: partial(_lnkit, *w, folder=Path(place)) for name, w in (("advice", words), ("help", ("--help",)))}
         seconds = seconds_in_turns(ways, repeats)
     return Ratio(
@@ -98,11 +98,11 @@ def _made_up(count: int) -> Iterator[RunRecord]:
         cost = draw.lognormvariate(20, 1)
         values = {f"x4_psnr_{k}": 20 + cost**0.1 + draw.gauss(0, 1) for k in range(12)}
         record = _record("superres", f"net{i // 4}", f"point{i % 4}", values)
-        yield replace(record, attributes={"flops": cost, "point_flops": cost / 2, "parameters": draw.random()})
+        yield replace(record, attributes={"macs": cost, "point_macs": cost / 2, "parameters": draw.random()})
 
 
 def _record(benchmark: str, backbone: str, point: str, values: dict[str, float]) -> RunRecord:
-    facts = Determinants(
+    facts = RunKey(
         benchmark=benchmark,
         benchmark_version="1",
         variant="paper",
@@ -116,7 +116,7 @@ def _record(benchmark: str, backbone: str, point: str, values: dict[str, float])
         plugins={"backbone": "bench", "benchmark": "bench"},
     )
     return RunRecord(
-        determinants=facts,
+        key=facts,
         scores={
             name: ScoreRecord(value, "dB", True, True, "mean of images", f"{name}|{backbone}:{point}")
             for name, value in values.items()

@@ -16,9 +16,9 @@ from bench.harness import Ratio
 from bench.material import make_triplets
 from lnkit.datasets.labelled import Labelled, LabelledData
 from lnkit.progress import SilentProgress
-from lnkit.training.loader import Order
+from lnkit.training.device_setup import DeviceSetup, deterministic
+from lnkit.training.loader import EpochSampler
 from lnkit.training.loop import train
-from lnkit.training.machine import Machine, deterministic
 from lnkit.training.task import Batch, TrainingSettings, Validation
 from lnkit_earlystop.networks.architecture import parse
 from lnkit_earlystop.recipes import recipe_of
@@ -105,7 +105,7 @@ def _loop(task: Timed, folder: Path, steps: int) -> float:
         constant_below=-1.0,
     )
     task.times = []
-    train(task, settings, folder, Machine(CPU), SilentProgress())
+    train(task, settings, folder, DeviceSetup(CPU), SilentProgress())
     return statistics.median(np.diff(task.times))
 
 
@@ -114,7 +114,7 @@ def _bare(task: Timed, steps: int) -> float:
     with deterministic(CPU):
         network = task.build().to(memory_format=torch.channels_last).train()
         optimizer = task.optimizer(network)
-        order = Order(task.items, BATCH, 0)
+        order = EpochSampler(task.items, BATCH, 0)
         batch = task.load(order.batch(0), order.draw(0))
         times = []
         for _ in range(steps):
@@ -128,7 +128,7 @@ def _bare(task: Timed, steps: int) -> float:
 
 def _load(task: Timed, steps: int) -> float:
     """Median seconds to crop, mirror and stack one batch."""
-    order = Order(task.items, BATCH, 0)
+    order = EpochSampler(task.items, BATCH, 0)
     times = []
     for step in range(steps):
         before = time.perf_counter()

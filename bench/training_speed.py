@@ -17,9 +17,9 @@ from bench.harness import Ratio
 from bench.material import make_triplets
 from lnkit import DeepPerceptualLoss
 from lnkit.progress import SilentProgress
-from lnkit.training.loader import Order
+from lnkit.training.device_setup import DeviceSetup, deterministic
+from lnkit.training.loader import EpochSampler
 from lnkit.training.loop import train
-from lnkit.training.machine import Machine, deterministic
 from lnkit.training.task import Batch, TrainingSettings, TrainingTask, Validation
 from lnkit_superres.network import TransformationNetwork
 
@@ -86,12 +86,12 @@ def measure(quick: bool) -> Iterator[Ratio]:
 def _loop(task: Enlarging, folder: Path, steps: int) -> float:
     settings = TrainingSettings("bench", "bench", steps, BATCH, validate_every=steps, seed=0)
     task.times = []
-    train(task, settings, folder, Machine(CPU), SilentProgress())
+    train(task, settings, folder, DeviceSetup(CPU), SilentProgress())
     return _per_step(task.times)
 
 
 def _bare(task: Enlarging, steps: int) -> float:
-    order = Order(task.items, BATCH, 0)
+    order = EpochSampler(task.items, BATCH, 0)
     batch = task.load(order.batch(0), order.draw(0))
     network = task.build().to(memory_format=torch.channels_last)
     optimizer = task.optimizer(network)

@@ -8,9 +8,9 @@ from typing import Any
 
 from lnkit.benchmark import RunContext
 from lnkit.progress import SilentProgress
-from lnkit.results.records import Determinants, RunRecord, ScoreRecord
+from lnkit.results.records import RunKey, RunRecord, ScoreRecord
 
-DETERMINANTS = Determinants(
+DETERMINANTS = RunKey(
     benchmark="bapps",
     benchmark_version="1",
     variant="paper",
@@ -26,9 +26,9 @@ DETERMINANTS = Determinants(
 
 
 def make_record(value: float = 0.7, **changes: Any) -> RunRecord:
-    """A record as a run writes it; ``changes`` go to its determinants, or to the record itself."""
-    own = {name: changes.pop(name) for name in list(changes) if name not in Determinants.__slots__}
-    determinants = replace(DETERMINANTS, **changes)
+    """A record as a run writes it; ``changes`` go to its key, or to the record itself."""
+    own = {name: changes.pop(name) for name in list(changes) if name not in RunKey.__slots__}
+    key = replace(DETERMINANTS, **changes)
     scores = {
         "2afc": ScoreRecord(
             value=value,
@@ -36,14 +36,14 @@ def make_record(value: float = 0.7, **changes: Any) -> RunRecord:
             higher_is_better=True,
             primary=True,
             aggregation="mean of 1 family",
-            signature=f"2afc|{determinants.backbone}",
+            signature=f"2afc|{key.backbone}",
             n=4720,
             interval=(value - 0.01, value + 0.01),
             ceilings={"human": 0.8},
         ),
     }
     record = RunRecord(
-        determinants=determinants,
+        key=key,
         scores=scores,
         weights="IMAGENET1K_V1",
         weights_source="a file",

@@ -146,13 +146,13 @@ def test_a_doubtful_task_spoils_all_together() -> None:
 
 
 def test_constraints_against_pandas() -> None:
-    advice = published("superres", Constraints(flops_below=2e9, flags={"batch_norm": False}))
+    advice = published("superres", Constraints(macs_below=2e9, flags={"batch_norm": False}))
     points = computed_point_attributes()
     plain = points.backbone.isin(["vgg11", "vgg16", "vgg19", "alexnet", "squeezenet1_1"])
-    cheap = points.point_flops < 2e9
+    cheap = points.point_macs < 2e9
     allowed = points[plain & cheap]
     assert {one.loss_network for one in advice.candidates} == set(allowed.backbone + ":" + allowed.point)
-    assert f"Left out for 'flops below 2 G': {(~cheap).sum()} of 56 loss networks." in advice.left_out
+    assert f"Left out for 'macs below 2 G': {(~cheap).sum()} of 56 loss networks." in advice.left_out
     assert f"Left out for 'no batch norm': {(~plain).sum()} of 56 loss networks." in advice.left_out
     assert "It comes first among all 56 without constraints too." in advice.grounds
 
@@ -167,21 +167,21 @@ def test_names_and_parameters() -> None:
 
 
 def test_nothing_is_left_and_what_would_nearly_do() -> None:
-    nothing = published("superres", Constraints(flops_below=10))
+    nothing = published("superres", Constraints(macs_below=10))
     assert (nothing.answer, nothing.candidates, nothing.rivals) == (None, (), ())
-    cheapest = computed_point_attributes().sort_values("point_flops").iloc[0]
-    assert "Without 'flops below 10', 56 would be left" in said(nothing)
+    cheapest = computed_point_attributes().sort_values("point_macs").iloc[0]
+    assert "Without 'macs below 10', 56 would be left" in said(nothing)
     assert f"nearest is {cheapest.backbone}:{cheapest.point} with 10.8 M" in said(nothing)
-    both = published("superres", Constraints(flops_below=10, parameters_below=10))
+    both = published("superres", Constraints(macs_below=10, parameters_below=10))
     assert "Dropping a single constraint would not help" in said(both)
     flag = published("superres", Constraints(backbones=("vgg11",), flags={"batch_norm": True}))
     assert "Without 'with batch norm', 4 would be left." in flag.left_out
 
 
 def test_equal_ones_are_named_the_cheapest_first() -> None:
-    advice = published("bapps", Constraints(flops_below=1e8, parameters_below=1e4, flags={"batch_norm": True}))
+    advice = published("bapps", Constraints(macs_below=1e8, parameters_below=1e4, flags={"batch_norm": True}))
     assert [one.mean_rank for one in advice.candidates] == [2, 2, 2]
-    costs = [one.point_flops or 0 for one in advice.candidates]
+    costs = [one.point_macs or 0 for one in advice.candidates]
     assert costs == sorted(costs)
     assert any(text.startswith("The first place is shared with") for text in advice.grounds)
 
@@ -237,7 +237,7 @@ def test_own_results_that_are_comparable_count_most(tmp_path: Path) -> None:
 def test_a_lower_score_is_better_where_it_says_so(tmp_path: Path) -> None:
     def turned(record: RunRecord) -> RunRecord:
         score = ScoreRecord(record.scores["2afc"].value, "fraction", False, True, "mean", "s", 10, None)
-        return make_record(backbone=record.determinants.backbone, scores={"error": score})
+        return make_record(backbone=record.key.backbone, scores={"error": score})
 
     (advice,) = concluded(write(tmp_path, *map(turned, several())), "own").advice
     assert [one.loss_network for one in advice.candidates] == ["net2:mid", "net1:mid", "net0:mid"]
@@ -282,11 +282,11 @@ def test_means_of_repeats_have_no_interval(tmp_path: Path) -> None:
 
 def test_unknown_attributes_leave_out_and_say_how_to_get_them(tmp_path: Path) -> None:
     write(tmp_path, *several())
-    (advice,) = concluded(tmp_path, "own", constraints=Constraints(flops_below=1e9)).advice
+    (advice,) = concluded(tmp_path, "own", constraints=Constraints(macs_below=1e9)).advice
     assert advice.answer is None
     assert "`lnkit attributes net0` computes" in said(advice)
-    known = write(tmp_path / "known", *several(attributes={"point_flops": 5e8, "point_parameters": 10.0}))
-    (advice,) = concluded(known, "own", constraints=Constraints(flops_below=1e9)).advice
+    known = write(tmp_path / "known", *several(attributes={"point_macs": 5e8, "point_parameters": 10.0}))
+    (advice,) = concluded(known, "own", constraints=Constraints(macs_below=1e9)).advice
     assert len(advice.candidates) == 3
 
 
@@ -358,7 +358,7 @@ def command(*arguments: str, folder: Path) -> str:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    arguments = ["--task", "superres", "--flops-below", "2G", "--no-batch-norm"]
+    arguments = ["--task", "superres", "--macs-below", "2G", "--no-batch-norm"]
     text = command(*arguments, folder=tmp_path)
     assert text.startswith("superres: take squeezenet1_1:early (published study).\n")
     assert "squeezenet1_1:early  1.21       1 to 2" in text
@@ -402,9 +402,9 @@ def test_hostile_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
         (["--task", "superress"], "Did you mean 'superres'"),
         (["--task", "ssim"], "Did you mean 'x4_ssim_set5'"),
         (["--task", ""], "There are no scores of ''"),
-        (["--task", "superres", "--flops-below", "few"], "is no amount"),
-        (["--task", "superres", "--flops-below", "-1"], "is no amount"),
-        (["--task", "superres", "--flops-below", "nan"], "is no amount"),
+        (["--task", "superres", "--macs-below", "few"], "is no amount"),
+        (["--task", "superres", "--macs-below", "-1"], "is no amount"),
+        (["--task", "superres", "--macs-below", "nan"], "is no amount"),
         (["--task", "superres", "--parameters-below", ""], "is no amount"),
         (["--task", "superres", "--top", "0"], "0 is not in the range"),
         (["--task", "superres", "--family", "VGGG"], "Did you mean 'VGG'?"),
@@ -426,7 +426,7 @@ def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("words", ["recommend --task superres --task bapps --flops-below 2e9", "recommend --help"])
+@pytest.mark.parametrize("words", ["recommend --task superres --task bapps --macs-below 2e9", "recommend --help"])
 def test_it_waits_for_nothing_heavy(words: str, tmp_path: Path) -> None:
     write(tmp_path, *several(), make_record(0.8, seed=3))
     arguments = [*words.split(), "--results", str(tmp_path)]

@@ -16,7 +16,7 @@ from lnkit.analysis.correlations import (
     score_columns,
     score_correlations,
 )
-from lnkit.analysis.measurements import Measurement, to_frame
+from lnkit.analysis.measurements import ScoreRow, to_frame
 from lnkit.errors import UsageError
 from lnkit.stats.coefficients import MOST_ROWS, correlate
 from lnkit.stats.resampling import METHODS, Sampling, drawn_counts, resampled
@@ -25,7 +25,7 @@ SCIPY = {"pearson": stats.pearsonr, "spearman": stats.spearmanr, "kendall": stat
 FEW = Sampling(resamples=200)
 
 
-def measurement(backbone: str, point: str, value: float, **changes: object) -> Measurement:
+def measurement(backbone: str, point: str, value: float, **changes: object) -> ScoreRow:
     fields = {
         "setting": "bapps/paper@000000", "origin": "own", "source": "run", "benchmark": "bapps", "variant": "paper",
         "score": "2afc", "backbone": backbone, "point": point, "loss_network": f"{backbone}:{point}", "family": "Net",
@@ -33,7 +33,7 @@ def measurement(backbone: str, point: str, value: float, **changes: object) -> M
         "higher_is_better": True, "primary": True, "comparable": True, "collapsed": False, "sample": False, "seed": 0,
         "signature": "", "caveat": "",
     }  # fmt: skip
-    return Measurement(**{**fields, **changes})  # type: ignore[arg-type]
+    return ScoreRow(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def frame_of(values: np.ndarray, **changes: object) -> pd.DataFrame:
@@ -209,7 +209,7 @@ def test_published_scores_correlate_as_scipy_says() -> None:
     assert (table.clusters == 14).all()
     score = frame[frame.score == "2afc"].set_index("loss_network").value
     for method, function in SCIPY.items():
-        for name in ("imagenet_top1", "skip_connections", "point_flops"):
+        for name in ("imagenet_top1", "skip_connections", "point_macs"):
             expected = function(score, attributes[name].reindex(score.index))
             row = table.loc["2afc", name, method]
             assert (row.coefficient, row.p_independent) == pytest.approx((expected.statistic, expected.pvalue))
@@ -251,7 +251,7 @@ def test_one_loss_network_and_missing_scores_and_attributes_are_said_not_raised(
 
 def test_the_order_of_the_rows_does_not_matter() -> None:
     found = gather(origin="published")
-    frame, attributes = found.frame(), found.attributes()[["depth", "point_flops"]]
+    frame, attributes = found.frame(), found.attributes()[["depth", "point_macs"]]
     frame = frame[frame.score == "2afc"]
     first = attribute_correlations(frame, attributes, sampling=FEW)
     second = attribute_correlations(frame.iloc[::-1], attributes, sampling=FEW)

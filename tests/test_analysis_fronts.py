@@ -47,7 +47,7 @@ def test_closed_forms() -> None:
 
 def test_each_score_has_its_front_against_a_cost_or_accuracy() -> None:
     found = gather(origin="published")
-    for against in ("point_flops", "imagenet_top1"):
+    for against in ("point_macs", "imagenet_top1"):
         table = score_fronts(found.frame(), found.attributes(), against)
         assert len(table) == 19 * 56
         for _, group in table.groupby("score"):
@@ -58,7 +58,7 @@ def test_each_score_has_its_front_against_a_cost_or_accuracy() -> None:
 
 def test_attributes_that_make_no_front_are_refused() -> None:
     found = gather(origin="published")
-    with pytest.raises(UsageError, match="Did you mean 'point_flops'"):
+    with pytest.raises(UsageError, match="Did you mean 'point_macs'"):
         score_fronts(found.frame(), found.attributes(), "point_flop")
     with pytest.raises(UsageError, match="no front against 'batch_norm'"):
         score_fronts(found.frame(), found.attributes(), "batch_norm")

@@ -166,7 +166,7 @@ def test_what_a_reader_must_know_is_said() -> None:
     remarks = " ".join(paired_differences(runs, MeanRegistry(), sampling=FEW, together="tile").remarks)  # type: ignore[arg-type]
     assert "own interval" not in remarks
     many = (tiles("early", rng.random(40)), tiles("late", rng.random(40)))
-    assert paired_differences(many, MeanRegistry(measures_only=True), sampling=FEW).remarks == []  # type: ignore[arg-type]
+    assert paired_differences(many, MeanRegistry(trains=False), sampling=FEW).remarks == []  # type: ignore[arg-type]
     hit = np.zeros(30)
     hit[0] = 1
     found = paired_differences((tiles("early", hit), tiles("late", hit)), MeanRegistry(True), sampling=FEW)  # type: ignore[arg-type]

@@ -117,7 +117,7 @@ def test_the_study_against_table_1() -> None:
         if getattr(row, column) != getattr(row, f"{column}_computed")
     }
     assert different == DISAGREE
-    below = 1 - both.flops / (both.mflops_224 * 1e6)
+    below = 1 - both.macs / (both.mflops_224 * 1e6)
     assert (below.min(), below.max()) == (pytest.approx(0.003, abs=0.002), pytest.approx(0.052, abs=0.002))
 
 
@@ -137,7 +137,7 @@ def test_torchvisions_own_figures(name: str) -> None:
     assert row.parameters == auxiliary.get(name, stated["num_params"])
     size = 224 if name not in ("inception_v3", "efficientnet_b7") else None  # torchvision states those at other sizes
     if size:
-        assert row.flops / 1e9 == pytest.approx(stated["_ops"], rel=0.02)
+        assert row.macs / 1e9 == pytest.approx(stated["_ops"], rel=0.02)
 
 
 def test_points_cost_what_lnkit_points_says() -> None:
@@ -145,9 +145,9 @@ def test_points_cost_what_lnkit_points_says() -> None:
     said = {point["name"]: point for point in json.loads(done.stdout)["points"]}
     rows = published.computed_point_attributes().set_index(["backbone", "point"]).loc["squeezenet1_1"]
     for point, row in rows.iterrows():
-        assert (row.point_parameters, row.point_flops) == (said[point]["parameters"], said[point]["flops"])
+        assert (row.point_parameters, row.point_macs) == (said[point]["parameters"], said[point]["macs"])
     assert rows.loc["late", "point_features"] == 512 * 13 * 13
-    assert rows.fraction_flops.is_monotonic_increasing
+    assert rows.fraction_macs.is_monotonic_increasing
 
 
 def test_several_points_are_one_loss_network() -> None:
@@ -156,7 +156,7 @@ def test_several_points_are_one_loss_network() -> None:
     measured = measure_attributes(registry.backbone("vgg11"), points)
     joined = measured.of(["early", "mid"])
     assert joined["point_channels"] == 64 + 256
-    assert joined["point_flops"] == measured.points["mid"]["point_flops"]
+    assert joined["point_macs"] == measured.points["mid"]["point_macs"]
     assert joined["parameters"] == 132_863_336
 
 

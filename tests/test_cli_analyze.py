@@ -29,7 +29,7 @@ COLUMNS = {  # of Table IV -> the scores that it stands for; BSD100 is what the 
     "svhn_accuracy": ["svhn_accuracy"],
     "stl10_accuracy": ["stl10_accuracy"],
 }
-ATTRIBUTES = {"depth": 10.0, "point_flops": 1e6, "imagenet_top1": 60.0}
+ATTRIBUTES = {"depth": 10.0, "point_macs": 1e6, "imagenet_top1": 60.0}
 
 
 def found(capsys: Capture, *arguments: str) -> Any:
@@ -54,7 +54,7 @@ def several(count: int = 6) -> list[RunRecord]:
     return [
         make_record(
             0.5 + i / 20, backbone=f"a{i}", weights_sha256=f"{i:02d}" * 32,
-            attributes={**ATTRIBUTES, "depth": float(i), "point_flops": 2.0 ** i},
+            attributes={**ATTRIBUTES, "depth": float(i), "point_macs": 2.0 ** i},
         )
         for i in range(count)
     ]  # fmt: skip
@@ -107,11 +107,11 @@ def test_correlations_of_own_results_with_their_attributes(tmp_path: Path, capsy
     captured = capsys.readouterr()
     lines = [line.split() for line in captured.out.splitlines()]
     assert lines[0][:2] == ["score", "attribute"]
-    assert {line[1]: line[2] for line in lines[1:]} == {"depth": "1.000", "point_flops": "1.000"}
+    assert {line[1]: line[2] for line in lines[1:]} == {"depth": "1.000", "point_macs": "1.000"}
     assert "1 of 16 correlations are undefined: constant." in captured.err  # the accuracy
     assert "13 of 16 correlations are undefined: fewer than 3 pairs." in captured.err  # not in the records
     rows = found(
-        capsys, "correlations", "--from", "own", "--method", "all", "--attribute", "point_flops", "--resamples", "200"
+        capsys, "correlations", "--from", "own", "--method", "all", "--attribute", "point_macs", "--resamples", "200"
     )
     expected = stats.pearsonr([0.5 + i / 20 for i in range(6)], [2.0**i for i in range(6)])
     assert {row["method"]: row["coefficient"] for row in rows}["pearson"] == pytest.approx(expected.statistic)
@@ -229,7 +229,7 @@ def test_one_record_is_enough_for_a_sentence(tmp_path: Path, capsys: Capture, co
 def test_mixed_and_foreign_json_is_passed_over_and_said(tmp_path: Path, capsys: Capture) -> None:
     folder = keep(tmp_path, *several(3), make_record(seed=1, sample=True))
     (folder / "settings.json").write_text("{}")
-    for name, text in (("alien", '{"a": 1}'), ("torn", '{"schema": 1, "sco'), ("future", '{"schema": 99}')):
+    for name, text in (("alien", '{"a": 1}'), ("torn", '{"schema": 2, "sco'), ("future", '{"schema": 99}')):
         (folder / name).mkdir()
         (folder / name / "result.json").write_text(text)
     missing = make_record(backbone="b", scores={"other": ScoreRecord(1.0, "dB", False, True, "mean", "other|b", 5)})
@@ -250,7 +250,7 @@ def test_mixed_and_foreign_json_is_passed_over_and_said(tmp_path: Path, capsys: 
 
 
 def test_runs_that_differ_in_their_seed_count_once(tmp_path: Path, capsys: Capture) -> None:
-    keep(tmp_path, *several(3), replace(several(3)[0], determinants=replace(several(3)[0].determinants, seed=5)))
+    keep(tmp_path, *several(3), replace(several(3)[0], key=replace(several(3)[0].key, seed=5)))
     rows = found(capsys, "ranks", "--from", "own", "--by", "loss-network")
     assert len(rows) == 3
 

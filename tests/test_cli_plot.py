@@ -93,7 +93,7 @@ assert not {"altair", "pandas", "numpy", "vl_convert", "scipy", "torch", "rich"}
         (["ranks", "--score", "2afc"], "takes no --score"),
         (["early-stopping", "--attribute", "depth"], "takes no --attribute"),
         (["point-spread", "--score", "2afcc"], "Did you mean '2afc'"),
-        (["score-against", "--score", "2afc", "--attribute", "flop"], "Did you mean 'flops'"),
+        (["score-against", "--score", "2afc", "--attribute", "flop"], "Did you mean 'macs'"),
         (["ranks", "--bench", "nothing"], "There are no scores of benchmark 'nothing'"),
     ],
 )
@@ -132,7 +132,7 @@ def test_another_process_writes_the_same_bytes(results: Path, tmp_path: Path) ->
     made = []
     for seed in ("1", "2"):
         file = tmp_path / f"figure{seed}.svg"
-        command = [sys.executable, "-m", "lnkit", "plot", "score-flops", "--score", "2afc", "-o", str(file)]
+        command = [sys.executable, "-m", "lnkit", "plot", "score-macs", "--score", "2afc", "-o", str(file)]
         environment = os.environ | {"PYTHONHASHSEED": seed}
         subprocess.run([*command, "--results", str(results)], check=True, capture_output=True, env=environment)
         made.append(file.read_bytes())

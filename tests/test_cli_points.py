@@ -44,7 +44,7 @@ def test_json_has_exact_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     mid = next(point for point in content["points"] if point["name"] == "mid")
     assert (content["backbone"], content["size"]) == ("squeezenet1_1", 64)
     assert mid["outputs"] == [{"node": "features.7", "shape": [256, 7, 7], "stride": 8}]
-    assert (mid["parameters"], mid["flops"]) == (120_416, 11_576_000)
+    assert (mid["parameters"], mid["macs"]) == (120_416, 11_576_000)
 
 
 def test_all_lists_every_node(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +58,7 @@ def test_all_lists_every_node(capsys: pytest.CaptureFixture[str]) -> None:
         "shape": [64, 15, 15],
         "stride": 4,
         "parameters": 23_296,
-        "flops": 5_227_200,
+        "macs": 5_227_200,
     }
 
 

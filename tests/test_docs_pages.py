@@ -125,7 +125,7 @@ def test_a_section_ends_where_the_next_one_begins() -> None:
 def registry_that_says(text: str) -> Registry:
     """One backbone, distance and benchmark that say ``text`` wherever a plugin may say something."""
     plugin = Plugin("lnkit_nasty", "lnkit_nasty", "lnkit-nasty", "1.0")
-    backbone = BackboneSpec("nasty", text, load, weights=text, citation=text, adapts=text, requires=(text,))
+    backbone = BackboneSpec("nasty", text, load, weights=text, citation=text, size_note=text, requires=(text,))
     dataset = DatasetSpec("nasty", text, (), license=text, homepage=text, layout=text)
     return Registry(
         backbones={"nasty": backbone},

@@ -71,11 +71,11 @@ def test_a_record_says_what_it_is(results: Path, capsys: Capture) -> None:
     (record,) = run_json([*PIXEL, "--set", "resolution=32"], capsys)
     assert record["sample"] is True
     assert record["deviations"] == ["resolution is 32 instead of 64"]
-    assert record["determinants"]["protocol"]["resolution"] == 32
-    assert record["determinants"]["protocol"]["distance"] == "squared"
+    assert record["key"]["protocol"]["resolution"] == 32
+    assert record["key"]["protocol"]["distance"] == "squared"
     assert any("constructions" in note for note in record["notes"])
     assert {"python", "torch", "numpy", "device", "engine", "threads", "lnkit"} <= set(record["environment"])
-    assert re.fullmatch("[0-9a-f]{64}", record["determinants"]["weights_sha256"])
+    assert re.fullmatch("[0-9a-f]{64}", record["key"]["weights_sha256"])
     signature = record["scores"]["2afc"]["signature"]
     assert "|bapps.1/paper|squared|input:backbone|32px,bilinear|mean of 5 families|data:" in signature
 
@@ -88,7 +88,7 @@ def test_every_score_carries_a_signature_and_is_declared(results: Path, capsys: 
 
 def test_random_weights_follow_the_seed(results: Path, capsys: Capture) -> None:
     command = ["eval", "--backbone", "squeezenet1_1", "--point", "early", "--sample", "--weights", "random"]
-    hashes = [run_json([*command, "--seed", seed], capsys)[0]["determinants"]["weights_sha256"] for seed in "001"]
+    hashes = [run_json([*command, "--seed", seed], capsys)[0]["key"]["weights_sha256"] for seed in "001"]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
@@ -105,7 +105,7 @@ def test_scores_do_not_depend_on_how_they_are_computed(results: Path, capsys: Ca
         "per_family=20",
         "--force",
     ]
-    together = {run["determinants"]["points"].popitem()[0]: run["scores"] for run in run_json(command, capsys)}
+    together = {run["key"]["points"].popitem()[0]: run["scores"] for run in run_json(command, capsys)}
     for how in (["--batch-size", "1"], ["--batch-size", "7"], ["--engine", "onnxruntime"]):
         (alone,) = run_json([*command, "--point", "mid", *how], capsys)
         assert {n: s["value"] for n, s in alone["scores"].items()} == pytest.approx(
@@ -118,7 +118,7 @@ def test_points_joined_are_one_loss_network(results: Path, capsys: Capture) -> N
     early, mid, both = run_json([*command, "--point", "early,mid,early+mid"], capsys)
     kept = [np.load(Path(record["folder"]) / "distances.npz")["2afc/sample_blur/d0"] for record in (early, mid, both)]
     assert kept[2] == pytest.approx(kept[0] + kept[1], rel=1e-5)
-    assert list(both["determinants"]["points"]) == ["early", "mid"]
+    assert list(both["key"]["points"]) == ["early", "mid"]
 
 
 def test_real_judgments_agree_with_plain_hooks(shared: Path, results: Path, capsys: Capture) -> None:
@@ -134,7 +134,7 @@ def test_real_judgments_agree_with_plain_hooks(shared: Path, results: Path, caps
     command += ["--data", str(shared / "human_2afc"), "--set", f"per_family={number}"]
     records = run_json(command, capsys)
     expected = agreement_by_hooks(shared, number)
-    found = {next(iter(record["determinants"]["points"])): record["scores"]["2afc"]["value"] for record in records}
+    found = {next(iter(record["key"]["points"])): record["scores"]["2afc"]["value"] for record in records}
     assert found == pytest.approx(expected, abs=1e-9)
 
 

@@ -103,7 +103,7 @@ def test_a_module_scores_like_the_same_network_registered() -> None:
         torch.default_generator.manual_seed(0)
         network = squeezenet1_1()
     (own,) = lnkit.evaluate(network, {"halfway": "features.7"}, **SAMPLE)
-    assert own.record.determinants.weights_sha256 == named.record.determinants.weights_sha256
+    assert own.record.key.weights_sha256 == named.record.key.weights_sha256
     assert own.record.loss_network == "SqueezeNet:halfway"
     ours, theirs = distances_of(own), distances_of(named)
     assert ours.keys() == theirs.keys() > set()
@@ -132,7 +132,7 @@ def test_several_points_and_node_paths() -> None:
 
 def test_mean_and_std_are_used_and_kept() -> None:
     (own,) = lnkit.evaluate(small_network(), "c", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), **SAMPLE)
-    assert own.record.determinants.input == {"mean": [0.5] * 3, "std": [0.25] * 3, "size": ""}
+    assert own.record.key.input == {"mean": [0.5] * 3, "std": [0.25] * 3, "size": ""}
     (usual,) = lnkit.evaluate(small_network(), "c", **SAMPLE)
     assert usual.record.id != own.record.id
     ours, theirs = distances_of(own), distances_of(usual)
@@ -150,7 +150,7 @@ def test_images_are_resized_for_a_network_of_one_size() -> None:
 def test_a_distance_is_chosen_in_overrides() -> None:
     options = SAMPLE | {"overrides": {**SAMPLE["overrides"], "distance": "style"}}
     (found,) = lnkit.evaluate(small_network(), "c", **options)
-    assert found.record.determinants.protocol["distance"] == "style"
+    assert found.record.key.protocol["distance"] == "style"
 
 
 def test_the_same_network_is_found_again_and_another_is_not() -> None:
@@ -188,9 +188,9 @@ def run_json(arguments: list[str], capsys: Capture) -> Any:
 def test_a_function_is_named_as_a_backbone(own_code: Path, capsys: Capture) -> None:
     command = ["eval", "--backbone", "own_nets:build", "--point", "0,2", *OPTIONS]
     first, second = run_json(command, capsys)
-    assert (first["determinants"]["backbone"], first["weights"]) == ("own_nets:build", "as built")
-    assert first["determinants"]["plugins"]["backbone"].startswith("own code ")
-    assert second["determinants"]["points"] == {"2": "2"}
+    assert (first["key"]["backbone"], first["weights"]) == ("own_nets:build", "as built")
+    assert first["key"]["plugins"]["backbone"].startswith("own code ")
+    assert second["key"]["points"] == {"2": "2"}
     assert [one["found"] for one in run_json(command, capsys)] == [True, True]
 
 
@@ -209,7 +209,7 @@ def test_a_function_that_takes_pretrained_gives_random_weights_too(own_code: Pat
     (pretrained,) = run_json(command, capsys)
     (random,) = run_json([*command, "--weights", "random"], capsys)
     assert (pretrained["weights"], random["weights"]) == ("pretrained", "random")
-    assert pretrained["determinants"]["weights_sha256"] != random["determinants"]["weights_sha256"]
+    assert pretrained["key"]["weights_sha256"] != random["key"]["weights_sha256"]
 
 
 def test_points_of_own_code(own_code: Path, capsys: Capture) -> None:

@@ -59,7 +59,7 @@ def own_records() -> list[RunRecord]:
     """Of three backbones: two with what R's protocol gives, one with another protocol, which stands apart."""
 
     def record(value: float, backbone: str, point: str, **changes: Any) -> RunRecord:
-        known = {"imagenet_top1": 100 * value, "point_flops": 1e9 * value, "batch_norm": 1.0}
+        known = {"imagenet_top1": 100 * value, "point_macs": 1e9 * value, "batch_norm": 1.0}
         return make_record(value, backbone=backbone, points={point: "x"}, attributes=known, **changes)
 
     mine = [record(0.70, "mine", "early"), record(0.66, "mine", "late"), record(0.71, HOSTILE, "mid")]
@@ -76,7 +76,7 @@ FIGURES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Any]] = {
     "best_points": lambda frame, attributes: figures.best_points(frame),
     "point_spread": lambda frame, attributes: figures.point_spread(frame, "2afc"),
     "score_against": lambda frame, attributes: figures.score_against(frame, attributes, "2afc", "batch_norm"),
-    "score_against_flops": lambda frame, attributes: figures.score_against_flops(frame, attributes, "2afc"),
+    "score_against_macs": lambda frame, attributes: figures.score_against_macs(frame, attributes, "2afc"),
     "score_against_accuracy": lambda frame, attributes: figures.score_against_accuracy(frame, attributes, "2afc"),
     "early_stopping": figures.early_stopping,
     "ranks": lambda frame, attributes: figures.ranks(frame),
@@ -143,7 +143,7 @@ def test_every_figure_in_every_form(name: str, both: Tables, tmp_path: Path) -> 
 
 
 def test_labels_are_in_the_picture(published: Tables, tmp_path: Path) -> None:
-    figures.save(figures.score_against_flops(*published, "2afc"), tmp_path / "figure.svg")
+    figures.save(figures.score_against_macs(*published, "2afc"), tmp_path / "figure.svg")
     svg = (tmp_path / "figure.svg").read_text()
     for label in ("alexnet:mid", "higher is better", "multiply-adds up to the point", "n = 56", "semi_early", "10G"):
         assert label in svg
@@ -177,7 +177,7 @@ def test_spread_shows_each_value_and_boxes_of_many_only(both: Tables) -> None:
     assert (places == 1).all(), "a backbone keeps its place"
 
 
-@pytest.mark.parametrize(("attribute", "wanted"), [("point_flops", -1), ("imagenet_top1", 1)])
+@pytest.mark.parametrize(("attribute", "wanted"), [("point_macs", -1), ("imagenet_top1", 1)])
 def test_the_front_is_what_nothing_beats(attribute: str, wanted: int, published: Tables) -> None:
     frame, attributes = published
     rows = drawn(figures.score_against(frame, attributes, "x4_psnr_set5", attribute))
@@ -190,30 +190,30 @@ def test_the_front_is_what_nothing_beats(attribute: str, wanted: int, published:
 
 def test_where_lower_is_better_the_front_is_low(published: Tables) -> None:
     frame, attributes = published
-    chart = figures.score_against_flops(frame.assign(higher_is_better=False), attributes, "2afc")
+    chart = figures.score_against_macs(frame.assign(higher_is_better=False), attributes, "2afc")
     rows = drawn(chart)
     assert rows.y[rows.front].min() == rows.y.min()
     assert "lower is better" in json.dumps(plain(chart))
 
 
 def test_no_front_if_none_is_wanted(published: Tables) -> None:
-    spec = plain(figures.score_against_flops(*published, "2afc", front=False))
+    spec = plain(figures.score_against_macs(*published, "2afc", front=False))
     assert not any(part["mark"]["type"] in ("line", "text") for part in parts(spec))
     assert "Pareto" not in json.dumps(spec["title"])
 
 
 def test_own_marks_are_hollow_and_have_intervals(both: Tables) -> None:
-    chart = figures.score_against_flops(*both, "2afc")
+    chart = figures.score_against_macs(*both, "2afc")
     for part in marks(chart):
         assert set(part["rows"].origin) == {"published" if part["mark"]["filled"] else "own"}
     assert "Hollow: own" in texts(chart)
     bars = pd.concat([part["rows"] for part in parts(plain(chart)) if part["mark"]["type"] == "rule"])
     assert sorted(bars.high - bars.low) == pytest.approx([0.02] * 5)
-    assert "Hollow" not in texts(figures.score_against_flops(*tables([]), "2afc"))
+    assert "Hollow" not in texts(figures.score_against_macs(*tables([]), "2afc"))
 
 
 def test_what_may_not_be_compared_stands_apart(both: Tables) -> None:
-    spec = plain(figures.score_against_flops(*both, "2afc"))
+    spec = plain(figures.score_against_macs(*both, "2afc"))
     first, second = spec["concat"]
     named = [" ".join(panel["title"]["text"]) for panel in (first, second)]
     assert re.fullmatch(r"published \(n = 56 .*\) and own, bapps/paper@\w+ \(n = 3 loss networks\)", named[0])
@@ -226,7 +226,7 @@ def test_what_may_not_be_compared_stands_apart(both: Tables) -> None:
 
 
 def test_fronts_stay_within_a_setting(both: Tables) -> None:
-    rows = drawn(figures.score_against_flops(*both, "2afc"))
+    rows = drawn(figures.score_against_macs(*both, "2afc"))
     assert (rows.groupby("setting").front.sum() > 0).all()
     assert rows.setting.nunique() == 3
 
@@ -299,7 +299,7 @@ def test_samples_and_collapses_are_marked() -> None:
 
 
 def test_tooltips_say_what_is_not_known(both: Tables) -> None:
-    rows = drawn(figures.score_against_flops(*both, "2afc")).set_index("loss_network")
+    rows = drawn(figures.score_against_macs(*both, "2afc")).set_index("loss_network")
     assert rows.said_interval["alexnet:mid"] == rows.said_n["alexnet:mid"] == "not known"
     assert (rows.said_interval["mine:early"], rows.said_n["mine:early"]) == ("0.69 to 0.71", "4,720")
     (said, *_) = [part["encoding"]["tooltip"] for part in marks(figures.point_spread(both[0], "2afc"))]
@@ -330,7 +330,7 @@ def test_many_rows(published: Tables, tmp_path: Path) -> None:
     frame, attributes = published
     some = frame[frame.score == "2afc"]
     many = pd.concat([some.assign(value=some.value + i / 1e5) for i in range(100)], ignore_index=True)
-    figures.save(figures.score_against_flops(many, attributes, "2afc"), tmp_path / "figure.json")
+    figures.save(figures.score_against_macs(many, attributes, "2afc"), tmp_path / "figure.json")
     spec = json.loads((tmp_path / "figure.json").read_text())
     assert max(map(len, spec["datasets"].values())) == 5600  # Altair's limit is 5,000
 
@@ -346,8 +346,8 @@ def refusals() -> dict[str, tuple[Callable[[pd.DataFrame, pd.DataFrame], Any], s
         "one backbone": (lambda f, a: figures.ranks(f[f.backbone == "vgg11"]), "two backbones"),
         "nothing known": (lambda f, a: figures.score_against(f, a.head(0), "2afc"), "no loss network whose"),
         "all alike": (
-            lambda f, a: figures.score_against(f, a.assign(point_flops=1.0), "2afc"),
-            "have the same point_flops",
+            lambda f, a: figures.score_against(f, a.assign(point_macs=1.0), "2afc"),
+            "have the same point_macs",
         ),
         "two benchmarks": (
             lambda f, a: figures.point_spread(f.assign(score="s"), "s"),
@@ -375,7 +375,7 @@ def test_what_cannot_be_drawn_is_said(name: str, published: Tables) -> None:
 def test_constant_scores_are_drawn(published: Tables, tmp_path: Path) -> None:
     frame, attributes = published
     for value in (0.0, 0.5, -3.0, 1e-9, 1e12):
-        figures.save(figures.score_against_flops(frame.assign(value=value), attributes, "2afc"), tmp_path / "flat.svg")
+        figures.save(figures.score_against_macs(frame.assign(value=value), attributes, "2afc"), tmp_path / "flat.svg")
         figures.save(figures.point_spread(frame.assign(value=value), "2afc"), tmp_path / "flat.svg")
 
 

@@ -1,4 +1,4 @@
-"""Shapes, strides, parameters and flops, against hand counts, loss networks and published figures."""
+"""Shapes, strides, parameters and macs, against hand counts, loss networks and published figures."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def test_facts_agree_with_a_hand_count() -> None:
     points = [ExtractionPoint("early", "1"), ExtractionPoint("late", "3"), ExtractionPoint("pooled", "4")]
     early, late, pooled = inspect_points(SMALL, points, 32)
     assert early.outputs == (NodeOutput("1", (8, 14, 14), 2),)
-    assert (early.parameters, early.flops) == (3 * 8 * 25 + 8, 14 * 14 * 3 * 8 * 25)
+    assert (early.parameters, early.macs) == (3 * 8 * 25 + 8, 14 * 14 * 3 * 8 * 25)
     assert late.outputs == (NodeOutput("3", (4, 6, 6), 4),)
     assert late.parameters == early.parameters + 8 * 4 * 9 + 2 * 4
-    assert late.flops == early.flops + 6 * 6 * 8 * 4 * 9
+    assert late.macs == early.macs + 6 * 6 * 8 * 4 * 9
     assert pooled.outputs == (NodeOutput("4", (4, 1, 1), None),)
 
 
 def test_a_set_of_nodes_shows_each_and_costs_as_much_as_its_deepest() -> None:
     both, late = inspect_points(SMALL, [ExtractionPoint("both", "3+1"), ExtractionPoint("late", "3")], 32)
     assert [output.node for output in both.outputs] == ["3", "1"]
-    assert (both.parameters, both.flops) == (late.parameters, late.flops)
+    assert (both.parameters, both.macs) == (late.parameters, late.macs)
 
 
 def test_too_small_an_image_spoils_only_the_points_it_does_not_reach() -> None:
@@ -67,7 +67,7 @@ def test_an_operation_between_modules_can_be_a_point() -> None:
     points = [ExtractionPoint("sum", "layer1.0.add"), ExtractionPoint("block", "layer1.0")]
     added, block = inspect_points(resnet, points, 64)
     assert added.outputs[0].shape == block.outputs[0].shape == (64, 16, 16)
-    assert (added.parameters, added.flops) == (block.parameters, block.flops)
+    assert (added.parameters, added.macs) == (block.parameters, block.macs)
 
 
 def test_a_backbone_that_needs_values_is_measured_all_the_same() -> None:
@@ -105,7 +105,7 @@ def test_multiply_adds_of_whole_networks_agree_with_the_published_ones(shared: P
     assert published.keys() == set(NAMES)
     for name, expected in published.items():
         *_, logits = (one for one in inspect_nodes(default_registry().backbone(name), 224) if one.shape == (1000,))
-        assert 0.94 * expected <= logits.flops / 1e6 <= expected, name
+        assert 0.94 * expected <= logits.macs / 1e6 <= expected, name
 
 
 def test_nodes_are_listed_as_far_as_the_image_reaches() -> None:
@@ -127,7 +127,7 @@ def test_nodes_come_as_a_tree_with_the_operations_between_modules() -> None:
     assert nodes[-3:] == ["avgpool", "flatten", "fc"]
     added, whole = facts["layer1.0.add"], facts["layer1.0"]
     assert (added.kind, whole.kind) == ("operation", "BasicBlock")
-    assert (added.shape, added.parameters, added.flops) == (whole.shape, whole.parameters, whole.flops)
+    assert (added.shape, added.parameters, added.macs) == (whole.shape, whole.parameters, whole.macs)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "googlenet", "densenet121"])

@@ -126,8 +126,8 @@ FAULTS = {
     "input_size of one number": (backbone("input_size=224"), "register_backbone", "input_size must be a tuple of h"),
     "input_size of zero": (backbone("input_size=(0, 224)"), "register_backbone", "input_size must be a tuple of h"),
     "an unknown interpolation": (backbone("interpolation='cubic'"), "register_backbone", "must be one of bicubic, bil"),
-    "tags that are no names": (backbone("tags=('a b',), tagged=print"), "register_backbone", "tags must be a tuple"),
-    "tags that nothing can be made of": (backbone("tags=('a',)"), "register_backbone", "tagged must be a function"),
+    "tags that are no names": (backbone("tags=('a b',), with_tag=print"), "register_backbone", "tags must be a tuple"),
+    "tags that nothing can be made of": (backbone("tags=('a',)"), "register_backbone", "with_tag must be a function"),
     "weights that end a signature": (backbone("weights='a|b'"), "register_backbone", r"weights must be .* without \|"),
     "a citation of two lines": (
         backbone("citation='a\\nb'"),

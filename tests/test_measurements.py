@@ -137,13 +137,13 @@ def test_a_wrong_origin_is_refused(tmp_path: Path) -> None:
 
 
 def test_attributes_come_from_the_record_first_then_from_the_table() -> None:
-    record = replace(make_record(backbone="mine"), attributes={"point_flops": 5.0, "parameters": 7.0})
+    record = replace(make_record(backbone="mine"), attributes={"point_macs": 5.0, "parameters": 7.0})
     unknown = make_record(backbone="other")
     measured = [*from_records([record, unknown]), *from_published()]
     frame = attributes_frame(measured, [record, unknown])
     assert frame.index.is_unique
     assert len(frame) == 2 + 56
-    assert frame.loc["mine:mid", ["point_flops", "parameters"]].tolist() == [5.0, 7.0]
+    assert frame.loc["mine:mid", ["point_macs", "parameters"]].tolist() == [5.0, 7.0]
     assert frame.loc[["mine:mid", "other:mid", "vgg16:late"], "attributes_from"].tolist() == [
         "own record",
         "unknown",

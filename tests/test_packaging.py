@@ -108,10 +108,10 @@ def test_a_third_partys_backbone_is_evaluated(with_example: Path, tmp_path: Path
     """Edges tell which of two distorted photographs is the weaker better than chance does."""
     results = ["--results", str(tmp_path / "results")]
     runs = lnkit_json(with_example, "eval", "--backbone", "edges", "--bench", "bapps", "--sample", *results)
-    scores = {"+".join(run["determinants"]["points"]): run["scores"]["2afc"]["value"] for run in runs}
+    scores = {"+".join(run["key"]["points"]): run["scores"]["2afc"]["value"] for run in runs}
     assert set(scores) == {"fine", "broad"}
     assert all(0.5 < score <= 1.0 for score in scores.values())
-    assert {run["determinants"]["plugins"]["backbone"] for run in runs} == {"lnkit-minimal 0.1.0"}
+    assert {run["key"]["plugins"]["backbone"] for run in runs} == {"lnkit-minimal 0.1.0"}
 
 
 def test_the_example_is_as_short_as_it_says() -> None:

@@ -71,7 +71,7 @@ def test_published_ones_have_the_places_of_the_published_table(name: str, tmp_pa
 
 
 def test_an_own_one_against_pandas(tmp_path: Path) -> None:
-    one = placed(net(0.682, attributes={"point_flops": 5e8}), tmp_path)
+    one = placed(net(0.682, attributes={"point_macs": 5e8}), tmp_path)
     values = column("2afc")
     assert one.rank == pd.concat([values, pd.Series({"net:mid": 0.682})]).rank(ascending=False)["net:mid"]
     assert one.of == 57
@@ -85,17 +85,17 @@ def test_an_own_one_against_pandas(tmp_path: Path) -> None:
 
 
 def test_the_cost_against_pandas(tmp_path: Path) -> None:
-    one = placed(net(0.682, attributes={"point_flops": 5e8}), tmp_path)
+    one = placed(net(0.682, attributes={"point_macs": 5e8}), tmp_path)
     points = computed_point_attributes()
-    flops = points.set_index(points.backbone + ":" + points.point).point_flops.astype(float)
+    macs = points.set_index(points.backbone + ":" + points.point).point_macs.astype(float)
     for near in (*one.above, *one.equal, *one.below):
-        assert near.flops_ratio == pytest.approx(5e8 / flops[near.loss_network])
+        assert near.macs_ratio == pytest.approx(5e8 / macs[near.loss_network])
     values = column("2afc")
-    better = values[(values > 0.682) & (flops.reindex(values.index) < 5e8)]
+    better = values[(values > 0.682) & (macs.reindex(values.index) < 5e8)]
     assert {n.loss_network for n in one.better_and_cheaper} == set(better.index) != set()
-    worse = values[(values < 0.682) & (flops.reindex(values.index) > 5e8)]
+    worse = values[(values < 0.682) & (macs.reindex(values.index) > 5e8)]
     assert {n.loss_network for n in one.worse_and_dearer} == set(worse.index) != set()
-    assert placed(net(0.682), tmp_path / "other").flops is None
+    assert placed(net(0.682), tmp_path / "other").macs is None
 
 
 def test_what_the_interval_leaves_open(tmp_path: Path) -> None:
@@ -179,8 +179,8 @@ def test_the_same_one_of_the_study_is_beside_it(tmp_path: Path) -> None:
     assert one.twin is not None
     assert (one.twin.loss_network, one.twin.value) == ("squeezenet1_1:late", column("2afc")["squeezenet1_1:late"])
     assert (
-        one.flops
-        == computed_point_attributes().query("backbone == 'squeezenet1_1' and point == 'late'").point_flops.item()
+        one.macs
+        == computed_point_attributes().query("backbone == 'squeezenet1_1' and point == 'late'").point_macs.item()
     )
     assert one.of == 57
 
@@ -193,7 +193,7 @@ def test_names_of_all_kinds(tmp_path: Path) -> None:
     found = both(write(tmp_path, *records))
     assert [one.loss_network for one in place(found, "net")] == ["net:late", "net:mid"]
     assert [one.value for one in place(found, "net:mid")] == [0.7]
-    for name in (records[0].id, records[0].determinants.digest()[:12], records[0].determinants.digest()[:6]):
+    for name in (records[0].id, records[0].key.digest()[:12], records[0].key.digest()[:6]):
         assert [one.value for one in place(found, name)] == [0.7]
     assert {one.loss_network for one in place(found, "squeezenet1_1:mid")} == {
         "squeezenet1_1@abababab:mid", "squeezenet1_1@12121212:mid",
@@ -272,7 +272,7 @@ def run(*arguments: str, folder: Path) -> Result:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    write(tmp_path, net(0.687, attributes={"point_flops": 5e8}))
+    write(tmp_path, net(0.687, attributes={"point_macs": 5e8}))
     said = run("net", "net:mid", folder=tmp_path)  # named twice, shown once
     assert said.exit_code == 0, said.output
     lines = said.stdout.splitlines()
@@ -280,7 +280,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert lines[0].endswith("beside the 56 loss networks of Pihlgren et al. 2023")
     assert sum(line.startswith("net:mid") for line in lines) == 1
     assert "0.687 [0.677, 0.697]" in lines[2]
-    assert "~ alexnet:late 0.688, at 76 % of its flops" in lines[2]
+    assert "~ alexnet:late 0.688, at 76 % of its macs" in lines[2]
     assert "it has no mean rank, since jnd_map of bapps was not measured." in said.stdout
     assert "~ lies in the 95 % interval" in said.stdout
 

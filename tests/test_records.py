@@ -10,7 +10,7 @@ import pytest
 from helpers import DETERMINANTS, make_record
 
 from lnkit.errors import DataError
-from lnkit.results.records import SCHEMA, Determinants, from_json, record_id, to_json
+from lnkit.results.records import SCHEMA, RunKey, from_json, record_id, to_json
 
 
 def test_a_record_survives_the_way_to_json_and_back() -> None:
@@ -41,7 +41,7 @@ CHANGED = {
 }
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(Determinants)])
+@pytest.mark.parametrize("name", [f.name for f in fields(RunKey)])
 def test_every_determinant_makes_another_run(name: str) -> None:
     other = replace(DETERMINANTS, **{name: CHANGED[name]})
     assert other.digest() != DETERMINANTS.digest()
@@ -68,9 +68,9 @@ def test_the_id_is_a_safe_folder_name(name: str) -> None:
         ("{", "not JSON"),
         ("[]", "not an lnkit record"),
         ('{"a": 1}', "no field 'schema'"),
-        ('{"schema": 99}', "has schema 99, and this lnkit reads 1"),
-        ('{"schema": 1}', "damaged: a field is missing"),
-        ('{"schema": 1, "scores": 3}', "damaged"),
+        ('{"schema": 99}', "has schema 99, and this lnkit reads 2"),
+        ('{"schema": 2}', "damaged: a field is missing"),
+        ('{"schema": 2, "scores": 3}', "damaged"),
         (json.dumps(json.loads(to_json(make_record())) | {"created": None}), "damaged.*created"),
         (json.dumps(json.loads(to_json(make_record())) | {"environment": 3}), "damaged.*environment"),
     ],

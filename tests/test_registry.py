@@ -194,7 +194,7 @@ TAGGED = """
 
     @lnkit.hookimpl
     def register_backbone(register):
-        register(lnkit.BackboneSpec("net.v2", "Fake", load=print, weights="a1", tags=("a1", "b.2"), tagged=tagged))
+        register(lnkit.BackboneSpec("net.v2", "Fake", load=print, weights="a1", tags=("a1", "b.2"), with_tag=tagged))
         register(lnkit.BackboneSpec("plain", "Fake", load=print))
 
     @lnkit.hookimpl

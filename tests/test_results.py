@@ -27,13 +27,13 @@ def test_a_written_record_is_found_with_its_arrays(tmp_path: Path) -> None:
     results, record = ResultsFolder(tmp_path), make_record()
     folder = results.write(record, ARRAYS)
     assert folder.name == record.id
-    assert results.find(record.determinants) == record
+    assert results.find(record.key) == record
     stored = results.arrays(record)
     assert {name: array.tolist() for name, array in stored.items()} == {n: a.tolist() for n, a in ARRAYS.items()}
 
 
 def test_a_run_that_was_never_made_is_not_found(tmp_path: Path) -> None:
-    assert ResultsFolder(tmp_path / "nowhere").find(make_record().determinants) is None
+    assert ResultsFolder(tmp_path / "nowhere").find(make_record().key) is None
     assert ResultsFolder(tmp_path / "nowhere").load() == ([], [])
 
 
@@ -63,10 +63,10 @@ def test_damaged_results_are_named_and_left_alone(tmp_path: Path) -> None:
     results.write(make_record(seed=1), ARRAYS)
     file.write_text(file.read_text()[:100])
     records, damaged = results.load()
-    assert [r.determinants.seed for r in records] == [1]
+    assert [r.key.seed for r in records] == [1]
     assert [d.path for d in damaged] == [file.parent]
     with pytest.raises(DataError, match=r"damaged.*left alone.*--force"):
-        results.find(record.determinants)
+        results.find(record.key)
     assert len(file.read_text()) == 100
 
 
@@ -82,7 +82,7 @@ def test_a_record_that_is_not_that_of_its_folder_is_damage(tmp_path: Path) -> No
     file = results.write(record, ARRAYS) / "result.json"
     file.write_text(file.read_text().replace('"seed": 0', '"seed": 7'))
     with pytest.raises(DataError, match="is not the record of this folder"):
-        results.find(record.determinants)
+        results.find(record.key)
 
 
 @pytest.mark.parametrize("damage", [lambda data: b"PK", lambda data: data[:-30], lambda data: b"", lambda data: b"x"])
@@ -115,7 +115,7 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
         writer.join(60)
         assert writer.exitcode == 0
     records, damaged = ResultsFolder(tmp_path).load()
-    assert sorted(r.determinants.seed for r in records) == list(range(30))
+    assert sorted(r.key.seed for r in records) == list(range(30))
     assert not damaged
     assert not [name for name in left_behind(tmp_path) if name.startswith(".")]
 
@@ -126,7 +126,7 @@ def test_choose_by_id_hash_or_name(tmp_path: Path) -> None:
     results.write(first, {})
     results.write(second, {})
     assert results.choose(first.id) == first
-    assert results.choose(second.determinants.digest()[:8]) == second
+    assert results.choose(second.key.digest()[:8]) == second
     assert results.choose("vgg16:mid") == second
     with pytest.raises(UsageError, match="fits 2 results"):
         results.choose("bapps")
@@ -142,10 +142,10 @@ def test_parts_are_computed_once(tmp_path: Path) -> None:
         return {"distance": np.arange(3.0)}
 
     for _ in range(2):
-        assert parts.keep("a", compute)["distance"].tolist() == [0, 1, 2]
+        assert parts.get_or_compute("a", compute)["distance"].tolist() == [0, 1, 2]
     assert len(calls) == 1
     (tmp_path / "parts" / "a.npz").write_bytes(b"half")
-    assert parts.keep("a", compute)["distance"].tolist() == [0, 1, 2]
+    assert parts.get_or_compute("a", compute)["distance"].tolist() == [0, 1, 2]
     assert len(calls) == 2
     parts.clear()
     assert not (tmp_path / "parts").exists()

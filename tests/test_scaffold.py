@@ -131,13 +131,13 @@ def test_nothing_is_there_before_everything_is(tmp_path: Path, monkeypatch: pyte
     """Whoever stops it half-way, with a kill too, leaves no half project under the name."""
     seen: list[bool] = []
 
-    class Watched(dict[str, str]):
+    class GlobalState(dict[str, str]):
         def items(self) -> Any:
             for item in super().items():
                 yield item
                 seen.append((tmp_path / "mine").exists())
 
-    monkeypatch.setattr(Project, "files", lambda _: Watched({"one.py": "", "two.py": ""}))
+    monkeypatch.setattr(Project, "files", lambda _: GlobalState({"one.py": "", "two.py": ""}))
     write(project("mine"), tmp_path / "mine")
     assert seen == [False, False]
     assert {file.name for file in (tmp_path / "mine").iterdir()} == {"one.py", "two.py"}

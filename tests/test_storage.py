@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lnkit.data.storage import human_size, whole_folder, write_whole
+from lnkit.data.storage import atomic_folder, human_size, write_whole
 
 
 def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "data"
-    with whole_folder(target) as new:
+    with atomic_folder(target) as new:
         (new / "a").write_text("1")
         assert not target.exists()
     assert (target / "a").read_text() == "1"
@@ -25,7 +25,7 @@ def test_what_fails_leaves_what_was_there(tmp_path: Path, error: type[BaseExcept
     (target / "a").write_text("old")
 
     def fail() -> None:
-        with whole_folder(target) as new:
+        with atomic_folder(target) as new:
             (new / "a").write_text("new")
             raise error
 
@@ -37,7 +37,7 @@ def test_what_fails_leaves_what_was_there(tmp_path: Path, error: type[BaseExcept
 
 def test_killed_between_the_renames_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target, rename = tmp_path / "data", Path.rename
-    with whole_folder(target) as new:
+    with atomic_folder(target) as new:
         (new / "a").write_text("old")
 
     def rename_once(path: Path, to: Path) -> Path:
@@ -47,10 +47,10 @@ def test_killed_between_the_renames_nothing_is_lost(tmp_path: Path, monkeypatch:
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", rename_once)
-        with pytest.raises(KeyboardInterrupt), whole_folder(target):
+        with pytest.raises(KeyboardInterrupt), atomic_folder(target):
             pass
     assert not target.exists()
-    with whole_folder(target) as new:
+    with atomic_folder(target) as new:
         assert (target / "a").read_text() == "old"
 
 

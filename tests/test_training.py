@@ -20,9 +20,9 @@ from toytraining import ITEMS, SETTINGS, Toy, digest, train
 from lnkit import DeepPerceptualLoss, ExtractionPoint, LnkitError, LossNetwork, UsageError
 from lnkit.training import memory
 from lnkit.training.collapse import Variation
-from lnkit.training.loader import Order
+from lnkit.training.device_setup import DeviceSetup
+from lnkit.training.loader import EpochSampler
 from lnkit.training.log import read_log
-from lnkit.training.machine import Machine
 from lnkit.training.task import Batch, Validation
 
 
@@ -45,7 +45,7 @@ def test_trains_as_a_plain_loop_does(tmp_path: Path) -> None:
     network = task.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 5, 0.8)
-    order = Order(ITEMS, SETTINGS.batch_size, SETTINGS.seed)
+    order = EpochSampler(ITEMS, SETTINGS.batch_size, SETTINGS.seed)
     for iteration in range(SETTINGS.iterations):
         images = torch.from_numpy(task.images[order.batch(iteration)])
         optimizer.zero_grad()
@@ -118,13 +118,13 @@ def test_mixed_precision_computes_about_the_same(tmp_path: Path) -> None:
     assert values[1] != values[0] != values[2]
     assert values == pytest.approx([values[0]] * 3, rel=0.05)
     with pytest.raises(UsageError, match="No precision is named 'fp8'; there are fp32, bf16, fp16"):
-        Machine(torch.device("cpu"), "fp8")
+        DeviceSetup(torch.device("cpu"), "fp8")
 
 
 class TestOrder:
     """Which items make which batch."""
 
-    order = Order(items=10, batch_size=4, seed=1)
+    order = EpochSampler(items=10, batch_size=4, seed=1)
 
     def test_every_item_once_in_every_epoch(self) -> None:
         for epoch in range(3):
@@ -133,7 +133,7 @@ class TestOrder:
             assert sorted(np.concatenate(batches)) == list(range(10))
 
     def test_epochs_differ_and_places_are_even(self) -> None:
-        firsts = Counter(int(Order(10, 10, 0).batch(epoch)[0]) for epoch in range(2000))
+        firsts = Counter(int(EpochSampler(10, 10, 0).batch(epoch)[0]) for epoch in range(2000))
         assert set(firsts) == set(range(10))
         assert max(firsts.values()) < 260  # 200 expected, standard deviation 13
 
@@ -296,7 +296,7 @@ class TestMemory:
 
     def test_what_shrinks_in_which_order(self) -> None:
         loss = DeepPerceptualLoss(LossNetwork(nn.Sequential(nn.Conv2d(3, 4, 3)), [ExtractionPoint("end", "0")]))
-        portions = memory.Portions(nn.Conv2d(3, 3, 1), loss, batch_size=4)
+        portions = memory.MicroBatches(nn.Conv2d(3, 3, 1), loss, batch_size=4)
         said = []
         while sentence := portions.shrink():
             said.append(sentence)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from lnkit.training.interrupts import held
-from lnkit.training.rng_state import generator_states, put_back, seed_all
+from lnkit.training.interrupts import defer_interrupts
+from lnkit.training.rng_state import generator_states, restore, seed_all
 from lnkit.training.state_files import pack, unpack
 
 CPU = torch.device("cpu")
@@ -66,7 +66,7 @@ def test_generators_come_back() -> None:
     seed_all(5)
     states = through_json(generator_states(CPU))
     drawn = random.gauss(0, 1), np.random.standard_normal(3).tolist(), torch.randn(3).tolist()
-    put_back(states, CPU)
+    restore(states, CPU)
     assert (random.gauss(0, 1), np.random.standard_normal(3).tolist(), torch.randn(3).tolist()) == drawn
 
 
@@ -80,7 +80,7 @@ def usual_handler() -> Iterator[None]:
 
 def interrupt(times: int, done: list[str]) -> None:
     """Interrupt a block that holds interrupts back."""
-    with held():
+    with defer_interrupts():
         for _ in range(times):
             os.kill(os.getpid(), signal.SIGINT)
         done.append("all of it")
@@ -106,7 +106,7 @@ def test_in_other_threads_nothing_is_changed() -> None:
     found = []
 
     def look() -> None:
-        with held():
+        with defer_interrupts():
             found.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=look)

@@ -100,7 +100,7 @@ COPYING = """
             name="copying", title="copy noise", version="1", citation="",
             protocols={"paper": Protocol(), "sample": Protocol(iterations=20)},
             scores=(lnkit.ScoreSpec("error", "squared error", unit="", higher_is_better=False, primary=True),),
-            open_data=open_data, run=run, measures_only=False,
+            open_data=open_data, run=run, trains=True,
         ))
 """
 EVAL = ["eval", "--backbone", "pixel", "--bench", "copying", "--data", "."]
@@ -145,7 +145,7 @@ def test_baselines_stand_beside_the_scores(copying: FakePlugins, capsys: Capture
 def test_the_sample_has_a_protocol_of_its_own(copying: FakePlugins, capsys: Capture) -> None:
     assert run(["eval", "--backbone", "pixel", "--bench", "copying", "--sample", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
-    assert (record["determinants"]["variant"], record["determinants"]["protocol"]["iterations"]) == ("sample", 20)
+    assert (record["key"]["variant"], record["key"]["protocol"]["iterations"]) == ("sample", 20)
 
 
 def test_a_collapse_is_neither_a_crash_nor_a_success(copying: FakePlugins, capsys: Capture) -> None:
@@ -188,10 +188,10 @@ def test_what_is_only_for_training_is_refused_elsewhere(capsys: Capture) -> None
 
 
 def test_a_benchmark_that_only_measures_may_not_train(fake_plugins: FakePlugins, capsys: Capture) -> None:
-    fake_plugins.add("copying_plugin", COPYING.replace("measures_only=False", "measures_only=True"))
+    fake_plugins.add("copying_plugin", COPYING.replace("trains=True", "trains=False"))
     default_registry.cache_clear()
     assert run(EVAL) == 1
-    assert "it takes measures_only=False in its BenchmarkSpec" in capsys.readouterr().err
+    assert "it takes trains=True in its BenchmarkSpec" in capsys.readouterr().err
     default_registry.cache_clear()
 
 

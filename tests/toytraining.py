@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from lnkit.progress import SilentProgress
 from lnkit.training import loop
 from lnkit.training.collapse import Variation
-from lnkit.training.machine import Machine
-from lnkit.training.task import Batch, Trained, TrainingSettings, TrainingTask, Validation
+from lnkit.training.device_setup import DeviceSetup
+from lnkit.training.task import Batch, TrainingResult, TrainingSettings, TrainingTask, Validation
 
 ITEMS, SIDE = 40, 8
 SETTINGS = TrainingSettings("toy", "a toy", iterations=30, batch_size=16, validate_every=7, seed=3)
@@ -60,13 +60,13 @@ class Toy(TrainingTask):
         return Validation(float((outputs - images).square().mean()), {"mean": float(outputs.mean())}, variation.value)
 
 
-def train(folder: Path, task: TrainingTask | None = None, precision: str = "fp32", **changes: object) -> Trained:
+def train(folder: Path, task: TrainingTask | None = None, precision: str = "fp32", **changes: object) -> TrainingResult:
     """Train a toy on the CPU."""
     settings = replace(SETTINGS, **changes)  # type: ignore[arg-type]
-    return loop.train(task or Toy(), settings, folder, Machine(torch.device("cpu"), precision), SilentProgress())
+    return loop.train(task or Toy(), settings, folder, DeviceSetup(torch.device("cpu"), precision), SilentProgress())
 
 
-def digest(trained: Trained) -> str:
+def digest(trained: TrainingResult) -> str:
     """Stands for every bit of the weights, for the best validation and for the log."""
     assert trained.network is not None
     content = hashlib.sha256(repr((trained.best_iteration, trained.best_value)).encode())

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lnkit.analysis.published import frames as published
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 from lnkit.networks.attributes import measure_attributes
 from lnkit.plugins.load import default_registry
 from lnkit.plugins.registry import Registry
@@ -39,7 +39,7 @@ def write_tables(folder: Path = FOLDER) -> None:
 
 
 def _write(file: Path, rows: Sequence[Row]) -> None:
-    with whole_file(file) as draft, draft.open("w", newline="", encoding="utf-8") as stream:
+    with atomic_write(file) as draft, draft.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -108,7 +108,7 @@ AUTOENCODER = lnkit.BenchmarkSpec(
     run=_run,
     datasets=(SVHN, STL10),
     rescore=_rescore,
-    measures_only=False,
+    trains=True,
 )
 
 

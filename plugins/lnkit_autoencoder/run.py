@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.training.task import Trained, TrainingSettings
+from lnkit.training.task import TrainingResult, TrainingSettings
 from lnkit_autoencoder import TITLES
 from lnkit_autoencoder.autoencoder import Autoencoder, AutoencoderTask, embed
 from lnkit_autoencoder.classifier import ClassifierTask, Embedded, predict, winner
@@ -79,13 +79,15 @@ def _run_on(context: RunContext, used: _Used, loss: DeepPerceptualLoss, found: _
     found.files |= pictures
     found.notes += notes
     train, test = (
-        context.parts.keep(f"{name}-embeddings-{split}", _embedding(context, network, images, loss))["embeddings"]
+        context.store.get_or_compute(f"{name}-embeddings-{split}", _embedding(context, network, images, loss))[
+            "embeddings"
+        ]
         for split, images in (("train", used.train), ("test", used.test))
     )
     _classify(context, used, train, test, found)
 
 
-def _train_autoencoder(context: RunContext, used: _Used, loss: DeepPerceptualLoss) -> Trained:
+def _train_autoencoder(context: RunContext, used: _Used, loss: DeepPerceptualLoss) -> TrainingResult:
     protocol, name = context.protocol, used.data.name
     task = AutoencoderTask(used.unlabeled, protocol, loss, context.seed, context.progress)
     settings = TrainingSettings(
@@ -124,7 +126,7 @@ def _classify(context: RunContext, used: _Used, train: Any, test: Any, found: _F
 
 def _train_classifier(
     context: RunContext, name: str, hidden: Sequence[int], embedded: Embedded, found: _Findings
-) -> tuple[float, Trained]:
+) -> tuple[float, TrainingResult]:
     """Its accuracy in validation, NaN if it collapsed before there was any, and the classifier."""
     task = ClassifierTask(embedded, hidden, context.protocol)
     trained = context.train(task, _classifier_settings(context, name, hidden, task))

@@ -58,7 +58,7 @@ class _Measurement:
     """Compares images in shards, each kept as soon as it is done."""
 
     def __init__(self, context: RunContext, total: int, advance: Callable[[int], None]) -> None:
-        self.parts, self.advance = context.parts, advance
+        self.store, self.advance = context.store, advance
         # Built only if a shard is missing: a measurement that was finished before needs no network.
         self.comparer: Callable[[], ImageComparer] = cache(
             lambda: context.comparer(context.protocol.distance_config(), total)
@@ -77,7 +77,7 @@ class _Measurement:
             counted += steps
             self.advance(steps)
 
-        part = self.parts.keep(key, lambda: {"distance": self.comparer().compare(*images, advance=count)})
+        part = self.store.get_or_compute(key, lambda: {"distance": self.comparer().compare(*images, advance=count)})
         release(*images)
         self.advance(len(images[0]) - counted)  # all of them, if the shard was kept from an earlier run
         found: Array = part["distance"]

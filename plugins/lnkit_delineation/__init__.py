@@ -99,7 +99,7 @@ DELINEATION = lnkit.BenchmarkSpec(
     run=_run,
     datasets=(MRD,),
     rescore=_rescore,
-    measures_only=False,
+    trains=True,
 )
 
 

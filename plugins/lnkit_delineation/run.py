@@ -11,7 +11,7 @@ import torch
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
 from lnkit.results.images import keep_image
-from lnkit.training.task import Trained, TrainingSettings
+from lnkit.training.task import TrainingResult, TrainingSettings
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet
 from lnkit_delineation.overview import Row, is_shown, overlay, row, write_sheet
@@ -56,7 +56,7 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
     return {network: Outcome(scored.scores, scored.arrays, (note, *trained.notes), found.files, trained.collapsed)}
 
 
-def _train(context: RunContext, data: DelineationData) -> Trained:
+def _train(context: RunContext, data: DelineationData) -> TrainingResult:
     protocol = context.protocol
     task = DelineationTask(protocol, data, context.feature_loss(protocol.distance_config()))
     settings = TrainingSettings(

@@ -131,7 +131,7 @@ SUPERRES = lnkit.BenchmarkSpec(
     run=_run,
     datasets=(COCO_IMAGES, SET5, SET14, BSDS300),
     rescore=_rescore,
-    measures_only=False,
+    trains=True,
 )
 
 

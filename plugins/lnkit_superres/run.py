@@ -10,7 +10,7 @@ import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
 from lnkit.results.images import keep_image
-from lnkit.training.task import Trained, TrainingSettings
+from lnkit.training.task import TrainingResult, TrainingSettings
 from lnkit_superres import TITLES
 from lnkit_superres.overview import Row, is_shown, row, write_sheet
 from lnkit_superres.scores import score_all
@@ -69,7 +69,7 @@ def _run_factor(context: RunContext, data: SuperresData, factor: int, found: _Fi
             _test(context, trained.network, f"x{factor}/{name}", test, found, advance)
 
 
-def _train(context: RunContext, data: SuperresData, factor: int) -> Trained:
+def _train(context: RunContext, data: SuperresData, factor: int) -> TrainingResult:
     protocol = context.protocol
     loss = context.feature_loss(protocol.distance_config())
     task = SuperresTask(factor, protocol, data, loss, context.progress)

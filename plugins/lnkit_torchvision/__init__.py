@@ -48,10 +48,10 @@ def _spec(network: Network, tag: str, name: str) -> lnkit.BackboneSpec:
         remote=lnkit.RemoteFile(DOWNLOADS + weights.file, size=round(weights.mebibytes * MEBIBYTE)),
         input_size=(weights.size, weights.size) if weights.size else None,
         interpolation=weights.interpolation,
-        native_size=weights.native_size,
+        eval_size=weights.eval_size,
         imagenet_top1=weights.top1,
         tags=tuple(WEIGHTS[network.name]),
-        tagged=partial(_tagged, network),
+        with_tag=partial(_tagged, network),
     )
 
 

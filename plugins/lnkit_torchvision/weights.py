@@ -38,7 +38,7 @@ class Weights(NamedTuple):
     crop: int = 0  # pixels; side of the images that this accuracy is stated for, where it is neither ``size`` nor USUAL
 
     @property
-    def native_size(self) -> int:
+    def eval_size(self) -> int:
         """Side in pixels of the images that it was made for."""
         return self.crop or self.size or USUAL
 

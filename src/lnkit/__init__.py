@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from lnkit.networks.loss_network import LossNetwork as LossNetwork
     from lnkit.specs import BackboneSpec as BackboneSpec
     from lnkit.specs import DatasetSpec as DatasetSpec
+    from lnkit.specs import DistanceAt as DistanceAt
     from lnkit.specs import DistanceConfig as DistanceConfig
     from lnkit.specs import DistanceSpec as DistanceSpec
     from lnkit.specs import ExtractionPoint as ExtractionPoint
     from lnkit.specs import LossNetworkId as LossNetworkId
-    from lnkit.specs import Measure as Measure
     from lnkit.specs import RemoteFile as RemoteFile
     from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
 
@@ -81,7 +81,7 @@ __getattr__, __all__ = lazy_exports(
             "DistanceSpec",
             "ExtractionPoint",
             "LossNetworkId",
-            "Measure",
+            "DistanceAt",
             "RemoteFile",
         ),
         "lnkit.training.perceptual_loss": ("DeepPerceptualLoss",),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lnkit.progress import Progress
-from lnkit.specs import BackboneSpec, DatasetSpec, DistanceConfig, ExtractionPoint, LossNetworkId, Measure
+from lnkit.specs import BackboneSpec, DatasetSpec, DistanceAt, DistanceConfig, ExtractionPoint, LossNetworkId
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lnkit.distances.comparer import ImageComparer
     from lnkit.networks.loss_network import LossNetwork
     from lnkit.training.perceptual_loss import DeepPerceptualLoss
-    from lnkit.training.task import Trained, TrainingSettings, TrainingTask
+    from lnkit.training.task import TrainingResult, TrainingSettings, TrainingTask
 
 
 Arrays = Mapping[str, "np.ndarray"]
@@ -25,7 +25,7 @@ Arrays = Mapping[str, "np.ndarray"]
 class PartStore(Protocol):
     """Keeps finished parts of a long run, so that the same command goes on where it stopped."""
 
-    def keep(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+    def get_or_compute(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
         """Return the part stored under ``key``, computing and storing it (atomically) if there is none yet."""
         ...
 
@@ -41,14 +41,14 @@ class RunContext:
     sample: bool  # use the small embedded sample instead of the data
     seed: int  # of everything that is drawn
     progress: Progress
-    parts: PartStore
+    store: PartStore
     # comparer(what to measure, number of items to come): a distance by each of the networks, or measures of your own
-    comparer: Callable[[DistanceConfig | Sequence[Measure], int], ImageComparer]
+    comparer: Callable[[DistanceConfig | Sequence[DistanceAt], int], ImageComparer]
     backbone: BackboneSpec  # that all of them are cut from
     layers: Callable[[LossNetworkId], tuple[ExtractionPoint, ...]]  # the points of a network, joined ones taken apart
     loss_network: Callable[[], LossNetwork]  # gives the features of all layers at once; on ``device``
     feature_loss: Callable[[DistanceConfig], DeepPerceptualLoss]  # of the one loss network of a run that trains
-    train: Callable[[TrainingTask, TrainingSettings], Trained]  # goes on where it stopped; see lnkit.training
+    train: Callable[[TrainingTask, TrainingSettings], TrainingResult]  # goes on where it stopped; see lnkit.training
     folder: Path  # the run's own, for files on their way to the record; it lives until the run is finished
     device: str = "cpu"  # on which loss_network, feature_loss and trained networks are: "cuda:0"
     batch_size: int | None = None  # images at a time where that changes no score; None: whatever does best
@@ -116,4 +116,6 @@ class BenchmarkSpec:
     run: Callable[[RunContext, BenchmarkData], Mapping[LossNetworkId, Outcome]]
     datasets: tuple[DatasetSpec, ...] = ()
     rescore: Callable[[Mapping[str, np.ndarray], Any, int], Outcome] | None = None  # (kept arrays, protocol, seed)
-    measures_only: bool = True  # True: all points of a backbone in one run; False: trains, one loss network a run
+    trains: bool = (
+        False  # True: one loss network a run, which it trains with; False: all points of a backbone in one run
+    )

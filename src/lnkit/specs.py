@@ -53,17 +53,19 @@ class BackboneSpec:
     remote: RemoteFile | None = None  # what load(True) finds in torch's hub folder, or is fetched there
     input_size: tuple[int, int] | None = None  # (height, width) that images are resized to; None: they stay as they are
     interpolation: Interpolation = "bicubic"  # of that resizing, which is antialiased
-    native_size: int | None = None  # side in pixels of the images that its authors evaluate it on; None: unknown
-    adapts: str = ""  # how it takes other sizes than it was trained with: "position embeddings interpolated from 224px"
+    eval_size: int | None = None  # side in pixels of the images that its authors evaluate it on; None: unknown
+    size_note: str = (
+        ""  # how it takes other sizes than it was trained with: "position embeddings interpolated from 224px"
+    )
     tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that one
     imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as their authors state it
-    tagged: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points
+    with_tag: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points
 
     @property
     def input_rule(self) -> str:
         """What happens to images of another size, in one phrase; empty where nothing does."""
         if self.input_size is None:
-            return self.adapts
+            return self.size_note
         height, width = self.input_size
         return f"resized to {width}x{height},{self.interpolation}"
 
@@ -138,7 +140,7 @@ class DistanceConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class DistanceAt:
     """A distance at some layers of a backbone: what a comparer measures of a pair of images."""
 
     layers: tuple[str, ...]  # names of points of one node each, as ``context.layers`` gives them; their sum is measured

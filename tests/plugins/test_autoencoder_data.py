@@ -184,7 +184,7 @@ def test_a_run_scores_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("svhn", "stl10"):
         assert (done.folder / f"{name}-reconstructions.png").is_file()
         assert (done.folder / f"{name}-mlp-linear" / "network.safetensors").is_file()
-    assert set(done.record.determinants.data) == {"svhn", "stl10"}
+    assert set(done.record.key.data) == {"svhn", "stl10"}
 
 
 def test_one_of_the_two_is_partial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from lnkit import BenchmarkData, DeepPerceptualLoss, ExtractionPoint, LossNetwork, LossNetworkId, Outcome
 from lnkit.cli import run
 from lnkit.progress import SilentProgress
-from lnkit.training.task import Trained
+from lnkit.training.task import TrainingResult
 from lnkit_delineation.data import DelineationData, Tiles
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet
@@ -96,7 +96,7 @@ def test_nothing_of_an_overlay_is_hidden() -> None:
     assert {FOUND, FALSE, MISSED} <= {tuple(pixel) for pixel in legend.reshape(-1, 3).tolist()}
 
 
-def standing_in(folder: Path, protocol: DelineationProtocol, trained: Trained) -> Any:
+def standing_in(folder: Path, protocol: DelineationProtocol, trained: TrainingResult) -> Any:
     """A context in which the training is done already."""
     loss = DeepPerceptualLoss(LossNetwork(build(), [ExtractionPoint("alone", "alone")]))
     return SimpleNamespace(
@@ -118,7 +118,7 @@ def outcome_of(context: Any, tiles: Tiles) -> Outcome:
 @pytest.mark.parametrize("best_is_left", [True, False])
 def test_a_collapsed_training_is_recorded_and_its_best_network_tested(tmp_path: Path, best_is_left: bool) -> None:
     network = UNet().eval() if best_is_left else None
-    trained = Trained(network, 2, 0.5, 3, "the loss was nan at iteration 3", {}, ("went on with another torch",))
+    trained = TrainingResult(network, 2, 0.5, 3, "the loss was nan at iteration 3", {}, ("went on with another torch",))
     tiles = Tiles(("a", "b"), np.zeros((2, 96, 96, 3), np.uint8), np.zeros((2, 96, 96), np.uint8), "ab")
     outcome = outcome_of(standing_in(tmp_path, VARIANTS["sample"], trained), tiles)
     assert outcome.collapsed == "the loss was nan at iteration 3"
@@ -143,7 +143,7 @@ def test_scores_are_what_the_protocol_says(tmp_path: Path, change: dict[str, Any
     usual = replace(VARIANTS["paper"], k_test=2, threshold=0.5, truth_threshold=0.7, buffer=2.0)
     protocol = replace(usual, **change)
     tiles = Tiles(("a", "b"), images, maps, "ab")
-    trained = Trained(network, 1, 0.5, 1, "", {})
+    trained = TrainingResult(network, 1, 0.5, 1, "", {})
     arrays = outcome_of(standing_in(tmp_path, protocol, trained), tiles).arrays
     expected = []
     for image, truth in zip(images, maps, strict=True):

@@ -52,7 +52,7 @@ def scores_of(*args: Any, **options: Any) -> dict[str, float]:
 @pytest.fixture(scope="module")
 def probed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     results = tmp_path_factory.mktemp("results")
-    return scores_of(network(), JOINED, BENCH, data=data, results=results, native_size=NATIVE)
+    return scores_of(network(), JOINED, BENCH, data=data, results=results, eval_size=NATIVE)
 
 
 @pytest.mark.parametrize("distance", ["spatial", "mean_pool", "style"])
@@ -84,7 +84,7 @@ def test_tid2013_is_that_of_the_benchmark_for_it(data: Path, probed: Mapping[str
 def test_a_score_is_the_same_whatever_runs_along(data: Path, probed: Mapping[str, float], tmp_path: Path) -> None:
     points = {"first": ExtractionPoint("first", "0"), **JOINED, "last": ExtractionPoint("last", "3")}
     _, both, _ = lnkit.evaluate(
-        network(), points, BENCH, data=data, results=tmp_path, native_size=NATIVE, batch_size=5, **HOW
+        network(), points, BENCH, data=data, results=tmp_path, eval_size=NATIVE, batch_size=5, **HOW
     )
     found = {name: score.value for name, score in both.record.scores.items()}
     assert found == pytest.approx(dict(probed), rel=1e-5)
@@ -102,7 +102,7 @@ def test_a_killed_run_goes_on_where_it_stopped(
         return compare(self, *images, advance=advance)
 
     monkeypatch.setattr(ImageComparer, "compare", counted)
-    spec = lnkit.BackboneSpec("own", "own", lambda _pretrained: network(), "as built", native_size=NATIVE)
+    spec = lnkit.BackboneSpec("own", "own", lambda _pretrained: network(), "as built", eval_size=NATIVE)
     with pytest.raises(KeyboardInterrupt):
         lnkit.evaluate(spec, JOINED, BENCH, data=data, results=tmp_path, **HOW)
     assert len(compared) == 4
@@ -116,7 +116,7 @@ def test_kept_arrays_give_the_scores_again(data: Path, tmp_path: Path) -> None:
     again = rescore(finished.record, np.load(finished.folder / "distances.npz"), default_registry())
     assert again == {name: score.value for name, score in finished.record.scores.items()}
     assert "ps_native" not in finished.record.scores
-    assert any("native_size" in note for note in finished.record.notes)
+    assert any("eval_size" in note for note in finished.record.notes)
 
 
 def test_tokens_and_class_tokens_are_probed(data: Path) -> None:

@@ -223,8 +223,8 @@ def test_the_average_is_a_weighted_sum() -> None:
     expected = network.weight.item()
     for step in range(1, 30):
         torch.nn.init.constant_(network.weight, step)
-        averaged.take_in(step)
-        averaged.take_in(step)  # once for each step
+        averaged.update(step)
+        averaged.update(step)  # once for each step
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * step
     one = torch.ones(1, 1)

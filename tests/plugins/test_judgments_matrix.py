@@ -199,15 +199,15 @@ def test_scores_come_from_kept_distances_too(tmp_path: Path) -> None:
 
 
 def test_another_judgment_or_order_is_other_data(tmp_path: Path) -> None:
-    before = evaluated(make_set(tmp_path / "data")).record.determinants.data
+    before = evaluated(make_set(tmp_path / "data")).record.key.data
     matrix = dissimilarities()
     matrix[0, 1] = matrix[1, 0] = 20
     np.save(tmp_path / "data" / "dissimilarity.npy", matrix)
-    after = evaluated(tmp_path / "data").record.determinants.data
+    after = evaluated(tmp_path / "data").record.key.data
     assert after["images"] == before["images"]
     assert after["judgments"] != before["judgments"]
     (tmp_path / "data" / "names.txt").write_text("\n".join(SHUFFLED))
-    assert evaluated(tmp_path / "data").record.determinants.data["judgments"] != after["judgments"]
+    assert evaluated(tmp_path / "data").record.key.data["judgments"] != after["judgments"]
 
 
 @pytest.mark.filterwarnings("error")

@@ -231,13 +231,13 @@ def test_scores_come_from_kept_distances_too(root: Path) -> None:
 
 def test_a_changed_judgment_or_image_is_other_data(root: Path) -> None:
     make_nights(root)
-    before = evaluated(root).record.determinants.data
+    before = evaluated(root).record.key.data
     edit(root, lambda lines: lines[1].__setitem__(slice(1, 3), ["0", "1"]))
-    voted = evaluated(root).record.determinants.data
+    voted = evaluated(root).record.key.data
     assert voted["images"] == before["images"]
     assert voted["judgments"] != before["judgments"]
     Image.new("RGB", (SIDE, SIDE)).save(root / "ref" / "000" / "000.png")
-    assert evaluated(root).record.determinants.data["images"] != before["images"]
+    assert evaluated(root).record.key.data["images"] != before["images"]
 
 
 def put(column: str, text: str) -> Callable[[Path], None]:

@@ -182,14 +182,14 @@ def test_copies_of_tid2013_differ_in_case_and_are_the_same_data(change: Callable
     change(make_tid2013(tmp_path / "copy"))
     copy = evaluated("tid2013", tmp_path / "copy").record
     assert copy.scores == usual.scores
-    assert copy.determinants == usual.determinants
+    assert copy.key == usual.key
 
 
 def test_the_order_of_lines_means_nothing(tmp_path: Path) -> None:
     usual = evaluated("tid2013", make_tid2013(tmp_path / "usual")).record
     path = make_tid2013(tmp_path / "copy") / "mos_with_names.txt"
     path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))) + "\n")
-    assert evaluated("tid2013", tmp_path / "copy").record.determinants == usual.determinants
+    assert evaluated("tid2013", tmp_path / "copy").record.key == usual.key
 
 
 @BOTH
@@ -293,16 +293,16 @@ def test_files_are_read_for_their_identity_only_once(tmp_path: Path, monkeypatch
     root = make_kadid10k(tmp_path / "data")
     read: list[str] = []
     monkeypatch.setattr(files_module, "file_sha256", lambda path: (read.append(path.name), file_sha256(path))[1])
-    before = evaluated("kadid10k", root).record.determinants.data
+    before = evaluated("kadid10k", root).record.key.data
     assert len(read) == 30
     assert evaluated("kadid10k", root).found
     assert len(read) == 30
     Image.new("RGB", SIZE).save(root / "images" / "I01_01_01.png")
-    after = evaluated("kadid10k", root).record.determinants.data
+    after = evaluated("kadid10k", root).record.key.data
     assert after["images"] != before["images"]
     assert after["opinions"] == before["opinions"]
     (root / "dmos.csv").write_text((root / "dmos.csv").read_text().replace("I01.png,", "I01.png,1"))
-    assert evaluated("kadid10k", root).record.determinants.data["opinions"] != before["opinions"]
+    assert evaluated("kadid10k", root).record.key.data["opinions"] != before["opinions"]
 
 
 def edit(name: str, old: str, new: str) -> Callable[[Path], None]:

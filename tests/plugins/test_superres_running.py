@@ -22,9 +22,9 @@ from lnkit.progress import SilentProgress
 from lnkit.specs import ExtractionPoint, LossNetworkId
 from lnkit.testing.tiny import build
 from lnkit.training import loop
-from lnkit.training.machine import Machine
+from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
-from lnkit.training.task import Trained, TrainingSettings, Validation
+from lnkit.training.task import TrainingResult, TrainingSettings, Validation
 from lnkit_superres.data import ImageSet, SuperresData, TrainingImages
 from lnkit_superres.degradation import enlarged
 from lnkit_superres.metrics import psnr
@@ -105,7 +105,7 @@ def settings(**changes: Any) -> TrainingSettings:
 
 
 def train(folder: Path, task: SuperresTask) -> dict[str, Tensor]:
-    trained = loop.train(task, settings(), folder, Machine(torch.device("cpu")), SilentProgress())
+    trained = loop.train(task, settings(), folder, DeviceSetup(torch.device("cpu")), SilentProgress())
     assert trained.network is not None
     return trained.network.state_dict()
 
@@ -207,7 +207,11 @@ def test_a_training_moves_towards_the_truth(tmp_path: Path) -> None:
     task = make_task()
     first, last = (
         loop.train(
-            task, settings(iterations=n, name=f"{n}"), tmp_path / f"{n}", Machine(torch.device("cpu")), SilentProgress()
+            task,
+            settings(iterations=n, name=f"{n}"),
+            tmp_path / f"{n}",
+            DeviceSetup(torch.device("cpu")),
+            SilentProgress(),
         )
         for n in (1, 25)
     )
@@ -218,7 +222,9 @@ def test_a_training_moves_towards_the_truth(tmp_path: Path) -> None:
 def test_a_collapsed_training_is_recorded_and_its_best_network_tested(tmp_path: Path, best_is_left: bool) -> None:
     protocol = replace(FAST, factors="4")
     network = make_task().build().eval() if best_is_left else None
-    trained = Trained(network, 2, 20.0, 3, "the loss was nan at iteration 3", {"x4/log.csv": tmp_path / "log.csv"})
+    trained = TrainingResult(
+        network, 2, 20.0, 3, "the loss was nan at iteration 3", {"x4/log.csv": tmp_path / "log.csv"}
+    )
     image = Image.fromarray(photographs(1, 2).high[0])
     data = SuperresData(photographs(8, 0), photographs(3, 1), {"set5": ImageSet(("a",), (image,), "")})
     context: Any = SimpleNamespace(

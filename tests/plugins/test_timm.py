@@ -105,8 +105,8 @@ def test_each_set_of_weights_has_timms_own_rules(name: str) -> None:
         assert tagged.interpolation == config.interpolation
         size = config.input_size[1:]
         assert tagged.input_size == (size if tagged.input_size else None)
-        assert tagged.native_size == max(size)
-        assert not tagged.adapts or f"{size[1]}x{size[0]}" in tagged.adapts
+        assert tagged.eval_size == max(size)
+        assert not tagged.size_note or f"{size[1]}x{size[0]}" in tagged.size_note
 
 
 def test_a_tag_has_the_size_of_its_own_weights() -> None:

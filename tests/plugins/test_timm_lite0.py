@@ -20,7 +20,7 @@ lite0 = pytest.importorskip("lnkit_timm.lite0")
 def test_normalization_and_size_are_timms_own() -> None:
     config = timm.get_pretrained_cfg(f"{lite0.ARCHITECTURE}.in1k", allow_unregistered=False)
     assert (lite0.SPEC.mean, lite0.SPEC.std) == (config.mean, config.std)
-    assert config.input_size == (3, lite0.SPEC.native_size, lite0.SPEC.native_size)
+    assert config.input_size == (3, lite0.SPEC.eval_size, lite0.SPEC.eval_size)
 
 
 def test_features_equal_those_of_the_unmodified_network() -> None:

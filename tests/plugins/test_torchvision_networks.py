@@ -195,7 +195,7 @@ def test_a_plain_name_means_the_first_imagenet_weights(name: str) -> None:
     assert spec.weights == ("IMAGENET1K_V1" if "IMAGENET1K_V1" in enum.__members__ else enum.DEFAULT.name)
     assert spec.tags == tuple(weights.name for weights in enum)
     same = default_registry().backbone(f"{name}.{spec.weights}")
-    assert replace(same, name=name, load=spec.load, tagged=spec.tagged) == spec
+    assert replace(same, name=name, load=spec.load, with_tag=spec.with_tag) == spec
 
 
 @pytest.mark.parametrize(("name", "tag"), TAGGED)
@@ -211,7 +211,7 @@ def test_weights_are_as_torchvision_states_them(name: str, tag: str) -> None:
     assert spec.imagenet_top1 == (None if math.isnan(accuracy) else accuracy)
     assert HASH_IN_NAME.search(weights.url), "what is fetched can be checked"
     assert (list(spec.mean), list(spec.std)) == (preset.mean, preset.std)
-    assert [spec.native_size] == preset.crop_size
+    assert [spec.eval_size] == preset.crop_size
     if spec.family in ("ViT", "MaxViT"):
         assert spec.input_size == (*preset.crop_size, *preset.crop_size) == weights.meta["min_size"]
         assert spec.interpolation == preset.interpolation.value
@@ -257,4 +257,4 @@ def test_every_point_can_be_inspected(name: str) -> None:
     facts = inspect_points(default_registry().backbone(name), points, size=96)
     assert [fact.problem for fact in facts] == [""] * len(points)
     assert [fact.parameters for fact in facts[:4]] == sorted(fact.parameters for fact in facts[:4])
-    assert facts[0].flops > 0
+    assert facts[0].macs > 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lnkit.analysis.fronts import accuracy_front as accuracy_front
     from lnkit.analysis.fronts import pareto_front as pareto_front
     from lnkit.analysis.fronts import score_fronts as score_fronts
-    from lnkit.analysis.measurements import Measurement as Measurement
+    from lnkit.analysis.measurements import ScoreRow as ScoreRow
     from lnkit.analysis.proxy import proxies as proxies
     from lnkit.analysis.published.audit import Finding as Finding
     from lnkit.analysis.published.audit import audit as audit
@@ -58,7 +58,7 @@ __getattr__, __all__ = lazy_exports(
             "pareto_front",
             "score_fronts",
         ),
-        "lnkit.analysis.measurements": ("Measurement",),
+        "lnkit.analysis.measurements": ("ScoreRow",),
         "lnkit.analysis.proxy": ("proxies",),
         "lnkit.analysis.published.audit": (
             "Finding",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lnkit.analysis.measurements import OWN, Measurement
+from lnkit.analysis.measurements import OWN, ScoreRow
 from lnkit.analysis.recommend.costs import attributes_by_network
 from lnkit.results.records import RunRecord
 
@@ -14,7 +14,7 @@ BACKBONE_ATTRIBUTES: Mapping[str, str] = {
     "imagenet_top1": "ImageNet top-1 accuracy in percent",
     "parameters": "parameters of the backbone",
     "depth": "matrix multiplications separated by a non-linearity on the longest path",
-    "flops": "multiply-adds of a 224 x 224 forward pass",
+    "macs": "multiply-adds of a 224 x 224 forward pass",
     "skip_connections": "has skip connections",
     "branches": "has parallel branches",
     "conv_1x1": "has 1x1 convolutions",
@@ -23,19 +23,19 @@ BACKBONE_ATTRIBUTES: Mapping[str, str] = {
 POINT_ATTRIBUTES: Mapping[str, str] = {
     "point_parameters": "parameters up to the point",
     "point_depth": "depth up to the point",
-    "point_flops": "multiply-adds up to the point, at 224 x 224",
+    "point_macs": "multiply-adds up to the point, at 224 x 224",
     "point_channels": "channels at the point",
     "point_features": "features at the point, at 224 x 224",
     "fraction_parameters": "parameters up to the point, of the whole",
     "fraction_depth": "depth up to the point, of the whole",
-    "fraction_flops": "multiply-adds up to the point, of the whole",
+    "fraction_macs": "multiply-adds up to the point, of the whole",
 }
 ATTRIBUTES: Mapping[str, str] = {**BACKBONE_ATTRIBUTES, **POINT_ATTRIBUTES}
 
 FROM_RECORD, COMPUTED, UNKNOWN = "own record", "computed table", "unknown"  # where the attributes of a row come from
 
 
-def attributes_frame(measurements: Sequence[Measurement], records: Sequence[RunRecord] = ()) -> pd.DataFrame:
+def attributes_frame(measurements: Sequence[ScoreRow], records: Sequence[RunRecord] = ()) -> pd.DataFrame:
     """The attributes of every loss network in ``measurements``.
 
     Returns:

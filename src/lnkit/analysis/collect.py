@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lnkit.analysis.measurements import (
     OWN,
     PUBLISHED,
-    Measurement,
+    ScoreRow,
     from_published,
     from_records,
     merge_repeats,
@@ -41,7 +41,7 @@ class Wishes:
 class Gathered:
     """What there is to analyze."""
 
-    measurements: list[Measurement]  # one for each setting, score and loss network
+    measurements: list[ScoreRow]  # one for each setting, score and loss network
     records: list[RunRecord]  # that the own ones come from
     remarks: list[str]  # sentences: what was left out or merged, and why
 
@@ -89,7 +89,7 @@ def read_records(path: Path, wishes: Wishes) -> tuple[list[RunRecord], list[str]
 
 
 def _fits(record: RunRecord, wishes: Wishes) -> bool:
-    facts = record.determinants
+    facts = record.key
     return wishes.bench in (None, facts.benchmark) and wishes.variant in (None, facts.variant)
 
 

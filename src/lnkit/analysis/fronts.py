@@ -48,7 +48,7 @@ def score_fronts(frame: pd.DataFrame, attributes: pd.DataFrame, against: str) ->
     Args:
         frame: of measurements.
         attributes: see :func:`lnkit.analysis.attributes.attributes_frame`.
-        against: of :data:`AXES`: ImageNet accuracy is wanted high, everything else (flops, parameters, ...) low.
+        against: of :data:`AXES`: ImageNet accuracy is wanted high, everything else (macs, parameters, ...) low.
 
     Returns:
         setting, benchmark, score, loss_network, value, ``against``, front, caveat; all loss networks, those on the

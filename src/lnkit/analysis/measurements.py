@@ -18,7 +18,7 @@ OWN, PUBLISHED = "own", "published"
 _PUBLISHED_UNITS = {"superres": "dB", "delineation": "percent"}  # otherwise, and for SSIM, fractions
 
 
-class Measurement(NamedTuple):
+class ScoreRow(NamedTuple):
     """One score of one loss network."""
 
     setting: str  # what two values must share to be ranked together: "bapps/paper@3f2a9c", or "published"
@@ -47,7 +47,7 @@ class Measurement(NamedTuple):
     caveat: str  # what must be known about a published figure; "" where nothing is
 
 
-def from_records(records: Sequence[RunRecord]) -> list[Measurement]:
+def from_records(records: Sequence[RunRecord]) -> list[ScoreRow]:
     """Every score of every record, in their order.
 
     The setting is a hash of what :mod:`lnkit.results.comparability` compares: protocol, data, precision, but not seed,
@@ -62,13 +62,13 @@ def from_records(records: Sequence[RunRecord]) -> list[Measurement]:
     ]
 
 
-def from_published() -> list[Measurement]:
+def from_published() -> list[ScoreRow]:
     """Tables V to XI of Pihlgren et al. 2023: 19 scores of 56 loss networks."""
     families = {row["backbone"]: row["family"] for row in read_rows("attributes")}
     return [_published(row, families[row["backbone"]]) for row in read_rows("performance_scores")]
 
 
-def merge_repeats(measurements: Iterable[Measurement]) -> tuple[list[Measurement], list[str]]:
+def merge_repeats(measurements: Iterable[ScoreRow]) -> tuple[list[ScoreRow], list[str]]:
     """Make repeated runs of one loss network in one setting into their mean.
 
     Repeats differ in seed, versions or machine. Their mean has no interval: those of the single runs are of the items.
@@ -77,24 +77,24 @@ def merge_repeats(measurements: Iterable[Measurement]) -> tuple[list[Measurement
         Measurements whose setting, score and loss network are unique, and a sentence for each loss network that had
         several runs.
     """
-    groups: dict[tuple[str, str, str], list[Measurement]] = {}
+    groups: dict[tuple[str, str, str], list[ScoreRow]] = {}
     for one in measurements:
         groups.setdefault((one.setting, one.score, one.loss_network), []).append(one)
     merged = [group[0] if len(group) == 1 else _mean(group) for group in groups.values()]
     return merged, _say_repeats(groups)
 
 
-def to_frame(measurements: Iterable[Measurement]) -> pd.DataFrame:
-    """The measurements as a DataFrame: one row each, the fields of :class:`Measurement` as columns."""
+def to_frame(measurements: Iterable[ScoreRow]) -> pd.DataFrame:
+    """The measurements as a DataFrame: one row each, the fields of :class:`ScoreRow` as columns."""
     import pandas as pd  # noqa: PLC0415 - slow to import, and advice does without
 
-    frame = pd.DataFrame(list(measurements), columns=list(Measurement._fields))
+    frame = pd.DataFrame(list(measurements), columns=list(ScoreRow._fields))
     numbers = ("value", "low", "high")
     return frame.astype(dict.fromkeys(numbers, "float64") | {"n": "Int64", "seed": "Int64"})
 
 
-def _own(record: RunRecord, setting: str, backbone: str) -> list[Measurement]:
-    facts = record.determinants
+def _own(record: RunRecord, setting: str, backbone: str) -> list[ScoreRow]:
+    facts = record.key
     point = "+".join(facts.points)
     shared = _Shared(
         setting,
@@ -118,10 +118,10 @@ class _Shared(NamedTuple):
     comparable: bool
 
 
-def _own_score(record: RunRecord, name: str, score: ScoreRecord, shared: _Shared) -> Measurement:
-    facts = record.determinants
+def _own_score(record: RunRecord, name: str, score: ScoreRecord, shared: _Shared) -> ScoreRow:
+    facts = record.key
     low, high = score.interval or (None, None)
-    return Measurement(
+    return ScoreRow(
         setting=shared.setting,
         origin=OWN,
         source=shared.source,
@@ -149,9 +149,9 @@ def _own_score(record: RunRecord, name: str, score: ScoreRecord, shared: _Shared
     )
 
 
-def _published(row: Mapping[str, str], family: str) -> Measurement:
+def _published(row: Mapping[str, str], family: str) -> ScoreRow:
     unit = "fraction" if "ssim" in row["score"] else _PUBLISHED_UNITS.get(row["benchmark"], "fraction")
-    return Measurement(
+    return ScoreRow(
         setting=PUBLISHED,
         origin=PUBLISHED,
         source=row["source"],
@@ -194,7 +194,7 @@ def _setting(record: RunRecord, facts: Mapping[str, object], distances: Mapping[
     candidates = distances.get(others, set()) if record.own_distance else {str(facts.get(DISTANCE))}
     distance = next(iter(candidates)) if len(candidates) == 1 else "own"
     digest = hashlib.sha256(f"{others}\n{distance}".encode()).hexdigest()
-    return f"{record.determinants.benchmark}/{record.determinants.variant}@{digest[:6]}"
+    return f"{record.key.benchmark}/{record.key.variant}@{digest[:6]}"
 
 
 def _without_distance(facts: Mapping[str, object]) -> str:
@@ -205,24 +205,24 @@ def _backbone_labels(records: Sequence[RunRecord]) -> list[str]:
     """What to call the backbone of each record: with the hash of its weights where there are several."""
     weights: dict[str, set[str]] = {}
     for record in records:
-        weights.setdefault(record.determinants.backbone, set()).add(_weights_digest(record))
-    return [_label(record, len(weights[record.determinants.backbone]) > 1) for record in records]
+        weights.setdefault(record.key.backbone, set()).add(_weights_digest(record))
+    return [_label(record, len(weights[record.key.backbone]) > 1) for record in records]
 
 
 def _label(record: RunRecord, several: bool) -> str:
-    name = record.determinants.backbone
+    name = record.key.backbone
     return f"{name}@{_weights_digest(record)}" if several else name
 
 
 def _weights_digest(record: RunRecord) -> str:
     """Eight digits for the weights of a loss network: the backbone's, and those that its distance learned."""
-    facts = record.determinants
+    facts = record.key
     if not facts.extra:
         return facts.weights_sha256[:8]
     return hashlib.sha256(f"{facts.weights_sha256} {sorted(facts.extra.items())}".encode()).hexdigest()[:8]
 
 
-def _mean(group: Sequence[Measurement]) -> Measurement:
+def _mean(group: Sequence[ScoreRow]) -> ScoreRow:
     first = group[0]
     value = sum(one.value for one in group) / len(group)
     return first._replace(
@@ -237,7 +237,7 @@ def _mean(group: Sequence[Measurement]) -> Measurement:
     )
 
 
-def _say_repeats(groups: Mapping[tuple[str, str, str], Sequence[Measurement]]) -> list[str]:
+def _say_repeats(groups: Mapping[tuple[str, str, str], Sequence[ScoreRow]]) -> list[str]:
     runs = {(setting, network): len(group) for (setting, _, network), group in groups.items() if len(group) > 1}
     return [
         f"{network} was run {count} times in {setting}: its scores are the means."

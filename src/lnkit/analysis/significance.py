@@ -99,7 +99,7 @@ def paired_differences(
     values = np.stack([score(run.arrays) for score, run in zip(scorers, runs, strict=True)])
     found = _resampled(runs, scorers, sampling, together, advance)
     rows = [_row(name, values[:, i], found[:, :, i], first.scores[name].n) for i, name in enumerate(names)]
-    trains = not registry.benchmark(first.determinants.benchmark).measures_only
+    trains = registry.benchmark(first.key.benchmark).trains
     remarks = [*_dependent(first, names, found[:, 0], together), *_undefined(names, found)]
     remarks += [*_few(first, names), *_one_training(trains)]
     return Differences(pd.DataFrame(rows), remarks)
@@ -130,9 +130,9 @@ def _chosen(scores: Sequence[str], first: RunRecord, second: RunRecord) -> list[
 
 def _scorer(record: RunRecord, registry: Registry, names: Sequence[str]) -> Scorer:
     """Scores arrays as the benchmark of ``record`` does, without the bootstrap of its own, which would be in vain."""
-    facts = record.determinants
+    facts = record.key
     quiet = {name: 0 if name == "resamples" else value for name, value in facts.protocol.items()}
-    bare = replace(record, determinants=replace(facts, protocol=quiet))
+    bare = replace(record, key=replace(facts, protocol=quiet))
 
     def score(arrays: Arrays) -> Array:
         found = rescore(bare, arrays, registry)

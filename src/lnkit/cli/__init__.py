@@ -25,7 +25,7 @@ COMMANDS = {
     "list-benchmarks": ("lnkit.cli.listing:list_benchmarks", "List the benchmarks, their protocols and their scores."),
     "list-distances": ("lnkit.cli.listing:list_distances", "List the distances between features."),
     "points": ("lnkit.cli.points:points", "Show the extraction points of a backbone."),
-    "attributes": ("lnkit.cli.attributes:attributes", "Compute the attributes of backbones: depth, flops, structure."),
+    "attributes": ("lnkit.cli.attributes:attributes", "Compute the attributes of backbones: depth, macs, structure."),
     "results": ("lnkit.cli.results:results", "List, show, export and compare what was measured."),
     "published": ("lnkit.cli.published:published", "Show, export and audit the published tables."),
     "analyze": ("lnkit.cli.analyze:analyze", "Rank, correlate and compare what was measured and published."),

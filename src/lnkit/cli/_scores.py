@@ -29,8 +29,8 @@ def _show_others(records: Sequence[RunRecord], names: Sequence[str]) -> None:
     if not names or len(records) > MOST_COLUMNS:
         return
     click.echo()
-    one_backbone = len({record.determinants.backbone for record in records}) == 1
-    columns = ["+".join(r.determinants.points) if one_backbone else r.loss_network for r in records]
+    one_backbone = len({record.key.backbone for record in records}) == 1
+    columns = ["+".join(r.key.points) if one_backbone else r.loss_network for r in records]
     others = list(dict.fromkeys(what for name in names for what in _beside(records, name)))
     rows = [
         [
@@ -66,7 +66,7 @@ def format_value(score: ScoreRecord) -> str:
 
 def title_of(record: RunRecord) -> str:
     """What a table of scores is about; sample data are never passed over."""
-    facts = record.determinants
+    facts = record.key
     return f"{facts.benchmark}, protocol {facts.variant}" + (", SAMPLE DATA" if record.sample else "")
 
 
@@ -89,12 +89,12 @@ def _comparisons(records: Sequence[RunRecord], names: Sequence[str]) -> list[str
 def _remarks(records: Sequence[RunRecord]) -> list[str]:
     notes = [f"Note: {note}" for record in records for note in (*_incomparable(record), *record.notes)]
     notes += [f"Collapsed: {record.loss_network}: {record.collapsed}" for record in records if record.collapsed]
-    changed = [f"Deviation from {record.determinants.variant}: {d}" for record in records for d in record.deviations]
+    changed = [f"Deviation from {record.key.variant}: {d}" for record in records for d in record.deviations]
     return list(dict.fromkeys(notes + changed))
 
 
 def _incomparable(record: RunRecord) -> list[str]:
-    if record.sample or record.determinants.variant in CUT_DOWN:  # of other reasons there are notes already
+    if record.sample or record.key.variant in CUT_DOWN:  # of other reasons there are notes already
         return [f"{record.incomparable}: not comparable with published or full scores"]
     return []
 

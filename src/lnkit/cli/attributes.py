@@ -12,12 +12,12 @@ from lnkit.cli._output import emit_json, json_option, note, print_table
 from lnkit.cli._registry import open_registry
 
 FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
-BACKBONE = ("imagenet_top1", "parameters", "depth", "flops", *FLAGS)
+BACKBONE = ("imagenet_top1", "parameters", "depth", "macs", *FLAGS)
 POINT = (
-    *("point_parameters", "point_depth", "point_flops", "point_channels", "point_features"),
-    *("fraction_parameters", "fraction_depth", "fraction_flops"),
+    *("point_parameters", "point_depth", "point_macs", "point_channels", "point_features"),
+    *("fraction_parameters", "fraction_depth", "fraction_macs"),
 )
-SIMILAR = 0.1  # of the computed flops: P's differ by up to 5.2 % in what it counts, which is no disagreement
+SIMILAR = 0.1  # of the computed macs: P's differ by up to 5.2 % in what it counts, which is no disagreement
 
 Values = Mapping[str, float | None]
 
@@ -27,7 +27,7 @@ Values = Mapping[str, float | None]
 @click.option("--points", "per_point", is_flag=True, help="One row for each extraction point.")
 @json_option
 def attributes(backbones: tuple[str, ...], per_point: bool, as_json: bool) -> None:
-    """Compute the attributes of backbones: depth, flops, structure.
+    """Compute the attributes of backbones: depth, macs, structure.
 
     They are read off a forward pass of one image of 224 x 224 pixels, without weights. Flops are multiply-adds, depth
     is the number of matrix multiplications separated by a non-linearity on the longest path, and accuracy is what the
@@ -81,7 +81,7 @@ def _as_computed(row: Mapping[str, str]) -> dict[str, float | None]:
     return {
         "imagenet_top1": float(row["imagenet_top1"]),
         "depth": int(row["depth"]),
-        "flops": int(row["mflops_224"]) * 1_000_000,
+        "macs": int(row["mflops_224"]) * 1_000_000,
         **{name: int(row[name]) for name in FLAGS},
     }
 
@@ -98,7 +98,7 @@ def _disagree(name: str, computed: Values, published: Values) -> bool:
     ours, theirs = computed[name], published.get(name)
     if ours is None or theirs is None:
         return False
-    return abs(ours - theirs) > SIMILAR * ours if name == "flops" else ours != theirs
+    return abs(ours - theirs) > SIMILAR * ours if name == "macs" else ours != theirs
 
 
 def _cells(values: Values, columns: Sequence[str]) -> list[str]:
@@ -110,6 +110,6 @@ def _cell(name: str, value: Any) -> str:
         return "-"
     if name in FLAGS:
         return "yes" if value else "no"
-    if name.endswith("flops") and not name.startswith("fraction"):
+    if name.endswith("macs") and not name.startswith("fraction"):
         return f"{value / 1e6:,.0f} M"
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

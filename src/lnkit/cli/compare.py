@@ -40,8 +40,8 @@ def compare(
     """Place own loss networks among the 56 published ones.
 
     NAME is a backbone, backbone:point, or a result by its id or hash; a published loss network is placed too. For each
-    score: its place and those that its 95 % interval leaves open, what it beats and what beats it at fewer flops
-    (multiply-adds up to the point, at 224 x 224), and the nearest ones; then the place of the backbone by its best
+    score: its place and those that its 95 % interval leaves open, what it beats and what beats it at fewer macs
+     (multiply-adds up to the point, at 224 x 224), and the nearest ones; then the place of the backbone by its best
     point among the 14 of the study. --json names all that it beats and does not.
     """
     from lnkit.analysis.published.backbone_position import standings  # noqa: PLC0415
@@ -105,7 +105,7 @@ def _columns() -> list[tuple[str, Callable[[Place], str]]]:
         ("value", _value),
         ("the study's", lambda one: f"{one.twin.value:g}" if one.twin else ""),
         ("place", _place),
-        ("flops", _flops),
+        ("macs", _macs),
         ("beats", _beats),
         ("better and cheaper", _cheaper),
         ("next better", lambda one: _neighbor(one.above)),
@@ -126,34 +126,34 @@ def _place(one: Place) -> str:
     return f"{one.rank:g}{open_} of {one.of}{' *' * bool(one.refusal)}"
 
 
-def _flops(one: Place) -> str:
+def _macs(one: Place) -> str:
     from lnkit.analysis.recommend.constraints import amount  # noqa: PLC0415 - not for help
 
-    return "" if one.flops is None else amount(one.flops)
+    return "" if one.macs is None else amount(one.macs)
 
 
 def _beats(one: Place) -> str:
     if one.rank is None:
         return ""
-    dearer = f" ({len(one.worse_and_dearer)} dearer)" if one.flops is not None else ""
+    dearer = f" ({len(one.worse_and_dearer)} dearer)" if one.macs is not None else ""
     return f"{len(one.below)}{dearer}"
 
 
 def _cheaper(one: Place) -> str:
     found = one.better_and_cheaper
-    if one.rank is None or one.flops is None:
+    if one.rank is None or one.macs is None:
         return ""
     return f"{len(found)}: {found[0].loss_network}{', ...' * (len(found) > 1)}" if found else "none"
 
 
 def _neighbor(near: Sequence[Neighbor]) -> str:
-    """``vgg16:late 0.671, at 3 % of its flops``, ~ where its value is in the interval."""
+    """``vgg16:late 0.671, at 3 % of its macs``, ~ where its value is in the interval."""
     from lnkit.analysis.recommend.explanation import times  # noqa: PLC0415 - not for help
 
     if not near:
         return ""
     one = near[0]
-    cost = "" if one.flops_ratio is None else f", at {times(one.flops_ratio)} its flops"
+    cost = "" if one.macs_ratio is None else f", at {times(one.macs_ratio)} its macs"
     return f"{'~ ' * one.within_interval}{one.loss_network} {one.value:g}{cost}"
 
 
@@ -187,16 +187,16 @@ def _doubts_about(one: Place) -> list[str]:
     if one.rank is None:
         return [f"{_capital(one.refusal)}: {NOT_RANKED}"]
     refusal = [f"{RANKED_ALL_THE_SAME} {one.refusal}."] if one.refusal else []
-    return [*refusal, *one.remarks, *([_say_no_flops(one)] if one.flops is None else [])]
+    return [*refusal, *one.remarks, *([_say_no_macs(one)] if one.macs is None else [])]
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _say_no_flops(one: Place) -> str:
+def _say_no_macs(one: Place) -> str:
     plain = one.loss_network.rpartition(":")[0].partition("@")[0]
     return (
-        f"The flops are not known, since the result keeps no attributes: `lnkit attributes {plain}` computes them, and "
+        f"The macs are not known, since the result keeps no attributes: `lnkit attributes {plain}` computes them, and "
         "`lnkit eval --force` keeps them with a new result."
     )

@@ -26,11 +26,11 @@ class FigureFacts(NamedTuple):
     attribute: bool = False
 
 
-DEFAULT_ATTRIBUTE = "point_flops"
+DEFAULT_ATTRIBUTE = "point_macs"
 FIGURES = {
     "best-points": FigureFacts("which extraction point is best, for each backbone and score", narrows=True),
     "point-spread": FigureFacts("how a score spreads over the backbones at each point", score=True),
-    "score-flops": FigureFacts("a score against the multiply-adds up to the point, with its Pareto front", score=True),
+    "score-macs": FigureFacts("a score against the multiply-adds up to the point, with its Pareto front", score=True),
     "score-accuracy": FigureFacts("a score against ImageNet accuracy, with its Pareto front", score=True),
     "score-against": FigureFacts("a score against any --attribute, with its Pareto front", score=True, attribute=True),
     "early-stopping": FigureFacts("perceptual score against ImageNet accuracy, with Kumar et al.'s networks"),
@@ -89,7 +89,7 @@ def _draw(figure: str, found: Gathered, score: str | None, attribute: str) -> An
     draw = {
         "best-points": lambda: charts.best_points(frame),
         "point-spread": lambda: charts.point_spread(frame, named),
-        "score-flops": lambda: charts.score_against_flops(frame, attributes, named),
+        "score-macs": lambda: charts.score_against_macs(frame, attributes, named),
         "score-accuracy": lambda: charts.score_against_accuracy(frame, attributes, named),
         "score-against": lambda: charts.score_against(frame, attributes, named, attribute),
         "early-stopping": lambda: charts.early_stopping(frame, attributes),

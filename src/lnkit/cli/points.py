@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lnkit.networks.inspection import NodeFacts, PointFacts
     from lnkit.specs import BackboneSpec
 
-COST = ("parameters", "flops")
+COST = ("parameters", "macs")
 
 
 @click.command("points")
@@ -28,7 +28,7 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
     """Show the extraction points of a backbone.
 
     For each: its node, its output (channels x height x width) for one image, the pixels between two positions, and the
-    parameters and flops up to there. A multiplication with its addition counts as one, as in the published tables. No
+    parameters and macs up to there. A multiplication with its addition counts as one, as in the published tables. No
     weights are needed.
     """
     registry = open_registry()
@@ -91,13 +91,13 @@ def _plain(facts: PointFacts) -> dict[str, Any]:
         **asdict(facts.point),
         "outputs": [asdict(output) for output in facts.outputs],
         "parameters": None if facts.problem else facts.parameters,
-        "flops": None if facts.problem else facts.flops,
+        "macs": None if facts.problem else facts.macs,
         "problem": facts.problem,
     }
 
 
 def _costs(facts: PointFacts | NodeFacts) -> list[str]:
-    return [f"{facts.parameters:,}", f"{facts.flops / 1e6:,.1f} M"]
+    return [f"{facts.parameters:,}", f"{facts.macs / 1e6:,.1f} M"]
 
 
 def _shape(shape: Sequence[int]) -> str:

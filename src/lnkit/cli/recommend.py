@@ -47,7 +47,7 @@ def _flag_option(name: str) -> Callable[[Command], Command]:
 @click.command("recommend")
 @click.option("--task", "tasks", multiple=True, required=True, metavar="TASK",
               help="A benchmark or one of its scores: superres, x4_psnr_set5. Can be given again.")  # fmt: skip
-@click.option("--flops-below", type=Amount(), help="Multiply-adds up to the point, at 224 x 224.")
+@click.option("--macs-below", type=Amount(), help="Multiply-adds up to the point, at 224 x 224.")
 @click.option("--parameters-below", type=Amount(), help="Parameters up to the point.")
 @_flag_option("batch_norm")
 @_flag_option("skip_connections")
@@ -88,7 +88,7 @@ def _constraints(wishes: dict[str, Any]) -> Any:
     from lnkit.analysis.recommend.constraints import Constraints  # noqa: PLC0415 - not for help
 
     return Constraints(
-        flops_below=wishes["flops_below"],
+        macs_below=wishes["macs_below"],
         parameters_below=wishes["parameters_below"],
         flags={name: wishes[name] for name in FLAGS if wishes[name] is not None},
         families=wishes["family"],
@@ -138,7 +138,7 @@ def _headline(conclusion: Conclusion) -> str:
 def _show_table(candidates: Sequence[Candidate]) -> None:
     scores = list(candidates[0].values)
     few = scores if len(scores) <= MOST_SCORES else []
-    columns = ["loss network", "mean rank", *(few or ["ranks"]), "flops", "parameters"]
+    columns = ["loss network", "mean rank", *(few or ["ranks"]), "macs", "parameters"]
     print_table(columns, [_row(one, few) for one in candidates])
 
 
@@ -150,6 +150,6 @@ def _row(one: Candidate, scores: Sequence[str]) -> list[str]:
         one.loss_network,
         f"{one.mean_rank:.2f}",
         *([f"{one.values[score]:.4g}" for score in scores] or ranks),
-        "-" if one.point_flops is None else amount(one.point_flops),
+        "-" if one.point_macs is None else amount(one.point_macs),
         "-" if one.point_parameters is None else amount(one.point_parameters),
     ]

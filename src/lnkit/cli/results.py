@@ -63,7 +63,7 @@ def list_command(folder: Path | None, as_json: bool, **wishes: Any) -> None:
 
 
 def _summary(record: RunRecord) -> list[str]:
-    facts = record.determinants
+    facts = record.key
     weights = f"{record.weights}@{facts.weights_sha256[:8]}"
     made = record.created[:16].replace("T", " ")
     protocol = f"{facts.benchmark}/{facts.variant}"
@@ -104,7 +104,7 @@ def _beside(score: ScoreRecord) -> str:
 
 
 def _facts(record: RunRecord) -> list[str]:
-    facts = record.determinants
+    facts = record.key
     return [
         *(f"{score.value:.4f} = {score.signature}" for score in record.scores.values()),
         *(f"Deviation from {facts.variant}: {deviation}" for deviation in record.deviations),
@@ -221,7 +221,7 @@ def _select(folder: Path | None, *, sample: bool, **wishes: Any) -> tuple[list[R
 
 
 def _fits(record: RunRecord, bench: str | None, backbone: str | None, point: str | None, variant: str | None) -> bool:
-    facts = record.determinants
+    facts = record.key
     return (
         bench in (None, facts.benchmark)
         and backbone in (None, facts.backbone)

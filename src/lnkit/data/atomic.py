@@ -11,15 +11,15 @@ from pathlib import Path
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
-def draft_name() -> str:
+def tmp_name() -> str:
     """A name that no other process uses."""
     return f"new-{os.urandom(16).hex()}"
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that takes its place at the end, or vanishes if anything goes wrong."""
-    draft = path.with_name(f".{path.name}.{draft_name()}")
+    draft = path.with_name(f".{path.name}.{tmp_name()}")
     try:
         yield draft
         draft.replace(path)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from lnkit.data.storage import locked, whole_folder, writing
+from lnkit.data.storage import atomic_folder, locked, writing
 from lnkit.progress import SilentProgress
 
 
@@ -54,6 +54,6 @@ def made_once(cache: Path, name: str, size: int, write: Callable[[Path], None]) 
     doing = "making the sample"
     with writing(folder, size, doing), locked(folder, doing, SilentProgress()):
         if not folder.is_dir():
-            with whole_folder(folder) as new:
+            with atomic_folder(folder) as new:
                 write(new)
     return folder

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lnkit.data.atomic import DISK_FULL, whole_file
+from lnkit.data.atomic import DISK_FULL, atomic_write
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
@@ -75,7 +75,7 @@ def locked(target: Path, doing: str, progress: Progress) -> Iterator[None]:
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``target`` that takes its place at the end, or vanishes if anything goes wrong.
 
     The caller holds whatever lock keeps others from making the same folder: what an earlier, killed process left under
@@ -115,5 +115,5 @@ def _bring_back(target: Path) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` whole or not at all."""
-    with whole_file(path) as draft:
+    with atomic_write(path) as draft:
         draft.write_text(text, encoding="utf-8")

@@ -15,7 +15,7 @@ from lnkit.data.fetch.unpack import is_archive, unpack
 from lnkit.data.pack.build import ImageTable
 from lnkit.data.pack.columns import open_arrays
 from lnkit.data.pack.image_table import open_packed
-from lnkit.data.storage import locked, whole_folder
+from lnkit.data.storage import atomic_folder, locked
 from lnkit.datasets.downsampled_imagenet import fingerprint, read_batches
 from lnkit.datasets.image_folder import EXPECTED, Listing, Split, batch_files, inner_folder, list_images
 from lnkit.progress import Progress
@@ -75,7 +75,7 @@ def _unpacked(source: Path, cache: Path, progress: Progress) -> Path:
     if not target.is_dir():
         with locked(target, f"unpacking {source.name}", progress):
             if not target.is_dir():
-                with whole_folder(target) as new:
+                with atomic_folder(target) as new:
                     unpack(source, new, progress)
     return target
 

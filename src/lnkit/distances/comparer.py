@@ -141,7 +141,7 @@ class ImageComparer:
         Args:
             images: (N, H, W, 3) 8-bit RGB images; may be memory-mapped.
             advance: called with the number of pairs done.
-            keep: stores finished blocks of rows, such as a run's ``context.parts.keep``; after a kill they are there.
+            keep: stores finished blocks of rows, such as a run's ``store.get_or_compute``; they survive a kill.
 
         Returns:
             (N, N, number of loss networks) float64, symmetric, 0 on the diagonal and between identical images. It is

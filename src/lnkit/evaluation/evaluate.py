@@ -11,7 +11,7 @@ from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.plugins.load import default_registry
 from lnkit.plugins.registry import Registry
-from lnkit.plugins.user_backbones import own_backbone
+from lnkit.plugins.user_backbones import backbone_from_module
 from lnkit.progress import Progress
 from lnkit.specs import BackboneSpec, ExtractionPoint
 
@@ -25,7 +25,7 @@ INPUT = (
     "min_size",
     "input_size",
     "interpolation",
-    "native_size",
+    "eval_size",
 )  # of BackboneSpec; for a network in hand
 
 
@@ -54,7 +54,7 @@ def evaluate(
         progress: is told how far it is; by default nobody is.
         **options: fields of RunRequest (variant, overrides, weights, seed, data, sample, results, force, device,
             precision, engine, batch_size); for a network of your own also of BackboneSpec: mean and std of RGB in
-            [0, 1] (by default ImageNet's), min_size, input_size, interpolation, native_size.
+            [0, 1] (by default ImageNet's), min_size, input_size, interpolation, eval_size.
 
     Returns:
         One finished run per loss network, in the order in which they were asked for.
@@ -85,7 +85,7 @@ def _describe(given: BackboneSpec | torch.nn.Module, name: str, options: dict[st
             f"evaluate takes the name of a backbone, an nn.Module or a BackboneSpec, and {type(given).__name__} came."
         )
     about_input = {field: options.pop(field) for field in INPUT if field in options}
-    return own_backbone(given, name or type(given).__name__, **about_input)
+    return backbone_from_module(given, name or type(given).__name__, **about_input)
 
 
 def _register(

@@ -84,7 +84,7 @@ def _refuse_random(request: RunRequest, backbone: BackboneSpec) -> None:
 
 def _refuse_what_does_not_apply(request: RunRequest, benchmark: BenchmarkSpec) -> None:
     """Refuse what means something to benchmarks that train only."""
-    if not benchmark.measures_only:
+    if benchmark.trains:
         return
     if request.keep_images:
         raise UsageError(f"{benchmark.name} makes no images that could be kept: leave out --images.")

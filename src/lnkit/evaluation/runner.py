@@ -17,10 +17,10 @@ from lnkit.errors import PluginError
 from lnkit.evaluation.request import Resolved, RunRequest, resolve
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
-from lnkit.results.build import Circumstances, determinants, make_record
+from lnkit.results.build import RunEnvironment, make_record, run_key
 from lnkit.results.folder import PARTS_FOLDER, FolderParts, ResultsFolder, results_dir
-from lnkit.results.records import Determinants, RunRecord
-from lnkit.specs import DistanceConfig, ExtractionPoint, LossNetworkId, Measure
+from lnkit.results.records import RunKey, RunRecord
+from lnkit.specs import DistanceAt, DistanceConfig, ExtractionPoint, LossNetworkId
 
 if TYPE_CHECKING:
     from lnkit.distances.comparer import ImageComparer
@@ -81,7 +81,7 @@ class _Run:
         networks = self.resolved.networks
         data = self.resolved.benchmark.open_data(self._context(networks, FolderParts(self.results.path)))
         loaded = self._load_backbone()
-        facts = {network: determinants(self.resolved, network, self.registry, data, loaded) for network in networks}
+        facts = {network: run_key(self.resolved, network, self.registry, data, loaded) for network in networks}
         done = {network: run for network in networks if (run := self._find(facts[network]))}
         for group in self._groups(tuple(network for network in networks if network not in done)):
             done |= self._measure(group, facts, data, loaded)
@@ -109,7 +109,7 @@ class _Run:
 
         return load_backbone(self.resolved.backbone, self.request.weights, self.request.seed, self.progress)
 
-    def _find(self, facts: Determinants) -> FinishedRun | None:
+    def _find(self, facts: RunKey) -> FinishedRun | None:
         record = None if self.request.force else self.results.find(facts)
         if record is None or (self.request.keep_images and not record.has_images):
             return None
@@ -117,15 +117,15 @@ class _Run:
 
     def _groups(self, missing: Networks) -> list[Networks]:
         """Which loss networks are run together: all, if the benchmark only measures; else one at a time."""
-        if self.resolved.benchmark.measures_only and missing:
+        if not self.resolved.benchmark.trains and missing:
             return [missing]
         return [(network,) for network in missing]
 
     def _measure(
-        self, group: Networks, facts: Mapping[LossNetworkId, Determinants], data: BenchmarkData, loaded: LoadedBackbone
+        self, group: Networks, facts: Mapping[LossNetworkId, RunKey], data: BenchmarkData, loaded: LoadedBackbone
     ) -> dict[LossNetworkId, FinishedRun]:
         parts = self._parts([facts[network] for network in group])
-        if self.resolved.benchmark.measures_only:
+        if not self.resolved.benchmark.trains:
             return self._carry_out(group, facts, data, loaded, parts)
         (network,) = group
         with locked(parts.path, f"running {self.request.bench} on {network}", self.progress):
@@ -137,7 +137,7 @@ class _Run:
     def _carry_out(
         self,
         group: Networks,
-        facts: Mapping[LossNetworkId, Determinants],
+        facts: Mapping[LossNetworkId, RunKey],
         data: BenchmarkData,
         loaded: LoadedBackbone,
         parts: FolderParts,
@@ -147,7 +147,7 @@ class _Run:
         finished = {}
         for network in group:
             outcome = self._with_notes(outcomes[network])
-            record = make_record(self.resolved, facts[network], outcome, data, loaded, self._circumstances())
+            record = make_record(self.resolved, facts[network], outcome, data, loaded, self._environment())
             record = dataclasses.replace(record, attributes=attributes[network])
             replace = self.request.force or self.request.keep_images
             folder = self.results.write(record, outcome.arrays, outcome.files, replace=replace)
@@ -167,15 +167,15 @@ class _Run:
         notes = self.trainer.notes if self.trainer else ()
         return dataclasses.replace(outcome, notes=tuple(dict.fromkeys((*outcome.notes, *notes))))
 
-    def _take_up_finished(self, facts: Determinants, parts: FolderParts) -> None:
+    def _take_up_finished(self, facts: RunKey, parts: FolderParts) -> None:
         """Before a run that is only to keep its images: bring back what it had trained, so that it is not again."""
         record = None if self.request.force else self.results.find(facts)
         if record is not None:
-            from lnkit.training.trainer import take_up  # noqa: PLC0415 - torch
+            from lnkit.training.trainer import restore_trainings  # noqa: PLC0415 - torch
 
-            take_up(self.results.path / record.id, record.files, parts.path)
+            restore_trainings(self.results.path / record.id, record.files, parts.path)
 
-    def _parts(self, facts: Iterable[Determinants]) -> FolderParts:
+    def _parts(self, facts: Iterable[RunKey]) -> FolderParts:
         """The place for finished parts of this very group of runs; emptied when the user wants everything anew."""
         digest = hashlib.sha256("".join(sorted(one.digest() for one in facts)).encode()).hexdigest()[:16]
         parts = FolderParts(self.results.path / PARTS_FOLDER / digest)
@@ -183,20 +183,20 @@ class _Run:
             parts.clear()
         return parts
 
-    def _circumstances(self) -> Circumstances:
+    def _environment(self) -> RunEnvironment:
         """How it went; no device and no engine where every part had been kept."""
         used = self.comparers[-1] if self.comparers else self.trainer
         device, engine = (str(used.device), used.engine) if used else ("none", "none")
-        return Circumstances(device, engine, time.monotonic() - self.started)
+        return RunEnvironment(device, engine, time.monotonic() - self.started)
 
     def _context(
         self,
         networks: Networks,
         parts: FolderParts,
         loaded: LoadedBackbone | None = None,
-        facts: Determinants | None = None,
+        facts: RunKey | None = None,
     ) -> RunContext:
-        def comparer(what: DistanceConfig | Sequence[Measure], expected_items: int) -> ImageComparer:
+        def comparer(what: DistanceConfig | Sequence[DistanceAt], expected_items: int) -> ImageComparer:
             measures = self._by_each(networks, what) if isinstance(what, DistanceConfig) else what
             return self._comparer(networks, self._once_loaded(loaded), measures, expected_items)
 
@@ -204,7 +204,7 @@ class _Run:
             return self._cut(self._once_loaded(loaded), self._layers(networks)).to(self.device)
 
         trainer: Trainer | _NoTrainer = _NoTrainer(self.request.bench)
-        if loaded and facts and not self.resolved.benchmark.measures_only:
+        if loaded and facts and self.resolved.benchmark.trains:
             trainer = self._trainer(networks, loaded, parts, facts)
         return RunContext(
             protocol=self.resolved.protocol,
@@ -214,7 +214,7 @@ class _Run:
             sample=self.request.sample,
             seed=self.request.seed,
             progress=self.progress,
-            parts=parts,
+            store=parts,
             comparer=comparer,
             backbone=self.resolved.backbone,
             layers=self.registry.points_of,
@@ -232,7 +232,7 @@ class _Run:
             raise PluginError(f"Benchmark {self.request.bench!r} asked for a network while opening its data.")
         return loaded
 
-    def _trainer(self, networks: Networks, loaded: LoadedBackbone, parts: FolderParts, facts: Determinants) -> Trainer:
+    def _trainer(self, networks: Networks, loaded: LoadedBackbone, parts: FolderParts, facts: RunKey) -> Trainer:
         """What trains with the loss network of this run."""
         from lnkit.training.trainer import Trainer  # noqa: PLC0415 - torch
 
@@ -258,13 +258,13 @@ class _Run:
         """All points of these loss networks, joined ones taken apart, each once."""
         return tuple({point.name: point for network in networks for point in self.registry.points_of(network)}.values())
 
-    def _by_each(self, networks: Networks, distance: DistanceConfig) -> list[Measure]:
+    def _by_each(self, networks: Networks, distance: DistanceConfig) -> list[DistanceAt]:
         """One distance, measured by each loss network."""
         layers = [tuple(point.name for point in self.registry.points_of(network)) for network in networks]
-        return [Measure(names, distance) for names in layers]
+        return [DistanceAt(names, distance) for names in layers]
 
     def _comparer(
-        self, networks: Networks, loaded: LoadedBackbone, measures: Sequence[Measure], expected_items: int
+        self, networks: Networks, loaded: LoadedBackbone, measures: Sequence[DistanceAt], expected_items: int
     ) -> ImageComparer:
         """What compares images for these loss networks: one network, cut at all of their points."""
         from lnkit.distances.comparer import ImageComparer  # noqa: PLC0415 - torch
@@ -299,5 +299,5 @@ class _NoTrainer:
     def _refuse(self) -> NoReturn:
         raise PluginError(
             f"Benchmark {self._bench!r} wants to train, but is registered as one that only measures, or is still "
-            "opening its data: it takes measures_only=False in its BenchmarkSpec, and training belongs into run."
+            "opening its data: it takes trains=True in its BenchmarkSpec, and training belongs into run."
         )

@@ -21,7 +21,7 @@ class Shards:
 
     def __init__(self, context: RunContext, comparisons: int, advance: Advance) -> None:
         """``comparisons`` is about how many items will be compared in all; ``advance`` hears of progress."""
-        self.parts, self.advance = context.parts, advance
+        self.store, self.advance = context.store, advance
         self.comparer: Callable[[], ImageComparer] = cache(
             lambda: context.comparer(context.protocol.distance_config(), comparisons)
         )
@@ -41,7 +41,7 @@ class Shards:
             told += done
             self.advance(done)
 
-        part = self.parts.keep(key, lambda: {"distance": compute(self.comparer(), tell)})
+        part = self.store.get_or_compute(key, lambda: {"distance": compute(self.comparer(), tell)})
         self.advance(steps - told)
         found: Array = part["distance"]
         return found

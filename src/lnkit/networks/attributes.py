@@ -14,16 +14,16 @@ import torch
 from torch import nn
 
 from lnkit.networks.inspection import PointFacts, inspect_points
-from lnkit.networks.profiler import count_flops
+from lnkit.networks.profiler import count_macs
 from lnkit.networks.structure import Structure, read_structure
 from lnkit.networks.weights import build_random
 from lnkit.specs import BackboneSpec, ExtractionPoint, LossNetworkId
 
 logger = logging.getLogger("lnkit")
 
-PARTS = ("parameters", "depth", "flops")  # of which a loss network takes a fraction
+PARTS = ("parameters", "depth", "macs")  # of which a loss network takes a fraction
 SUMS = ("point_channels", "point_features")  # of several points; of the others the deepest decides
-SIZE = 224  # side in pixels of the image that flops and features are counted for (P, Table I)
+SIZE = 224  # side in pixels of the image that macs and features are counted for (P, Table I)
 
 Attributes = Mapping[str, float | None]  # by the names of lnkit.analysis.attributes
 
@@ -32,7 +32,7 @@ Attributes = Mapping[str, float | None]  # by the names of lnkit.analysis.attrib
 class BackboneAttributes:
     """What a network is like, whole and up to its points."""
 
-    backbone: Attributes  # imagenet_top1, parameters, depth, flops, skip_connections, branches, conv_1x1, batch_norm
+    backbone: Attributes  # imagenet_top1, parameters, depth, macs, skip_connections, branches, conv_1x1, batch_norm
     points: Mapping[str, Attributes]  # point -> point_*, fraction_*; without those that cannot be measured
 
     def of(self, points: Sequence[str]) -> dict[str, float | None]:
@@ -99,7 +99,7 @@ def _whole(spec: BackboneSpec, backbone: nn.Module, structure: Structure, size: 
         "imagenet_top1": spec.imagenet_top1,
         "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
         "depth": structure.depth,
-        "flops": count_flops(backbone, spec.input_size or (size, size)),
+        "macs": count_macs(backbone, spec.input_size or (size, size)),
         "skip_connections": int(structure.skip_connections),
         "branches": int(structure.branches),
         "conv_1x1": int(structure.conv_1x1),
@@ -113,7 +113,7 @@ def _at(facts: PointFacts, structure: Structure, whole: Attributes) -> dict[str,
     found: dict[str, float | None] = {
         "point_parameters": facts.parameters,
         "point_depth": depth,
-        "point_flops": facts.flops,
+        "point_macs": facts.macs,
         "point_channels": sum(output.shape[0] for output in facts.outputs),
         "point_features": sum(prod(output.shape) for output in facts.outputs),
     }

@@ -1,4 +1,4 @@
-"""What a backbone offers for cutting: shape, stride, parameters and flops at its points, without weights or images."""
+"""What a backbone offers for cutting: shape, stride, parameters and macs at its points, without weights or images."""
 
 from __future__ import annotations
 
@@ -38,22 +38,20 @@ class PointFacts:
     point: ExtractionPoint
     outputs: tuple[NodeOutput, ...]  # one for each node; none where there is a problem
     parameters: int = 0  # of everything that runs before the point's output is there
-    flops: int = (
-        0  # until then, for one image: the multiply-adds of convolutions and matrix products, each counted once
-    )
+    macs: int = 0  # until then, for one image: the multiply-adds of convolutions and matrix products, each counted once
     problem: str = ""  # "too small", or what else keeps the point from being used
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """A place in a backbone that may serve as a node; parameters and flops are counted as for a point."""
+    """A place in a backbone that may serve as a node; parameters and macs are counted as for a point."""
 
     node: str
     kind: str  # "Conv2d", or "operation" for what is no module but a step in the traced graph: layer1.0.add
     shape: Shape  # of its output for one image, laid out as it comes
     stride: int | None  # as in NodeOutput, where the output is (C, H, W)
     parameters: int
-    flops: int
+    macs: int
 
 
 def inspect_points(spec: BackboneSpec, points: Sequence[ExtractionPoint], size: int = 64) -> tuple[PointFacts, ...]:
@@ -91,7 +89,7 @@ class _Measured:
 def _node_facts(node: str, reading: Reading, wider: Reading | None) -> NodeFacts:
     shape = tuple(reading.output.shape[1:])
     stride = _stride(shape, tuple(wider.output.shape[1:])) if len(shape) == 3 and wider else None
-    return NodeFacts(node, reading.kind, shape, stride, reading.parameters, reading.flops)
+    return NodeFacts(node, reading.kind, shape, stride, reading.parameters, reading.macs)
 
 
 def _as_tree(readings: Mapping[str, Reading]) -> list[tuple[str, Reading]]:
@@ -122,7 +120,7 @@ def _point_facts(point: ExtractionPoint, measured: _Measured, wider: _Measured) 
     except UsageError as error:
         return PointFacts(point, (), problem=str(error))
     found = [measured.readings[node] for node in point.nodes]
-    return PointFacts(point, outputs, max(r.parameters for r in found), max(r.flops for r in found))
+    return PointFacts(point, outputs, max(r.parameters for r in found), max(r.macs for r in found))
 
 
 def _node_output(point: ExtractionPoint, node: str, measured: _Measured, wider: _Measured) -> NodeOutput:

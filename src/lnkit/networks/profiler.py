@@ -29,7 +29,7 @@ class Reading:
     kind: str  # "Conv2d", or "operation"
     output: Tensor
     parameters: int  # that had taken part
-    flops: int  # multiply-adds of convolutions and matrix products
+    macs: int  # multiply-adds of convolutions and matrix products
 
 
 def read_modules(backbone: nn.Module, nodes: Collection[str] | None, image: Tensor) -> dict[str, Reading]:
@@ -76,7 +76,7 @@ def read_operations(backbone: nn.Module, image: Tensor) -> dict[str, Reading]:
     return walk.readings
 
 
-def count_flops(backbone: nn.Module, size: tuple[int, int]) -> int:
+def count_macs(backbone: nn.Module, size: tuple[int, int]) -> int:
     """The multiply-adds of a forward pass of one image of ``size`` (height, width), on the device of the parameters."""
     device = next((parameter.device for parameter in backbone.parameters()), torch.device("cpu"))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -101,20 +101,20 @@ class _MeteredWalk(fx.Interpreter):
 
 
 class _Meter(TorchFunctionMode):
-    """Counts, while it is entered, the flops and the parameters that have taken part in any operation."""
+    """Counts, while it is entered, the macs and the parameters that have taken part in any operation."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sizes: dict[int, int] = {}
-        self.flops = FlopCounterMode(display=False)
+        self.macs = FlopCounterMode(display=False)
         self.entered = ExitStack()
 
     def read(self, kind: str, output: Tensor) -> Reading:
-        return Reading(kind, output, sum(self.sizes.values()), self.flops.get_total_flops() // 2)
+        return Reading(kind, output, sum(self.sizes.values()), self.macs.get_total_flops() // 2)
 
     def __enter__(self) -> _Meter:
         self.entered.enter_context(torch.no_grad())
-        self.entered.enter_context(self.flops)
+        self.entered.enter_context(self.macs)
         super().__enter__()  # type: ignore[no-untyped-call]  # torch has no types there
         return self
 

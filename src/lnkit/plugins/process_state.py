@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 UNKNOWN = object()  # nobody can tell what it is, or was
 
 
-class Watched(NamedTuple):
+class GlobalState(NamedTuple):
     """One thing that is to be after a plugin's work what it was before. Nothing is imported in order to look at it."""
 
     name: str  # "the working directory"
     read: Callable[[], Any]  # what it is now
-    put_back: Callable[[Any], object]  # make it what read() gave
+    restore: Callable[[Any], object]  # make it what read() gave
     module: str = "sys"  # there is nothing to read until somebody has imported this one
     initial: Callable[[], Any] = lambda: UNKNOWN  # what it is right after that import
     renew: Callable[[], object] = lambda: None  # what to do where that is unknown
@@ -30,7 +30,7 @@ class Watched(NamedTuple):
 
 
 @contextmanager
-def kept(watched: Sequence[Watched]) -> Iterator[list[str]]:
+def kept(watched: Sequence[GlobalState]) -> Iterator[list[str]]:
     """Put back what is changed inside. Yields a list that names it once that is done."""
     changed: list[str] = []
     before = [_read(one) if _is_there(one) else None for one in watched]
@@ -43,11 +43,11 @@ def kept(watched: Sequence[Watched]) -> Iterator[list[str]]:
                 changed.append(name)
 
 
-def _is_there(one: Watched) -> bool:
+def _is_there(one: GlobalState) -> bool:
     return sys.modules.get(one.module) is not None
 
 
-def _read(one: Watched) -> tuple[Any]:
+def _read(one: GlobalState) -> tuple[Any]:
     """What it is now, in a tuple, which tells it from what is not there."""
     try:
         return (one.read(),)
@@ -55,7 +55,7 @@ def _read(one: Watched) -> tuple[Any]:
         return (UNKNOWN,)
 
 
-def _mend(one: Watched, before: Any) -> str:
+def _mend(one: GlobalState, before: Any) -> str:
     """Put one thing back; return its name if it is known to have been different."""
     (now,) = _read(one)
     if before is UNKNOWN:
@@ -64,7 +64,7 @@ def _mend(one: Watched, before: Any) -> str:
     if now is UNKNOWN or one.is_same(before, now):
         return ""
     with suppress(Exception):  # such as for a folder that the plugin removed; it is named all the same
-        one.put_back(before)
+        one.restore(before)
     return one.name + one.details(before, now)
 
 
@@ -146,27 +146,27 @@ def _same_numpy_state(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
 
 
 PROCESS = (
-    Watched("the environment's", _variables, _put_variables_back, details=_names_of_changed),
-    Watched("the working directory", os.getcwd, os.chdir),
-    Watched("the order of sys.path", lambda: list(sys.path), _put_new_places_last, is_same=_begins_the_same),
-    Watched(
+    GlobalState("the environment's", _variables, _put_variables_back, details=_names_of_changed),
+    GlobalState("the working directory", os.getcwd, os.chdir),
+    GlobalState("the order of sys.path", lambda: list(sys.path), _put_new_places_last, is_same=_begins_the_same),
+    GlobalState(
         "everybody's warning filters",
         _filters,
         _put_filters_back,
         is_same=lambda before, now: _for_all(before) == _for_all(now),
     ),
-    Watched("everybody's logging", _logging, _put_logging_back, "logging", initial=lambda: LOGGING_AT_FIRST),
+    GlobalState("everybody's logging", _logging, _put_logging_back, "logging", initial=lambda: LOGGING_AT_FIRST),
 )
 
 GENERATORS = (
-    Watched(
+    GlobalState(
         "Python's random generator",
         lambda: _module("random").getstate(),
         lambda state: _module("random").setstate(state),
         "random",
         renew=lambda: _module("random").seed(),
     ),
-    Watched(
+    GlobalState(
         "NumPy's random generator",
         lambda: _module("numpy.random").get_state(),
         lambda state: _module("numpy.random").set_state(state),

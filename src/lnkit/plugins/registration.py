@@ -70,11 +70,11 @@ class _Stage:
         """End the hook's call: take over everything, or nothing."""
         self.open = False
         if commit and self.staged:
-            self.take_over()
+            self.commit()
             self.registry.providers.update({(self.kind, name): self.plugin for name in self.staged})
             self.plugin.added[self.kind] = list(self.staged)
 
-    def take_over(self) -> None:
+    def commit(self) -> None:
         """Put what is staged into the registry."""
         raise NotImplementedError
 
@@ -87,7 +87,7 @@ class _SpecStage(_Stage):
             checked = CHECKS[self.kind](spec)
             self.stage(checked.name, checked)
 
-    def take_over(self) -> None:
+    def commit(self) -> None:
         getattr(self.registry, f"{self.kind}s").update(self.staged)
 
 
@@ -108,7 +108,7 @@ class _PointStage(_Stage):
                 self.checked[id(point)] = check_point(backbone, point)
             self.stage(f"{backbone}:{point.name}", (backbone, point))
 
-    def take_over(self) -> None:
+    def commit(self) -> None:
         for backbone, point in self.staged.values():
             if backbone in self.registry.backbones:
                 self.registry.points.setdefault(backbone, {})[point.name] = point

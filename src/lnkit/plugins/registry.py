@@ -159,12 +159,12 @@ class Registry:
         if base == name:
             return None
         known, tag = self.backbones[base], name.removeprefix(f"{base}.")
-        if tag not in known.tags or known.tagged is None:
+        if tag not in known.tags or known.with_tag is None:
             raise UnknownNameError(
                 f"{base!r} has no weights {tag!r}.{did_you_mean(near_names(tag, known.tags))} "
                 f"It has: {', '.join(known.tags)}."
             )
-        return _describe_tagged(known.tagged, tag, name)
+        return _describe_tagged(known.with_tag, tag, name)
 
     def _own(self, name: str) -> BackboneSpec | None:
         return import_backbone(name) if is_own(name) else None

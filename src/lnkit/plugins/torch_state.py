@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from lnkit.plugins.process_state import UNKNOWN, Watched
+from lnkit.plugins.process_state import UNKNOWN, GlobalState
 
 BY_CHANCE = "by chance"  # the seed of a generator that nobody has seeded
 SEED_LIMIT = 2**32  # torch draws 64 bits where nobody gives a seed; people give smaller ones
@@ -67,61 +67,63 @@ def _same_states(before: list[Any], now: list[Any]) -> bool:
 
 
 TORCH = (
-    Watched(
+    GlobalState(
         "torch's default dtype",
         lambda: _torch().get_default_dtype(),
         lambda dtype: _torch().set_default_dtype(dtype),
         "torch",
         initial=lambda: _torch().float32,
     ),
-    Watched(
+    GlobalState(
         "torch's default device",
         lambda: _torch().get_default_device(),
         _put_device_back,
         "torch",
         initial=lambda: _torch().device("cpu"),
     ),
-    Watched(
+    GlobalState(
         "torch's recording of gradients",
         lambda: _torch().is_grad_enabled(),
         lambda enabled: _torch().set_grad_enabled(enabled),
         "torch",
         initial=lambda: True,
     ),
-    Watched(
+    GlobalState(
         "torch's number of threads",
         lambda: _torch().get_num_threads(),
         lambda threads: _torch().set_num_threads(threads),
         "torch",
     ),
-    Watched(
+    GlobalState(
         "torch's deterministic algorithms",
         _determinism,
         _put_determinism_back,
         "torch",
         initial=lambda: (False, False),
     ),
-    Watched(
+    GlobalState(
         "torch's precision of float32 products",
         lambda: _torch().get_float32_matmul_precision(),
         lambda precision: _torch().set_float32_matmul_precision(precision),
         "torch",
         initial=lambda: "highest",
     ),
-    Watched("torch's choice of cuDNN algorithms", _cudnn, _put_cudnn_back, "torch", initial=lambda: (False, False)),
+    GlobalState("torch's choice of cuDNN algorithms", _cudnn, _put_cudnn_back, "torch", initial=lambda: (False, False)),
     # hub.get_dir() would do for reading, but hub.set_dir() cannot take back that a folder was set.
-    Watched("the folder of torch.hub", lambda: _torch().hub._hub_dir, _put_hub_back, "torch.hub", initial=lambda: None),
-    Watched("torch's random generator", _seed, _put_seed_back, "torch", initial=lambda: BY_CHANCE),
+    GlobalState(
+        "the folder of torch.hub", lambda: _torch().hub._hub_dir, _put_hub_back, "torch.hub", initial=lambda: None
+    ),
+    GlobalState("torch's random generator", _seed, _put_seed_back, "torch", initial=lambda: BY_CHANCE),
 )
 GENERATORS = (
-    Watched(
+    GlobalState(
         "torch's random generator",
         lambda: _torch().get_rng_state(),
         lambda state: _torch().set_rng_state(state),
         "torch",
         is_same=lambda before, now: _torch().equal(before, now),
     ),
-    Watched(
+    GlobalState(
         "torch's random generators on the GPU",
         _gpu_states,
         lambda states: _torch().cuda.set_rng_state_all(states),

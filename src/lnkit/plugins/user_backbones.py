@@ -45,7 +45,7 @@ def import_backbone(place: str) -> BackboneSpec:
     return BackboneSpec(name=place, family=FAMILY, load=partial(_build, found), weights=weights)
 
 
-def own_backbone(module: torch.nn.Module, name: str, **fields: Any) -> BackboneSpec:
+def backbone_from_module(module: torch.nn.Module, name: str, **fields: Any) -> BackboneSpec:
     """Describe a network that exists already; ``fields`` are further ones of BackboneSpec, such as ``mean``."""
     return BackboneSpec(name=name, family=FAMILY, load=partial(_copy, module), weights=AS_BUILT, **fields)
 

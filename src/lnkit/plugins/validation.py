@@ -41,11 +41,11 @@ BACKBONE = (
     Rule("remote", rules.or_none(lambda remote: isinstance(remote, RemoteFile)), "a RemoteFile or None"),
     Rule("input_size", rules.or_none(rules.is_height_and_width), "a tuple of height and width in pixels, or None"),
     Rule("interpolation", INTERPOLATIONS.__contains__, f"one of {', '.join(INTERPOLATIONS)}"),
-    Rule("native_size", rules.or_none(rules.is_size), "a whole number above 0, or None"),
-    Rule("adapts", *SIGNED),
+    Rule("eval_size", rules.or_none(rules.is_size), "a whole number above 0, or None"),
+    Rule("size_note", *SIGNED),
     Rule("tags", rules.are_tags, "a tuple of names, each of letters, digits and any of . _ - @"),
     Rule("imagenet_top1", rules.or_none(rules.is_percentage), "a percentage, or None"),
-    Rule("tagged", rules.or_none(callable), "a function from a tag to a spec, or None"),
+    Rule("with_tag", rules.or_none(callable), "a function from a tag to a spec, or None"),
 )
 POINT = (
     Rule("node", rules.are_nodes, "a dotted module path, or different ones joined with +"),
@@ -109,8 +109,8 @@ def check_backbone(given: object) -> BackboneSpec:
     _check("backbone", spec, BACKBONE)
     if spec.remote:
         _check("weights file", spec.remote, FILE, owner=spec.name)
-    if spec.tags and not spec.tagged:
-        raise _broken("backbone", spec, "tagged", "a function, since there are tags", spec.tagged)
+    if spec.tags and not spec.with_tag:
+        raise _broken("backbone", spec, "with_tag", "a function, since there are tags", spec.with_tag)
     return spec
 
 

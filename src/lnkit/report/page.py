@@ -13,7 +13,7 @@ import lnkit
 from lnkit.analysis.collect import Gathered
 from lnkit.analysis.correlations import attribute_correlations
 from lnkit.analysis.rankings import best_points, mean_ranks
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 from lnkit.errors import LnkitError, UsageError
 from lnkit.report import figures as charts
 from lnkit.report.figures.saving import plain
@@ -43,7 +43,7 @@ def write_report(found: Gathered, file: Path, title: str = "Loss networks") -> i
     """
     text = build_report(found, title)
     try:
-        with whole_file(file) as draft:
+        with atomic_write(file) as draft:
             draft.write_text(text, encoding="utf-8")
     except OSError as error:
         raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place with --output.") from error
@@ -140,7 +140,7 @@ def _figures(frame: pd.DataFrame, attributes: pd.DataFrame) -> Section:
 def _of_score(frame: pd.DataFrame, attributes: pd.DataFrame, score: str) -> Iterator[Figure]:
     number = list(frame.score.unique()).index(score)
     yield from _drawn(f"spread-{number}", lambda: charts.point_spread(frame, score))
-    for attribute in ("point_flops", "imagenet_top1"):
+    for attribute in ("point_macs", "imagenet_top1"):
         name = f"{attribute.replace('_', '-')}-{number}"
         yield from _drawn(name, lambda by=attribute: charts.score_against(frame, attributes, score, by))  # type: ignore[misc]
 
@@ -184,7 +184,7 @@ def _scores(frame: pd.DataFrame) -> Section:
 def _attributes(attributes: pd.DataFrame) -> Section:
     columns = ["loss network", *(name.replace("_", " ") for name in attributes.columns)]
     rows = [[name, *(_attribute(v) for v in row)] for name, *row in attributes.itertuples()]
-    said = "Computed from the networks; flops are multiply-adds of an image of 224 x 224 pixels, flags are 0 and 1."
+    said = "Computed from the networks; macs are multiply-adds of an image of 224 x 224 pixels, flags are 0 and 1."
     return section("attributes", "Attributes", table(columns, rows, caption=said, numeric=columns[1:-1]))
 
 
@@ -195,7 +195,7 @@ def _records(records: list[RunRecord]) -> Section:
 
 
 def _record(record: RunRecord) -> list[Any]:
-    facts = record.determinants
+    facts = record.key
     said = [*([f"collapsed: {record.collapsed}"] if record.collapsed else []), *record.deviations, *record.notes]
     notes = "".join(f"<li>{escape(text)}</li>" for text in said)
     shown = f"<details><summary>{len(said)}</summary><ul>{notes}</ul></details>" if said else "–"

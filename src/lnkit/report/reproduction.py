@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lnkit.analysis.collect import Gathered
-from lnkit.analysis.measurements import OWN, PUBLISHED, Measurement
+from lnkit.analysis.measurements import OWN, PUBLISHED, ScoreRow
 from lnkit.analysis.published.tables import read_rows
 from lnkit.analysis.recommend.costs import attributes_of_study
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 from lnkit.errors import LnkitError, UsageError
 from lnkit.results.records import RunRecord
 
@@ -70,7 +70,7 @@ def reproduce(found: Gathered, variant: str | None = None) -> list[Part]:
     return [_table_1(found), _table_2(), *_tables_3_and_4(ranked), *scores]
 
 
-def _own(found: Gathered, variant: str | None) -> dict[tuple[str, str], Measurement]:
+def _own(found: Gathered, variant: str | None) -> dict[tuple[str, str], ScoreRow]:
     """(score, loss network) -> our value; of several the one of the reference protocol, then the first."""
     wanted = [
         one
@@ -78,7 +78,7 @@ def _own(found: Gathered, variant: str | None) -> dict[tuple[str, str], Measurem
         if one.origin == OWN and (one.variant == variant if variant else one.comparable)
     ]
     wanted.sort(key=lambda one: one.variant != REFERENCE)
-    values: dict[tuple[str, str], Measurement] = {}
+    values: dict[tuple[str, str], ScoreRow] = {}
     for one in wanted:
         values.setdefault((one.score, f"{one.backbone.partition('@')[0]}:{one.point}"), one)
     return values
@@ -86,7 +86,7 @@ def _own(found: Gathered, variant: str | None) -> dict[tuple[str, str], Measurem
 
 def _reason(record: RunRecord) -> str:
     """What may explain that a record's scores differ from the published ones."""
-    facts = record.determinants
+    facts = record.key
     said = [record.incomparable] if record.incomparable else []
     said += [f"protocol {facts.variant}"] * (facts.variant != REFERENCE)
     said += [f"weights {record.weights}"] * (record.weights != "IMAGENET1K_V1")
@@ -97,7 +97,7 @@ def _reason(record: RunRecord) -> str:
 def _scores(
     table: str,
     title: str,
-    own: Mapping[tuple[str, str], Measurement],
+    own: Mapping[tuple[str, str], ScoreRow],
     reasons: Mapping[str, str],
     found: Gathered,
 ) -> Part:
@@ -110,7 +110,7 @@ def _scores(
     return Part(f"{table}: {title}", tuple(lines), len(missing), tuple(_commands(missing)), caveat)
 
 
-def _line(published: Measurement, ours: Measurement, reasons: Mapping[str, str]) -> Line:
+def _line(published: ScoreRow, ours: ScoreRow, reasons: Mapping[str, str]) -> Line:
     why = "; ".join(dict.fromkeys(filter(None, (reasons.get(source, "") for source in ours.source.split()))))
     interval = "" if ours.low is None else f" [{ours.low:.4f}, {ours.high:.4f}]"
     return Line(
@@ -122,7 +122,7 @@ def _line(published: Measurement, ours: Measurement, reasons: Mapping[str, str])
     )
 
 
-def _commands(missing: Iterable[Measurement]) -> list[str]:
+def _commands(missing: Iterable[ScoreRow]) -> list[str]:
     """One command for each backbone and benchmark."""
     points: dict[tuple[str, str], list[str]] = {}
     for one in missing:
@@ -157,7 +157,7 @@ def _attributes(row: Mapping[str, str], ours: Mapping[str, float | None]) -> Ite
     }
     for name in names:
         yield name, ours[name] or 0.0, float(row[name])
-    yield FLOPS, round((ours["flops"] or 0.0) / 1e6), float(row["mflops_224"])
+    yield FLOPS, round((ours["macs"] or 0.0) / 1e6), float(row["mflops_224"])
 
 
 def _table_2() -> Part:
@@ -223,7 +223,7 @@ def write_page(parts: Sequence[Part], file: Path) -> None:
     if file.suffix.lower() not in forms:
         raise UsageError(f"{file} has to end with .html or .md, which says what is written.")
     try:
-        with whole_file(file) as draft:
+        with atomic_write(file) as draft:
             draft.write_text(forms[file.suffix.lower()](parts), encoding="utf-8")
     except OSError as error:
         raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place with --output.") from error

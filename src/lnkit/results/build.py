@@ -20,7 +20,7 @@ from lnkit.errors import PluginError
 from lnkit.evaluation.request import Resolved
 from lnkit.plugins.registry import OWN_CODE
 from lnkit.results.folder import ARRAYS_FILES
-from lnkit.results.records import Determinants, RunRecord, ScoreRecord
+from lnkit.results.records import RunKey, RunRecord, ScoreRecord
 from lnkit.results.signature import score_signature
 from lnkit.specs import BackboneSpec, LossNetworkId
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class RunEnvironment:
     """How a run went; none of it changes a score."""
 
     device: str  # "cpu"
@@ -39,12 +39,12 @@ class Circumstances:
     seconds: float
 
 
-def determinants(
+def run_key(
     resolved: Resolved, network: LossNetworkId, registry: Registry, data: BenchmarkData, loaded: LoadedBackbone
-) -> Determinants:
+) -> RunKey:
     """Everything that the scores of ``network`` depend on."""
     request, protocol = resolved.request, resolved.protocol
-    return Determinants(
+    return RunKey(
         benchmark=resolved.benchmark.name,
         benchmark_version=resolved.benchmark.version,
         variant=request.variant,
@@ -79,11 +79,11 @@ def _input_facts(backbone: BackboneSpec) -> dict[str, Any]:
 
 def make_record(
     resolved: Resolved,
-    facts: Determinants,
+    facts: RunKey,
     outcome: Outcome,
     data: BenchmarkData,
     loaded: LoadedBackbone,
-    circumstances: Circumstances,
+    environment: RunEnvironment,
 ) -> RunRecord:
     """The record of one loss network's run.
 
@@ -91,7 +91,7 @@ def make_record(
         PluginError: the benchmark returned a score that it does not declare, or one out of its bounds.
     """
     return RunRecord(
-        determinants=facts,
+        key=facts,
         scores={name: _score(resolved, facts, loaded, name, score) for name, score in outcome.scores.items()},
         weights=loaded.weights,
         weights_source=loaded.source,
@@ -100,9 +100,9 @@ def make_record(
         sample=resolved.request.sample,
         deviations=_deviations(resolved),
         notes=tuple(dict.fromkeys((*data.notes, *outcome.notes))),
-        environment=describe_environment(circumstances.device, circumstances.engine),
+        environment=describe_environment(environment.device, environment.engine),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(circumstances.seconds, 3),
+        seconds=round(environment.seconds, 3),
         files=_file_names(resolved.benchmark, outcome),
         collapsed=outcome.collapsed,
     )
@@ -110,7 +110,7 @@ def make_record(
 
 def _file_names(benchmark: BenchmarkSpec, outcome: Outcome) -> tuple[str, ...]:
     measured, made = ARRAYS_FILES
-    arrays = [measured if benchmark.measures_only else made] if outcome.arrays else []
+    arrays = [measured if not benchmark.trains else made] if outcome.arrays else []
     return (*arrays, *outcome.files)
 
 
@@ -136,7 +136,7 @@ def _means(declared: str, name: str) -> bool:
     return re.fullmatch(".+".join(re.escape(part) for part in parts), name) is not None
 
 
-def _score(resolved: Resolved, facts: Determinants, loaded: LoadedBackbone, name: str, score: Score) -> ScoreRecord:
+def _score(resolved: Resolved, facts: RunKey, loaded: LoadedBackbone, name: str, score: Score) -> ScoreRecord:
     spec = declared_score(resolved.benchmark, name, score.value)
     aggregation = score.aggregation or spec.aggregation
     return ScoreRecord(

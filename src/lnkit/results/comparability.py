@@ -40,16 +40,16 @@ def _shared_facts(record: RunRecord) -> dict[str, Any]:
 
 def protocol_facts(record: RunRecord) -> dict[str, Any]:
     """What was measured, on which data and how: everything that two results must share to be compared."""
-    determinants = record.determinants
+    key = record.key
     facts: dict[str, Any] = {
-        "benchmark": determinants.benchmark,
-        "benchmark version": determinants.benchmark_version,
-        "variant": determinants.variant,
-        "precision": determinants.precision,
+        "benchmark": key.benchmark,
+        "benchmark version": key.benchmark_version,
+        "variant": key.variant,
+        "precision": key.precision,
         "sample": record.sample,
     }
     # Learned weights of a distance belong to the loss network, as the backbone's own do.
-    protocol = {name: value for name, value in determinants.protocol.items() if not name.endswith("_weights")}
+    protocol = {name: value for name, value in key.protocol.items() if not name.endswith("_weights")}
     facts |= {f"protocol.{name}": value for name, value in protocol.items()}
-    facts |= {f"data.{part}": digest[:12] for part, digest in determinants.data.items()}
+    facts |= {f"data.{part}": digest[:12] for part, digest in key.data.items()}
     return facts

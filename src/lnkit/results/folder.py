@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lnkit.data.atomic import DISK_FULL, draft_name, whole_file
+from lnkit.data.atomic import DISK_FULL, atomic_write, tmp_name
 from lnkit.errors import DataError, LnkitError, UsageError
-from lnkit.results.records import Determinants, RunRecord, from_json, record_id, to_json
+from lnkit.results.records import RunKey, RunRecord, from_json, record_id, to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,13 +50,13 @@ class ResultsFolder:
 
     path: Path
 
-    def find(self, determinants: Determinants) -> RunRecord | None:
-        """The record of the run that ``determinants`` describe, if it was finished.
+    def find(self, key: RunKey) -> RunRecord | None:
+        """The record of the run that ``key`` describe, if it was finished.
 
         Raises:
             DataError: there is one, and it cannot be read.
         """
-        folder = self.path / record_id(determinants)
+        folder = self.path / record_id(key)
         if not folder.is_dir():
             return None
         try:
@@ -109,7 +109,7 @@ class ResultsFolder:
         target = self.path / record.id
         with _writing_in(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            draft = self.path / PARTS_FOLDER / draft_name()
+            draft = self.path / PARTS_FOLDER / tmp_name()
             draft.mkdir(parents=True)
             try:
                 if arrays:
@@ -142,7 +142,7 @@ class ResultsFolder:
         records, damaged = self.load()
         fits: list[Callable[[RunRecord], bool]] = [
             lambda r: r.id == text,
-            lambda r: r.id.startswith(text) or r.determinants.digest().startswith(text),
+            lambda r: r.id.startswith(text) or r.key.digest().startswith(text),
             lambda r: r.loss_network == text,
         ]
         for fit in fits:
@@ -169,7 +169,7 @@ class FolderParts:
 
     path: Path
 
-    def keep(self, key: str, compute: Callable[[], Arrays]) -> Mapping[str, Any]:
+    def get_or_compute(self, key: str, compute: Callable[[], Arrays]) -> Mapping[str, Any]:
         """Return the stored part, or compute and store it. A damaged part is computed again.
 
         Raises:
@@ -185,7 +185,7 @@ class FolderParts:
             part = compute()
         with _writing_in(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            with whole_file(file) as draft:
+            with atomic_write(file) as draft:
                 _write_arrays(draft, part)
         return part
 
@@ -226,7 +226,7 @@ def _write_arrays(file: Path, arrays: Arrays) -> None:
 
 def _put_in_place(draft: Path, target: Path, *, replace: bool) -> None:
     if replace and target.exists():
-        old = target.parent / f".{draft_name()}"
+        old = target.parent / f".{tmp_name()}"
         target.rename(old)
         draft.rename(target)
         shutil.rmtree(old, ignore_errors=True)

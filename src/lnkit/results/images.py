@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 
 Pixels = NDArray[np.uint8]
 Font = Any  # of Pillow: a FreeTypeFont, or the bitmap font where Pillow was built without FreeType
@@ -55,7 +55,7 @@ def contact_sheet(
         if len(row.images) != len(columns):
             raise ValueError(f"The row {row.caption!r} has {len(row.images)} images for {len(columns)} columns.")
     sheet = _draw(columns, shown, font, height)
-    with whole_file(path) as draft:
+    with atomic_write(path) as draft:
         sheet.save(draft, "PNG")
 
 
@@ -66,7 +66,7 @@ def keep_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
     """
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as draft:
+    with atomic_write(path) as draft:
         _picture(pixels).save(draft, "PNG")
     return {name: path}
 

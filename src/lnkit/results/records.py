@@ -20,7 +20,7 @@ CUT_DOWN = ("quick", SAMPLE_VARIANT)  # variants that show that everything runs
 
 PARTIAL = "partial:"  # how a note begins that says in what the data are not the official ones
 
-SCHEMA = 1  # raised when a reader of the old form could misread the new one
+SCHEMA = 2  # raised when a reader of the old form could misread the new one
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ScoreRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Determinants:
+class RunKey:
     """Everything that the scores of a run depend on; two runs that agree in all of it are the same run."""
 
     benchmark: str  # "bapps"
@@ -67,7 +67,7 @@ class Determinants:
 class RunRecord:
     """A finished run."""
 
-    determinants: Determinants
+    key: RunKey
     scores: Mapping[str, ScoreRecord]
     weights: str  # "IMAGENET1K_V1"
     weights_source: str  # where they came from: a file, a URL, "random, seed 0"
@@ -86,11 +86,11 @@ class RunRecord:
     @property
     def id(self) -> str:
         """Readable and unique: ``bapps_squeezenet1_1_mid_3f2a9c1b2d4e``."""
-        return record_id(self.determinants)
+        return record_id(self.key)
 
     @property
     def loss_network(self) -> str:
-        return f"{self.determinants.backbone}:{'+'.join(self.determinants.points)}"
+        return f"{self.key.backbone}:{'+'.join(self.key.points)}"
 
     @property
     def main_scores(self) -> tuple[str, ...]:
@@ -107,8 +107,8 @@ class RunRecord:
         """Why the scores may not stand beside published ones, as half a sentence; "" where they may."""
         if self.sample:
             return "made on sample data"
-        if self.determinants.variant in CUT_DOWN:
-            return f"made with the cut-down protocol {self.determinants.variant!r}"
+        if self.key.variant in CUT_DOWN:
+            return f"made with the cut-down protocol {self.key.variant!r}"
         if any(note.startswith(PARTIAL) for note in self.notes):
             return "made on other data than the official ones"
         return "made with deviations from the protocol" if self.deviations else ""
@@ -119,13 +119,13 @@ class RunRecord:
         return not self.incomparable
 
 
-def record_id(determinants: Determinants) -> str:
-    """The name of the folder of the run that ``determinants`` describe: safe on every file system."""
-    points = "+".join(determinants.points)
-    points = points if len(points) <= 40 else f"{len(determinants.points)}-points"
-    words = (determinants.benchmark, determinants.backbone, points)
+def record_id(key: RunKey) -> str:
+    """The name of the folder of the run that ``key`` describe: safe on every file system."""
+    points = "+".join(key.points)
+    points = points if len(points) <= 40 else f"{len(key.points)}-points"
+    words = (key.benchmark, key.backbone, points)
     readable = "_".join(re.sub(r"[^\w.+@-]+", "-", word, flags=re.ASCII).strip(".-")[:80] for word in words)
-    return f"{readable}_{determinants.digest()[:12]}"
+    return f"{readable}_{key.digest()[:12]}"
 
 
 def to_plain(record: RunRecord) -> dict[str, Any]:
@@ -170,13 +170,13 @@ _FORMS: dict[str, type | tuple[type, ...]] = {  # of the fields that a reader ta
 def _from_fields(fields: dict[str, Any]) -> RunRecord:
     fields = {name: fields[name] for name in fields if name not in ("schema", "id")}
     scores = {name: _score(dict(score)) for name, score in fields.pop("scores").items()}
-    determinants = Determinants(**fields.pop("determinants"))
+    key = RunKey(**fields.pop("key"))
     for name, form in _FORMS.items():
-        value = getattr(determinants, name) if hasattr(determinants, name) else fields[name]
+        value = getattr(key, name) if hasattr(key, name) else fields[name]
         if not isinstance(value, form):
             raise TypeError(f"{name} is {value!r}")
     fields |= {name: tuple(fields[name]) for name in ("deviations", "notes", "files")}
-    return RunRecord(determinants=determinants, scores=scores, **fields)
+    return RunRecord(key=key, scores=scores, **fields)
 
 
 def _score(fields: dict[str, Any]) -> ScoreRecord:

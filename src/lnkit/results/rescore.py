@@ -19,7 +19,7 @@ def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, 
         UsageError: the benchmark cannot score kept arrays, or has another version than the record.
         DataError: the arrays are not what the benchmark keeps.
     """
-    facts = record.determinants
+    facts = record.key
     benchmark = registry.benchmark(facts.benchmark)
     if benchmark.rescore is None:
         raise UsageError(

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from lnkit.results.records import Determinants
+from lnkit.results.records import RunKey
 
 
-def score_signature(score: str, aggregation: str, determinants: Determinants, weights: str, protocol: str) -> str:
+def score_signature(score: str, aggregation: str, key: RunKey, weights: str, protocol: str) -> str:
     """Everything that the value depends on, shortest first where it matters most.
 
     ``2afc|squeezenet1_1:mid|IMAGENET1K_V1@1a2b3c4d|bapps.1/paper|spatial,norm:lpips|input:backbone|64px,bilinear|``
     ``mean of 6 families|data:5e6f7a8b|fp32|lnkit 0.1.0``
     """
-    network = f"{determinants.backbone}:{'+'.join(determinants.points)}"
-    resized = determinants.input.get("size")
+    network = f"{key.backbone}:{'+'.join(key.points)}"
+    resized = key.input.get("size")
     return "|".join(
         (
             score,
             network,
-            f"{weights or 'weights'}@{determinants.weights_sha256[:8]}",
+            f"{weights or 'weights'}@{key.weights_sha256[:8]}",
             *([resized] if resized else []),
-            f"{determinants.benchmark}.{determinants.benchmark_version}/{determinants.variant}",
+            f"{key.benchmark}.{key.benchmark_version}/{key.variant}",
             protocol,
             aggregation or "as measured",
-            f"data:{data_digest(determinants)}",
-            determinants.precision,
-            ",".join(sorted(set(determinants.plugins.values()))),
+            f"data:{data_digest(key)}",
+            key.precision,
+            ",".join(sorted(set(key.plugins.values()))),
         )
     )
 
 
-def data_digest(determinants: Determinants) -> str:
+def data_digest(key: RunKey) -> str:
     """Eight hexadecimal digits that stand for all parts of the data."""
     import hashlib  # noqa: PLC0415 - only where a signature is made
 
-    text = "\n".join(f"{part} {digest}" for part, digest in sorted(determinants.data.items()))
+    text = "\n".join(f"{part} {digest}" for part, digest in sorted(key.data.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 from lnkit.errors import LnkitError, UsageError
 from lnkit.results.records import RunRecord
 
@@ -22,7 +22,7 @@ def scores_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
 
 
 def _score_row(record: RunRecord, name: str) -> dict[str, Any]:
-    facts, score = record.determinants, record.scores[name]
+    facts, score = record.key, record.scores[name]
     low, high = score.interval or (None, None)
     return {
         "run": record.id,
@@ -96,9 +96,9 @@ def write_table(
 
 @contextmanager
 def _written_whole(file: Path) -> Iterator[Path]:
-    """The same as ``whole_file``, with a sentence for a place that cannot be written to."""
+    """The same as ``atomic_write``, with a sentence for a place that cannot be written to."""
     try:
-        with whole_file(file) as draft:
+        with atomic_write(file) as draft:
             yield draft
     except OSError as error:
         raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place with --output.") from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from lnkit.data.atomic import draft_name
+from lnkit.data.atomic import tmp_name
 from lnkit.errors import UsageError
 from lnkit.hookspecs import INTERFACE
 from lnkit.plugins.registry import Registry
@@ -95,7 +95,7 @@ def write(project: Project, folder: Path) -> None:
     """
     if folder.exists() or folder.is_symlink():
         raise UsageError(f"{folder} is there already, and nothing in it was changed. Name another one with --folder.")
-    draft = folder.with_name(f".{folder.name}.{draft_name()}")
+    draft = folder.with_name(f".{folder.name}.{tmp_name()}")
     try:
         for path, text in project.files().items():
             target = draft / path

@@ -77,7 +77,7 @@ class BenchmarkThing:
             registry = self.registry.with_backbone(BACKBONE, {name: ExtractionPoint(name, name) for name in POINTS})
             finished = run(request, registry, _Offline())
         return {
-            "+".join(one.record.determinants.points): {name: score.value for name, score in one.record.scores.items()}
+            "+".join(one.record.key.points): {name: score.value for name, score in one.record.scores.items()}
             for one in finished
         }
 

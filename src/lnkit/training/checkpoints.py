@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lnkit.data.atomic import DISK_FULL, draft_name
+from lnkit.data.atomic import DISK_FULL, tmp_name
 from lnkit.errors import DataError, LnkitError
 from lnkit.training.state_files import pack, unpack
 
@@ -103,7 +103,7 @@ def whole(target: Path, what: str) -> Iterator[Path]:
     Raises:
         LnkitError: the disk is full or closed to us.
     """
-    draft = target.with_name(f".{draft_name()}")
+    draft = target.with_name(f".{tmp_name()}")
     try:
         draft.mkdir(parents=True)
         yield draft

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 from lnkit.training.log import LEARNING_RATE, VALIDATION, read_log
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def draw_curves(log: Path, picture: Path, title: str, best_iteration: int) -> No
     span = (0, int(frame.iteration.max()))
     panels = [_panel(part, name, span, best_iteration) for name, part in parts.items()]
     chart = alt.vconcat(*panels, title=_title(title, best_iteration)).configure_view(stroke="#ccc")
-    with whole_file(picture) as draft, draft.open("wb") as file:
+    with atomic_write(picture) as draft, draft.open("wb") as file:
         chart.save(file, format="png", scale_factor=SCALE)
 
 

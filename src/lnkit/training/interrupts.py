@@ -10,7 +10,7 @@ from types import FrameType
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def defer_interrupts() -> Iterator[None]:
     """Hold an interrupt back until the block is left; a second one is not held back."""
     usual = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(usual):
@@ -22,7 +22,7 @@ def held() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, usual)
-    holder.let_go()
+    holder.release()
 
 
 class _Holder:
@@ -37,6 +37,6 @@ class _Holder:
             self._usual(number, frame)
         self._came = True
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         if self._came:
             self._usual(signal.SIGINT, None)

@@ -24,7 +24,7 @@ ORDER, DRAW = 1, 2  # streams of random numbers, apart from each other
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EpochSampler:
     """Every item once in each epoch, in an order of its own."""
 
     items: int
@@ -63,7 +63,7 @@ def feeding(
 
     What ``task.load`` raises is raised where its batch is asked for.
     """
-    order = Order(task.items, settings.batch_size, settings.seed)
+    order = EpochSampler(task.items, settings.batch_size, settings.seed)
     ready: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
     stopped = threading.Event()
 
@@ -96,7 +96,7 @@ def _put(ready: queue.Queue[Batch | BaseException], batch: Batch | BaseException
         return
 
 
-def _load(task: TrainingTask, order: Order, iteration: int, device: torch.device) -> Batch:
+def _load(task: TrainingTask, order: EpochSampler, iteration: int, device: torch.device) -> Batch:
     batch = task.load(order.batch(iteration), order.draw(iteration))
     if device.type != "cuda":
         return batch

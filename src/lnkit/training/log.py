@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ class TrainingLog:
         """Be as after ``iteration``: what the file has of later ones is taken out."""
         self._sums, self._count = dict(state["sums"]), int(state["count"])
         rows = [row for row in _read(self.file) if int(row[0]) <= iteration]
-        with whole_file(self.file) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(self.file) as draft, draft.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
         self._writer = _open_tensorboard(self._tensorboard_folder, iteration)
 

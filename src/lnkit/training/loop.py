@@ -21,14 +21,14 @@ from lnkit.errors import LnkitError
 from lnkit.progress import Progress
 from lnkit.training.checkpoints import Checkpoint, Weights, read_checkpoint, write_checkpoint
 from lnkit.training.collapse import constant_output, not_finite
-from lnkit.training.interrupts import held
-from lnkit.training.loader import Order, feeding, to_device
+from lnkit.training.device_setup import DeviceSetup, deterministic
+from lnkit.training.interrupts import defer_interrupts
+from lnkit.training.loader import EpochSampler, feeding, to_device
 from lnkit.training.log import TrainingLog
-from lnkit.training.machine import Machine, deterministic
-from lnkit.training.memory import Portions, release
-from lnkit.training.outcome import Ending, find_finished, finished_files, keep_finished
-from lnkit.training.rng_state import generator_states, put_back, seed_all
-from lnkit.training.task import Batch, Trained, TrainingSettings, TrainingTask, Validation
+from lnkit.training.memory import MicroBatches, release
+from lnkit.training.outcome import TrainingOutcome, find_finished, finished_files, keep_finished
+from lnkit.training.rng_state import generator_states, restore, seed_all
+from lnkit.training.task import Batch, TrainingResult, TrainingSettings, TrainingTask, Validation
 
 CHECKPOINT_SECONDS = 30.0  # between two; a kill loses at most this much
 LOOK_EVERY = 20  # iterations between two looks at the losses: on a GPU, a look waits for all that was asked of it
@@ -40,10 +40,10 @@ def train(
     task: TrainingTask,
     settings: TrainingSettings,
     folder: Path,
-    machine: Machine,
+    machine: DeviceSetup,
     progress: Progress,
     facts: Mapping[str, Any] | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train a network, from where an earlier call with the same arguments stopped.
 
     Args:
@@ -72,7 +72,7 @@ def train(
     ending, best = found
     with deterministic(machine.device):
         network = _rebuilt(task, settings, best, machine.device) if best is not None else None
-    return Trained(
+    return TrainingResult(
         network,
         ending.best_iteration,
         ending.best_value,
@@ -104,7 +104,7 @@ class _Training:
         task: TrainingTask,
         settings: TrainingSettings,
         folder: Path,
-        machine: Machine,
+        machine: DeviceSetup,
         progress: Progress,
         facts: Mapping[str, Any],
     ) -> None:
@@ -116,7 +116,7 @@ class _Training:
         self.optimizer = task.optimizer(self.network)
         self.scheduler = task.scheduler(self.optimizer)
         self.scaler = machine.scaler()
-        self.portions = Portions(self.network, task.feature_loss, settings.batch_size)
+        self.portions = MicroBatches(self.network, task.feature_loss, settings.batch_size)
         self.iteration = task.iteration = 0  # done
         self.best: Weights | None = None
         self.best_iteration, self.best_value = 0, math.nan
@@ -127,7 +127,7 @@ class _Training:
         self.unseen: list[tuple[int, float, dict[str, Tensor]]] = []  # iteration, learning rate, losses
         self.last_loss = math.nan
         self.saved = time.monotonic()
-        order = Order(task.items, settings.batch_size, settings.seed)
+        order = EpochSampler(task.items, settings.batch_size, settings.seed)
         folder.mkdir(parents=True, exist_ok=True)
         self.log = TrainingLog(folder, settings.iterations, order.batches)
 
@@ -138,7 +138,7 @@ class _Training:
             if self._runs_out_of_memory():
                 self._back_off()
         self.log.close()
-        ending = Ending(self.best_iteration, self.best_value, self.iteration, self.collapsed, self.notes)
+        ending = TrainingOutcome(self.best_iteration, self.best_value, self.iteration, self.collapsed, self.notes)
         keep_finished(self.folder, ending, self.best, self.facts, self.settings.title)
 
     def _runs_out_of_memory(self) -> bool:
@@ -176,7 +176,7 @@ class _Training:
             self._between_steps()  # a validation may have been interrupted
             while not self._ended:
                 batch = next(batches)
-                with held():
+                with defer_interrupts():
                     self._step(batch)
                 advance(1, "" if math.isnan(self.last_loss) else f"loss {self.last_loss:.4g}")
                 self._between_steps()
@@ -220,7 +220,7 @@ class _Training:
 
     def _validate(self) -> None:
         """Judge the network as it is, and keep it if it is the best so far."""
-        with held():
+        with defer_interrupts():
             self._look()
         if self.collapsed:
             return
@@ -230,7 +230,7 @@ class _Training:
                 found = self.task.validate(self.network)
         finally:
             self.network.train()
-        with held():
+        with defer_interrupts():
             self._take_in(found)
 
     def _take_in(self, found: Validation) -> None:
@@ -254,7 +254,7 @@ class _Training:
 
     def _save(self) -> None:
         """Write a checkpoint; no interrupt can fall into it."""
-        with held():
+        with defer_interrupts():
             self._look()
             checkpoint = Checkpoint(self.iteration, self._state(), self.best)
             write_checkpoint(self.folder, checkpoint, self.facts)
@@ -300,7 +300,7 @@ class _Training:
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         self.scaler.load_state_dict(state["scaler"])
-        put_back(state["generators"], self.machine.device)
+        restore(state["generators"], self.machine.device)
         self.log.restore(state["log"], self.iteration)
         self.portions.restore(state["portions"])
         self.notes = state["notes"] + self._changes(state["machine"])
@@ -339,7 +339,7 @@ class _Training:
 
     def _fits(self, items: int) -> bool:
         """Whether a step with so many items goes through; what it does to the network is not used."""
-        order = Order(self.task.items, items, self.settings.seed)
+        order = EpochSampler(self.task.items, items, self.settings.seed)
         try:
             batch = to_device(self.task.load(order.batch(0), order.draw(0)), self.machine.device)
             with self.machine.autocast():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lnkit.training.perceptual_loss import DeepPerceptualLoss
 
 
-class Portions:
+class MicroBatches:
     """How many items of a batch go through the frozen loss network, and through the trained one, at a time."""
 
     def __init__(self, network: nn.Module, feature_loss: DeepPerceptualLoss | None, batch_size: int) -> None:

@@ -22,7 +22,7 @@ FACTS, NETWORK, LOG, CURVES = "training.json", "network.safetensors", "log.csv",
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class TrainingOutcome:
     """How a training ended."""
 
     best_iteration: int  # 0 if no network was validated
@@ -32,7 +32,9 @@ class Ending:
     notes: tuple[str, ...]
 
 
-def keep_finished(folder: Path, ending: Ending, best: Weights | None, facts: Mapping[str, Any], title: str) -> None:
+def keep_finished(
+    folder: Path, ending: TrainingOutcome, best: Weights | None, facts: Mapping[str, Any], title: str
+) -> None:
     """Keep how a training ended, its best network, its log and its curves in ``folder/finished``.
 
     Raises:
@@ -54,7 +56,7 @@ def keep_finished(folder: Path, ending: Ending, best: Weights | None, facts: Map
         write_text(draft / FACTS, json.dumps(content, indent=1))
 
 
-def find_finished(folder: Path, facts: Mapping[str, Any]) -> tuple[Ending, Weights | None] | None:
+def find_finished(folder: Path, facts: Mapping[str, Any]) -> tuple[TrainingOutcome, Weights | None] | None:
     """How the training in ``folder`` ended, and its best network; None if it has not ended yet.
 
     Raises:
@@ -66,7 +68,7 @@ def find_finished(folder: Path, facts: Mapping[str, Any]) -> tuple[Ending, Weigh
     try:
         content = json.loads((place / FACTS).read_text(encoding="utf-8"))
         refuse_others(place, content.pop("facts"), facts)
-        ending = Ending(**content | {"notes": tuple(content["notes"])})
+        ending = TrainingOutcome(**content | {"notes": tuple(content["notes"])})
         return ending, load_file(place / NETWORK) if (place / NETWORK).is_file() else None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DataError(
@@ -74,7 +76,7 @@ def find_finished(folder: Path, facts: Mapping[str, Any]) -> tuple[Ending, Weigh
         ) from error
 
 
-def bring_back(kept: Path, folder: Path) -> None:
+def restore_finished(kept: Path, folder: Path) -> None:
     """Make of the files that ``finished_files`` named, and that lie in ``kept`` now, a finished training again."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(kept, folder / FOLDER, ignore=lambda place, names: {TENSORBOARD} & set(names))

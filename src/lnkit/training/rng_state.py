@@ -26,7 +26,7 @@ def generator_states(device: torch.device) -> dict[str, Any]:
     return states
 
 
-def put_back(states: dict[str, Any], device: torch.device) -> None:
+def restore(states: dict[str, Any], device: torch.device) -> None:
     """Bring the generators to where ``states`` says; one that is not there now, of another device, is left out."""
     random.setstate(states["python"])
     np.random.set_state(states["numpy"])

@@ -47,7 +47,7 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainingResult:
     """A training that came to its end, or collapsed."""
 
     network: nn.Module | None  # the best one by validation, in evaluation mode; None if it collapsed before the first

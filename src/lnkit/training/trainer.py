@@ -13,11 +13,11 @@ from lnkit.networks.device import open_device
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import Progress
 from lnkit.specs import DistanceConfig
+from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.loop import train
-from lnkit.training.machine import Machine
-from lnkit.training.outcome import FACTS, bring_back
+from lnkit.training.outcome import FACTS, restore_finished
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
-from lnkit.training.task import Trained, TrainingSettings, TrainingTask
+from lnkit.training.task import TrainingResult, TrainingSettings, TrainingTask
 
 
 class Trainer:
@@ -49,7 +49,7 @@ class Trainer:
         """
         self.device = open_device(device)
         self._loss_network = loss_network
-        self._machine = Machine(self.device, precision)
+        self._machine = DeviceSetup(self.device, precision)
         self._folder, self._facts, self._progress = folder, facts, progress
         self.notes: tuple[str, ...] = ()
 
@@ -58,7 +58,7 @@ class Trainer:
         loss = DeepPerceptualLoss(self._loss_network(), distance=distance)
         return loss.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
-    def train(self, task: TrainingTask, settings: TrainingSettings) -> Trained:
+    def train(self, task: TrainingTask, settings: TrainingSettings) -> TrainingResult:
         """Train ``task``, or find it trained; see :func:`lnkit.training.loop.train`."""
         if PurePosixPath(settings.name).name != settings.name:
             raise PluginError(f"A training is called {settings.name!r}, and the name of a folder is expected.")
@@ -67,9 +67,9 @@ class Trainer:
         return trained
 
 
-def take_up(record: Path, names: Sequence[str], folder: Path) -> None:
+def restore_trainings(record: Path, names: Sequence[str], folder: Path) -> None:
     """Copy the finished trainings that lie beside a record into ``folder``, where the loop finds them."""
     for name in names:
         file = PurePosixPath(name)
         if file.name == FACTS and len(file.parts) == 2:
-            bring_back(record / file.parent, folder / file.parent)
+            restore_finished(record / file.parent, folder / file.parent)

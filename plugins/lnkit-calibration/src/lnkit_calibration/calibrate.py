@@ -13,12 +13,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import lnkit
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 from lnkit.datasets.judged import has_split
 from lnkit.networks.device import open_device
 from lnkit.progress import Progress
+from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.loop import train
-from lnkit.training.machine import Machine
 from lnkit.training.task import TrainingSettings, batches_per_epoch
 from lnkit_calibration.model import Calibrated
 from lnkit_calibration.task import CalibrationTask, Schedule, score
@@ -76,7 +76,7 @@ def learn(
     """
     chosen = open_split(data, split, cache, progress)
     training, held = _parts(wanted, chosen, data, split, cache, progress)
-    machine = Machine(open_device(wanted.device), wanted.precision)
+    machine = DeviceSetup(open_device(wanted.device), wanted.precision)
     make = partial(_load, wanted, progress)
     task = CalibrationTask(make, wanted.mode != "lin", wanted.schedule, training, held, machine.device)
     settings = _settings(wanted, len(training))
@@ -179,5 +179,5 @@ def _whole(network: Calibrated, wanted: Wanted) -> dict[str, Tensor]:
 
 def _save(tensors: Mapping[str, Tensor], file: Path, header: Mapping[str, str]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(file) as draft:
+    with atomic_write(file) as draft:
         save_file(dict(tensors), draft, metadata=dict(header))

@@ -25,7 +25,7 @@ class Averaged(nn.Module):
         return logits
 
     @torch.no_grad()
-    def take_in(self, step: int) -> None:
+    def update(self, step: int) -> None:
         """Bring the average up to a step; once for each. Early steps count more, as in TensorFlow's average."""
         if step <= int(self.updates):
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lnkit
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,7 +54,7 @@ def write_checkpoint(network: nn.Module, facts: Facts, folder: Path) -> Path:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     header = {"format": FORMAT, **{name: str(value) for name, value in asdict(facts).items()}}
     file = folder / file_name(facts.step)
-    with whole_file(file) as draft:
+    with atomic_write(file) as draft:
         save_file(tensors, draft, metadata=header)
     return file
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lnkit
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 from lnkit_earlystop.checkpoints import checkpoints_in
 
 TABLE = "checkpoints.csv"
@@ -22,7 +22,7 @@ Row = Mapping[str, float]
 
 def keep_scores(checkpoint: Path, scores: Mapping[str, float]) -> None:
     """Keep what was measured of a checkpoint beside it."""
-    with whole_file(checkpoint.with_suffix(".json")) as draft:
+    with atomic_write(checkpoint.with_suffix(".json")) as draft:
         draft.write_text(json.dumps(dict(scores), indent=1), encoding="utf-8")
 
 
@@ -60,7 +60,7 @@ def write_rows(rows: Sequence[Row], file: Path) -> None:
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    with whole_file(file) as draft:
+    with atomic_write(file) as draft:
         draft.write_text(text.getvalue(), encoding="utf-8")
 
 
@@ -69,7 +69,7 @@ def write_class_accuracy(classes: Sequence[str], accuracy: Sequence[float], file
     pairs = sorted(zip(classes, accuracy, strict=True), key=lambda pair: (-pair[1], pair[0]))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([("class", "top1"), *((n, f"{100 * a:.4g}") for n, a in pairs)])
-    with whole_file(file) as draft:
+    with atomic_write(file) as draft:
         draft.write_text(text.getvalue(), encoding="utf-8")
 
 

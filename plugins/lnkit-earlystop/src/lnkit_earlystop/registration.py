@@ -116,7 +116,7 @@ def _spec(architecture: Architecture, name: str, load: partial[nn.Module], weigh
         citation=CITATION,
         min_size=1,
         input_size=(side, side) if fixed else None,
-        native_size=side,
+        eval_size=side,
     )
 
 

@@ -85,7 +85,7 @@ class ClassifierTask(TrainingTask):
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         recipe = self.plan.recipe
         if isinstance(network, Averaged):
-            network.take_in(self.iteration)
+            network.update(self.iteration)
         if self._parallel is None:
             self._parallel = parallel(network, self.plan.world)
         images = batch["images"]
@@ -96,7 +96,7 @@ class ClassifierTask(TrainingTask):
 
     def validate(self, network: nn.Module) -> Validation:
         if isinstance(network, Averaged):
-            network.take_in(self.iteration)
+            network.update(self.iteration)
         judgment = judge(network, self.data.validation, self.plan.recipe.central_crop, self.device)
         return self.passed(judged(network), self.iteration, judgment)
 

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 from lnkit.datasets.labelled import LabelledData
 from lnkit.networks.device import open_device
 from lnkit.progress import Progress
+from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.loop import train
-from lnkit.training.machine import Machine
 from lnkit.training.task import TrainingSettings, Validation, batches_per_epoch
 from lnkit_earlystop import history
 from lnkit_earlystop.checkpoints import BEST, FOLDER, Facts, file_name, write_checkpoint
@@ -94,7 +94,7 @@ def train_classifier(
         higher_is_better=True,
         constant_below=-1.0,  # logits may vary as little as they like
     )
-    machine = Machine(open_device(place.device(wanted.device)), wanted.precision)
+    machine = DeviceSetup(open_device(place.device(wanted.device)), wanted.precision)
     keeper = _Keeper(plan, data, folder, judges, per_epoch)
     with connected(place), _own_folder(folder / "training", place) as own:
         task = ClassifierTask(plan, data, machine.device, keeper.passed)
@@ -143,7 +143,7 @@ def close_run(folder: Path) -> list[history.Row]:
     history.write_rows(rows, folder / history.TABLE)
     best = history.best_of(rows)
     if best is not None:
-        with whole_file(folder / BEST) as draft:
+        with atomic_write(folder / BEST) as draft:
             shutil.copyfile(folder / FOLDER / file_name(int(best["step"])), draft)
     draw_run(rows, folder.name, folder)
     return rows
@@ -174,7 +174,7 @@ class _Keeper:
         if not self.plan.world.is_first:
             return Run(self.folder, [], collapsed, notes)
         run = Run(self.folder, close_run(self.folder), collapsed, notes)
-        with whole_file(self.folder / DESCRIPTION) as draft:
+        with atomic_write(self.folder / DESCRIPTION) as draft:
             draft.write_text(json.dumps(self._description(run), indent=1), encoding="utf-8")
         return run
 

@@ -33,7 +33,7 @@ def keep(context: RunContext, key: str, steps: int, advance: Advance, compute: C
         told += done
         advance(done)
 
-    part = context.parts.keep(key, lambda: compute(tell))
+    part = context.store.get_or_compute(key, lambda: compute(tell))
     advance(steps - told)
     return part
 

@@ -31,7 +31,7 @@ class Found:
     hits: Array | None = None  # (N, sides and unfiltered), 1 where an image was classified rightly
     classes: int = 0
     tid2013: tuple[Array, Array, Array] | None = None  # (N,) each: number of the reference, opinion, distance
-    native_size: int = 0  # side in pixels of the images that the backbone was made for; 0: unknown
+    eval_size: int = 0  # side in pixels of the images that the backbone was made for; 0: unknown
 
     def arrays(self) -> dict[str, Array]:
         """All of it by name, to be kept beside the record."""
@@ -43,12 +43,12 @@ class Found:
             found |= {"lowpass/hits": self.hits, "lowpass/classes": np.array(self.classes)}
         if self.tid2013 is not None:
             found |= dict(zip(TID2013, self.tid2013, strict=True))
-        return found | {"native/size": np.array(self.native_size)}
+        return found | {"native/size": np.array(self.eval_size)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Found:
         """Read back what :meth:`arrays` gave."""
-        found = cls({}, native_size=int(arrays["native/size"]))
+        found = cls({}, eval_size=int(arrays["native/size"]))
         for name, array in arrays.items():
             part, _, rest = name.partition("/")
             if part == "2afc":

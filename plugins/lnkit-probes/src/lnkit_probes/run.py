@@ -40,4 +40,4 @@ def _nothing_yet(context: RunContext, content: Content) -> Found:
     items = slice(0, context.protocol.per_family or None)
     # in float64, since means of float32 would lose digits
     judge = {family.name: family.judge[items].astype(np.float64) for family in content.families}
-    return Found(judge, native_size=context.backbone.native_size or 0)
+    return Found(judge, eval_size=context.backbone.eval_size or 0)

@@ -51,8 +51,8 @@ def score_all(found: Found, protocol: ProbesProtocol, seed: int) -> Outcome:
 
 
 def _notes(scores: Scores, found: Found, protocol: ProbesProtocol) -> Iterator[str]:
-    if protocol.wants("native") and not found.native_size:
-        yield "absent: the perceptual score at the backbone's own size, which its plugin does not state (native_size)"
+    if protocol.wants("native") and not found.eval_size:
+        yield "absent: the perceptual score at the backbone's own size, which its plugin does not state (eval_size)"
     undefined = [name for name, score in scores.items() if not np.isfinite(score.value)]
     if undefined:
         yield f"undefined on these data: {', '.join(undefined)}"
@@ -111,7 +111,7 @@ def _perceptual_scores(judges: _Judges, found: Found) -> Scores:
         scores[f"ps_{name}"] = mean_of_families(list(judges.perceptual(found.distances[name]).values()))
     if NATIVE in found.distances:
         score = mean_of_families(list(judges.perceptual(found.distances[NATIVE]).values()))
-        scores["ps_native"] = replace(score, aggregation=f"{score.aggregation} at {found.native_size} px")
+        scores["ps_native"] = replace(score, aggregation=f"{score.aggregation} at {found.eval_size} px")
     for measure, families in found.distances.items():
         if measure.startswith(LAYER):
             layer = measure.removeprefix(LAYER)

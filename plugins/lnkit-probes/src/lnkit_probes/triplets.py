@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lnkit import LossNetworkId, Measure
+from lnkit import DistanceAt, LossNetworkId
 from lnkit.data.pack.decode import decode
 from lnkit.data.pack.image_table import release
 from lnkit.datasets.judged import COLUMNS, FILTER, Family
@@ -35,11 +35,11 @@ class Column(NamedTuple):
 
     network: LossNetworkId
     name: str  # of the measure: MAIN, "style", "layer:conv1"
-    measure: Measure
+    measure: DistanceAt
 
 
 def compare(context: RunContext, families: Sequence[Family], found: Mapping[LossNetworkId, Found]) -> None:
-    """Measure, for each loss network, the protocol's distance, the three of K, and the protocol's at each layer."""
+    """DistanceAt, for each loss network, the protocol's distance, the three of K, and the protocol's at each layer."""
     columns = [column for network in context.networks for column in _columns(context, network)]
     series = _Series("2afc", SHARD, tuple(column.measure for column in columns), _packed)
     for family, distances in series.of_families(context, families, "comparing images"):
@@ -49,7 +49,7 @@ def compare(context: RunContext, families: Sequence[Family], found: Mapping[Loss
 
 def compare_native(context: RunContext, families: Sequence[Family], found: Mapping[LossNetworkId, Found]) -> None:
     """Measure the protocol's distance once more, at the size that the backbone was made for, if that is known."""
-    size = context.backbone.native_size
+    size = context.backbone.eval_size
     if size == context.protocol.resolution:
         for one in found.values():
             one.distances[NATIVE] = one.distances[MAIN]
@@ -65,14 +65,14 @@ def _columns(context: RunContext, network: LossNetworkId) -> Iterator[Column]:
     main = _main(context, network)
     yield Column(network, MAIN, main)
     for name in POOLINGS:
-        yield Column(network, name, Measure(main.layers, context.protocol.pooled(name)))
+        yield Column(network, name, DistanceAt(main.layers, context.protocol.pooled(name)))
     for layer in main.layers if context.protocol.wants("layers") else ():
-        yield Column(network, layer_measure(layer), Measure((layer,), main.distance))
+        yield Column(network, layer_measure(layer), DistanceAt((layer,), main.distance))
 
 
-def _main(context: RunContext, network: LossNetworkId) -> Measure:
+def _main(context: RunContext, network: LossNetworkId) -> DistanceAt:
     """The protocol's distance by all layers of a loss network."""
-    return Measure(tuple(point.name for point in context.layers(network)), context.protocol.distance_config())
+    return DistanceAt(tuple(point.name for point in context.layers(network)), context.protocol.distance_config())
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class _Series:
 
     key: str  # of the kept parts
     shard: int  # triplets between two savings
-    measures: tuple[Measure, ...]
+    measures: tuple[DistanceAt, ...]
     load: Load
 
     def of_families(self, context: RunContext, families: Sequence[Family], title: str) -> Iterator[tuple[str, Array]]:

@@ -32,10 +32,10 @@ def spec_of(one: Architecture, citation: str = "", tag: str = "", name: str = ""
         requires=(TIMM,),
         input_size=given.size if one.fixed else None,
         interpolation=given.interpolation,
-        native_size=max(given.size),
-        adapts=ADAPTATIONS[one.adaptation].phrase.format(size=f"{width}x{height}"),
+        eval_size=max(given.size),
+        size_note=ADAPTATIONS[one.adaptation].phrase.format(size=f"{width}x{height}"),
         tags=tuple(one.tags),
-        tagged=partial(_tagged, one, citation),
+        with_tag=partial(_tagged, one, citation),
     )
 
 

@@ -40,5 +40,5 @@ SPEC = lnkit.BackboneSpec(
     mean=HALF,
     std=HALF,
     requires=("timm>=1.0.15", PACKAGE),
-    native_size=224,  # the input of Lite0, as of timm's tf_efficientnet_lite0
+    eval_size=224,  # the input of Lite0, as of timm's tf_efficientnet_lite0
 )

@@ -75,7 +75,7 @@ def audit(tables: Tables | None = None) -> list[Finding]:
         _best_points,
         _running_sum,
         _flags,
-        _flops,
+        _macs,
     )
     return [check(tables) for check in checks]
 
@@ -257,20 +257,20 @@ def _flags(tables: Tables) -> Finding:
     )
 
 
-def _flops(tables: Tables) -> Finding:
+def _macs(tables: Tables) -> Finding:
     both = tables.attributes.merge(tables.computed, on="backbone", suffixes=("", "_computed"))
-    below = 100 * (1 - both.flops / (1e6 * both.mflops_224.astype(float)))
+    below = 100 * (1 - both.macs / (1e6 * both.mflops_224.astype(float)))
     rows = [
-        (str(name), f"{printed:,}", f"{flops / 1e6:,.0f}", f"{percent:.1f}")
-        for name, printed, flops, percent in zip(both.backbone, both.mflops_224, both.flops, below, strict=True)
+        (str(name), f"{printed:,}", f"{macs / 1e6:,.0f}", f"{percent:.1f}")
+        for name, printed, macs, percent in zip(both.backbone, both.mflops_224, both.macs, below, strict=True)
     ]
     summary = (
         f"Multiply-adds of convolutions and matrix products are {below.min():.1f} to {below.max():.1f} % below the "
         "table's, which presumably counts activations and normalization too."
     )
     return Finding(
-        "flops",
-        "Table I: millions of flops",
+        "macs",
+        "Table I: millions of macs",
         ("attributes", "computed_attributes"),
         DIFFERS,
         summary,

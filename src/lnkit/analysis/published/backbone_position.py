@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from lnkit.analysis.collect import Gathered
-from lnkit.analysis.measurements import PUBLISHED, Measurement
+from lnkit.analysis.measurements import PUBLISHED, ScoreRow
 from lnkit.analysis.published.comparability import refusals
 from lnkit.analysis.published.position import measured_of
 from lnkit.stats.ranks import ranks
@@ -61,7 +61,7 @@ def standings(found: Gathered, name: str, *, anyway: bool = False) -> list[Stand
     return [one for one in standing if one.best_points]
 
 
-def _standing(own: Sequence[Measurement], study: Sequence[Measurement], refusal: str) -> Standing:
+def _standing(own: Sequence[ScoreRow], study: Sequence[ScoreRow], refusal: str) -> Standing:
     scores = list(dict.fromkeys(one.score for one in study))
     mine = {score: [one for one in own if one.score == score] for score in scores}
     by_score = {
@@ -84,16 +84,16 @@ def _standing(own: Sequence[Measurement], study: Sequence[Measurement], refusal:
     )
 
 
-def _best_point(score: str, own: Sequence[Measurement], rank: float) -> BestPoint:
+def _best_point(score: str, own: Sequence[ScoreRow], rank: float) -> BestPoint:
     best = max(own, key=_good)
     return BestPoint(score, tuple(one.point for one in own if one.value == best.value), best.value, rank)
 
 
-def _good(one: Measurement) -> float:
+def _good(one: ScoreRow) -> float:
     return one.value if one.higher_is_better else -one.value
 
 
-def _best_values(measured: Iterable[Measurement]) -> dict[str, float]:
+def _best_values(measured: Iterable[ScoreRow]) -> dict[str, float]:
     """The value of each backbone at its best point, turned so that larger is better."""
     best: dict[str, float] = {}
     for one in measured:

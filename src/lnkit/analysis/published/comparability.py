@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from lnkit.analysis.measurements import PUBLISHED, Measurement
+from lnkit.analysis.measurements import PUBLISHED, ScoreRow
 from lnkit.results.records import RunRecord
 
 REFERENCE = "reference"  # the protocol variant that computes what the code of the study computes
@@ -15,7 +15,7 @@ def refusals(records: Iterable[RunRecord]) -> dict[str, str]:
     return {record.id: record.incomparable for record in records if not record.comparable}
 
 
-def remarks_on(one: Measurement, published: Sequence[Measurement]) -> Iterator[str]:
+def remarks_on(one: ScoreRow, published: Sequence[ScoreRow]) -> Iterator[str]:
     """What must be known about a value beside the published ones of the same score, as sentences."""
     if one.origin != PUBLISHED:
         yield from _on_protocol(one)
@@ -24,7 +24,7 @@ def remarks_on(one: Measurement, published: Sequence[Measurement]) -> Iterator[s
         yield f"A place among these published values says little: {caveat}."
 
 
-def _on_protocol(one: Measurement) -> Iterator[str]:
+def _on_protocol(one: ScoreRow) -> Iterator[str]:
     if one.variant == REFERENCE:
         yield f"The protocol {REFERENCE!r} follows the code of the study, as the published values do."
     else:
@@ -34,7 +34,7 @@ def _on_protocol(one: Measurement) -> Iterator[str]:
         )
 
 
-def _on_runs(one: Measurement) -> Iterator[str]:
+def _on_runs(one: ScoreRow) -> Iterator[str]:
     runs = len(one.source.split())
     if runs > 1:
         yield f"The mean of {runs} runs, without an interval."

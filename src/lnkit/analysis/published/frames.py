@@ -88,7 +88,7 @@ def early_stopping_scores() -> pd.DataFrame:
 
 
 def computed_attributes() -> pd.DataFrame:
-    """What lnkit computes for the backbones of Table I; flops are multiply-adds of a 224 x 224 forward pass."""
+    """What lnkit computes for the backbones of Table I; macs are multiply-adds of a 224 x 224 forward pass."""
     return table("computed_attributes")
 
 

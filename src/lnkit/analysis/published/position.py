@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from lnkit.analysis.collect import Gathered
-from lnkit.analysis.measurements import PUBLISHED, Measurement
+from lnkit.analysis.measurements import PUBLISHED, ScoreRow
 from lnkit.analysis.published.comparability import refusals, remarks_on
 from lnkit.analysis.recommend.costs import WEIGHTS, attributes_by_network
 from lnkit.errors import UsageError, did_you_mean, near_names
@@ -25,7 +25,7 @@ class Neighbor(NamedTuple):
     value: float
     difference: float  # how much better the placed one is, in the unit of the score; negative where it is worse
     within_interval: bool  # the published value lies in the 95 % interval: which of the two is better is open
-    flops_ratio: float | None  # flops of the placed one, per flop of this; up to the points, at 224 x 224
+    macs_ratio: float | None  # macs of the placed one, per flop of this; up to the points, at 224 x 224
 
 
 class Place(NamedTuple):
@@ -41,7 +41,7 @@ class Place(NamedTuple):
     low: float | None  # 95 % interval
     high: float | None
     n: int | None  # items
-    flops: float | None  # multiply-adds up to the point, at 224 x 224
+    macs: float | None  # multiply-adds up to the point, at 224 x 224
     rank: float | None  # among the published ones and itself, ties averaged; None where it may not be ranked
     best_rank: int | None  # that the interval leaves open; the rank's own, rounded down, where there is no interval
     worst_rank: int | None
@@ -56,12 +56,12 @@ class Place(NamedTuple):
 
     @property
     def better_and_cheaper(self) -> list[Neighbor]:
-        """The published ones that have a better value at fewer flops, the nearest first."""
-        return [one for one in self.above if one.flops_ratio is not None and one.flops_ratio > 1]
+        """The published ones that have a better value at fewer macs, the nearest first."""
+        return [one for one in self.above if one.macs_ratio is not None and one.macs_ratio > 1]
 
     @property
     def worse_and_dearer(self) -> list[Neighbor]:
-        return [one for one in self.below if one.flops_ratio is not None and one.flops_ratio < 1]
+        return [one for one in self.below if one.macs_ratio is not None and one.macs_ratio < 1]
 
 
 def place(found: Gathered, name: str, *, anyway: bool = False) -> list[Place]:
@@ -83,12 +83,12 @@ def place(found: Gathered, name: str, *, anyway: bool = False) -> list[Place]:
     if not shared:
         raise UsageError(_nothing_shared(name, chosen, study))
     attributes = attributes_by_network(found.measurements, found.records)
-    flops = {network: known.get("point_flops") for network, known in attributes.items()}
+    macs = {network: known.get("point_macs") for network, known in attributes.items()}
     reasons = refusals(found.records)
-    return [_place(one, study[one.benchmark, one.score], flops, reasons, anyway=anyway) for one in shared]
+    return [_place(one, study[one.benchmark, one.score], macs, reasons, anyway=anyway) for one in shared]
 
 
-def measured_of(found: Gathered, name: str) -> list[Measurement]:
+def measured_of(found: Gathered, name: str) -> list[ScoreRow]:
     """What was measured of a loss network, a backbone or in a record.
 
     Raises:
@@ -108,35 +108,35 @@ def measured_of(found: Gathered, name: str) -> list[Measurement]:
     )
 
 
-def _has_source(one: Measurement, name: str) -> bool:
+def _has_source(one: ScoreRow, name: str) -> bool:
     sources = one.source.split() if one.origin != PUBLISHED else []
     digest = len(name) >= SHORTEST_HASH
     return any(name == id_ or (digest and id_.rpartition("_")[2].startswith(name)) for id_ in sources)
 
 
-def _is_network(one: Measurement, name: str) -> bool:
+def _is_network(one: ScoreRow, name: str) -> bool:
     return one.loss_network == name
 
 
-def _is_backbone(one: Measurement, name: str) -> bool:
+def _is_backbone(one: ScoreRow, name: str) -> bool:
     return one.backbone == name
 
 
-def _is_unlabeled(one: Measurement, name: str) -> bool:
+def _is_unlabeled(one: ScoreRow, name: str) -> bool:
     """Whether it is of that name, but for the hash of its weights."""
     plain = WEIGHTS.sub("", one.loss_network)
     return name in (plain, plain.rpartition(":")[0])
 
 
-def _study(found: Gathered) -> dict[tuple[str, str], list[Measurement]]:
-    study: dict[tuple[str, str], list[Measurement]] = {}
+def _study(found: Gathered) -> dict[tuple[str, str], list[ScoreRow]]:
+    study: dict[tuple[str, str], list[ScoreRow]] = {}
     for one in found.measurements:
         if one.origin == PUBLISHED:
             study.setdefault((one.benchmark, one.score), []).append(one)
     return study
 
 
-def _nothing_shared(name: str, chosen: Sequence[Measurement], study: Iterable[tuple[str, str]]) -> str:
+def _nothing_shared(name: str, chosen: Sequence[ScoreRow], study: Iterable[tuple[str, str]]) -> str:
     there = ", ".join(dict.fromkeys(f"{one.benchmark} {one.score}" for one in chosen))
     scores: dict[str, list[str]] = {}
     for benchmark, score in study:
@@ -149,16 +149,16 @@ def _nothing_shared(name: str, chosen: Sequence[Measurement], study: Iterable[tu
 
 
 def _place(
-    one: Measurement,
-    published: Sequence[Measurement],
-    flops: dict[str, float | None],
+    one: ScoreRow,
+    published: Sequence[ScoreRow],
+    macs: dict[str, float | None],
     reasons: dict[str, str],
     *,
     anyway: bool,
 ) -> Place:
     others = [other for other in published if other is not one]
     refusal = "; ".join(dict.fromkeys(reason for id_ in one.source.split() if (reason := reasons.get(id_, ""))))
-    near = sorted((_neighbor(one, other, flops) for other in others), key=lambda n: (abs(n.difference), n.loss_network))
+    near = sorted((_neighbor(one, other, macs) for other in others), key=lambda n: (abs(n.difference), n.loss_network))
     if refusal and not anyway:
         near = []
     above = tuple(n for n in near if n.difference < 0)
@@ -169,7 +169,7 @@ def _place(
     return Place(
         *(one.loss_network, one.weights, one.setting, one.source, one.benchmark, one.score),
         *(one.value, one.low, one.high, one.n),
-        flops=flops.get(one.loss_network),
+        macs=macs.get(one.loss_network),
         rank=len(above) + len(equal) / 2 + 1 if near else None,
         best_rank=surely_above + 1 if near else None,
         worst_rank=maybe_above + 1 if near else None,
@@ -178,20 +178,20 @@ def _place(
         above=above,
         equal=equal,
         below=below,
-        twin=_twin(one, others, flops),
+        twin=_twin(one, others, macs),
         refusal=refusal,
         remarks=tuple(remarks_on(one, others)),
     )
 
 
-def _twin(one: Measurement, others: Sequence[Measurement], flops: dict[str, float | None]) -> Neighbor | None:
+def _twin(one: ScoreRow, others: Sequence[ScoreRow], macs: dict[str, float | None]) -> Neighbor | None:
     plain = WEIGHTS.sub("", one.loss_network)
-    return next((_neighbor(one, other, flops) for other in others if other.loss_network == plain), None)
+    return next((_neighbor(one, other, macs) for other in others if other.loss_network == plain), None)
 
 
-def _neighbor(one: Measurement, other: Measurement, flops: dict[str, float | None]) -> Neighbor:
+def _neighbor(one: ScoreRow, other: ScoreRow, macs: dict[str, float | None]) -> Neighbor:
     sign = 1 if one.higher_is_better else -1
-    mine, theirs = flops.get(one.loss_network), flops.get(other.loss_network)
+    mine, theirs = macs.get(one.loss_network), macs.get(other.loss_network)
     ratio = mine / theirs if mine is not None and theirs else None
     inside = one.low is not None and one.high is not None and one.low <= other.value <= one.high
     difference = round(sign * (one.value - other.value), DIGITS)

@@ -57,14 +57,14 @@ TABLES: Mapping[str, TableFacts] = {
         "Attributes of the same backbones, computed from the networks",
         "computed by lnkit",
         ("imagenet_top1",),
-        ("parameters", "depth", "flops"),
+        ("parameters", "depth", "macs"),
         _FLAGS,
     ),
     "computed_point_attributes": TableFacts(
         "Attributes of the same loss networks, computed from the networks",
         "computed by lnkit",
-        ("fraction_parameters", "fraction_depth", "fraction_flops"),
-        ("point_parameters", "point_depth", "point_flops", "point_channels", "point_features"),
+        ("fraction_parameters", "fraction_depth", "fraction_macs"),
+        ("point_parameters", "point_depth", "point_macs", "point_channels", "point_features"),
         key=("backbone", "point"),
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from lnkit.analysis.measurements import Measurement
+from lnkit.analysis.measurements import ScoreRow
 from lnkit.analysis.recommend.costs import Attributes
 from lnkit.stats.ranks import ranks
 
@@ -15,13 +15,13 @@ class Column(NamedTuple):
 
     task: str
     label: str  # the score; with its benchmark, where several benchmarks count
-    measured: Mapping[str, Measurement]  # by loss network
+    measured: Mapping[str, ScoreRow]  # by loss network
 
     def goodness(self, names: Iterable[str]) -> dict[str, float]:
         """The values, turned so that larger is better."""
         return {name: one.value if one.higher_is_better else -one.value for name, one in self._of(names)}
 
-    def _of(self, names: Iterable[str]) -> list[tuple[str, Measurement]]:
+    def _of(self, names: Iterable[str]) -> list[tuple[str, ScoreRow]]:
         return [(name, self.measured[name]) for name in names]
 
 
@@ -32,14 +32,14 @@ class Candidate(NamedTuple):
     mean_rank: float  # over the scores, several tasks with equal weight; among the allowed ones, 1 is the best
     ranks: Mapping[str, float]  # score -> rank
     values: Mapping[str, float]  # score -> value
-    point_flops: float | None  # multiply-adds up to the point, at 224 x 224
+    point_macs: float | None  # multiply-adds up to the point, at 224 x 224
     point_parameters: float | None
 
 
-def columns_of(measured: Sequence[tuple[str, Measurement]]) -> list[Column]:
+def columns_of(measured: Sequence[tuple[str, ScoreRow]]) -> list[Column]:
     """Sort (task, measurement) by task and score."""
     several = len({one.benchmark for _, one in measured}) > 1
-    found: dict[tuple[str, str], dict[str, Measurement]] = {}
+    found: dict[tuple[str, str], dict[str, ScoreRow]] = {}
     for task, one in measured:
         label = f"{one.benchmark} {one.score}" if several else one.score
         found.setdefault((task, label), {})[one.loss_network] = one
@@ -62,7 +62,7 @@ def ranked(
             mean_over_tasks([(column.task, found[name]) for column, found in zip(columns, by_column, strict=True)]),
             {column.label: found[name] for column, found in zip(columns, by_column, strict=True)},
             {column.label: column.measured[name].value for column in columns},
-            attributes.get(name, {}).get("point_flops"),
+            attributes.get(name, {}).get("point_macs"),
             attributes.get(name, {}).get("point_parameters"),
         )
         for name in names
@@ -71,7 +71,7 @@ def ranked(
 
 
 def _order(one: Candidate) -> tuple[float, float, str]:
-    return one.mean_rank, float("inf") if one.point_flops is None else one.point_flops, one.loss_network
+    return one.mean_rank, float("inf") if one.point_macs is None else one.point_macs, one.loss_network
 
 
 def mean_over_tasks(found: Sequence[tuple[str, float]]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from lnkit.analysis.measurements import Measurement
+from lnkit.analysis.measurements import ScoreRow
 from lnkit.analysis.recommend.costs import WEIGHTS, Attributes
 from lnkit.errors import UsageError, did_you_mean, near_names
 
@@ -17,7 +17,7 @@ _NO_FLAGS: Mapping[str, bool] = MappingProxyType({})
 class Constraints(NamedTuple):
     """What a loss network must be; None and empty allow all."""
 
-    flops_below: float | None = None  # multiply-adds up to the point, at 224 x 224
+    macs_below: float | None = None  # multiply-adds up to the point, at 224 x 224
     parameters_below: float | None = None  # up to the point
     flags: Mapping[str, bool] = _NO_FLAGS  # {"batch_norm": False}: of the backbone
     families: tuple[str, ...] = ()
@@ -28,13 +28,13 @@ class Constraints(NamedTuple):
 class Rule(NamedTuple):
     """One constraint: a limit on an attribute, a flag, or the names that a field may have."""
 
-    words: str  # "flops below 2 G"
-    field: str  # an attribute, or a field of Measurement
+    words: str  # "macs below 2 G"
+    field: str  # an attribute, or a field of ScoreRow
     limit: float | None = None
     flag: bool | None = None
     names: tuple[str, ...] = ()
 
-    def allows(self, one: Measurement, attributes: Attributes) -> bool:
+    def allows(self, one: ScoreRow, attributes: Attributes) -> bool:
         """Whether a loss network meets it; one whose attribute is unknown does not."""
         if self.names:
             return bool(_called(one, self.field) & set(self.names))
@@ -48,7 +48,7 @@ class Rule(NamedTuple):
         return not self.names and attributes.get(self.field) is None
 
 
-def _called(one: Measurement, field: str) -> set[str]:
+def _called(one: ScoreRow, field: str) -> set[str]:
     """The value of a field; a backbone of several weights is meant by its plain name too."""
     value: str = getattr(one, field)
     return {value, WEIGHTS.sub("", f"{value}:").removesuffix(":")} if field == "backbone" else {value}
@@ -56,7 +56,7 @@ def _called(one: Measurement, field: str) -> set[str]:
 
 def rules(wanted: Constraints) -> list[Rule]:
     """The constraints one by one."""
-    limits = {"flops": wanted.flops_below, "parameters": wanted.parameters_below}
+    limits = {"macs": wanted.macs_below, "parameters": wanted.parameters_below}
     found = [
         Rule(f"{name} below {amount(limit)}", f"point_{name}", limit=limit)
         for name, limit in limits.items()
@@ -81,7 +81,7 @@ def amount(value: float) -> str:
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
-def require_known(wanted: Constraints, measured: Sequence[Measurement]) -> None:
+def require_known(wanted: Constraints, measured: Sequence[ScoreRow]) -> None:
     """Refuse names that nothing which was measured has, rather than leave everything out for a slip of the pen.
 
     Raises:
@@ -101,7 +101,7 @@ def require_known(wanted: Constraints, measured: Sequence[Measurement]) -> None:
 
 
 def meeting(
-    networks: Mapping[str, Measurement], attributes: Mapping[str, Attributes], wanted: Sequence[Rule]
+    networks: Mapping[str, ScoreRow], attributes: Mapping[str, Attributes], wanted: Sequence[Rule]
 ) -> list[str]:
     """The names of the loss networks that meet all of the rules, in order."""
     return [
@@ -110,7 +110,7 @@ def meeting(
 
 
 def say_left_out(
-    networks: Mapping[str, Measurement], attributes: Mapping[str, Attributes], wanted: Sequence[Rule]
+    networks: Mapping[str, ScoreRow], attributes: Mapping[str, Attributes], wanted: Sequence[Rule]
 ) -> list[str]:
     """A sentence for each rule: how many it leaves out, each counted by itself."""
     said = []
@@ -121,7 +121,7 @@ def say_left_out(
     return said + ([_say_unknown(networks, unknown)] if unknown else [])
 
 
-def _say_unknown(networks: Mapping[str, Measurement], unknown: Sequence[str]) -> str:
+def _say_unknown(networks: Mapping[str, ScoreRow], unknown: Sequence[str]) -> str:
     backbone = networks[unknown[0]].backbone.partition("@")[0]
     return (
         f"Of {len(unknown)} of these that is not known, such as {unknown[0]}: `lnkit attributes {backbone}` computes "
@@ -130,7 +130,7 @@ def _say_unknown(networks: Mapping[str, Measurement], unknown: Sequence[str]) ->
 
 
 def say_nearest(
-    networks: Mapping[str, Measurement], attributes: Mapping[str, Attributes], wanted: Sequence[Rule]
+    networks: Mapping[str, ScoreRow], attributes: Mapping[str, Attributes], wanted: Sequence[Rule]
 ) -> list[str]:
     """Where nothing meets all of the rules: which one could be dropped, and what comes nearest to it."""
     said = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from lnkit.analysis.measurements import OWN, Measurement
+from lnkit.analysis.measurements import OWN, ScoreRow
 from lnkit.analysis.published.tables import read_rows
 from lnkit.results.records import RunRecord
 
@@ -14,9 +14,7 @@ WEIGHTS = re.compile("@[0-9a-f]{8}(?=:)")  # in the name of a loss network, wher
 Attributes = Mapping[str, float | None]
 
 
-def attributes_by_network(
-    measurements: Sequence[Measurement], records: Sequence[RunRecord] = ()
-) -> dict[str, Attributes]:
+def attributes_by_network(measurements: Sequence[ScoreRow], records: Sequence[RunRecord] = ()) -> dict[str, Attributes]:
     """The attributes of loss networks by name: those of the study, and those that own records keep.
 
     Names and units are those of :data:`lnkit.analysis.attributes.ATTRIBUTES`. A loss network of which nothing is known

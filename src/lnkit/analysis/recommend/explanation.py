@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lnkit.analysis.measurements import PUBLISHED, Measurement
+from lnkit.analysis.measurements import PUBLISHED, ScoreRow
 from lnkit.analysis.recommend.candidates import Candidate, Column, mean_over_tasks
 from lnkit.analysis.recommend.pairwise import SLACK, duel, gap, outcome, rivals
 from lnkit.results.records import CUT_DOWN
@@ -20,7 +20,7 @@ NO_INTERVALS = (
 STAYS = "It comes first whichever score is left out."
 
 
-def doubt(columns: Sequence[Column], everything: Sequence[Measurement], candidates: Sequence[Candidate]) -> str:
+def doubt(columns: Sequence[Column], everything: Sequence[ScoreRow], candidates: Sequence[Candidate]) -> str:
     """Why there is no answer, as a sentence; "" where there is one.
 
     Args:
@@ -41,13 +41,13 @@ def doubt(columns: Sequence[Column], everything: Sequence[Measurement], candidat
     return "" if candidates else "No loss network is left that meets all constraints and has all scores."
 
 
-def _say_measure(measured: Iterable[Measurement]) -> str:
+def _say_measure(measured: Iterable[ScoreRow]) -> str:
     doubtful = dict.fromkeys(one.benchmark for one in measured if one.caveat)
     commands = " and ".join(f"`lnkit eval --backbone NAME --point all --bench {name}`" for name in doubtful)
     return f" Measure it: {commands}."
 
 
-def say_data(columns: Sequence[Column], everything: Sequence[Measurement], allowed: int, ranked: int) -> list[str]:
+def say_data(columns: Sequence[Column], everything: Sequence[ScoreRow], allowed: int, ranked: int) -> list[str]:
     """Which data, and how many loss networks: measured, allowed, and ranked since they have all scores."""
     measured = [one for column in columns for one in column.measured.values()]
     where = _say_published(measured) if measured[0].origin == PUBLISHED else _say_own(measured)
@@ -57,13 +57,13 @@ def say_data(columns: Sequence[Column], everything: Sequence[Measurement], allow
     return [f"{said}.", *[f"{allowed - ranked} of them lack a score and are not ranked."] * (ranked < allowed)]
 
 
-def _say_published(measured: Sequence[Measurement]) -> str:
+def _say_published(measured: Sequence[ScoreRow]) -> str:
     tables = list(dict.fromkeys(one.source.rpartition(" ")[2] for one in measured))
     study = measured[0].source.rpartition(", ")[0]
     return f"The published study, {study}, Table{'s' * (len(tables) > 1)} {', '.join(tables)}"
 
 
-def _say_own(measured: Sequence[Measurement]) -> str:
+def _say_own(measured: Sequence[ScoreRow]) -> str:
     items = sorted({one.n for one in measured if one.n})
     spread = (
         f" on {items[0]:,} items" if len(items) == 1 else f" on {items[0]:,} to {items[-1]:,} items" if items else ""
@@ -142,9 +142,9 @@ def _say_rivals(columns: Sequence[Column], candidates: Sequence[Candidate]) -> s
 
 
 def _cost(one: Candidate, first: Candidate) -> str:
-    if not one.point_flops or not first.point_flops:
+    if not one.point_macs or not first.point_macs:
         return ""
-    return f" (at {times(one.point_flops / first.point_flops)} its multiply-adds)"
+    return f" (at {times(one.point_macs / first.point_macs)} its multiply-adds)"
 
 
 def times(ratio: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import hypot
 from typing import NamedTuple
 
-from lnkit.analysis.measurements import PUBLISHED, Measurement
+from lnkit.analysis.measurements import PUBLISHED, ScoreRow
 from lnkit.analysis.recommend.candidates import Candidate, Column, mean_over_tasks
 
 LAST_DIGIT = {"fraction": 0.001, "dB": 0.1, "percent": 0.1}  # of the figures in Tables V to XI, by unit
@@ -56,7 +56,7 @@ def rivals(columns: Sequence[Column], candidates: Sequence[Candidate]) -> list[C
     return [one for one in others if duel(columns, first.loss_network, one.loss_network).lead <= 0]
 
 
-def _margin(one: Measurement, other: Measurement) -> float | None:
+def _margin(one: ScoreRow, other: ScoreRow) -> float | None:
     """A difference that may be nothing: the last digit printed, or what two independent 95 % intervals leave open."""
     if one.origin == PUBLISHED:
         return LAST_DIGIT.get(one.unit)

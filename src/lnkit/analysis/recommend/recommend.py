@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lnkit.analysis.collect import Gathered
-from lnkit.analysis.measurements import PUBLISHED, Measurement
+from lnkit.analysis.measurements import PUBLISHED, ScoreRow
 from lnkit.analysis.recommend.candidates import Candidate, Column, columns_of, complete, ranked
 from lnkit.analysis.recommend.constraints import Constraints, meeting, require_known, rules, say_left_out, say_nearest
 from lnkit.analysis.recommend.costs import Attributes, attributes_by_network
@@ -17,7 +17,7 @@ from lnkit.analysis.recommend.explanation import FEWEST, doubt, say_data, say_ow
 from lnkit.analysis.recommend.pairwise import rivals
 from lnkit.errors import UsageError, did_you_mean, near_names
 
-Chosen = Sequence[tuple[str, Measurement]]  # with the task that each belongs to
+Chosen = Sequence[tuple[str, ScoreRow]]  # with the task that each belongs to
 
 
 class Advice(NamedTuple):
@@ -157,7 +157,7 @@ def _advice(
     return Advice(setting, comparable, answer, equal, candidates, tuple(grounds), tuple(left_out), _sources(measured))
 
 
-def _sources(measured: Sequence[Measurement]) -> tuple[str, ...]:
+def _sources(measured: Sequence[ScoreRow]) -> tuple[str, ...]:
     """The tables, or the ids of the records, of which a mean has several."""
     found = [[one.source] if one.origin == PUBLISHED else one.source.split() for one in measured]
     return tuple(dict.fromkeys(source for sources in found for source in sources))
@@ -166,7 +166,7 @@ def _sources(measured: Sequence[Measurement]) -> tuple[str, ...]:
 def _say_unconstrained(
     columns: Sequence[Column],
     candidates: Sequence[Candidate],
-    networks: Mapping[str, Measurement],
+    networks: Mapping[str, ScoreRow],
     attributes: Mapping[str, Attributes],
 ) -> list[str]:
     """What the constraints cost."""

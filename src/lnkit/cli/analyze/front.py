@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     metavar="ATTRIBUTE",
-    default="point_flops",
+    default="point_macs",
     show_default=True,
     help="What the score is weighed against: imagenet_top1, of which more is wanted, or a cost such as parameters.",
 )

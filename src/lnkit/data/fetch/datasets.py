@@ -15,7 +15,7 @@ from lnkit.data.cache import dataset_dir, download_dir
 from lnkit.data.fetch.fetch import UNPACKED, announced_size, fetch_dataset, waiting_bytes
 from lnkit.data.fetch.import_local import keep_the_rest, source_size, take
 from lnkit.data.fetch.manifest import FACTS, Provenance, describe, known_provenance, read_facts
-from lnkit.data.storage import locked, require_space, whole_folder, writing
+from lnkit.data.storage import atomic_folder, locked, require_space, writing
 from lnkit.progress import Progress
 from lnkit.specs import DatasetSpec
 
@@ -74,7 +74,7 @@ def import_dataset(spec: DatasetSpec, sources: Sequence[Path], cache: Path, prog
     size = sum(source_size(source) for source in sources)
     with writing(folder, size, doing), locked(folder, doing, progress):
         require_space(folder, int(size * UNPACKED), f"Importing {spec.name}")
-        with whole_folder(folder) as new:
+        with atomic_folder(folder) as new:
             made_from = [take(spec, source, new, len(sources) > 1, progress) for source in sources]
             keep_the_rest(folder, new)
             describe(spec, new, known_provenance(folder) + made_from, progress)

@@ -13,7 +13,7 @@ from lnkit.data.fetch.manifest import Provenance, describe
 from lnkit.data.fetch.remote_listing import LISTING, all_files, forget_listing
 from lnkit.data.fetch.transfer import RefusedError
 from lnkit.data.fetch.unpack import unpack
-from lnkit.data.storage import human_size, require_space, whole_folder
+from lnkit.data.storage import atomic_folder, human_size, require_space
 from lnkit.progress import Progress
 from lnkit.specs import DatasetSpec, RemoteFile
 
@@ -53,7 +53,7 @@ def fetch_dataset(spec: DatasetSpec, folder: Path, waiting: Path, progress: Prog
         forget_listing(waiting)  # what an old listing names may be gone
         raise
     made_from = _provenance(wanted, sums)  # now, while everything is where it arrived
-    with whole_folder(folder) as new:
+    with atomic_folder(folder) as new:
         for one in wanted:
             if one.file.path:
                 _move(one.path, new / one.file.path)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lnkit.data.pack.npy_file import file_crc32
-from lnkit.data.storage import locked, require_space, whole_folder, writing
+from lnkit.data.storage import atomic_folder, locked, require_space, writing
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
@@ -62,7 +62,7 @@ def kept(wanted: Keeping, progress: Progress) -> Iterator[dict[str, Any]]:
 
 def _make(wanted: Keeping) -> dict[str, Any]:
     require_space(wanted.folder, wanted.size, f"P{wanted.doing[1:]}")
-    with whole_folder(wanted.folder) as new:
+    with atomic_folder(wanted.folder) as new:
         manifest = wanted.make(new)
         (new / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lnkit.report.figures.accuracy import early_stopping as early_stopping
     from lnkit.report.figures.against import score_against as score_against
     from lnkit.report.figures.against import score_against_accuracy as score_against_accuracy
-    from lnkit.report.figures.against import score_against_flops as score_against_flops
+    from lnkit.report.figures.against import score_against_macs as score_against_macs
     from lnkit.report.figures.choosing import of_score as of_score
     from lnkit.report.figures.matrix import best_points as best_points
     from lnkit.report.figures.saving import save as save
@@ -28,7 +28,7 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.report.figures.against": (
             "score_against",
             "score_against_accuracy",
-            "score_against_flops",
+            "score_against_macs",
         ),
         "lnkit.report.figures.choosing": ("of_score",),
         "lnkit.report.figures.matrix": ("best_points",),

@@ -16,12 +16,12 @@ from lnkit.report.figures.style import COLUMNS, finished, points_in_order
 from lnkit.report.figures.wording import attribute_title, described, remarks, score_title, telling_apart, tooltips
 
 JITTER = 0.6  # the width of "yes", whose distance from "no" is 1
-LOGARITHMIC = ("parameters", "flops", "point_parameters", "point_flops", "point_features")  # over orders of magnitude
+LOGARITHMIC = ("parameters", "macs", "point_parameters", "point_macs", "point_features")  # over orders of magnitude
 
 
-def score_against_flops(frame: pd.DataFrame, attributes: pd.DataFrame, score: str, *, front: bool = True) -> Any:
+def score_against_macs(frame: pd.DataFrame, attributes: pd.DataFrame, score: str, *, front: bool = True) -> Any:
     """A score against the multiply-adds up to the point (Figure 4); see :func:`score_against`."""
-    return score_against(frame, attributes, score, "point_flops", front=front)
+    return score_against(frame, attributes, score, "point_macs", front=front)
 
 
 def score_against_accuracy(frame: pd.DataFrame, attributes: pd.DataFrame, score: str, *, front: bool = True) -> Any:
@@ -30,11 +30,11 @@ def score_against_accuracy(frame: pd.DataFrame, attributes: pd.DataFrame, score:
 
 
 def score_against(
-    frame: pd.DataFrame, attributes: pd.DataFrame, score: str, attribute: str = "point_flops", *, front: bool = True
+    frame: pd.DataFrame, attributes: pd.DataFrame, score: str, attribute: str = "point_macs", *, front: bool = True
 ) -> Any:
     """A score against an attribute, with the Pareto front of each setting.
 
-    Of accuracy the front wants much, of everything else (flops, parameters, depth ...) little. Own results that are not
+    Of accuracy the front wants much, of everything else (macs, parameters, depth ...) little. Own results that are not
     comparable with published ones get panels of their own.
 
     Args:

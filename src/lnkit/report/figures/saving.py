@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lnkit.data.atomic import whole_file
+from lnkit.data.atomic import atomic_write
 from lnkit.errors import LnkitError, UsageError
 
 SCALE = 3  # pixels per unit: about 300 dpi at the width of a column
@@ -25,7 +25,7 @@ def save(chart: Any, file: Path) -> None:
     write = check_ending(file)
     spec = plain(chart)
     try:
-        with whole_file(file) as draft:
+        with atomic_write(file) as draft:
             draft.write_bytes(write(spec))
     except OSError as error:
         raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place.") from error

@@ -18,7 +18,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class DeviceSetup:
     """A device, and the precision in which losses are computed on it."""
 
     device: torch.device
