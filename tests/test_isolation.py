@@ -192,7 +192,7 @@ FAULTS = {
     "a listing that is none": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', list_files='index.html'),)"),
         "register_benchmark",
-        "The dataset 'd': list_files must be a function from fetch to the files, or None",
+        "The dataset 'd': list_files must be a function from fetch to the files, its place, or None",
     ),
     "a dataset of no size": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', size='1 GB'),)"),

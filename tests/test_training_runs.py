@@ -49,7 +49,7 @@ COPYING = """
 
         class Copying(TrainingTask):
             items = 12
-            feature_loss = context.feature_loss(lnkit.DistanceConfig(context.protocol.distance))
+            feature_loss = context.services.feature_loss(lnkit.DistanceConfig(context.protocol.distance))
             steps = 0
 
             def build(self):
@@ -83,7 +83,7 @@ COPYING = """
         protocol, network = context.protocol, context.networks[0]
         title = f"copying with {network}"
         settings = TrainingSettings("copy", title, protocol.iterations, protocol.batch_size, 10, context.seed)
-        trained = context.train(make_task(context, data.content), settings)
+        trained = context.services.train(make_task(context, data.content), settings)
         files = dict(trained.files)
         if context.keep_images:
             context.folder.mkdir(exist_ok=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+
+from lnkit.errors import PluginError
 
 if TYPE_CHECKING:
     import torch
@@ -35,13 +37,33 @@ EPSILONS = ("lpips", "reference", "torchmetrics")  # guards against a zero norm;
 RESIZE_FILTERS = ("bilinear", "bicubic", "lanczos", "box", "nearest")  # of Pillow, antialiased
 
 
+T = TypeVar("T")
+
+
+def load_object(reference: T | str) -> T:
+    """Import the object that ``"module:name"`` stands for; anything else is returned as it is.
+
+    Raises:
+        PluginError: it cannot be imported.
+    """
+    if not isinstance(reference, str):
+        return reference
+    from pkgutil import resolve_name  # noqa: PLC0415 - not for listing
+
+    try:
+        loaded: T = resolve_name(reference)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PluginError(f"Expected the place of an object as 'module:name', got {reference!r}: {error}.") from error
+    return loaded
+
+
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
     """A pretrained network that can be cut into loss networks."""
 
     name: str  # "vgg16"; letters, digits and . _ - / @
     family: str  # "VGG"
-    load: Callable[[bool], torch.nn.Module]  # load(pretrained); imports torch inside; random weights for False
+    load: Callable[[bool], torch.nn.Module] | str  # load(pretrained), random weights for False; or "module:function"
     weights: str = ""  # name of the pretrained weights: "IMAGENET1K_V1"; "" if the network has none
     citation: str = ""  # "Simonyan and Zisserman 2015"
     mean: tuple[float, float, float] = IMAGENET_MEAN  # subtracted from RGB in [0, 1]
@@ -94,7 +116,7 @@ class DistanceSpec:
     """A function of two feature maps; the distance of a loss network is its sum over the points."""
 
     name: str  # "spatial"
-    load: Callable[..., Distance]  # load(**options) -> f(a, b) of two (N, C, H, W) tensors, giving (N,)
+    load: Callable[..., Distance] | str  # load(**options) -> f(a, b) of two (N, C, H, W) tensors, giving (N,)
     description: str = ""
     citation: str = ""
     per_point: bool = False  # learned: load is given backbone="vgg16" and point="late" as well, for each point
@@ -125,7 +147,7 @@ class DatasetSpec:
     homepage: str = ""
     layout: str = ""  # what the unpacked folder holds, in a sentence
     # Where only a listing says which files there are: fetch(file) gives its place on disk, and this what to fetch then.
-    list_files: Callable[[Callable[[RemoteFile], Path]], Sequence[RemoteFile]] | None = None
+    list_files: Callable[[Callable[[RemoteFile], Path]], Sequence[RemoteFile]] | str | None = None
     size: int = 0  # bytes of what list_files finds, about, as announced before the download
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from lnkit.errors import PluginError
 
+REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")  # "module:name"
 NODES = re.compile(r"[\w-]+(?:[.+][\w-]+)*")
 
 # Line breaks, what steers a terminal, marks that turn the direction of reading, and halves of characters. Compiled only
@@ -74,6 +75,11 @@ def is_height_and_width(value: Any) -> bool:
 
 def is_flag(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+def is_reference(value: Any) -> bool:
+    """Whether it is callable, or names an object as ``"module:name"``."""
+    return callable(value) or (isinstance(value, str) and bool(REFERENCE.fullmatch(value)))
 
 
 def are_nodes(value: Any) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lnkit.networks.inspection import inspect_points
-from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint
+from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, load_object
 from lnkit.testing.findings import Check, NotChecked, raised
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class DistanceThing:
         """The distance as a benchmark loads it. Raises NotChecked where that fails."""
         options = self.options
         try:
-            return self.spec.load(**options)
+            return load_object(self.spec.load)(**options)
         except Exception as error:  # the plugin's code
             raise NotChecked(f"It cannot be loaded. {raised(error)}") from error
 

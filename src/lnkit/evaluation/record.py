@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lnkit import protocols
 from lnkit.benchmark import BenchmarkData, BenchmarkSpec, Outcome, Score, ScoreSpec
 from lnkit.errors import PluginError
-from lnkit.evaluation.request import Resolved
+from lnkit.evaluation.request import ResolvedRequest
 from lnkit.plugins.registry import OWN_CODE
 from lnkit.results.folder import ARRAYS_FILES
 from lnkit.results.records import RunKey, RunRecord, ScoreRecord
@@ -27,7 +27,6 @@ from lnkit.specs import BackboneSpec, LossNetworkId
 if TYPE_CHECKING:
     from lnkit.networks.weights import LoadedBackbone
     from lnkit.plugins.isolation import Plugin
-    from lnkit.plugins.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +38,7 @@ class RunEnvironment:
     seconds: float
 
 
-def run_key(
-    resolved: Resolved, network: LossNetworkId, registry: Registry, data: BenchmarkData, loaded: LoadedBackbone
-) -> RunKey:
+def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkData, loaded: LoadedBackbone) -> RunKey:
     """Everything that the scores of ``network`` depend on."""
     request, protocol = resolved.request, resolved.protocol
     return RunKey(
@@ -50,15 +47,12 @@ def run_key(
         variant=request.variant,
         protocol=_protocol_facts(protocol),
         backbone=network.backbone,
-        points=_nodes(network, registry),
+        points=dict(resolved.nodes[network]),
         weights_sha256=loaded.sha256,
         data=dict(data.fingerprints),
         seed=request.seed,
         precision=request.precision,
-        plugins={
-            "backbone": _supplier(registry.provider("backbone", network.backbone), loaded),
-            "benchmark": _supplier(registry.provider("benchmark", resolved.benchmark.name), loaded),
-        },
+        plugins={role: _supplier(plugin, loaded) for role, plugin in resolved.suppliers.items()},
         input=_input_facts(resolved.backbone),
         extra={name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in _weight_files(protocol).items()},
     )
@@ -78,7 +72,7 @@ def _input_facts(backbone: BackboneSpec) -> dict[str, Any]:
 
 
 def make_record(
-    resolved: Resolved,
+    resolved: ResolvedRequest,
     facts: RunKey,
     outcome: Outcome,
     data: BenchmarkData,
@@ -136,7 +130,7 @@ def _means(declared: str, name: str) -> bool:
     return re.fullmatch(".+".join(re.escape(part) for part in parts), name) is not None
 
 
-def _score(resolved: Resolved, facts: RunKey, loaded: LoadedBackbone, name: str, score: Score) -> ScoreRecord:
+def _score(resolved: ResolvedRequest, facts: RunKey, loaded: LoadedBackbone, name: str, score: Score) -> ScoreRecord:
     spec = declared_score(resolved.benchmark, name, score.value)
     aggregation = score.aggregation or spec.aggregation
     return ScoreRecord(
@@ -153,16 +147,10 @@ def _score(resolved: Resolved, facts: RunKey, loaded: LoadedBackbone, name: str,
     )
 
 
-def _deviations(resolved: Resolved) -> tuple[str, ...]:
+def _deviations(resolved: ResolvedRequest) -> tuple[str, ...]:
     """Where the user had it otherwise than the variant says; a backbone's own distance is none of it."""
     found = protocols.deviations(resolved.benchmark, resolved.request.variant, resolved.protocol)
     return tuple(phrase for phrase in found if not (resolved.own_distance and phrase.startswith("distance is ")))
-
-
-def _nodes(network: LossNetworkId, registry: Registry) -> dict[str, str]:
-    """Point -> node, as the user named the points."""
-    registered = registry.points_at(network.backbone)
-    return {name: registered[name].node if name in registered else name for name in network.points}
 
 
 def _weight_files(protocol: Any) -> dict[str, Path]:
