@@ -20,6 +20,7 @@ import lnkit
 from lnkit import UnknownNameError, UsageError
 from lnkit.cli import run
 from lnkit.networks.fingerprint import UNKNOWN, fingerprint
+from lnkit.plugins.load import default_registry
 
 Capture = pytest.CaptureFixture[str]
 
@@ -85,7 +86,7 @@ def forget_code() -> None:
     """Let the next import read the files again, as another process would."""
     for name in ("own_nets", "own_parts"):
         sys.modules.pop(name, None)
-    lnkit.registry.default_registry().found.clear()  # type: ignore[attr-defined]  # imported by lnkit.evaluate
+    default_registry().found.clear()
 
 
 def distances_of(found: lnkit.FinishedRun) -> dict[str, np.ndarray]:
@@ -163,7 +164,7 @@ def test_the_same_network_is_found_again_and_another_is_not() -> None:
 
 
 def test_wrong_calls_are_sentences() -> None:
-    with pytest.raises(UsageError, match=r"nn.Module or a BackboneSpec, and int came"):
+    with pytest.raises(UsageError, match=r"nn.Module or a BackboneSpec, got int"):
         lnkit.evaluate(3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"no option 'devise'. Did you mean 'device'\?"):
         lnkit.evaluate("pixel", devise="cpu")

@@ -263,7 +263,7 @@ def test_nothing_that_a_plugin_prints_gets_between_results(fake_plugins: FakePlu
 BUILD = """
 import contextlib, sys
 from lnkit.networks.weights import build_random
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 with contextlib.redirect_stdout(sys.stderr):
     build_random(default_registry().backbone("changer"))
 print("result")

@@ -105,7 +105,11 @@ FAULTS = {
     "a name with a line break": (backbone("name='x\\n'"), "register_backbone", r"'x\\n' is no name"),
     "a name too long": (backbone("name='x' * 201"), "register_backbone", "it has 201 characters, over 200"),
     "a reserved name": (backbone("name='random'"), "register_backbone", "a meaning of its own"),
-    "load that is no function": (backbone("load='vgg'"), "register_backbone", "load must be callable, and 'vgg' came"),
+    "load that is no function": (
+        backbone("load='vgg'"),
+        "register_backbone",
+        "load must be callable, or 'module:function', and 'vgg' came",
+    ),
     "family that is empty": (backbone("family=''"), "register_backbone", "family must be a text that is not empty"),
     "mean of two numbers": (backbone("mean=(0.5, 0.5)"), "register_backbone", "mean must be a tuple of three numbers"),
     "std of zero": (backbone("std=(1.0, 0.0, 1.0)"), "register_backbone", "std must be three numbers above 0"),

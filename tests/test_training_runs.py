@@ -191,7 +191,7 @@ def test_a_benchmark_that_only_measures_may_not_train(fake_plugins: FakePlugins,
     fake_plugins.add("copying_plugin", COPYING.replace("trains=True", "trains=False"))
     default_registry.cache_clear()
     assert run(EVAL) == 1
-    assert "it takes trains=True in its BenchmarkSpec" in capsys.readouterr().err
+    assert "its BenchmarkSpec needs trains=True" in capsys.readouterr().err
     default_registry.cache_clear()
 
 

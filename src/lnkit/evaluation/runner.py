@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from lnkit.networks.weights import LoadedBackbone
     from lnkit.plugins.registry import Registry
 
-Networks = tuple[LossNetworkId, ...]
 Keys = Mapping[LossNetworkId, RunKey]
 
 
@@ -57,11 +56,25 @@ def run(request: RunRequest, registry: Registry | None = None, progress: Progres
         UsageError: a name, a point or a protocol field is unknown.
         LnkitError: data or weights are missing or damaged, or the run failed.
     """
-    return _Run(resolve(request, registry or default_registry()), progress or SilentProgress()).finish()
+    from lnkit.networks.weights import load_backbone  # noqa: PLC0415 - torch, once all names are known to be right
+
+    resolved = resolve(request, registry or default_registry())
+    runner = _Runner(resolved, progress or SilentProgress())
+    facts = runner.facts(runner.check())
+    data = load_object(resolved.benchmark.open_data)(facts)
+    loaded = load_backbone(resolved.backbone, request.weights, request.seed, runner.progress)
+    keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
+    done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
+    missing = tuple(network for network in keys if network not in done)
+    groups = [(network,) for network in missing] if resolved.benchmark.trains else [missing] if missing else []
+    for group in groups:
+        group_facts = dataclasses.replace(facts, networks=group)
+        done |= runner.run_group(group_facts, {network: keys[network] for network in group}, data, loaded)
+    return [done[network] for network in facts.networks]
 
 
-class _Run:
-    """One request being carried out, cheapest step first, so that errors are raised before anything costs time."""
+class _Runner:
+    """Carries out one request, cheapest step first, so that errors are raised before anything costs time."""
 
     def __init__(self, resolved: ResolvedRequest, progress: Progress) -> None:
         self.started = time.monotonic()
@@ -69,24 +82,7 @@ class _Run:
         self.progress = progress
         self.results = ResultsFolder(results_dir(self.request.results))
 
-    def finish(self) -> list[FinishedRun]:
-        """Run what is missing; return all runs in the order of the request."""
-        from lnkit.networks.weights import load_backbone  # noqa: PLC0415 - torch, once all names are known to be right
-
-        device = self._check()
-        facts = self._facts(self.resolved.networks, device)
-        data = load_object(self.benchmark.open_data)(facts)
-        loaded = load_backbone(self.resolved.backbone, self.request.weights, self.request.seed, self.progress)
-        keys = {network: run_key(self.resolved, network, data, loaded) for network in facts.networks}
-        done = {network: run for network, key in keys.items() if (run := self._finished(key))}
-        missing = tuple(network for network in keys if network not in done)
-        groups = [(network,) for network in missing] if self.benchmark.trains else [missing] if missing else []
-        for group in groups:
-            group_facts = dataclasses.replace(facts, networks=group)
-            done |= self._run_group(group_facts, {network: keys[network] for network in group}, data, loaded)
-        return [done[network] for network in facts.networks]
-
-    def _check(self) -> str:
+    def check(self) -> str:
         """Refuse what is known to be wrong before data are fetched and packed; return the device to use."""
         from lnkit.distances.engines.selection import check_engine  # noqa: PLC0415 - torch
         from lnkit.networks.device import open_device  # noqa: PLC0415 - torch
@@ -99,11 +95,12 @@ class _Run:
         check_engine(self.request.engine, device)
         return str(device)
 
-    def _facts(self, networks: Networks, device: str) -> RunFacts:
+    def facts(self, device: str) -> RunFacts:
+        """Gather the facts of the run, for all of its loss networks."""
         return RunFacts(
             protocol=self.resolved.protocol,
             backbone=self.resolved.backbone,
-            networks=networks,
+            networks=self.resolved.networks,
             layers=self.resolved.layers,
             data=self.request.data,
             cache=cache_dir(),
@@ -115,22 +112,22 @@ class _Run:
             keep_images=self.request.keep_images,
         )
 
-    def _finished(self, key: RunKey) -> FinishedRun | None:
+    def finished(self, key: RunKey) -> FinishedRun | None:
         """Find the run of an earlier command, unless the user wants it anew or images that it lacks."""
         record = None if self.request.force else self.results.find(key)
         if record is None or (self.request.keep_images and not record.has_images):
             return None
         return FinishedRun(record, self.results.path / record.id, found=True)
 
-    def _run_group(
+    def run_group(
         self, facts: RunFacts, keys: Keys, data: BenchmarkData, loaded: LoadedBackbone
     ) -> dict[LossNetworkId, FinishedRun]:
-        """Run loss networks together, and store the record of each."""
+        """Run loss networks together, or the one that the benchmark trains with, and store their records."""
         parts, first = self._parts(keys.values()), facts.networks[0]
         services = Services(self.resolved, facts.networks, loaded, keys[first], parts.path, facts.device, self.progress)
         with self._only_trainer(parts.path, first):
             if self.benchmark.trains:
-                if run := self._finished(keys[first]):  # by the process that held the lock
+                if run := self.finished(keys[first]):  # by the process that held the lock
                     return {first: run}
                 self._restore_trainings(keys[first], parts.path)
             context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
