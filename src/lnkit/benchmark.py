@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 
     from lnkit.training.task import FeatureLoss, TrainingResult, TrainingSettings, TrainingTask
 
+__all__ = [
+    "ArrayStore",
+    "Arrays",
+    "BenchmarkData",
+    "BenchmarkSpec",
+    "FeatureNetwork",
+    "ImageComparer",
+    "Outcome",
+    "RunContext",
+    "RunFacts",
+    "RunServices",
+    "Score",
+    "ScoreSpec",
+]
+
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 
 

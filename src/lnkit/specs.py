@@ -19,6 +19,24 @@ if TYPE_CHECKING:
     Features = torch.Tensor
     Distance = Callable[[Features, Features], torch.Tensor]
 
+__all__ = [
+    "EPSILONS",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "NORMALIZATIONS",
+    "RESIZE_FILTERS",
+    "BackboneSpec",
+    "DatasetSpec",
+    "DistanceAt",
+    "DistanceConfig",
+    "DistanceSpec",
+    "ExtractionPoint",
+    "LossNetworkId",
+    "PluginFailure",
+    "RemoteFile",
+    "load_object",
+]
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; torchvision's ImageNet recipes
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
