@@ -158,8 +158,7 @@ class _Runner:
         for network, key in keys.items():
             outcome = outcomes[network]
             outcome = dataclasses.replace(outcome, notes=tuple(dict.fromkeys((*outcome.notes, *services.notes))))
-            record = make_record(self.resolved, key, outcome, data, loaded, environment)
-            record = dataclasses.replace(record, attributes=attributes[network])
+            record = make_record(self.resolved, key, outcome, data, loaded, environment, attributes[network])
             replace = self.request.force or self.request.keep_images
             folder = self.results.write(record, outcome.arrays, outcome.files, replace=replace)
             finished[network] = FinishedRun(record, folder, found=False)
