@@ -26,7 +26,7 @@ from lnkit.cli import cli
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import RunRecord, ScoreRecord
-from lnkit.stats.ranks import kendalls_w, ranks
+from lnkit.stats.ranks import kendalls_w, tied_ranks
 
 NONE = Constraints()
 MAIN = "from lnkit.cli import main; main()"
@@ -313,7 +313,7 @@ def test_loss_networks_that_lack_a_score_are_not_ranked(tmp_path: Path) -> None:
 def test_ranks_are_scipys() -> None:
     values = [3.0, 1.0, 3.0, 2.0, 5.0, 1.0, 1.0]
     expected = rankdata([-value for value in values])
-    assert list(ranks({str(i): value for i, value in enumerate(values)}).values()) == list(expected)
+    assert list(tied_ranks({str(i): value for i, value in enumerate(values)}).values()) == list(expected)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from lnkit.analysis.significance import Kept, paired_differences
 from lnkit.errors import DataError, UsageError
 from lnkit.plugins.load import load_registry
 from lnkit.results.records import ScoreRecord
-from lnkit.stats.resampling import Sampling
+from lnkit.stats import Sampling
 
 BAPPS = load_registry(only=())
 PROTOCOL = {"distance": "spatial", "resolution": 64, "resamples": 1000}
@@ -119,8 +119,8 @@ class Simple:
 class MeanRegistry:
     """One benchmark whose score is the mean of what was kept, as one that trains has."""
 
-    def __init__(self, measures_only: bool = False) -> None:
-        self.measures_only, self.version, self.name = measures_only, "1", "mean"
+    def __init__(self, trains: bool = True) -> None:
+        self.trains, self.version, self.name = trains, "1", "mean"
         self.protocols = {"paper": Simple()}
 
     def benchmark(self, name: str) -> Any:
@@ -169,7 +169,7 @@ def test_what_a_reader_must_know_is_said() -> None:
     assert paired_differences(many, MeanRegistry(trains=False), sampling=FEW).remarks == []  # type: ignore[arg-type]
     hit = np.zeros(30)
     hit[0] = 1
-    found = paired_differences((tiles("early", hit), tiles("late", hit)), MeanRegistry(True), sampling=FEW)  # type: ignore[arg-type]
+    found = paired_differences((tiles("early", hit), tiles("late", hit)), MeanRegistry(trains=False), sampling=FEW)  # type: ignore[arg-type]
     assert 250 < found.table.resamples[0] < 400  # 1 - 1/e of them
     assert "quality is undefined in" in found.remarks[0]
 

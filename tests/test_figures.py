@@ -33,7 +33,7 @@ from lnkit.report.figures.saving import SCALE, plain
 from lnkit.report.figures.scatter import Axis, along, span
 from lnkit.report.figures.style import COLORS, MUTED, POINTS, SHAPES
 from lnkit.results.records import RunRecord
-from lnkit.stats.resampling import Sampling
+from lnkit.stats import Sampling
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 LONG = "a_name_that_does_not_end_" * 8

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
 from lnkit.stats.bootstrap import central_interval, resampled_means
-from lnkit.stats.two_afc import agreement
+from lnkit.stats.two_afc import two_afc_agreement
 from lnkit_bapps.protocol import BappsProtocol
 
 Array = NDArray[np.float64]
@@ -96,7 +96,7 @@ def _score_triplets(families: Mapping[str, tuple[Array, Array, Array]], resample
 
 
 def _score_family(name: str, judge: Array, d0: Array, d1: Array, resamples: int, seed: int) -> _Family:
-    agreed = agreement(judge, d0, d1)
+    agreed = two_afc_agreement(judge, d0, d1)
     resampled = resampled_means(agreed, resamples, generator(seed, name))
     votes = votes_of(judge) if name in OFFICIAL_FAMILIES else None
     score = Score(float(agreed.mean()), len(agreed), central_interval(resampled), ceilings(judge, votes))

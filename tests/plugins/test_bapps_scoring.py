@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve
 
 from lnkit.stats.bootstrap import central_interval, resampled_means
-from lnkit.stats.two_afc import agreement
+from lnkit.stats.two_afc import two_afc_agreement
 from lnkit_bapps import scores as scoring
 from lnkit_bapps.scores import OFFICIAL_FAMILIES, Distances, score_distances
 
@@ -35,7 +35,7 @@ def real_distances(shared: Path, metric: str = "alex_vanilla") -> Distances:
 
 def test_agreement_has_three_cases() -> None:
     judge = np.array([0.8, 0.8, 0.8])
-    found = agreement(judge, np.array([2.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0]))
+    found = two_afc_agreement(judge, np.array([2.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0]))
     assert found == pytest.approx([0.8, 0.2, 0.5])
 
 

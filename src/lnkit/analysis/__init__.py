@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lnkit.analysis.recommend.recommend import advise as advise
     from lnkit.analysis.significance import Kept as Kept
     from lnkit.analysis.significance import paired_differences as paired_differences
-    from lnkit.stats.resampling import Sampling as Sampling
+    from lnkit.stats.bootstrap import Sampling as Sampling
 
 __getattr__, __all__ = lazy_exports(
     __name__,
@@ -88,6 +88,6 @@ __getattr__, __all__ = lazy_exports(
             "Kept",
             "paired_differences",
         ),
-        "lnkit.stats.resampling": ("Sampling",),
+        "lnkit.stats.bootstrap": ("Sampling",),
     },
 )

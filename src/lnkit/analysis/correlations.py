@@ -23,8 +23,9 @@ from scipy import stats
 from lnkit.analysis.attributes import ATTRIBUTES
 from lnkit.analysis.rankings import SCORE
 from lnkit.errors import UsageError
+from lnkit.stats.bootstrap import Sampling
 from lnkit.stats.coefficients import Coefficient, correlate
-from lnkit.stats.resampling import METHODS, Array, Sampling
+from lnkit.stats.rank_correlation import METHODS, Array
 
 LOSS_NETWORKS, BACKBONES = "loss networks", "backbones"
 UNITS = (LOSS_NETWORKS, BACKBONES)

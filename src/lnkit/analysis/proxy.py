@@ -12,8 +12,9 @@ import pandas as pd
 from lnkit.analysis.correlations import BACKBONES, LOSS_NETWORKS, ScoreColumn, joined, paired, score_columns, shared
 from lnkit.analysis.rankings import counted, loss_network_ranks, score_ranks
 from lnkit.errors import UsageError
+from lnkit.stats.bootstrap import Sampling
 from lnkit.stats.coefficients import TOO_FEW, correlate
-from lnkit.stats.resampling import KENDALL, SPEARMAN, Array, Sampling
+from lnkit.stats.rank_correlation import KENDALL, SPEARMAN, Array
 
 # Spearman's coefficient, squared, is the share of the variance of ranks that two rankings have in common; of normal
 # variables it also says how many pairs both put in the same order ((1 + tau) / 2).

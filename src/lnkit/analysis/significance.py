@@ -29,7 +29,8 @@ from lnkit.errors import LnkitError, UsageError, did_you_mean, near_names
 from lnkit.results.comparability import differences
 from lnkit.results.records import RunRecord
 from lnkit.results.rescore import rescore
-from lnkit.stats.resampling import Array, Sampling
+from lnkit.stats.bootstrap import Sampling
+from lnkit.stats.rank_correlation import Array
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry

@@ -19,7 +19,7 @@ from lnkit.report import figures as charts
 from lnkit.report.figures.saving import plain
 from lnkit.report.markup import Cell, Figure, Section, escape, page, paragraph, section, table
 from lnkit.results.records import RunRecord
-from lnkit.stats.resampling import Sampling
+from lnkit.stats import Sampling
 
 SAMPLING = Sampling(
     resamples=500

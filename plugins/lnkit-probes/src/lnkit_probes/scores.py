@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lnkit import Outcome, Score
 from lnkit.stats.bootstrap import central_interval, mean_interval, resampled_means
 from lnkit.stats.rank_correlation import drawn_counts, kendall, resampled_spearman, spearman
-from lnkit.stats.two_afc import agreement
+from lnkit.stats.two_afc import two_afc_agreement
 from lnkit_probes.data import DISTORTION_FAMILIES, REAL_FAMILIES
 from lnkit_probes.lowpass import slope
 from lnkit_probes.measurements import LAYER, MAIN, NATIVE, Found
@@ -79,7 +79,7 @@ class _Judges:
 
     def _perceptual(self, family: str, d: Array) -> Scored:
         judge = self.judge[family]
-        agreed = PERCENT * agreement(judge, d[:, 0], d[:, 1])
+        agreed = PERCENT * two_afc_agreement(judge, d[:, 0], d[:, 1])
         resampled = resampled_means(agreed, self.resamples, self.rng(family))
         best = {BEST: PERCENT * float(np.maximum(judge, 1 - judge).mean())}
         return Scored(Score(float(agreed.mean()), len(agreed), central_interval(resampled), best), resampled)

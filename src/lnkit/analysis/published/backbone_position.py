@@ -9,7 +9,7 @@ from lnkit.analysis.collect import Gathered
 from lnkit.analysis.measurements import PUBLISHED, ScoreRow
 from lnkit.analysis.published.comparability import refusals
 from lnkit.analysis.published.position import measured_of
-from lnkit.stats.ranks import ranks
+from lnkit.stats.ranks import tied_ranks
 
 SELF = "the backbone itself"  # cannot be a name, which has no blanks
 
@@ -65,12 +65,12 @@ def _standing(own: Sequence[ScoreRow], study: Sequence[ScoreRow], refusal: str) 
     scores = list(dict.fromkeys(one.score for one in study))
     mine = {score: [one for one in own if one.score == score] for score in scores}
     by_score = {
-        score: ranks(_best_values(m for m in study if m.score == score) | {SELF: max(map(_good, found))})
+        score: tied_ranks(_best_values(m for m in study if m.score == score) | {SELF: max(map(_good, found))})
         for score, found in mine.items()
         if found
     }
     missing = tuple(score for score in scores if score not in by_score)
-    place = {} if missing else ranks({name: -_mean(by_score, name) for name in by_score[scores[0]]})
+    place = {} if missing else tied_ranks({name: -_mean(by_score, name) for name in by_score[scores[0]]})
     first = own[0]
     return Standing(
         *(first.backbone, first.setting, first.benchmark),

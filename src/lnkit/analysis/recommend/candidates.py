@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lnkit.analysis.measurements import ScoreRow
 from lnkit.analysis.recommend.costs import Attributes
-from lnkit.stats.ranks import ranks
+from lnkit.stats.ranks import tied_ranks
 
 
 class Column(NamedTuple):
@@ -55,7 +55,7 @@ def ranked(
     columns: Sequence[Column], names: Collection[str], attributes: Mapping[str, Attributes]
 ) -> tuple[Candidate, ...]:
     """The loss networks, all of which have all scores, the best first; of equal ones the cheaper."""
-    by_column = [ranks(column.goodness(names)) for column in columns]
+    by_column = [tied_ranks(column.goodness(names)) for column in columns]
     candidates = [
         Candidate(
             name,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lnkit.analysis.significance import Differences, Kept
-    from lnkit.stats.resampling import Sampling
+    from lnkit.stats import Sampling
 
 
 @click.command("difference")
@@ -52,7 +52,7 @@ def difference(
     replacement (paired bootstrap), from what the runs kept. The difference is the second run's score minus the first's.
     """
     kept = _kept(runs, folder)
-    from lnkit.stats.resampling import Sampling  # noqa: PLC0415 - numpy
+    from lnkit.stats import Sampling  # noqa: PLC0415 - numpy
 
     found = _differences(kept, scores, Sampling(resamples, seed), together)
     names = [run.record.loss_network for run in kept]
