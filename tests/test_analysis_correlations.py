@@ -16,7 +16,7 @@ from lnkit.analysis.correlations import (
     score_columns,
     score_correlations,
 )
-from lnkit.analysis.measurements import ScoreRow, to_frame
+from lnkit.analysis.score_rows import ScoreRow, to_frame
 from lnkit.errors import UsageError
 from lnkit.stats import Sampling
 from lnkit.stats.coefficients import MOST_ROWS, correlate
@@ -264,7 +264,7 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
 
 def test_units_and_methods_that_are_not_there_are_refused() -> None:
     frame = frame_of(np.eye(3))
-    with pytest.raises(UsageError, match=f"{LOSS_NETWORKS}, {BACKBONES}, and 'points' came"):
+    with pytest.raises(UsageError, match=f"one of {LOSS_NETWORKS}, {BACKBONES} as the unit of analysis, got 'points'"):
         score_columns(frame, "points")
-    with pytest.raises(UsageError, match="'somers' is none of these"):
+    with pytest.raises(UsageError, match="Expected one of pearson, spearman, kendall as the correlation, got 'somers'"):
         attribute_correlations(frame, attributes_of(frame, depth=np.ones(9)), methods=("somers",))

@@ -13,8 +13,8 @@ from lnkit.cli._output import emit_json, json_option, print_table
 from lnkit.cli._sentences import say
 
 if TYPE_CHECKING:
-    from lnkit.analysis.published.backbone_position import Standing
-    from lnkit.analysis.published.position import Neighbor, Place
+    from lnkit.analysis.published.backbone_position import BackbonePosition
+    from lnkit.analysis.published.position import Neighbor, Position
 
 NOT_RANKED = (
     "the published values are of full protocols and the official data, so these are not set beside them. --anyway "
@@ -44,17 +44,17 @@ def compare(
      (multiply-adds up to the point, at 224 x 224), and the nearest ones; then the place of the backbone by its best
     point among the 14 of the study. --json names all that it beats and does not.
     """
-    from lnkit.analysis.published.backbone_position import standings  # noqa: PLC0415
-    from lnkit.analysis.published.position import place  # noqa: PLC0415 - not for help
+    from lnkit.analysis.published.backbone_position import backbone_positions  # noqa: PLC0415
+    from lnkit.analysis.published.position import positions  # noqa: PLC0415 - not for help
     from lnkit.results.records import CUT_DOWN  # noqa: PLC0415
 
     found = gathered("both", folder, bench, variant, sample, quiet=as_json)
     anyway = anyway or sample or variant in CUT_DOWN
-    places = _once(one for name in names for one in place(found, name, anyway=anyway))
-    stands = _once(one for name in names for one in standings(found, name, anyway=anyway))
+    places = _once(one for name in names for one in positions(found, name, anyway=anyway))
+    stands = _once(one for name in names for one in backbone_positions(found, name, anyway=anyway))
     if as_json:
         emit_json(
-            {"places": [_plain_place(one) for one in places], "backbones": [_plain_standing(one) for one in stands]}
+            {"positions": [_plain_place(one) for one in places], "backbones": [_plain_standing(one) for one in stands]}
         )
         return
     for number, key in enumerate(dict.fromkeys((one.benchmark, one.setting) for one in places)):
@@ -69,16 +69,16 @@ def _once(items: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(items))
 
 
-def _plain_place(one: Place) -> dict[str, Any]:
+def _plain_place(one: Position) -> dict[str, Any]:
     near = {name: [n._asdict() for n in getattr(one, name)] for name in ("above", "equal", "below")}
-    return one._asdict() | near | {"twin": one.twin and one.twin._asdict()}
+    return one._asdict() | near | {"counterpart": one.counterpart and one.counterpart._asdict()}
 
 
-def _plain_standing(one: Standing) -> dict[str, Any]:
+def _plain_standing(one: BackbonePosition) -> dict[str, Any]:
     return one._asdict() | {"best_points": [best._asdict() for best in one.best_points]}
 
 
-def _show(places: Sequence[Place], stands: Sequence[Standing]) -> None:
+def _show(places: Sequence[Position], stands: Sequence[BackbonePosition]) -> None:
     """One benchmark in one setting."""
     first = places[0]
     published = first.setting == "published"
@@ -97,13 +97,13 @@ def _show(places: Sequence[Place], stands: Sequence[Standing]) -> None:
         say(f"- {sentence}", "  ")
 
 
-def _columns() -> list[tuple[str, Callable[[Place], str]]]:
+def _columns() -> list[tuple[str, Callable[[Position], str]]]:
     """The columns, of which those that are empty are left out."""
     return [
         ("loss network", lambda one: one.loss_network),
         ("score", lambda one: one.score),
         ("value", _value),
-        ("the study's", lambda one: f"{one.twin.value:g}" if one.twin else ""),
+        ("the study's", lambda one: f"{one.counterpart.value:g}" if one.counterpart else ""),
         ("place", _place),
         ("macs", _macs),
         ("beats", _beats),
@@ -113,12 +113,12 @@ def _columns() -> list[tuple[str, Callable[[Place], str]]]:
     ]
 
 
-def _value(one: Place) -> str:
+def _value(one: Position) -> str:
     interval = f" [{one.low:.4g}, {one.high:.4g}]" if one.low is not None and one.high is not None else ""
     return f"{one.value:.4g}{interval}"
 
 
-def _place(one: Place) -> str:
+def _place(one: Position) -> str:
     """``3 (2 to 5) of 57``, starred where it says nothing."""
     if one.rank is None:
         return ""
@@ -126,20 +126,20 @@ def _place(one: Place) -> str:
     return f"{one.rank:g}{open_} of {one.of}{' *' * bool(one.refusal)}"
 
 
-def _macs(one: Place) -> str:
+def _macs(one: Position) -> str:
     from lnkit.analysis.recommend.constraints import amount  # noqa: PLC0415 - not for help
 
     return "" if one.macs is None else amount(one.macs)
 
 
-def _beats(one: Place) -> str:
+def _beats(one: Position) -> str:
     if one.rank is None:
         return ""
-    dearer = f" ({len(one.worse_and_dearer)} dearer)" if one.macs is not None else ""
+    dearer = f" ({len(one.worse_and_costlier)} dearer)" if one.macs is not None else ""
     return f"{len(one.below)}{dearer}"
 
 
-def _cheaper(one: Place) -> str:
+def _cheaper(one: Position) -> str:
     found = one.better_and_cheaper
     if one.rank is None or one.macs is None:
         return ""
@@ -157,18 +157,18 @@ def _neighbor(near: Sequence[Neighbor]) -> str:
     return f"{'~ ' * one.within_interval}{one.loss_network} {one.value:g}{cost}"
 
 
-def _say_standing(one: Standing) -> str:
+def _say_standing(one: BackbonePosition) -> str:
     points = f"{one.backbone} was measured at {', '.join(one.measured_points)}"
-    if one.mean_rank is None or one.place is None:
+    if one.mean_rank is None or one.position is None:
         return f"{points}; it has no mean rank, since {', '.join(one.missing)} of {one.benchmark} was not measured."
     star = " *" * bool(one.refusal)
     return (
-        f"{points}; by its best points its mean rank is {one.mean_rank:.2f}, place {one.place:g} of {one.of}{star}, "
+        f"{points}; by its best points its mean rank is {one.mean_rank:.2f}, place {one.position:g} of {one.of}{star}, "
         "computed as Table III is, from the printed scores."
     )
 
 
-def _doubts(places: Sequence[Place]) -> list[str]:
+def _doubts(places: Sequence[Position]) -> list[str]:
     """What must be known, each said once, with the loss networks that it is about where it is not about all."""
     said: dict[str, list[str]] = {}
     for one in places:
@@ -183,7 +183,7 @@ def _doubts(places: Sequence[Place]) -> list[str]:
     return sentences + ["~ lies in the 95 % interval: which of the two is better is open."] * open_
 
 
-def _doubts_about(one: Place) -> list[str]:
+def _doubts_about(one: Position) -> list[str]:
     if one.rank is None:
         return [f"{_capital(one.refusal)}: {NOT_RANKED}"]
     refusal = [f"{RANKED_ALL_THE_SAME} {one.refusal}."] if one.refusal else []
@@ -194,7 +194,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _say_no_macs(one: Place) -> str:
+def _say_no_macs(one: Position) -> str:
     plain = one.loss_network.rpartition(":")[0].partition("@")[0]
     return (
         f"The macs are not known, since the result keeps no attributes: `lnkit attributes {plain}` computes them, and "

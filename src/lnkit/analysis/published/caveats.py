@@ -1,6 +1,6 @@
-"""The doubtful places of the published tables, as sentences that travel with their rows.
+"""Caveats: sentences on doubtful figures of the published tables, attached to their rows.
 
-Each is backed by a finding of ``lnkit published audit``, which computes the evidence from the tables themselves.
+Each rests on a finding of ``lnkit published audit``, which computes the evidence from the tables themselves.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caveat:
-    """What must be known about some rows of one table."""
+    """A sentence on some rows of one table."""
 
-    id: str  # of the finding that backs it
+    id: str  # of the audit finding behind it
     table: str
     applies: Callable[[Mapping[str, str]], bool]  # to a row
     sentence: str
@@ -73,5 +73,5 @@ CAVEATS: tuple[Caveat, ...] = (
 
 
 def caveat_of(table: str, row: Mapping[str, str]) -> str:
-    """What must be known about a row of a table; "" where nothing is."""
-    return "; ".join(one.sentence for one in CAVEATS if one.table == table and one.applies(row))
+    """Join the caveats on a row of a table; "" for most rows."""
+    return "; ".join(caveat.sentence for caveat in CAVEATS if caveat.table == table and caveat.applies(row))

@@ -38,7 +38,7 @@ def score_against(
     comparable with published ones get panels of their own.
 
     Args:
-        frame: of measurements, see :func:`lnkit.analysis.measurements.to_frame`.
+        frame: of measurements, see :func:`lnkit.analysis.score_rows.to_frame`.
         attributes: see :func:`lnkit.analysis.attributes.attributes_frame`.
         score: one of the frame.
         attribute: of :data:`lnkit.analysis.attributes.ATTRIBUTES`.
