@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from lnkit.analysis.published.position import Neighbor, Position
 
 NOT_RANKED = (
-    "the published values are of full protocols and the official data, so these are not set beside them. --anyway "
-    "ranks them all the same."
+    "published values are of full protocols on the official data, so this one is not ranked among them. --anyway ranks "
+    "it."
 )
-RANKED_ALL_THE_SAME = "* Not comparable with the published values, so that these places say nothing about them:"
+RANKED_ALL_THE_SAME = "* Not comparable with published values, so these ranks mean nothing:"
 
 
 @click.command("compare")
@@ -37,12 +37,12 @@ def compare(
     names: tuple[str, ...], folder: Path | None, bench: str | None, variant: str | None, sample: bool, anyway: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Place own loss networks among the 56 published ones.
+    """Rank own loss networks among the 56 published ones.
 
-    NAME is a backbone, backbone:point, or a result by its id or hash; a published loss network is placed too. For each
-    score: its place and those that its 95 % interval leaves open, what it beats and what beats it at fewer macs
-     (multiply-adds up to the point, at 224 x 224), and the nearest ones; then the place of the backbone by its best
-    point among the 14 of the study. --json names all that it beats and does not.
+    NAME is a backbone, backbone:point, a result by its id or hash, or a published loss network. For each score it shows
+    the rank and its range within the 95 % interval, how many loss networks it beats, which beat it at fewer macs
+    (multiply-adds up to the point, at 224 x 224), and the nearest ones; then the rank of the backbone by its best point
+    among the 14 of the study. --json lists all that it beats and that beat it.
     """
     from lnkit.analysis.published.backbone_position import backbone_positions  # noqa: PLC0415
     from lnkit.analysis.published.position import positions  # noqa: PLC0415 - not for help
@@ -92,7 +92,7 @@ def _show(places: Sequence[Position], stands: Sequence[BackbonePosition]) -> Non
             (one.backbone, best.score, " = ".join(best.points), f"{best.value:.4g}", f"{best.rank:g} of {one.of}")
             for one, best in bests
         ]
-        print_table(["backbone", "score", "best point", "value", "place"], rows)
+        print_table(["backbone", "score", "best point", "value", "rank"], rows)
     for sentence in (*map(_say_standing, stands), *_doubts(places)):
         say(f"- {sentence}", "  ")
 
@@ -104,7 +104,7 @@ def _columns() -> list[tuple[str, Callable[[Position], str]]]:
         ("score", lambda one: one.score),
         ("value", _value),
         ("the study's", lambda one: f"{one.counterpart.value:g}" if one.counterpart else ""),
-        ("place", _place),
+        ("rank", _place),
         ("macs", _macs),
         ("beats", _beats),
         ("better and cheaper", _cheaper),
@@ -119,7 +119,7 @@ def _value(one: Position) -> str:
 
 
 def _place(one: Position) -> str:
-    """``3 (2 to 5) of 57``, starred where it says nothing."""
+    """Format a rank: ``3 (2 to 5) of 57``, with a star if it means nothing."""
     if one.rank is None:
         return ""
     open_ = f" ({one.best_rank} to {one.worst_rank})" if one.low is not None else ""
@@ -135,8 +135,8 @@ def _macs(one: Position) -> str:
 def _beats(one: Position) -> str:
     if one.rank is None:
         return ""
-    dearer = f" ({len(one.worse_and_costlier)} dearer)" if one.macs is not None else ""
-    return f"{len(one.below)}{dearer}"
+    costlier = f" ({len(one.worse_and_costlier)} costlier)" if one.macs is not None else ""
+    return f"{len(one.below)}{costlier}"
 
 
 def _cheaper(one: Position) -> str:
@@ -160,11 +160,11 @@ def _neighbor(near: Sequence[Neighbor]) -> str:
 def _say_standing(one: BackbonePosition) -> str:
     points = f"{one.backbone} was measured at {', '.join(one.measured_points)}"
     if one.mean_rank is None or one.position is None:
-        return f"{points}; it has no mean rank, since {', '.join(one.missing)} of {one.benchmark} was not measured."
+        return f"{points}; it has no mean rank, because {', '.join(one.missing)} of {one.benchmark} was not measured."
     star = " *" * bool(one.refusal)
     return (
-        f"{points}; by its best points its mean rank is {one.mean_rank:.2f}, place {one.position:g} of {one.of}{star}, "
-        "computed as Table III is, from the printed scores."
+        f"{points}; by its best points its mean rank is {one.mean_rank:.2f}, number {one.position:g} of "
+        f"{one.of}{star}, computed as in Table III from the printed scores."
     )
 
 
@@ -180,7 +180,7 @@ def _doubts(places: Sequence[Position]) -> list[str]:
         for remark, about in said.items()
     ]
     open_ = any(n.within_interval for one in places for n in (*one.above[:1], *one.below[:1]))
-    return sentences + ["~ lies in the 95 % interval: which of the two is better is open."] * open_
+    return sentences + ["~ lies in the 95 % interval, so either of the two may be better."] * open_
 
 
 def _doubts_about(one: Position) -> list[str]:
@@ -197,6 +197,6 @@ def _capital(text: str) -> str:
 def _say_no_macs(one: Position) -> str:
     plain = one.loss_network.rpartition(":")[0].partition("@")[0]
     return (
-        f"The macs are not known, since the result keeps no attributes: `lnkit attributes {plain}` computes them, and "
-        "`lnkit eval --force` keeps them with a new result."
+        f"The macs are unknown, because the result has no attributes: `lnkit attributes {plain}` computes them, and "
+        "`lnkit eval --force` stores them with a new result."
     )

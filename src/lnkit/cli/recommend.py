@@ -1,4 +1,4 @@
-"""`lnkit recommend`: which loss network to take, and on which grounds."""
+"""`lnkit recommend`: the loss network to take for a task, and why."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def _flag_option(name: str) -> Callable[[Command], Command]:
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many to show.")
 @json_option
 def recommend(tasks: tuple[str, ...], origin: str, folder: Path | None, top: int, as_json: bool, **wishes: Any) -> None:
-    """Advise which loss network to take, and say on which grounds.
+    """Recommend a loss network, and explain why.
 
-    Loss networks are ranked by their mean rank over the scores of the task, among those that meet the constraints. Own
-    results that may stand beside published ones count most, where there are three or more to choose from; then the
-    published study, then other own results. Several tasks are answered one by one and together. Where the data do not
-    carry an answer, that is said instead, and the answer in --json is null.
+    The loss networks that meet the constraints are sorted by their mean rank over the scores of the task. Own results
+    that are comparable with published ones come first if they have three or more loss networks to choose from, then the
+    published study, then other own results. Several tasks are answered one by one and together. If the data cannot
+    answer, the command says so, and the answer in --json is null.
     """
     from lnkit.analysis.collect import gather  # noqa: PLC0415
     from lnkit.analysis.recommend.recommend import recommendations  # noqa: PLC0415 - not for help
@@ -106,7 +106,7 @@ def _plain(conclusion: Recommendation, top: int) -> dict[str, Any]:
 
 
 def _shown(advice: SettingRecommendation, top: int) -> tuple[Candidate, ...]:
-    """No order is shown where it carries no answer, so that nobody takes its first for one."""
+    """Return no candidates without an answer, so that nobody takes the first of them for one."""
     return advice.candidates[:top] if advice.answer else ()
 
 
@@ -124,7 +124,7 @@ def _show(conclusion: Recommendation, top: int) -> None:
 
 
 def _headline(conclusion: Recommendation) -> str:
-    """``take vgg11:late (published study)``; less than that where the scores do not tell it from others."""
+    """Format the answer: ``take vgg11:late (published study)``, or less if other loss networks are as good."""
     if conclusion.answer is None:
         return "the data cannot answer this"
     who = "published study" if conclusion.setting == "published" else "own results"

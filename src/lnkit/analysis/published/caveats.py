@@ -20,8 +20,8 @@ class Caveat:
 
 
 RUNNING_SUM = (
-    "Table X is consistent with a running sum over the 56 loss networks in the order of a file listing, which would "
-    "make its order that of the listing; not a target"
+    "Table X is consistent with a running sum over the 56 loss networks in the order of a file listing, so its order "
+    "may be that of the listing; do not use it as a target"
 )
 
 CAVEATS: tuple[Caveat, ...] = (
@@ -36,7 +36,7 @@ CAVEATS: tuple[Caveat, ...] = (
         "best-point-mismatch",
         "best_points",
         lambda row: row["backbone"] == "squeezenet1_1",
-        "delineation_all says late, where Table X has its best values at semi_early",
+        "delineation_all says late, but Table X has its best values at semi_early",
     ),
     Caveat(
         "running-sum",
@@ -55,7 +55,7 @@ CAVEATS: tuple[Caveat, ...] = (
         "attributes",
         "attributes",
         lambda row: row["backbone"] == "efficientnet_b7",
-        "imagenet_top1 is what torchvision states for EfficientNet-B1; for this network it states 84.122",
+        "imagenet_top1 is the value that torchvision states for EfficientNet-B1; for this network it states 84.122",
     ),
     Caveat(
         "attributes",
@@ -67,7 +67,7 @@ CAVEATS: tuple[Caveat, ...] = (
         "attributes",
         "attributes",
         lambda row: row["backbone"] == "inception_v3",
-        "depth says 49, and the longest path of the network has 48",
+        "depth says 49, but the longest path of the network has 48",
     ),
 )
 
