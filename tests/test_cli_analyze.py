@@ -198,7 +198,7 @@ def test_a_difference_has_its_interval_and_p(tmp_path: Path, capsys: Capture) ->
     assert run(["analyze", "difference", names[0], "vgg99:late"]) == 2
     assert "There is no result 'vgg99:late'" in capsys.readouterr().err
     assert run(["analyze", "difference", *names, "--together", "reference"]) == 2
-    assert "Nothing called 'reference' was kept" in capsys.readouterr().err
+    assert "store no array 'reference' over the items" in capsys.readouterr().err
 
 
 def test_a_difference_needs_what_was_kept_of_the_same_measurement(tmp_path: Path, capsys: Capture) -> None:

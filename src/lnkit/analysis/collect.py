@@ -83,7 +83,7 @@ def _read_records(path: Path, selection: Selection) -> tuple[list[RunRecord], li
     records, damaged = ResultsFolder(path).load()
     records = [record for record in records if _fits(record, selection)]
     chosen = [record for record in records if record.sample == selection.sample]
-    remarks = [f"{one.reason} It was left alone." for one in damaged] + _say_foreign(path)
+    remarks = [f"{record.reason} It was left alone." for record in damaged] + _say_foreign(path)
     return chosen, remarks + _say_hidden(len(records) - len(chosen), selection) + _say_doubtful(chosen)
 
 

@@ -50,15 +50,15 @@ def backbone_positions(scores: ScoreSet, name: str, *, anyway: bool = False) -> 
     """
     chosen = dict.fromkeys((row.backbone, row.setting, row.benchmark) for row in rows_of(scores, name))
     reasons = refusals(scores.records)
-    found = []
+    results = []
     for backbone, setting, benchmark in chosen:
         own = [r for r in scores.rows if (r.backbone, r.setting, r.benchmark) == (backbone, setting, benchmark)]
         study = [r for r in scores.rows if r.origin == PUBLISHED and r.benchmark == benchmark]
         refusal = "; ".join(dict.fromkeys(filter(None, (reasons.get(i, "") for r in own for i in r.source.split()))))
         if study and (anyway or not refusal):
             others = [row for row in study if setting != PUBLISHED or row.backbone != backbone]
-            found.append(_position(own, others, refusal))
-    return [position for position in found if position.best_points]
+            results.append(_position(own, others, refusal))
+    return [position for position in results if position.best_points]
 
 
 def _position(own: Sequence[ScoreRow], study: Sequence[ScoreRow], refusal: str) -> BackbonePosition:

@@ -65,10 +65,10 @@ def recommendations(
     rows = [row for pairs in by_task.values() for _, row in pairs]
     require_known(constraints, rows)
     attributes = attributes_by_network(rows, scores.records)
-    found = [_recommend(task, _by_setting(pairs), constraints, attributes) for task, pairs in by_task.items()]
+    results = [_recommend(task, _by_setting(pairs), constraints, attributes) for task, pairs in by_task.items()]
     if len(by_task) > 1:
-        found.append(_recommend(" + ".join(by_task), _together(by_task), constraints, attributes))
-    return found
+        results.append(_recommend(" + ".join(by_task), _together(by_task), constraints, attributes))
+    return results
 
 
 def _rows_of(scores: ScoreSet, task: str) -> TaskRows:
@@ -113,23 +113,23 @@ def _together(by_task: Mapping[str, TaskRows]) -> dict[str, TaskRows]:
 def _recommend(
     task: str, settings: Mapping[str, TaskRows], constraints: Constraints, attributes: Mapping[str, Attributes]
 ) -> Recommendation:
-    found = [_of_setting(setting, task_scores(pairs), constraints, attributes) for setting, pairs in settings.items()]
-    found.sort(key=_priority)
-    first = next((one for one in found if one.answer), None)
-    remarks = [] if found else ["No setting has scores of all of these tasks."]
+    options = [_of_setting(setting, task_scores(pairs), constraints, attributes) for setting, pairs in settings.items()]
+    options.sort(key=_priority)
+    first = next((option for option in options if option.answer), None)
+    remarks = [] if options else ["No setting has scores of all of these tasks."]
     if first is None:
-        return Recommendation(task, None, None, (), tuple(remarks), tuple(found))
-    remarks += [_say_other(first, other) for other in found if other.answer and other is not first]
-    return Recommendation(task, first.answer, first.setting, first.rivals, tuple(remarks), tuple(found))
+        return Recommendation(task, None, None, (), tuple(remarks), tuple(options))
+    remarks += [_say_other(first, other) for other in options if other.answer and other is not first]
+    return Recommendation(task, first.answer, first.setting, first.rivals, tuple(remarks), tuple(options))
 
 
-def _priority(one: SettingRecommendation) -> int:
+def _priority(option: SettingRecommendation) -> int:
     """Return 0 for the most important setting; see :func:`recommendations`."""
-    if one.answer is None:
+    if option.answer is None:
         return 4
-    if one.setting == PUBLISHED:
+    if option.setting == PUBLISHED:
         return 1
-    return (0 if len(one.candidates) >= FEWEST else 2) if one.comparable else 3
+    return (0 if len(option.candidates) >= FEWEST else 2) if option.comparable else 3
 
 
 def _say_other(first: SettingRecommendation, other: SettingRecommendation) -> str:
@@ -190,5 +190,5 @@ def _say_unconstrained(
     answer, best = candidates[0].loss_network, everything[0].loss_network
     if answer == best:
         return [f"It is also first among all {len(everything)} without constraints."]
-    rank = next(i for i, one in enumerate(everything, start=1) if one.loss_network == answer)
+    rank = next(i for i, candidate in enumerate(everything, start=1) if candidate.loss_network == answer)
     return [f"Without constraints {best} is first, and {answer} is number {rank} of {len(everything)}."]
