@@ -10,6 +10,7 @@ import pytest
 MODULES = (
     "lnkit.stats.bootstrap",
     "lnkit.stats.coefficients",
+    "lnkit.stats.jnd",
     "lnkit.stats.rank_correlation",
     "lnkit.stats.ranks",
     "lnkit.stats.two_afc",

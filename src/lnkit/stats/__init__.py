@@ -1,4 +1,4 @@
-"""Statistics of scores: 2AFC agreement, rank correlations, bootstrap intervals.
+"""Statistics of scores: 2AFC agreement, JND precision, rank correlations, bootstrap intervals.
 
 Pure functions of arrays, which benchmarks and analyses share.
 """
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from lnkit.stats.bootstrap import Sampling as Sampling
     from lnkit.stats.bootstrap import central_interval as central_interval
     from lnkit.stats.bootstrap import mean_interval as mean_interval
+    from lnkit.stats.bootstrap import named_generator as named_generator
     from lnkit.stats.bootstrap import resampled_means as resampled_means
     from lnkit.stats.coefficients import Coefficient as Coefficient
     from lnkit.stats.coefficients import correlate as correlate
+    from lnkit.stats.jnd import average_precision as average_precision
+    from lnkit.stats.jnd import resampled_precisions as resampled_precisions
     from lnkit.stats.rank_correlation import METHODS as METHODS
     from lnkit.stats.rank_correlation import drawn_counts as drawn_counts
     from lnkit.stats.rank_correlation import kendall as kendall
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from lnkit.stats.ranks import kendalls_w as kendalls_w
     from lnkit.stats.ranks import tied_ranks as tied_ranks
     from lnkit.stats.two_afc import two_afc_agreement as two_afc_agreement
+    from lnkit.stats.two_afc import two_afc_ceilings as two_afc_ceilings
 
 __getattr__, __all__ = lazy_exports(
     __name__,
@@ -35,11 +39,16 @@ __getattr__, __all__ = lazy_exports(
             "Sampling",
             "central_interval",
             "mean_interval",
+            "named_generator",
             "resampled_means",
         ),
         "lnkit.stats.coefficients": (
             "Coefficient",
             "correlate",
+        ),
+        "lnkit.stats.jnd": (
+            "average_precision",
+            "resampled_precisions",
         ),
         "lnkit.stats.rank_correlation": (
             "METHODS",
@@ -55,6 +64,9 @@ __getattr__, __all__ = lazy_exports(
             "kendalls_w",
             "tied_ranks",
         ),
-        "lnkit.stats.two_afc": ("two_afc_agreement",),
+        "lnkit.stats.two_afc": (
+            "two_afc_agreement",
+            "two_afc_ceilings",
+        ),
     },
 )

@@ -30,3 +30,34 @@ def two_afc_agreement(judge: NDArray[Any], d0: NDArray[Any], d1: NDArray[Any]) -
         array([0.8, 0.2, 0.5])
     """
     return np.where(d1 < d0, judge, np.where(d0 < d1, 1.0 - judge, 0.5))
+
+
+def two_afc_ceilings(judge: NDArray[Any], votes: int | None = None) -> dict[str, float]:
+    """Compute the 2AFC scores that people themselves reach on these judgments.
+
+    Args:
+        judge: (N,) in [0, 1], the fraction J of people who found p1 closer to the reference.
+        votes: number of votes per triplet; None if unknown.
+
+    Returns:
+        ``human``: agreement of two votes drawn with replacement, J^2 + (1 - J)^2, as published under this name.
+        ``one rater``: agreement of two different votes; only if ``votes`` is known.
+        ``best possible``: agreement of the majority.
+
+    References:
+        Zhang2018 (the human scores of BAPPS).
+
+    Example:
+        >>> import numpy as np
+        >>> {name: round(value, 2) for name, value in two_afc_ceilings(np.array([0.8, 1.0]), votes=5).items()}
+        {'human': 0.84, 'best possible': 0.9, 'one rater': 0.8}
+    """
+    ceilings = {
+        "human": float(np.mean(judge**2 + (1 - judge) ** 2)),
+        "best possible": float(np.mean(np.maximum(judge, 1 - judge))),
+    }
+    if votes:
+        k = judge * votes
+        pairs = k * (k - 1) + (votes - k) * (votes - k - 1)
+        ceilings["one rater"] = float(np.mean(pairs / (votes * (votes - 1))))
+    return ceilings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
-from lnkit.stats.bootstrap import central_interval, mean_interval, resampled_means
+from lnkit.stats.bootstrap import central_interval, mean_interval, named_generator, resampled_means
 from lnkit.stats.rank_correlation import drawn_counts, kendall, resampled_spearman, spearman
 from lnkit.stats.two_afc import two_afc_agreement
 from lnkit_probes.data import DISTORTION_FAMILIES, REAL_FAMILIES
@@ -86,7 +85,7 @@ class _Judges:
 
     def rng(self, name: str) -> np.random.Generator:
         """One of its own for each name, so that no family's interval depends on which others are there."""
-        return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        return named_generator(self.seed, name)
 
 
 def mean_of_families(scored: Sequence[Scored]) -> Score:
