@@ -7,11 +7,11 @@ import pandas as pd
 from lnkit.analysis.attributes import ATTRIBUTES
 from lnkit.analysis.published.frames import early_stopping_scores, performance_scores
 from lnkit.analysis.published.frames import table as published_table
+from lnkit.analysis.published.tables import FLAGS
 from lnkit.analysis.rankings import SCORE, best_points
 from lnkit.errors import UsageError, did_you_mean, near_names
 
-FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")  # 0 and 1 make no front
-AXES = tuple(name for name in ATTRIBUTES if name not in FLAGS)
+AXES = tuple(name for name in ATTRIBUTES if name not in FLAGS)  # 0 and 1 make no front
 WANTED = ("imagenet_top1",)  # higher is better; of all others, lower
 
 

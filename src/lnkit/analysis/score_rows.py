@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lnkit.analysis.published.tables import read_rows
 from lnkit.results.comparability import DISTANCE, protocol_facts
@@ -36,18 +36,18 @@ class ScoreRow(NamedTuple):
     family: str  # "VGG"
     weights: str  # "IMAGENET1K_V1@1a2b3c4d"
     value: float
-    low: float | None  # 95 % interval
-    high: float | None
-    n: int | None  # items
-    unit: str  # "fraction"
-    higher_is_better: bool
-    primary: bool
-    comparable: bool  # with published scores: full protocol, official data
-    collapsed: bool
-    sample: bool
-    seed: int | None
-    signature: str
-    caveat: str  # on a doubtful published figure; "" for most
+    low: float | None = None  # 95 % interval
+    high: float | None = None
+    n: int | None = None  # items
+    unit: str = "fraction"
+    higher_is_better: bool = True
+    primary: bool = True
+    comparable: bool = True  # with published scores: full protocol, official data
+    collapsed: bool = False
+    sample: bool = False
+    seed: int | None = None
+    signature: str = ""
+    caveat: str = ""  # on a doubtful published figure; "" for most
 
     @property
     def goodness(self) -> float:
@@ -101,45 +101,31 @@ def to_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
 
 
 def _own(record: RunRecord, setting: str, backbone: str) -> list[ScoreRow]:
-    facts = record.key
-    point = "+".join(facts.points)
-    shared = _Shared(
-        setting,
-        record.id,
-        backbone,
-        point,
-        f"{record.weights or 'weights'}@{_weights_digest(record)}",
-        record.comparable,
-    )
-    return [_own_score(record, name, score, shared) for name, score in record.scores.items()]
+    key = record.key
+    point = "+".join(key.points)
+    shared: dict[str, Any] = {
+        "setting": setting,
+        "origin": OWN,
+        "source": record.id,
+        "benchmark": key.benchmark,
+        "variant": key.variant,
+        "backbone": backbone,
+        "point": point,
+        "loss_network": f"{backbone}:{point}",
+        "family": record.family,
+        "weights": f"{record.weights or 'weights'}@{_weights_digest(record)}",
+        "comparable": record.comparable,
+        "collapsed": bool(record.collapsed),
+        "sample": record.sample,
+        "seed": key.seed,
+    }
+    return [_own_score(name, score, shared) for name, score in record.scores.items()]
 
 
-class _Shared(NamedTuple):
-    """Fields that all scores of a record share; hashes among them are computed once."""
-
-    setting: str
-    source: str
-    backbone: str
-    point: str
-    weights: str
-    comparable: bool
-
-
-def _own_score(record: RunRecord, name: str, score: ScoreRecord, shared: _Shared) -> ScoreRow:
-    facts = record.key
+def _own_score(name: str, score: ScoreRecord, shared: Mapping[str, Any]) -> ScoreRow:
     low, high = score.interval or (None, None)
     return ScoreRow(
-        setting=shared.setting,
-        origin=OWN,
-        source=shared.source,
-        benchmark=facts.benchmark,
-        variant=facts.variant,
         score=name,
-        backbone=shared.backbone,
-        point=shared.point,
-        loss_network=f"{shared.backbone}:{shared.point}",
-        family=record.family,
-        weights=shared.weights,
         value=score.value,
         low=low,
         high=high,
@@ -147,12 +133,8 @@ def _own_score(record: RunRecord, name: str, score: ScoreRecord, shared: _Shared
         unit=score.unit,
         higher_is_better=score.higher_is_better,
         primary=score.primary,
-        comparable=shared.comparable,
-        collapsed=bool(record.collapsed),
-        sample=record.sample,
-        seed=facts.seed,
         signature=score.signature,
-        caveat="",
+        **shared,
     )
 
 
@@ -171,17 +153,7 @@ def _published(row: Mapping[str, str], family: str) -> ScoreRow:
         family=family,
         weights="IMAGENET1K_V1",
         value=float(row["value"]),
-        low=None,
-        high=None,
-        n=None,
         unit=unit,
-        higher_is_better=True,  # of all published scores
-        primary=True,
-        comparable=True,
-        collapsed=False,
-        sample=False,
-        seed=None,
-        signature="",
         caveat=row["caveat"],
     )
 

@@ -32,7 +32,7 @@ class TableFacts:
     key: tuple[str, ...] = field(default=("backbone",))  # the columns that identify a row
 
 
-_FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
+FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
 
 TABLES: Mapping[str, TableFacts] = {
     "performance_scores": TableFacts(
@@ -48,7 +48,7 @@ TABLES: Mapping[str, TableFacts] = {
     ),
     "best_points": TableFacts("Best point of each backbone", f"{PIHLGREN2023}, Table IV"),
     "attributes": TableFacts(
-        "Attributes of the backbones", f"{PIHLGREN2023}, Table I", ("imagenet_top1",), ("depth", "mflops_224"), _FLAGS
+        "Attributes of the backbones", f"{PIHLGREN2023}, Table I", ("imagenet_top1",), ("depth", "mflops_224"), FLAGS
     ),
     "extraction_points": TableFacts("The extraction points as modules of torchvision", f"{PIHLGREN2023}, Table II"),
     "early_stopping_scores": TableFacts(
@@ -63,7 +63,7 @@ TABLES: Mapping[str, TableFacts] = {
         "computed by lnkit",
         ("imagenet_top1",),
         ("parameters", "depth", "macs"),
-        _FLAGS,
+        FLAGS,
     ),
     "computed_point_attributes": TableFacts(
         "Attributes of the same loss networks, computed from the networks",

@@ -8,7 +8,8 @@ import altair as alt
 import pandas as pd
 
 from lnkit.analysis.attributes import ATTRIBUTES
-from lnkit.analysis.fronts import FLAGS, WANTED, pareto_front
+from lnkit.analysis.fronts import WANTED, pareto_front
+from lnkit.analysis.published.tables import FLAGS
 from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.report.figures.choosing import FEWEST, enough, of_score, panels
 from lnkit.report.figures.scatter import Axis, Look, scatter
