@@ -60,7 +60,7 @@ def column(score: str) -> pd.Series:
 
 
 @pytest.mark.parametrize("name", ["vgg16:late", "squeezenet1_1", "efficientnet_b7:early"])
-def test_published_ones_have_the_places_of_the_published_table(name: str, tmp_path: Path) -> None:
+def test_published_loss_networks_have_the_ranks_of_the_published_table(name: str, tmp_path: Path) -> None:
     found = positions(both(tmp_path), name)
     assert len(found) in (19, 4 * 19)
     expected = loss_network_ranks(gather(origin="published").frame()).set_index(["loss_network", "score"])["rank"]
@@ -120,7 +120,7 @@ def test_a_lower_score_is_better_where_it_says_so(tmp_path: Path) -> None:
     assert one.best_rank == (values < 0.5).sum() + 1
 
 
-# What is sound
+# Comparability
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_what_may_not_be_compared_is_not_ranked(changes: dict[str, Any], why: st
     ranked = placed(record, tmp_path, anyway=True, sample=record.sample)
     assert ranked.rank == 1
     assert why in ranked.refusal
-    (standing,) = backbone_positions(both(tmp_path, sample=record.sample), "net", anyway=True)
-    assert why in standing.refusal
+    (position,) = backbone_positions(both(tmp_path, sample=record.sample), "net", anyway=True)
+    assert why in position.refusal
 
 
 def test_the_protocol_is_named(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_scores_of_its_own_are_passed_over(tmp_path: Path) -> None:
 # Backbones
 
 
-def test_published_backbones_stand_as_in_table_iii() -> None:
+def test_published_backbones_have_the_positions_of_table_iii() -> None:
     found = gather(origin="published")
     expected = mean_ranks(found.frame())
     printed = average_rankings().set_index("backbone")
@@ -239,14 +239,14 @@ def test_published_backbones_stand_as_in_table_iii() -> None:
             assert (one.of, one.missing, len(one.measured_points)) == (14, (), 4)
 
 
-def standing_of(name: str, folder: Path) -> BackbonePosition:
+def position_of(name: str, folder: Path) -> BackbonePosition:
     (one,) = backbone_positions(both(folder), name)
     return one
 
 
-def test_an_own_backbone_stands_as_pandas_ranks_it(tmp_path: Path) -> None:
+def test_an_own_backbone_has_the_position_that_pandas_computes(tmp_path: Path) -> None:
     write(tmp_path, scored(0.66), scored(0.675, point="late"))
-    one = standing_of("net:mid", tmp_path)  # all of its points count, whichever is named
+    one = position_of("net:mid", tmp_path)  # all of its points count, whichever is named
     frame = both(tmp_path).frame()
     frame = frame[frame.benchmark == "bapps"].assign(setting="all")
     ranks = score_ranks(frame).query("backbone == 'net'").set_index("score")["rank"]
@@ -260,7 +260,7 @@ def test_an_own_backbone_stands_as_pandas_ranks_it(tmp_path: Path) -> None:
 
 
 def test_no_mean_rank_where_a_score_is_missing(tmp_path: Path) -> None:
-    one = standing_of("net", write(tmp_path, net(0.7)))
+    one = position_of("net", write(tmp_path, net(0.7)))
     assert (one.mean_rank, one.position, one.missing) == (None, None, ("jnd_map",))
     assert [best.rank for best in one.best_points] == [1]
 

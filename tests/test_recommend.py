@@ -35,9 +35,9 @@ PARTIAL = ("partial: 10 triplets",)
 
 
 def published(task: str, constraints: Constraints = NONE) -> SettingRecommendation:
-    (conclusion,) = recommendations(gather(origin="published"), [task], constraints)
-    (advice,) = conclusion.by_setting
-    assert conclusion.answer == advice.answer
+    (result,) = recommendations(gather(origin="published"), [task], constraints)
+    (advice,) = result.by_setting
+    assert result.answer == advice.answer
     return advice
 
 
@@ -50,8 +50,8 @@ def write(folder: Path, *records: RunRecord) -> Path:
 def recommended(
     folder: Path, origin: str = "both", task: str = "bapps", constraints: Constraints = NONE
 ) -> Recommendation:
-    (conclusion,) = recommendations(gather(folder, origin), [task], constraints)
-    return conclusion
+    (result,) = recommendations(gather(folder, origin), [task], constraints)
+    return result
 
 
 def several(count: int = 3, **changes: Any) -> list[RunRecord]:
@@ -188,7 +188,7 @@ def test_equal_ones_are_named_the_cheapest_first() -> None:
     assert any("shares the first rank with" in text for text in advice.explanation)
 
 
-# What carries no answer
+# No answer
 
 
 def test_published_delineation_carries_no_answer() -> None:

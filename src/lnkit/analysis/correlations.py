@@ -93,12 +93,12 @@ def attribute_correlations(
         clusters, note (see :class:`lnkit.stats.coefficients.Coefficient`), p_holm, p_bh, caveat.
     """
     names = [name for name in ATTRIBUTES if name in attributes.columns]
-    settings = _Settings(_known(methods), sampling or Sampling())
+    options = _Options(_known(methods), sampling or Sampling())
     rows = (
         row
         for column in score_columns(frame, unit)
         for name in names
-        for row in _with_attribute(column, attributes[name], settings)
+        for row in _with_attribute(column, attributes[name], options)
     )
     return _table(rows, [*SCORE, "attribute"])
 
@@ -122,9 +122,9 @@ def score_correlations(
         setting, benchmark, score, other_setting, other_benchmark, other_score, method, then the columns of
         :func:`attribute_correlations`. Pairs without a common case are missing.
     """
-    settings = _Settings(_known(methods), sampling or Sampling())
+    options = _Options(_known(methods), sampling or Sampling())
     pairs = combinations(score_columns(frame, unit), 2)
-    rows = (row for a, b in pairs if shared(a, b) for row in _with_score(a, b, settings))
+    rows = (row for a, b in pairs if shared(a, b) for row in _with_score(a, b, options))
     return _table(rows, [*SCORE, *(f"other_{name}" for name in SCORE)])
 
 
@@ -176,31 +176,31 @@ def _labels(column: ScoreColumn) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Settings:
+class _Options:
     methods: Sequence[str]
     sampling: Sampling
 
 
-def _with_attribute(column: ScoreColumn, attribute: pd.Series, settings: _Settings) -> Iterator[dict[str, Any]]:
+def _with_attribute(column: ScoreColumn, attribute: pd.Series, options: _Options) -> Iterator[dict[str, Any]]:
     values = attribute.reindex(column.cases.loss_network).to_numpy(dtype=np.float64)
     labels = _labels(column) | {"attribute": attribute.name, "caveat": column.caveat}
-    for coefficient in _correlated(column.cases.goodness.to_numpy(), values, column.cases.backbone, settings):
+    for coefficient in _correlated(column.cases.goodness.to_numpy(), values, column.cases.backbone, options):
         yield labels | coefficient
 
 
-def _with_score(a: ScoreColumn, b: ScoreColumn, settings: _Settings) -> Iterator[dict[str, Any]]:
+def _with_score(a: ScoreColumn, b: ScoreColumn, options: _Options) -> Iterator[dict[str, Any]]:
     both = paired(a, b)
     labels = _labels(a) | {f"other_{name}": value for name, value in _labels(b).items()}
     labels |= {"caveat": joined([a.caveat, b.caveat])}
-    for coefficient in _correlated(both.goodness.to_numpy(), both.other.to_numpy(), both.backbone, settings):
+    for coefficient in _correlated(both.goodness.to_numpy(), both.other.to_numpy(), both.backbone, options):
         yield labels | coefficient
 
 
-def _correlated(x: Array, y: Array, backbones: pd.Series, settings: _Settings) -> Iterator[dict[str, Any]]:
+def _correlated(x: Array, y: Array, backbones: pd.Series, options: _Options) -> Iterator[dict[str, Any]]:
     known = np.isfinite(x) & np.isfinite(y)
     names = backbones.to_numpy(dtype=object)[known]
-    for method in settings.methods:
-        yield {"method": method} | correlate(method, x[known], y[known], names, settings.sampling)._asdict()
+    for method in options.methods:
+        yield {"method": method} | correlate(method, x[known], y[known], names, options.sampling)._asdict()
 
 
 def _table(rows: Iterator[dict[str, Any]], labels: Sequence[str]) -> pd.DataFrame:
