@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.data.fetch.choose_folder import data_folder
-from lnkit.data.pack.image_table import release
+from lnkit.data.folders import data_folder
+from lnkit.data.pack.array_folder import release
 from lnkit.datasets.two_afc import open_bapps
 from lnkit_bapps import DATASET
 from lnkit_bapps.sample import sample_folder

@@ -145,7 +145,7 @@ def _present(name: str) -> Path:
 
 
 def _row(spec: DatasetSpec, benchmarks: list[str], state: DatasetState) -> dict[str, Any]:
-    from lnkit.data.fetch.datasets import announced_size  # noqa: PLC0415 - not for help
+    from lnkit.data.fetch.dataset_download import announced_size  # noqa: PLC0415 - not for help
 
     size = announced_size(spec)
     begun = f" ({min(100, 100 * state.fetched / size):.0f} %)" if state.state == "begun" and size else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.data.pack.image_table import release
+from lnkit.data.pack.array_folder import release
 from lnkit.evaluation.shards import Advance, Shards
 from lnkit_judgments.nights.data import NightsData
 from lnkit_judgments.nights.scores import Measured, score_all
