@@ -13,6 +13,7 @@ import pytest
 from serving import Behavior, serving
 from test_unpack import FILES, contents, make_tar, make_zip
 
+import lnkit.data
 from lnkit.data.cache import cache_dir, dataset_dir, download_dir, packed_dir
 from lnkit.data.fetch import transfer
 from lnkit.data.fetch.checksums import compare_inventory
@@ -156,7 +157,7 @@ def test_a_second_import_adds_to_the_first(cache: Path, tmp_path: Path) -> None:
     assert data_in(folder) == {"a": b"1", "b": b"2", "both": b"new"}
     assert (folder / "a").stat().st_mtime_ns == before
     assert [source["name"] for source in read_manifest(folder)["sources"]] == ["one.tar", "two.tar"]
-    assert compare_inventory(folder, SilentProgress()).none
+    assert compare_inventory(folder, SilentProgress()).intact
 
 
 def test_an_import_that_fails_keeps_what_was_there(cache: Path, tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_an_import_that_fails_keeps_what_was_there(cache: Path, tmp_path: Path) 
     with pytest.raises(DataError, match="leads out of the folder"):
         import_dataset(SPEC, [evil], cache, SilentProgress())
     assert data_in(folder) == {"a": b"1"}
-    assert compare_inventory(folder, SilentProgress()).none
+    assert compare_inventory(folder, SilentProgress()).intact
 
 
 def test_a_disk_that_fills_up_while_a_folder_is_copied(cache: Path, tmp_path: Path) -> None:
@@ -233,3 +234,7 @@ def test_where_things_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.delenv("LNKIT_CACHE")
     assert cache_dir().is_absolute()
     assert cache_dir().parts[-1] == "lnkit"
+
+
+def test_every_public_name_can_be_imported() -> None:
+    assert all(getattr(lnkit.data, name) for name in lnkit.data.__all__)

@@ -101,7 +101,7 @@ def test_files_lie_where_they_belong(cache: Path, site: Site) -> None:
     assert sorted(site.asked) == sorted(FILES)
     assert ensure_dataset(spec, cache, heard) == folder
     assert len(site.asked) == COUNT
-    assert compare_inventory(folder, SilentProgress()).none
+    assert compare_inventory(folder, SilentProgress()).intact
     assert dataset_state(spec, cache).state == "ready"
     assert heard.said == [
         f"Fetching Some roads: 40 files, about 80.0 kB, into {dataset_dir('roads', cache)}. License: none stated."
@@ -514,7 +514,7 @@ def test_imports_a_single_file_by_its_name(cache: Path, numbers: tuple[DatasetSp
     import_dataset(spec, [tmp_path / "1.tiff"], cache, SilentProgress())
     assert set(data_in(folder)) == {"train/0.mat", "train/1.mat"}
     assert file.exists()
-    assert compare_inventory(folder, SilentProgress()).none
+    assert compare_inventory(folder, SilentProgress()).intact
 
 
 @pytest.mark.parametrize(

@@ -83,11 +83,11 @@ def verify_command(name: str, as_json: bool) -> None:
     folder = _present(name)
     found = compare_inventory(folder, make_progress())
     if as_json:
-        emit_json({"name": name, "folder": folder, "intact": found.none, **asdict(found)})
-        if not found.none:
+        emit_json({"name": name, "folder": folder, "intact": found.intact, **asdict(found)})
+        if not found.intact:
             raise click.exceptions.Exit(1)
         return
-    if not found.none:
+    if not found.intact:
         faults = {"missing": found.missing, "changed": found.changed, "not listed": found.extra}
         what = "; ".join(f"{len(names):,} {kind}: {_some(names)}" for kind, names in faults.items() if names)
         raise DataError(f"{folder} is not as it arrived: {what}. Import or fetch it again.")

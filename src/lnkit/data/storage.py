@@ -28,6 +28,13 @@ def human_size(size: int) -> str:
     return f"{value:.0f} {UNITS[power - 1]}" if value >= 99.5 else f"{value:.1f} {UNITS[power - 1]}"
 
 
+def total_size(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder; 0 if ``path`` does not exist."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
 def require_space(folder: Path, needed: int, action: str) -> None:
     """Raise DataError if there is too little free space.
 

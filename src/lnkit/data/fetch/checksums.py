@@ -27,7 +27,7 @@ class Differences:
     extra: tuple[str, ...]
 
     @property
-    def none(self) -> bool:
+    def intact(self) -> bool:
         """Whether there are no differences."""
         return not (self.missing or self.changed or self.extra)
 

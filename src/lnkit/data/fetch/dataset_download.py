@@ -14,13 +14,13 @@ from lnkit.data.fetch.manifest import Provenance, write_manifest
 from lnkit.data.fetch.remote_listing import LISTING, all_files, remove_listing
 from lnkit.data.fetch.transfer import RefusedError
 from lnkit.data.fetch.unpack import unpack
-from lnkit.data.storage import human_size, require_space
+from lnkit.data.storage import human_size, require_space, total_size
 from lnkit.progress import Progress
 from lnkit.specs import DatasetSpec, RemoteFile
 
 UNPACKED = 1.1  # times the archives' size: images hardly expand, but file systems round up
 SINGLE = "files"  # folder in the download folder
-FEW = 5  # files whose names an error lists
+FEW = 5  # file names in an error message
 
 
 def announced_size(spec: DatasetSpec) -> int:
@@ -32,7 +32,7 @@ def downloaded_bytes(spec: DatasetSpec, downloads: Path) -> tuple[int, int]:
     """Return the bytes in the download folder: of the dataset, and of its listing."""
     names = [file_name(file.url) for file in spec.files if not file.path]
     parts = [downloads / f"{name}{suffix}" for name in names for suffix in ("", ".part")]
-    return sum(_size(part) for part in parts) + _total(downloads / SINGLE), _total(downloads / LISTING)
+    return sum(map(total_size, [*parts, downloads / SINGLE])), total_size(downloads / LISTING)
 
 
 def fetch_dataset(spec: DatasetSpec, folder: Path, downloads: Path, progress: Progress) -> None:
@@ -140,11 +140,3 @@ def _clear(targets: Sequence[Target], downloads: Path) -> None:
             target.path.unlink()
     shutil.rmtree(downloads / SINGLE, ignore_errors=True)
     remove_listing(downloads)
-
-
-def _total(folder: Path) -> int:
-    return sum(_size(path) for path in folder.rglob("*"))
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0

@@ -11,6 +11,7 @@ from lnkit.data.fetch.download import file_name
 from lnkit.data.fetch.manifest import Provenance
 from lnkit.data.fetch.safe_paths import RESERVED
 from lnkit.data.fetch.unpack import is_archive, unpack
+from lnkit.data.storage import total_size
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit.specs import DatasetSpec, RemoteFile
@@ -24,11 +25,9 @@ def source_size(source: Path) -> int:
     Raises:
         DataError: It does not exist.
     """
-    if source.is_dir():
-        return sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
-    if not source.is_file():
+    if not source.is_dir() and not source.is_file():
         raise DataError(f"{source} does not exist. Name the archive that you fetched, or its unpacked folder.")
-    return source.stat().st_size
+    return total_size(source)
 
 
 def import_source(spec: DatasetSpec, source: Path, new: Path, by_name: bool, progress: Progress) -> Provenance:

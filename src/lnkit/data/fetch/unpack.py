@@ -59,16 +59,24 @@ def unpack(archive: Path, folder: Path, progress: Progress) -> None:
     size = archive.stat().st_size
     limit = max(ALWAYS_ALLOWED, MOST_EXPANSION * size)
     written, position = 0, 0
-    members = _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
     with progress.task(f"unpacking {archive.name}", size, unit="bytes") as advance:
-        while member := _next(members, archive):
+        for member in _members(archive):
             written += member.size
-            _check_size(archive, written, limit)
+            if written > limit:
+                raise DataError(
+                    f"{archive} expands to more than {human_size(limit)}, too much for an archive of images. "
+                    "Nothing was unpacked. Fetch it again from its source."
+                )
             require_space(folder, member.size, f"Unpacking {archive.name}")
             _write(member, _target(folder, member.name, archive), archive)
             advance(member.position - position)
             position = member.position
         advance(size - position)
+
+
+def _members(archive: Path) -> Iterator[_Member]:
+    with _damage_named(archive):
+        yield from _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
 
 
 def _tar_members(archive: Path) -> Iterator[_Member]:
@@ -109,11 +117,6 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
             yield _Member(info.filename, info.file_size, lambda info=info: bundle.open(info), info.header_offset)  # type: ignore[misc]
 
 
-def _next(members: Iterator[_Member], archive: Path) -> _Member | None:
-    with _damage_named(archive):
-        return next(members, None)
-
-
 @contextmanager
 def _damage_named(archive: Path) -> Iterator[None]:
     """Turn any error of reading an archive into a DataError that says it is damaged."""
@@ -151,14 +154,6 @@ def _target(folder: Path, name: str, archive: Path) -> Path:
     if path.is_absolute() or ".." in path.parts or "\\" in name or PureWindowsPath(name).drive or "\0" in name:
         raise _refused(archive, name, "leads out of the folder")
     return folder / path
-
-
-def _check_size(archive: Path, written: int, limit: int) -> None:
-    if written > limit:
-        raise DataError(
-            f"{archive} expands to more than {human_size(limit)}, too much for an archive of images. "
-            "Nothing was unpacked. Fetch it again from its source."
-        )
 
 
 def _refused(archive: Path, name: str, why: str) -> DataError:
