@@ -93,7 +93,7 @@ def register_benchmark(register):
 """
 
 FETCH = """
-    from lnkit.data.fetch.datasets import ensure_dataset
+    from lnkit.data import ensure_dataset
     file = lnkit.RemoteFile("http://127.0.0.1:9/probe.zip", size=10)
     ensure_dataset(lnkit.DatasetSpec("probe", "Fake", (file,), "none"), context.cache, context.progress)
 """

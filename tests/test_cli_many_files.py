@@ -138,9 +138,9 @@ def test_interrupted_while_servers_are_silent(site: Site) -> None:
 KILLED_LATE = """
 import os
 from lnkit.cli import run
-from lnkit.data.fetch import fetch as fetching
+from lnkit.data.fetch import dataset_download
 
-fetching.describe = lambda *arguments: os.kill(os.getpid(), 9)
+dataset_download.write_manifest = lambda *arguments: os.kill(os.getpid(), 9)
 run(["data", "fetch", "roads"])
 """
 
@@ -162,5 +162,5 @@ def test_a_failure_is_a_sentence_and_exit_code_1(site: Site, capsys: pytest.Capt
     said = capsys.readouterr().err
     assert f"{site.url}/map/19.tiff: the server answered 403" in said
     assert "files" in said
-    assert "the same command goes on from there" in said
+    assert "the same command resumes from there" in said
     assert "Traceback" not in said

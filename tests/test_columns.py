@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import PIL
 import pytest
-from test_packing import Heard, flip_a_bit
+from test_image_table import Heard, flip_a_bit
 
-from lnkit.data.pack.columns import Column, ColumnTable, PackedColumns, open_arrays, open_columns
+from lnkit.data.pack.array_folder import open_arrays
+from lnkit.data.pack.columns import Column, ColumnTable, PackedTable, open_columns
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
 
@@ -56,7 +57,7 @@ def table_of(folder: Path, **changes: Any) -> ColumnTable:
     return ColumnTable("grids", folder, {"b": first, "mean": Column(files, (), mean, "their mean", "float32")})
 
 
-def opened(source: Path, packed: Path, progress: SilentProgress | None = None, **changes: Any) -> PackedColumns:
+def opened(source: Path, packed: Path, progress: SilentProgress | None = None, **changes: Any) -> PackedTable:
     return open_columns(table_of(source, **changes), packed, progress or SilentProgress())
 
 
@@ -117,10 +118,10 @@ def another_type(source: Path) -> dict[str, Any]:
     ("change", "reason"),
     [
         (another_file, "the source files have changed"),
-        (another_order, "other rows are wanted now"),
-        (another_recipe, "other rows are wanted now"),
-        (another_shape, "other rows are wanted now"),
-        (another_type, "other rows are wanted now"),
+        (another_order, "its columns have changed"),
+        (another_recipe, "its columns have changed"),
+        (another_shape, "its columns have changed"),
+        (another_type, "its columns have changed"),
     ],
 )
 def test_what_changed_is_made_again(
@@ -153,9 +154,9 @@ def test_damage_and_another_pillow_are_named(source: Path, packed: Path, monkeyp
 @pytest.mark.parametrize(
     ("read", "sentence"),
     [
-        (lambda data, path: grid(data, path)[:1], r"3\.bin gives a row of the shape \(1, 3\) for 'b', and \(2, 3\) is"),
-        (lambda data, path: np.uint8(1), r"3\.bin gives a row of the shape \(\) for 'b', and \(2, 3\) is expected"),
-        (lambda data, path: grid(data, path) / 255, r"3\.bin gives a row of float64 for 'b', and uint8 is expected"),
+        (lambda data, path: grid(data, path)[:1], r"a row of shape \(2, 3\) for 'b', got \(1, 3\) from .*3\.bin\."),
+        (lambda data, path: np.uint8(1), r"a row of shape \(2, 3\) for 'b', got \(\) from .*3\.bin\."),
+        (lambda data, path: grid(data, path) / 255, r"a row of uint8 for 'b', got float64 from .*3\.bin\."),
     ],
 )
 def test_a_row_of_another_kind_is_refused(
@@ -204,7 +205,7 @@ def test_arrays_from_anywhere_are_kept(tmp_path: Path) -> None:
 
 
 def test_arrays_larger_than_a_part_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lnkit.data.pack.npy_file.CHUNK", 100)
+    monkeypatch.setattr("lnkit.data.pack.array_folder.CHUNK", 100)
     kept = open_arrays("numbers", tmp_path / "kept", "seed 0", arrays_of, SilentProgress())
     for name, expected in arrays_of().items():
         np.testing.assert_array_equal(kept[name], expected)
@@ -222,7 +223,7 @@ def test_arrays_are_made_again_when_they_must_be(tmp_path: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 0}))
     open_arrays("numbers", folder, "seed 1", lambda: arrays_of(1), progress)
     assert progress.said == [
-        "Packing numbers again: what they are made from has changed.",
+        "Packing numbers again: its source has changed.",
         "Packing numbers again: b.npy is damaged.",
         "Packing numbers again: it was packed by another version of lnkit.",
     ]
@@ -234,7 +235,7 @@ def test_arrays_that_cannot_be_made_leave_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"\.mat file"):
         open_arrays("numbers", tmp_path / "kept", "", fail, SilentProgress())
-    with pytest.raises(TypeError, match=r"x\.npy was to be written from an array of Python objects"):
+    with pytest.raises(TypeError, match=r"Expected a numeric array for x\.npy, got Python objects"):
         open_arrays("numbers", tmp_path / "kept", "", lambda: {"x": np.array([None])}, SilentProgress())
     assert [path for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
 
@@ -255,7 +256,7 @@ MEMORY_OF = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from lnkit.data.pack.columns import Column, ColumnTable, open_columns
+from lnkit.data import Column, ColumnTable, open_columns
 from lnkit.progress import SilentProgress
 source, rows = Path(sys.argv[1]), int(sys.argv[2])
 (source / "seed").parent.mkdir()

@@ -13,10 +13,12 @@ import pytest
 from serving import Behavior, serving
 from test_unpack import FILES, contents, make_tar, make_zip
 
+import lnkit.data
 from lnkit.data.cache import cache_dir, dataset_dir, download_dir, packed_dir
 from lnkit.data.fetch import transfer
 from lnkit.data.fetch.checksums import compare_inventory
-from lnkit.data.fetch.datasets import dataset_state, ensure_dataset, import_dataset, read_facts
+from lnkit.data.fetch.datasets import dataset_state, ensure_dataset, import_dataset
+from lnkit.data.fetch.manifest import read_manifest
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
 from lnkit.specs import DatasetSpec, RemoteFile
@@ -64,7 +66,7 @@ def test_fetches_unpacks_and_describes(cache: Path, archive: bytes) -> None:
         assert ensure_dataset(spec, cache, heard) == folder == dataset_dir("things", cache)
         assert server.asked == [""]
     assert data_in(folder) == FILES
-    (source,) = read_facts(folder)["sources"]
+    (source,) = read_manifest(folder)["sources"]
     assert (source["source"], source["sha256"]) == (server.url, hashlib.sha256(archive).hexdigest())
     (said,) = heard.said
     assert "about 250 kB" in said
@@ -95,7 +97,7 @@ def test_an_interrupted_download_goes_on(cache: Path, archive: bytes) -> None:
 def test_a_damaged_archive_leaves_no_dataset(cache: Path, archive: bytes) -> None:
     with serving(Behavior(archive[: len(archive) // 2]), "things.tar.gz") as server:
         spec = spec_of(server.url)
-        with pytest.raises(DataError, match="damaged or cut short"):
+        with pytest.raises(DataError, match="damaged or truncated"):
             ensure_dataset(spec, cache, SilentProgress())
     folder = dataset_dir("things", cache)
     assert [path for path in folder.parent.iterdir() if path.suffix != ".lock"] == []
@@ -154,8 +156,8 @@ def test_a_second_import_adds_to_the_first(cache: Path, tmp_path: Path) -> None:
     import_dataset(SPEC, [two], cache, SilentProgress())
     assert data_in(folder) == {"a": b"1", "b": b"2", "both": b"new"}
     assert (folder / "a").stat().st_mtime_ns == before
-    assert [source["name"] for source in read_facts(folder)["sources"]] == ["one.tar", "two.tar"]
-    assert compare_inventory(folder, SilentProgress()).none
+    assert [source["name"] for source in read_manifest(folder)["sources"]] == ["one.tar", "two.tar"]
+    assert compare_inventory(folder, SilentProgress()).intact
 
 
 def test_an_import_that_fails_keeps_what_was_there(cache: Path, tmp_path: Path) -> None:
@@ -164,7 +166,7 @@ def test_an_import_that_fails_keeps_what_was_there(cache: Path, tmp_path: Path) 
     with pytest.raises(DataError, match="leads out of the folder"):
         import_dataset(SPEC, [evil], cache, SilentProgress())
     assert data_in(folder) == {"a": b"1"}
-    assert compare_inventory(folder, SilentProgress()).none
+    assert compare_inventory(folder, SilentProgress()).intact
 
 
 def test_a_disk_that_fills_up_while_a_folder_is_copied(cache: Path, tmp_path: Path) -> None:
@@ -184,12 +186,14 @@ def test_a_disk_that_fills_up_while_a_folder_is_copied(cache: Path, tmp_path: Pa
 
 def test_an_import_of_another_file_is_refused(cache: Path, tmp_path: Path, archive: bytes) -> None:
     spec = spec_of("http://127.0.0.1:9/things.tar.gz", sha256="ab" * 32)
-    with pytest.raises(DataError, match=f"and {'ab' * 32} is published"):
+    with pytest.raises(DataError, match=f"but {'ab' * 32} is published"):
         import_dataset(spec, [tmp_path / "things.tar.gz"], cache, SilentProgress())
     assert dataset_state(spec, cache).state == "missing"
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("nothing", "does not exist"), ("text", "no tar or zip archive")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("nothing", "does not exist"), ("text", "Expected a folder, a tar or zip archive, got")]
+)
 def test_imports_of_other_things(cache: Path, tmp_path: Path, name: str, sentence: str) -> None:
     (tmp_path / "text").write_text("hello")
     with pytest.raises(DataError, match=sentence):
@@ -198,7 +202,7 @@ def test_imports_of_other_things(cache: Path, tmp_path: Path, name: str, sentenc
 
 def test_an_empty_folder_is_no_dataset(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="There is no file"):
+    with pytest.raises(DataError, match="No files were found"):
         import_dataset(SPEC, [tmp_path / "empty"], cache, SilentProgress())
     assert dataset_state(SPEC, cache).state == "missing"
 
@@ -219,7 +223,7 @@ def test_a_damaged_description_is_named(cache: Path, tmp_path: Path, archive: by
     folder = import_dataset(SPEC, [tmp_path / "things.tar.gz"], cache, SilentProgress())
     (folder / "dataset.json").write_text(json.dumps([1]))
     with pytest.raises(DataError, match=r"dataset\.json is damaged"):
-        read_facts(folder)
+        read_manifest(folder)
 
 
 def test_where_things_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -230,3 +234,7 @@ def test_where_things_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.delenv("LNKIT_CACHE")
     assert cache_dir().is_absolute()
     assert cache_dir().parts[-1] == "lnkit"
+
+
+def test_every_public_name_can_be_imported() -> None:
+    assert all(getattr(lnkit.data, name) for name in lnkit.data.__all__)

@@ -80,7 +80,7 @@ def test_goes_on_where_the_connection_broke(tmp_path: Path) -> None:
 
 def test_a_later_command_goes_on_too(tmp_path: Path) -> None:
     with serving(Behavior(CONTENT, drops=[120_000] + [0] * transfer.ATTEMPTS)) as server:
-        with pytest.raises(DataError, match=r"120 kB are kept, and the same command goes on from there"):
+        with pytest.raises(DataError, match=r"120 kB are kept, and the same command resumes from there"):
             fetch(remote(server), tmp_path, SilentProgress())
         server.drops.clear()
         server.asked.clear()
@@ -144,14 +144,16 @@ def test_without_a_published_checksum_the_first_one_counts(tmp_path: Path) -> No
     with serving(Behavior(CONTENT)) as server:
         fetch(remote(server), tmp_path, SilentProgress()).unlink()
         server.content = CONTENT[:-1] + b"x"
-        with pytest.raises(DataError, match=rf"{SHA256} is what came the first time; if it was renewed, delete .*json"):
+        with pytest.raises(
+            DataError, match=rf"the first download had {SHA256}; if the file was renewed on the server, delete .*json"
+        ):
             fetch(remote(server), tmp_path, SilentProgress())
 
 
 def test_another_size_is_refused_before_it_is_fetched(tmp_path: Path) -> None:
     with (
         serving(Behavior(CONTENT)) as server,
-        pytest.raises(DataError, match=r"has 300,000 bytes now, and 299,999"),
+        pytest.raises(DataError, match=r"Expected 299,999 bytes from .*, got 300,000"),
     ):
         fetch(remote(server, size=299_999, exact=True), tmp_path, SilentProgress())
     assert not (tmp_path / "data.bin").exists()
@@ -163,7 +165,7 @@ def test_not_found_is_not_tried_again(tmp_path: Path) -> None:
     assert len(server.asked) == 1
 
 
-def test_an_unreachable_server_names_the_three_ways_on(tmp_path: Path) -> None:
+def test_an_unreachable_server_names_the_alternatives(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]

@@ -20,9 +20,11 @@ from test_unpack import make_tar
 from lnkit.data.cache import dataset_dir, download_dir
 from lnkit.data.fetch import connections, transfer
 from lnkit.data.fetch.checksums import compare_inventory
-from lnkit.data.fetch.connections import CONNECTIONS, Wanted, fetch_all
-from lnkit.data.fetch.datasets import announced_size, dataset_state, ensure_dataset, import_dataset, read_facts
-from lnkit.data.fetch.download import Checksums
+from lnkit.data.fetch.connections import CONNECTIONS, Target, fetch_all
+from lnkit.data.fetch.dataset_download import announced_size
+from lnkit.data.fetch.datasets import dataset_state, ensure_dataset, import_dataset
+from lnkit.data.fetch.download import FirstChecksums
+from lnkit.data.fetch.manifest import read_manifest
 from lnkit.errors import DataError
 from lnkit.progress import Advance, SilentProgress
 from lnkit.specs import DatasetSpec, RemoteFile
@@ -99,7 +101,7 @@ def test_files_lie_where_they_belong(cache: Path, site: Site) -> None:
     assert sorted(site.asked) == sorted(FILES)
     assert ensure_dataset(spec, cache, heard) == folder
     assert len(site.asked) == COUNT
-    assert compare_inventory(folder, SilentProgress()).none
+    assert compare_inventory(folder, SilentProgress()).intact
     assert dataset_state(spec, cache).state == "ready"
     assert heard.said == [
         f"Fetching Some roads: 40 files, about 80.0 kB, into {dataset_dir('roads', cache)}. License: none stated."
@@ -108,7 +110,7 @@ def test_files_lie_where_they_belong(cache: Path, site: Site) -> None:
 
 
 def test_facts_name_the_folders_and_not_every_file(cache: Path, site: Site) -> None:
-    sources = read_facts(ensure_dataset(spec_of(site), cache, SilentProgress()))["sources"]
+    sources = read_manifest(ensure_dataset(spec_of(site), cache, SilentProgress()))["sources"]
     assert [(source["name"], source["source"], source["size"]) for source in sources] == [
         ("20 files", f"{site.url}/sat/", 20 * SIZE),
         ("20 files", f"{site.url}/map/", 20 * SIZE),
@@ -142,7 +144,7 @@ def test_progress_ends_where_it_was_announced(
     tmp_path: Path, site: Site, announced: int, unit: str, total: int
 ) -> None:
     """Also where sizes are not quite known, or not at all."""
-    wanted = [Wanted(RemoteFile(f"{site.url}/{name}", announced), tmp_path / name) for name in FILES]
+    wanted = [Target(RemoteFile(f"{site.url}/{name}", announced), tmp_path / name) for name in FILES]
     heard = Heard()
     sums = fetch_all("things", wanted, tmp_path, heard)
     assert heard.tasks["fetching things"] == (total, unit)
@@ -156,7 +158,7 @@ def test_archives_and_single_files_mix(cache: Path, site: Site, tmp_path: Path) 
     spec = DatasetSpec("roads", "", (*spec.files, RemoteFile(f"{site.url}/more.tar", 10_000)), "")
     folder = ensure_dataset(spec, cache, SilentProgress())
     assert data_in(folder) == FILES | {"more/a": b"1", "more/b": b"2"}
-    assert {source["name"] for source in read_facts(folder)["sources"]} == {"20 files", "more.tar"}
+    assert {source["name"] for source in read_manifest(folder)["sources"]} == {"20 files", "more.tar"}
     assert [path.name for path in download_dir("roads", cache).iterdir()] == ["checksums.jsonl"]
 
 
@@ -178,7 +180,7 @@ def test_a_file_system_without_second_names(cache: Path, site: Site, monkeypatch
 def test_the_next_call_fetches_only_what_is_missing(cache: Path, site: Site) -> None:
     last = list(FILES)[-1]
     site.status[last] = 404
-    with pytest.raises(DataError, match=rf"{last}: the server answered 404 .*Of 40 files \d+ are here, .* kB"):
+    with pytest.raises(DataError, match=rf"{last}: the server answered 404 .*\d+ of 40 files are complete \(.* kB"):
         ensure_dataset(spec_of(site), cache, SilentProgress())
     assert nothing_half(cache)
     here = waiting(cache)
@@ -223,7 +225,7 @@ def test_one_failure_ends_the_others_soon(cache: Path, site: Site) -> None:
 
 def test_an_outage_in_the_middle_is_waited_out(tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that was reached before may come back: not only the connections that were open try again."""
-    line, out = transfer.Line(reached=True), iter([True, True])
+    line, out = transfer.TransferGroup(reached=True), iter([True, True])
     usual = transfer.build_opener
 
     def sometimes() -> object:
@@ -232,8 +234,8 @@ def test_an_outage_in_the_middle_is_waited_out(tmp_path: Path, site: Site, monke
         return usual()
 
     monkeypatch.setattr(transfer, "build_opener", sometimes)
-    file, partial = RemoteFile(f"{site.url}/sat/0.tiff", SIZE), transfer.Partial(tmp_path / "x.part", "")
-    transfer.receive_all(file, partial, transfer.Meter(lambda steps, note="": None, line), "")
+    file, partial = RemoteFile(f"{site.url}/sat/0.tiff", SIZE), transfer.PartialFile(tmp_path / "x.part", "")
+    transfer.receive_file(file, partial, transfer.Meter(lambda steps, note="": None, line), "")
     assert partial.size == SIZE
 
 
@@ -279,43 +281,40 @@ def test_a_wrong_checksum_is_refused(cache: Path, site: Site, published: str) ->
 def test_what_came_first_is_remembered(cache: Path, site: Site) -> None:
     shutil.rmtree(ensure_dataset(spec_of(site), cache, SilentProgress()))
     site.files["map/7.tiff"] = bytes(SIZE)
-    with pytest.raises(
-        DataError, match=r"map/7\.tiff has the SHA-256 .* is what came the first time; .*checksums\.jso"
-    ):
+    with pytest.raises(DataError, match=r"map/7\.tiff has the SHA-256 .*, but the first download had .*checksums\.jso"):
         ensure_dataset(spec_of(site), cache, SilentProgress())
 
 
 def test_checksums_survive_a_kill_in_the_middle_of_a_line(tmp_path: Path) -> None:
-    (tmp_path / "checksums.json").write_text('{"http://x/old": "00"}')  # as lnkit 0.1 kept them
-    Checksums(tmp_path).remember("http://x/a", "01")
+    FirstChecksums(tmp_path).add("http://x/a", "01")
     with (tmp_path / "checksums.jsonl").open("a") as file:
         file.write('["http://x/b", "0')
-    Checksums(tmp_path).remember("http://x/c", "03")
-    known = Checksums(tmp_path)
-    assert [known.first(f"http://x/{name}") for name in ("old", "a", "b", "c")] == ["00", "01", "", "03"]
+    FirstChecksums(tmp_path).add("http://x/c", "03")
+    known = FirstChecksums(tmp_path)
+    assert [known.get(f"http://x/{name}") for name in ("a", "b", "c")] == ["01", "", "03"]
 
 
 def test_many_threads_may_remember_at_once(tmp_path: Path) -> None:
-    checksums = Checksums(tmp_path)
+    checksums = FirstChecksums(tmp_path)
 
     def remember(thread: int) -> None:
         for number in range(100):
-            checksums.remember(f"http://x/{thread}/{number}", f"{thread}.{number}")
+            checksums.add(f"http://x/{thread}/{number}", f"{thread}.{number}")
 
     threads = [threading.Thread(target=remember, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    known = Checksums(tmp_path)
-    assert all(known.first(f"http://x/{t}/{n}") == f"{t}.{n}" for t in range(8) for n in range(100))
+    known = FirstChecksums(tmp_path)
+    assert all(known.get(f"http://x/{t}/{n}") == f"{t}.{n}" for t in range(8) for n in range(100))
 
 
 def test_ten_thousand_files_here_already_cost_little(tmp_path: Path) -> None:
     """What is here is found without a request, and without a file of checksums being written for each."""
     count = 10_100
     (tmp_path / "files").mkdir()
-    wanted = [Wanted(RemoteFile(f"http://127.0.0.1:9/{n}.jpg", 1), tmp_path / "files" / str(n)) for n in range(count)]
+    wanted = [Target(RemoteFile(f"http://127.0.0.1:9/{n}.jpg", 1), tmp_path / "files" / str(n)) for n in range(count)]
     for one in wanted:
         one.path.write_bytes(b"1")
     begin = time.monotonic()
@@ -370,7 +369,7 @@ def test_a_resumed_fetch_knows_what_it_needs(cache: Path, site: Site) -> None:
     heard = Heard()
     assert data_in(ensure_dataset(spec, cache, heard)) == FILES
     assert "sat/index.html" not in site.asked
-    assert re.search(r"about 80\.0 kB; .* of it are here\.", heard.said[1])
+    assert re.search(r"about 80\.0 kB; .* of it are downloaded already\.", heard.said[1])
 
 
 def test_a_listing_that_changed_is_looked_at_again(cache: Path, site: Site) -> None:
@@ -515,11 +514,11 @@ def test_imports_a_single_file_by_its_name(cache: Path, numbers: tuple[DatasetSp
     import_dataset(spec, [tmp_path / "1.tiff"], cache, SilentProgress())
     assert set(data_in(folder)) == {"train/0.mat", "train/1.mat"}
     assert file.exists()
-    assert compare_inventory(folder, SilentProgress()).none
+    assert compare_inventory(folder, SilentProgress()).intact
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"), [(bytes(SIZE), "has the MD5 .* is published"), (b"cut", "has 3 bytes, and 2,000 are pub")]
+    ("content", "sentence"), [(bytes(SIZE), "has the MD5 .* is published"), (b"cut", "has 3 bytes, but 2,000 are pub")]
 )
 def test_an_import_of_another_file_is_refused(
     cache: Path, numbers: tuple[DatasetSpec, Path], content: bytes, sentence: str
@@ -533,7 +532,7 @@ def test_an_import_of_another_file_is_refused(
 
 def test_an_import_of_a_file_of_no_known_name(cache: Path, numbers: tuple[DatasetSpec, Path], tmp_path: Path) -> None:
     (tmp_path / "3.mat").write_bytes(b"1")
-    with pytest.raises(DataError, match=r"no tar or zip archive, or damaged, and none of the files 0\.mat, 1\.mat"):
+    with pytest.raises(DataError, match=r"Expected a folder, a tar or zip archive or one of the files 0\.mat, 1\.mat"):
         import_dataset(numbers[0], [tmp_path / "3.mat"], cache, SilentProgress())
 
 
@@ -553,7 +552,7 @@ def test_connections_that_hang_do_not_keep_others(tmp_path: Path, site: Site, mo
     """A server that never answers is left to its own when another file fails."""
     monkeypatch.setattr(connections, "PATIENCE", 0.2)
     names = list(FILES)
-    wanted = [Wanted(RemoteFile(f"{site.url}/{name}", SIZE), tmp_path / name) for name in (names[0], "absent")]
+    wanted = [Target(RemoteFile(f"{site.url}/{name}", SIZE), tmp_path / name) for name in (names[0], "absent")]
     site.seconds = 0.3
     site.block = 1
     begin = time.monotonic()

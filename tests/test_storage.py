@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lnkit.data.storage import atomic_folder, human_size, write_whole
+from lnkit.data.atomic import atomic_folder, atomic_write_text
+from lnkit.data.storage import human_size
 
 
 def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -55,10 +56,10 @@ def test_killed_between_the_renames_nothing_is_lost(tmp_path: Path, monkeypatch:
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a", "text")
+    atomic_write_text(tmp_path / "a", "text")
     assert (tmp_path / "a").read_text() == "text"
     with pytest.raises(UnicodeEncodeError):
-        write_whole(tmp_path / "a", "\ud800")
+        atomic_write_text(tmp_path / "a", "\ud800")
     assert (tmp_path / "a").read_text() == "text"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

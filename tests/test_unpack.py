@@ -93,7 +93,7 @@ def test_links_in_a_zip(tmp_path: Path) -> None:
 def test_bombs(tmp_path: Path, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED", 1000)
     archive = make(tmp_path / "a", {"bomb": bytes(5_000_000)})
-    with pytest.raises(DataError, match="no honest archive"):
+    with pytest.raises(DataError, match="too much for an archive of images"):
         unpack(archive, tmp_path / "out", SilentProgress())
     assert contents(tmp_path) == {"a": archive.read_bytes()}
 
@@ -110,14 +110,14 @@ def test_a_name_that_is_a_file_and_a_folder(tmp_path: Path, make: Callable[..., 
 def test_tars_that_are_cut_short(tmp_path: Path, mode: str, kept: float) -> None:
     whole = make_tar(tmp_path / "a", {"one": NOISE, "two": NOISE}, mode).read_bytes()
     (tmp_path / "a").write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(DataError, match=r"damaged .*etch it again"):
+    with pytest.raises(DataError, match=r"damaged.* fetch it again"):
         unpack(tmp_path / "a", tmp_path / "out", SilentProgress())
 
 
 def test_a_zip_that_is_cut_short(tmp_path: Path) -> None:
     whole = make_zip(tmp_path / "a.zip", FILES).read_bytes()
     (tmp_path / "a.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="no tar or zip archive, or damaged"):
+    with pytest.raises(DataError, match=r"Expected a tar or zip archive, got .* may be damaged"):
         unpack(tmp_path / "a.zip", tmp_path / "out", SilentProgress())
 
 
@@ -125,7 +125,7 @@ def test_a_zip_with_a_flipped_bit(tmp_path: Path) -> None:
     data = bytearray(make_zip(tmp_path / "a.zip", {"noise": NOISE}).read_bytes())
     data[100_000] ^= 1
     (tmp_path / "a.zip").write_bytes(data)
-    with pytest.raises(DataError, match="damaged or cut short"):
+    with pytest.raises(DataError, match="damaged or truncated"):
         unpack(tmp_path / "a.zip", tmp_path / "out", SilentProgress())
 
 
@@ -135,7 +135,7 @@ def test_a_header_that_is_damaged_in_the_middle(tmp_path: Path) -> None:
     second = 512 + (len(NOISE) + 511) // 512 * 512
     data[second : second + 20] = b"x" * 20
     (tmp_path / "a.tar").write_bytes(data)
-    with pytest.raises(DataError, match="damaged or cut short"):
+    with pytest.raises(DataError, match="damaged or truncated"):
         unpack(tmp_path / "a.tar", tmp_path / "out", SilentProgress())
 
 
@@ -143,13 +143,13 @@ def test_a_wrong_checksum_at_the_end_of_a_gzip(tmp_path: Path) -> None:
     data = bytearray(gzip.compress(make_tar(tmp_path / "a", {"one": NOISE}, "w").read_bytes()))
     data[-8] ^= 1
     (tmp_path / "a").write_bytes(data)
-    with pytest.raises(DataError, match="damaged or cut short"):
+    with pytest.raises(DataError, match="damaged or truncated"):
         unpack(tmp_path / "a", tmp_path / "out", SilentProgress())
 
 
 def test_something_else(tmp_path: Path) -> None:
     (tmp_path / "page.tar.gz").write_text("<html>Please log in</html>")
-    with pytest.raises(DataError, match="no tar or zip archive"):
+    with pytest.raises(DataError, match="Expected a tar or zip archive"):
         unpack(tmp_path / "page.tar.gz", tmp_path / "out", SilentProgress())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lnkit.data.fetch.fetch import announced_size
+from lnkit.data.fetch.dataset_download import announced_size
 from lnkit.data.storage import human_size
 from lnkit.plugins.registry import Registry
 from lnkit.specs import DatasetSpec

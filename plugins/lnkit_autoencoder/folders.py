@@ -18,7 +18,7 @@ from lnkit_autoencoder.checks import checked_labels, padding_for, require_some
 from lnkit_autoencoder.images import LabeledSet
 
 if TYPE_CHECKING:
-    from lnkit.data.pack.columns import PackedColumns
+    from lnkit.data.pack.columns import PackedTable
     from lnkit.progress import Progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp")
@@ -141,7 +141,7 @@ def _side(path: Path) -> int:
     return image.width
 
 
-def _open_split(name: str, split: Split, side: int, cache: Path, progress: Progress) -> PackedColumns:
+def _open_split(name: str, split: Split, side: int, cache: Path, progress: Progress) -> PackedTable:
     from lnkit.data.pack.columns import Column, ColumnTable, open_columns  # noqa: PLC0415 - only here
 
     def read(data: bytes, path: Path) -> NDArray[np.uint8]:

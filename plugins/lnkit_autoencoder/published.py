@@ -113,7 +113,7 @@ def _require_files(published: Published, root: Path) -> None:
 
 
 def _open_split(published: Published, split: str, root: Path, cache: Path, progress: Progress) -> Arrays:
-    from lnkit.data.pack.columns import open_arrays  # noqa: PLC0415 - only here
+    from lnkit.data.pack.array_folder import open_arrays  # noqa: PLC0415 - only here
 
     title = f"{published.name} {split}"
     place = packed_dir(root, cache) / f"autoencoder-{published.name}-{split}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.data.cache import made_once
+from lnkit.data.cache import cached_sample
 
 # Photographs that scikit-image's package holds itself, without a download; gray ones get three equal channels.
 PHOTOGRAPHS = (
@@ -39,7 +39,7 @@ Draw = np.random.Generator
 
 def sample_folder(cache: Path) -> Path:
     """The sample's folder in the cache, made when it is first asked for."""
-    return made_once(cache, f"autoencoder-{VERSION}", SIZE, write_sample)
+    return cached_sample(cache, f"autoencoder-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:

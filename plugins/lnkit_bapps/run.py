@@ -6,7 +6,7 @@ import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
 from lnkit.benchmark import Arrays, RunContext, RunFacts
-from lnkit.data.fetch.choose_folder import data_folder
+from lnkit.data import data_folder
 from lnkit.datasets.two_afc import BappsData, open_bapps
 from lnkit.evaluation.shards import open_shards
 from lnkit_bapps import DATASET

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from lnkit.data.cache import made_once
+from lnkit.data.cache import cached_sample
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "stereo_motorcycle")  # public domain or CC0, in color
 SIDE = 64  # pixels, as BAPPS's patches
@@ -95,7 +95,7 @@ JND_DISTORTIONS = ("noise", "jpeg", "shift")
 
 def sample_folder(cache: Path) -> Path:
     """The sample's folder in the cache, made when it is first asked for."""
-    return made_once(cache, f"bapps-{VERSION}", SIZE, write_sample)
+    return cached_sample(cache, f"bapps-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:

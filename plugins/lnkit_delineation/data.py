@@ -13,7 +13,7 @@ from PIL import Image
 
 from lnkit import BenchmarkData, DataError
 from lnkit.data.cache import packed_dir
-from lnkit.data.fetch.choose_folder import data_folder
+from lnkit.data.folders import data_folder
 from lnkit.data.pack.columns import Column, ColumnTable, open_columns
 from lnkit.data.pack.decode import read_rgb
 from lnkit_delineation import MRD

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lnkit import DataError
-from lnkit.data.folders import image_names, what_is_there
+from lnkit.data.folders import describe_folder, image_names
 
 OFFICIAL = {"train": 1108, "valid": 14, "test": 49}  # tiles of the Massachusetts Roads Dataset; Mnih 2013
 SUFFIXES = (".tiff", ".tif", ".png", ".jpg", ".jpeg", ".bmp")
@@ -41,7 +41,7 @@ def find_split(root: Path, name: str) -> Split:
         raise DataError(f"{root} is not a folder. {EXPECTED}")
     folder = root / name
     if not folder.is_dir():
-        raise DataError(f"{root} has no split {name}. {EXPECTED} {what_is_there(root)}")
+        raise DataError(f"{root} has no split {name}. {EXPECTED} {describe_folder(root)}")
     images, maps = (_files(folder, kind) for kind in ("sat", "map"))
     _refuse_unpaired(folder, images, maps)
     stems = sorted(images)

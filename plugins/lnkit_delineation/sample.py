@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from lnkit.data.cache import made_once
+from lnkit.data.cache import cached_sample
 
 SIDE = 160  # pixels
 COUNTS = {"train": 24, "valid": 4, "test": 6}
@@ -29,7 +29,7 @@ Points = list[tuple[float, float]]
 
 def sample_folder(cache: Path) -> Path:
     """The sample's folder in the cache, made when it is first asked for."""
-    return made_once(cache, f"delineation-{VERSION}", SIZE, write_sample)
+    return cached_sample(cache, f"delineation-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:

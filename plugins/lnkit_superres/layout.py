@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lnkit import DataError
-from lnkit.data.folders import image_names, what_is_there
+from lnkit.data.folders import describe_folder, image_names
 from lnkit_superres import TEST_SETS, TITLES
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
@@ -47,10 +47,10 @@ def find_places(root: Path) -> Places:
     folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
     for name in ("train", "valid"):
         if name not in folders:
-            raise DataError(f"{root} has no folder {name}. {EXPECTED} {what_is_there(root)}")
+            raise DataError(f"{root} has no folder {name}. {EXPECTED} {describe_folder(root)}")
     tests = {name: images_in(folders[name]) for name in TEST_SETS if name in folders}
     if not tests:
-        raise DataError(f"{root} has no test set. {EXPECTED} {what_is_there(root)}")
+        raise DataError(f"{root} has no test set. {EXPECTED} {describe_folder(root)}")
     return Places(images_in(folders["train"]), images_in(folders["valid"]), tests)
 
 

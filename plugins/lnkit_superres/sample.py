@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.data.cache import made_once
+from lnkit.data.cache import cached_sample
 
 SIDE = 128  # pixels of an image to train on
 TEXTURE = 20.0  # least standard deviation of an image in 8-bit steps
@@ -48,7 +48,7 @@ PARTS = (
 
 def sample_folder(cache: Path) -> Path:
     """The sample's folder in the cache, made when it is first asked for."""
-    return made_once(cache, f"superres-{VERSION}", SIZE, write_sample)
+    return cached_sample(cache, f"superres-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:

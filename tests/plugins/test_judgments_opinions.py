@@ -14,7 +14,7 @@ from scipy import stats
 
 import lnkit
 from lnkit import DataError, UsageError
-from lnkit.data.fetch.download import file_sha256
+from lnkit.data.fetch.checksums import file_sha256
 from lnkit.distances.comparer import ImageComparer
 from lnkit.errors import LnkitError
 from lnkit.plugins.load import default_registry

@@ -83,11 +83,11 @@ def verify_command(name: str, as_json: bool) -> None:
     folder = _present(name)
     found = compare_inventory(folder, make_progress())
     if as_json:
-        emit_json({"name": name, "folder": folder, "intact": found.none, **asdict(found)})
-        if not found.none:
+        emit_json({"name": name, "folder": folder, "intact": found.intact, **asdict(found)})
+        if not found.intact:
             raise click.exceptions.Exit(1)
         return
-    if not found.none:
+    if not found.intact:
         faults = {"missing": found.missing, "changed": found.changed, "not listed": found.extra}
         what = "; ".join(f"{len(names):,} {kind}: {_some(names)}" for kind, names in faults.items() if names)
         raise DataError(f"{folder} is not as it arrived: {what}. Import or fetch it again.")
@@ -145,7 +145,7 @@ def _present(name: str) -> Path:
 
 
 def _row(spec: DatasetSpec, benchmarks: list[str], state: DatasetState) -> dict[str, Any]:
-    from lnkit.data.fetch.datasets import announced_size  # noqa: PLC0415 - not for help
+    from lnkit.data.fetch.dataset_download import announced_size  # noqa: PLC0415 - not for help
 
     size = announced_size(spec)
     begun = f" ({min(100, 100 * state.fetched / size):.0f} %)" if state.state == "begun" and size else ""

@@ -1,4 +1,4 @@
-"""The folders in which lnkit keeps what it downloaded and what it made of it."""
+"""The cache folder: downloads, unpacked datasets, packed arrays and samples."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from lnkit.data.storage import atomic_folder, locked, writing
+from lnkit.data.atomic import atomic_folder
+from lnkit.data.storage import explain_disk_errors, locked
 from lnkit.progress import SilentProgress
 
 
 def cache_dir() -> Path:
-    """The cache: ``LNKIT_CACHE`` if it is set, else the system's own place for a program's cache."""
+    """Return the cache folder: ``LNKIT_CACHE`` if it is set, else the operating system's folder for caches."""
     named = os.environ.get("LNKIT_CACHE", "")
     if named:
         return Path(named).expanduser()
@@ -22,38 +23,38 @@ def cache_dir() -> Path:
 
 
 def dataset_dir(name: str, cache: Path | None = None) -> Path:
-    """Where the dataset ``name`` lies or would lie in the cache."""
+    """Return the folder of the dataset ``name`` in the cache, whether it exists or not."""
     return (cache or cache_dir()) / "datasets" / name
 
 
 def download_dir(name: str, cache: Path | None = None) -> Path:
-    """Where the archives of the dataset ``name`` wait until they are unpacked."""
+    """Return the folder in the cache for downloads of the dataset ``name`` that are not unpacked yet."""
     return (cache or cache_dir()) / "downloads" / name
 
 
 def packed_dir(source: Path, cache: Path | None = None) -> Path:
-    """Where the arrays decoded from the folder ``source`` are kept: a folder of its own for each path."""
+    """Return the folder in the cache for arrays decoded from the folder ``source``; each path has its own."""
     source = source.resolve()
     key = hashlib.sha256(os.fsencode(source)).hexdigest()[:12]
     return (cache or cache_dir()) / "packed" / f"{source.name or 'root'}-{key}"
 
 
-def made_once(cache: Path, name: str, size: int, write: Callable[[Path], None]) -> Path:
-    """The folder of a sample in the cache, filled by ``write(folder)`` when it is first asked for.
+def cached_sample(cache: Path, name: str, size: int, write: Callable[[Path], None]) -> Path:
+    """Return the folder of a sample in the cache, writing it on the first call.
 
     Args:
-        cache: the cache folder, such as a run's ``context.cache``.
-        name: of the sample and its version: "superres-1". Another name is another folder.
-        size: about how many bytes it takes, for the sentence about a full disk.
-        write: fills a new folder; nothing is left of it if that fails.
+        cache: The cache folder, such as a run's ``context.cache``.
+        name: Of the sample and its version: "superres-1". Another name is another folder.
+        size: Bytes, about; for the error message of a full disk.
+        write: Fills a new folder; if it fails, nothing of the folder remains.
 
     Raises:
-        DataError: the disk is full or closed to us.
+        DataError: The disk is full or not writable.
     """
     folder = cache / "samples" / name
-    doing = "making the sample"
-    with writing(folder, size, doing), locked(folder, doing, SilentProgress()):
+    action = "making the sample"
+    with explain_disk_errors(folder, size, action), locked(folder, action, SilentProgress()):
         if not folder.is_dir():
-            with atomic_folder(folder) as new:
-                write(new)
+            with atomic_folder(folder) as tmp:
+                write(tmp)
     return folder

@@ -1,39 +1,66 @@
-"""What lies in a folder that a user named: its images, and what to say where they are not what was expected."""
+"""The folder that a benchmark reads: its choice, its images, and its contents for error messages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lnkit.errors import DataError
 
-SHOWN = 8  # names in a sentence
+if TYPE_CHECKING:
+    from lnkit.benchmark import RunFacts
+    from lnkit.specs import DatasetSpec
+
+SHOWN = 8  # names in an error message
+
+
+def data_folder(facts: RunFacts, dataset: DatasetSpec | str, make_sample: Callable[[Path], Path]) -> Path:
+    """Return the folder to read: the sample if asked for, else the user's folder, else the dataset in the cache.
+
+    Args:
+        facts: Of the run.
+        dataset: To fetch where the user names no folder; or the error message that says where to get the data.
+        make_sample: Makes the sample in the given cache folder unless it exists; returns its folder.
+
+    Raises:
+        DataError: No folder is named, and the data cannot be fetched.
+    """
+    if facts.sample:
+        return make_sample(facts.cache)
+    if facts.data is not None:
+        return facts.data
+    if isinstance(dataset, str):
+        raise DataError(dataset)
+    from lnkit.data.fetch.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
+
+    return ensure_dataset(dataset, facts.cache, facts.progress)
 
 
 def image_names(folder: Path, suffixes: Sequence[str], expected: str) -> list[str]:
-    """The names of the images in ``folder``, sorted; hidden files and files of other kinds are passed over.
+    """Return the sorted names of the images in ``folder``, without hidden files and files of other kinds.
 
     Args:
-        folder: where they lie.
-        suffixes: of images, in small letters: (".png", ".jpg").
-        expected: sentences on what was expected, for errors.
+        folder: Searched without its subfolders.
+        suffixes: Of images, in lower case: (".png", ".jpg").
+        expected: Sentences on the expected layout, for errors.
 
     Raises:
-        DataError: it is no folder, has no image, or an image whose name cannot be printed.
+        DataError: It is not a folder, has no image, or an image whose name cannot be printed.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is missing. {expected} {what_is_there(folder.parent)}")
+        raise DataError(f"{folder} is missing. {expected} {describe_folder(folder.parent)}")
     names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith("."))
     if not names:
         raise DataError(f"{folder} has no images in it ({', '.join(suffixes)}). {expected}")
-    odd = next((name for name in names if not name.isprintable()), None)
-    if odd is not None:
-        raise DataError(f"The name {odd!a} in {folder} has characters that cannot be printed. Rename it.")
+    unprintable = next((name for name in names if not name.isprintable()), None)
+    if unprintable is not None:
+        raise DataError(f"The name {unprintable!a} in {folder} has characters that cannot be printed. Rename it.")
     return names
 
 
-def what_is_there(folder: Path) -> str:
-    """A sentence with the names that a folder holds, for the end of an error."""
+def describe_folder(folder: Path) -> str:
+    """Return a sentence with the names in ``folder``, for the end of an error message."""
     if not folder.is_dir():
         return f"{folder} is not a folder."
     names = sorted(path.name for path in folder.iterdir())

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lnkit.data.atomic import atomic_write_text
 from lnkit.data.cache import packed_dir
-from lnkit.data.fetch.download import file_sha256
-from lnkit.data.folders import what_is_there
-from lnkit.data.storage import write_whole, writing
+from lnkit.data.fetch.checksums import file_sha256
+from lnkit.data.folders import describe_folder
+from lnkit.data.storage import explain_disk_errors
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit_judgments.places import text_sha256
@@ -72,7 +73,7 @@ def folder_with(root: Path, name: str, inner: Sequence[str], expected: str) -> F
     for path in (root, *(root / part for part in inner)):
         if path.is_dir() and (folder := Folder(path)).find(name):
             return folder
-    raise DataError(f"{root} has no {name} in it. {expected} {what_is_there(root)}")
+    raise DataError(f"{root} has no {name} in it. {expected} {describe_folder(root)}")
 
 
 def content_sha256(title: str, files: Mapping[str, Path], root: Path, cache: Path, progress: Progress) -> str:
@@ -97,9 +98,9 @@ def content_sha256(title: str, files: Mapping[str, Path], root: Path, cache: Pat
         return known["content"]
     content = text_sha256(_sums(title, names, files, progress))
     text = json.dumps({"state": state, "content": content})
-    with writing(memory.parent, len(text), f"remembering the content of {title}"):
+    with explain_disk_errors(memory.parent, len(text), f"remembering the content of {title}"):
         memory.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(memory, text)
+        atomic_write_text(memory, text)
     return content
 
 

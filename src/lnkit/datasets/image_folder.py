@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import lnkit
-from lnkit.data.folders import image_names, what_is_there
+from lnkit.data.folders import describe_folder, image_names
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 VALIDATION = (
@@ -72,7 +72,7 @@ def list_images(folder: Path) -> Listing:
     classes = _class_names(train)
     validation = next((folder / name for name in VALIDATION if (folder / name).is_dir()), None)
     if validation is None:
-        raise lnkit.DataError(f"{folder} has no images for validation. {EXPECTED} {what_is_there(folder)}")
+        raise lnkit.DataError(f"{folder} has no images for validation. {EXPECTED} {describe_folder(folder)}")
     return Listing(
         folder,
         tuple(classes),
@@ -85,7 +85,7 @@ def list_images(folder: Path) -> Listing:
 
 def _class_names(train: Path) -> list[str]:
     if not train.is_dir():
-        raise lnkit.DataError(f"There is no folder {train}. {EXPECTED} {what_is_there(train.parent)}")
+        raise lnkit.DataError(f"There is no folder {train}. {EXPECTED} {describe_folder(train.parent)}")
     names = sorted(path.name for path in train.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(names) < 2:
         raise lnkit.DataError(f"{train} has {len(names)} folders of classes; expected are two or more. {EXPECTED}")

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 import lnkit
 from lnkit.data.cache import packed_dir
-from lnkit.data.folders import image_names, what_is_there
-from lnkit.data.pack.build import ImageTable
-from lnkit.data.pack.image_table import PackedTable, open_packed
+from lnkit.data.folders import describe_folder, image_names
+from lnkit.data.pack.columns import PackedTable
+from lnkit.data.pack.image_table import ImageTable, open_images
 from lnkit.progress import Progress
 
 COLUMNS = ("ref", "p0", "p1")
@@ -39,12 +39,12 @@ class Family:
     @property
     def judge(self) -> NDArray[np.float32]:
         """The fractions (N,) of people who found p1 closer."""
-        return self.table.labels["judge"]
+        return self.table.arrays["judge"]
 
     @property
     def images(self) -> tuple[NDArray[np.uint8], ...]:
         """References, first and second patches, (N, R, R, 3) each."""
-        return tuple(self.table.images[column] for column in COLUMNS)
+        return tuple(self.table.arrays[column] for column in COLUMNS)
 
 
 def has_split(root: Path, split: str) -> bool:
@@ -71,7 +71,9 @@ def open_families(
     folders = sorted(path for path in base.iterdir() if (path / "judge").is_dir()) if base.is_dir() else []
     if not folders:
         expected = EXPECTED.format(split=split)
-        raise lnkit.DataError(f"{root} has no triplets of the split {split!r}. {expected} {what_is_there(base.parent)}")
+        raise lnkit.DataError(
+            f"{root} has no triplets of the split {split!r}. {expected} {describe_folder(base.parent)}"
+        )
     return tuple(_open_family(folder, resolution, cache, progress) for folder in folders)
 
 
@@ -100,7 +102,7 @@ def _open_family(folder: Path, resolution: int, cache: Path, progress: Progress)
             )
     table = ImageTable(f"2afc/{folder.parent.name}/{folder.name}", folder, images, {"judge": judged}, _read_judgment)
     place = packed_dir(folder, cache) / f"{resolution}px-{FILTER}"
-    packed = open_packed(table, place, size=resolution, resize_filter=FILTER, progress=progress)
+    packed = open_images(table, place, size=resolution, resize_filter=FILTER, progress=progress)
     return Family(folder.name, folder, images, packed)
 
 

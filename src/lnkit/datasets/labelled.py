@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lnkit
+from lnkit.data.atomic import atomic_folder
 from lnkit.data.cache import packed_dir
 from lnkit.data.fetch.unpack import is_archive, unpack
-from lnkit.data.pack.build import ImageTable
-from lnkit.data.pack.columns import open_arrays
-from lnkit.data.pack.image_table import open_packed
-from lnkit.data.storage import atomic_folder, locked
+from lnkit.data.pack.array_folder import open_arrays
+from lnkit.data.pack.image_table import ImageTable, open_images
+from lnkit.data.storage import locked
 from lnkit.datasets.downsampled_imagenet import fingerprint, read_batches
 from lnkit.datasets.image_folder import EXPECTED, Listing, Split, batch_files, inner_folder, list_images
 from lnkit.progress import Progress
@@ -86,10 +86,10 @@ def _of_files(listing: Listing, resolution: int, cache: Path, progress: Progress
     digest = hashlib.sha256()
     for name, split in (("train", listing.train), ("validation", listing.validation)):
         table = ImageTable(f"{listing.folder.name} {name}", listing.folder, {"images": split.files}, {}, _no_label)
-        packed = open_packed(
+        packed = open_images(
             table, place / f"{name}-{resolution}", size=resolution, resize_filter=FILTER, progress=progress
         )
-        opened[name] = Labelled(packed.images["images"], np.asarray(split.labels, dtype=np.int64))
+        opened[name] = Labelled(packed.arrays["images"], np.asarray(split.labels, dtype=np.int64))
         digest.update(f"{packed.sha256} {_classes_of(split)}".encode())
     return LabelledData(opened["train"], opened["validation"], listing.classes, digest.hexdigest())
 

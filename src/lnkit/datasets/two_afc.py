@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit.data.cache import packed_dir
-from lnkit.data.pack.build import ImageTable
-from lnkit.data.pack.image_table import PackedTable, open_packed
+from lnkit.data.pack.columns import PackedTable
+from lnkit.data.pack.image_table import ImageTable, open_images
 from lnkit.datasets.two_afc_layout import Family, find_families, partial_notes
 from lnkit.errors import DataError
 from lnkit.progress import Progress
@@ -80,7 +80,7 @@ def open_bapps(
     packed = {}
     for family in families:
         folder = packed_dir(family.folder, cache) / f"{resolution}px-{resize_filter}"
-        packed[str(family)] = open_packed(
+        packed[str(family)] = open_images(
             _table(family), folder, size=resolution, resize_filter=resize_filter, progress=progress
         )
     return BappsData(
@@ -92,11 +92,11 @@ def open_bapps(
 
 
 def _two_afc(name: str, table: PackedTable) -> TwoAfcFamily:
-    return TwoAfcFamily(name, table.images["ref"], table.images["p0"], table.images["p1"], table.labels["judge"])
+    return TwoAfcFamily(name, table.arrays["ref"], table.arrays["p0"], table.arrays["p1"], table.arrays["judge"])
 
 
 def _jnd(name: str, table: PackedTable) -> JndFamily:
-    return JndFamily(name, table.images["p0"], table.images["p1"], table.labels["same"])
+    return JndFamily(name, table.arrays["p0"], table.arrays["p1"], table.arrays["same"])
 
 
 def _table(family: Family) -> ImageTable:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lnkit.data.folders import what_is_there
+from lnkit.data.folders import describe_folder
 from lnkit.errors import DataError
 
 # Validation triplets and pairs per family, counted in the archives; Zhang et al. 2018, Tables 2 and 4.
@@ -61,7 +61,7 @@ def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd")) -> tuple[F
         for folder in _family_folders(_part_folder(root, part) / "val", part)
     ]
     if not found:
-        raise DataError(f"{root} has no {' or '.join(parts)} data in it. {EXPECTED} {what_is_there(root)}")
+        raise DataError(f"{root} has no {' or '.join(parts)} data in it. {EXPECTED} {describe_folder(root)}")
     return tuple(found)
 
 
@@ -119,7 +119,7 @@ def _read_family(part: str, folder: Path) -> Family:
 def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
     """Stem -> name relative to the family's folder, by stem; hidden files and files of other kinds are passed over."""
     if not folder.is_dir():
-        raise DataError(f"{folder} is missing. {EXPECTED} {what_is_there(folder.parent)}")
+        raise DataError(f"{folder} is missing. {EXPECTED} {describe_folder(folder.parent)}")
     everything = os.listdir(folder)  # noqa: PTH208 - names are enough, and BAPPS has 174,000 of them
     names = sorted(name for name in everything if name.lower().endswith(suffixes) and not name.startswith("."))
     if not names:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lnkit.data.pack.image_table import release
+from lnkit.data.pack.array_folder import release
 from lnkit.specs import DistanceAt, DistanceConfig
 
 if TYPE_CHECKING:

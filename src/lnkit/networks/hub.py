@@ -10,8 +10,9 @@ import torch
 from filelock import FileLock
 
 from lnkit.data.cache import download_dir
-from lnkit.data.fetch.download import fetch, file_name, file_sha256
-from lnkit.data.storage import human_size, writing
+from lnkit.data.fetch.checksums import file_sha256
+from lnkit.data.fetch.download import fetch, file_name
+from lnkit.data.storage import explain_disk_errors, human_size
 from lnkit.errors import DataError, WeightsError
 from lnkit.progress import Progress
 from lnkit.specs import RemoteFile
@@ -51,14 +52,14 @@ def provide(remote: RemoteFile, whose: str, progress: Progress) -> Path:
 
 
 def _fetch(remote: RemoteFile, folder: Path, target: Path, progress: Progress, whose: str) -> None:
-    ways_on = (
-        f"Three ways on: fetch it where there is a connection and put it at {target}; pass another file with "
+    hint = (
+        f"Alternatives: fetch it where there is a connection and put it at {target}; pass another file with "
         "--weights FILE; or do without pretrained weights with --weights random."
     )
     try:
-        arrived = fetch(remote, folder, progress, ways_on=ways_on)
-        _require_hash_in_name(arrived, remote, folder, ways_on)
-        with writing(target.parent, remote.size, f"keeping {target.name}"):
+        arrived = fetch(remote, folder, progress, hint=hint)
+        _require_hash_in_name(arrived, remote, folder, hint)
+        with explain_disk_errors(target.parent, remote.size, f"keeping {target.name}"):
             target.parent.mkdir(parents=True, exist_ok=True)
             whole = Path(shutil.move(arrived, target.with_name(f".{target.name}.part")))  # perhaps from another disk
             whole.replace(target)
@@ -67,12 +68,12 @@ def _fetch(remote: RemoteFile, folder: Path, target: Path, progress: Progress, w
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _require_hash_in_name(arrived: Path, remote: RemoteFile, folder: Path, ways_on: str) -> None:
+def _require_hash_in_name(arrived: Path, remote: RemoteFile, folder: Path, hint: str) -> None:
     promised = HASH_IN_NAME.search(arrived.name)
     sha256 = file_sha256(arrived)
     if promised and not sha256.startswith(promised[1]):
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(
             f"What came from {remote.url} has the SHA-256 {sha256[:8]}..., and its name promises {promised[1]}: "
-            f"something on the way changed it. It was removed. {ways_on}"
+            f"something on the way changed it. It was removed. {hint}"
         )

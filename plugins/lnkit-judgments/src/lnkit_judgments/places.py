@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit import DatasetSpec
-from lnkit.data.cache import made_once
-from lnkit.data.fetch import choose_folder as choosing
+from lnkit.data import folders as choosing
+from lnkit.data.cache import cached_sample
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunFacts
@@ -38,7 +38,7 @@ def data_folder(facts: RunFacts, sample: Sample, elsewhere: str | DatasetSpec) -
         DataError: No folder is named, and the data cannot be fetched.
     """
     return choosing.data_folder(
-        facts, elsewhere, lambda cache: made_once(cache, sample.name, SAMPLE_BYTES, sample.write)
+        facts, elsewhere, lambda cache: cached_sample(cache, sample.name, SAMPLE_BYTES, sample.write)
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit.data.fetch.choose_folder import data_folder
+from lnkit.data.folders import data_folder
 from lnkit.datasets.judged import Family, open_families
 from lnkit.datasets.labelled import LabelledData, open_labelled
 from lnkit_probes import BAPPS

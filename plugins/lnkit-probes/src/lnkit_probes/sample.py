@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from lnkit.data.cache import made_once
+from lnkit.data.cache import cached_sample
 from lnkit_probes.protocol import LABELLED, TID2013
 from lnkit_probes.tid2013 import DISTORTED, OPINIONS, REFERENCES
 
@@ -36,7 +36,7 @@ Distortion = Callable[[Image.Image, float, Draw], Image.Image]
 
 def sample_folder(cache: Path) -> Path:
     """The sample's folder in the cache, made when it is first asked for."""
-    return made_once(cache, f"perceptual_probes-{VERSION}", SIZE, write_sample)
+    return cached_sample(cache, f"perceptual_probes-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 import lnkit
 from lnkit.data.cache import packed_dir
-from lnkit.data.folders import what_is_there
+from lnkit.data.folders import describe_folder
 from lnkit.data.pack.columns import Column, ColumnTable, open_columns
 from lnkit.data.pack.decode import read_rgb
 from lnkit.progress import Progress
@@ -44,7 +44,7 @@ def open_tid2013(root: Path, cache: Path, progress: Progress) -> Opinions:
     """
     listed = root / OPINIONS
     if not listed.is_file():
-        raise lnkit.DataError(f"{root} has no {OPINIONS}. {EXPECTED} {what_is_there(root)}")
+        raise lnkit.DataError(f"{root} has no {OPINIONS}. {EXPECTED} {describe_folder(root)}")
     scores = dict(sorted(_read_opinions(listed).items()))
     distorted, references = _by_lower(root / DISTORTED), _by_lower(root / REFERENCES)
     owners = [name.partition("_")[0] for name in scores]
@@ -94,7 +94,7 @@ def _read_line(line: str, where: str) -> tuple[float, str]:
 def _by_lower(folder: Path) -> dict[str, str]:
     """Name in small letters -> path within the data; copies of TID2013 differ in the case of their names."""
     if not folder.is_dir():
-        raise lnkit.DataError(f"There is no folder {folder}. {EXPECTED} {what_is_there(folder.parent)}")
+        raise lnkit.DataError(f"There is no folder {folder}. {EXPECTED} {describe_folder(folder.parent)}")
     return {path.name.lower(): f"{folder.name}/{path.name}" for path in sorted(folder.iterdir())}
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DistanceAt, LossNetworkId
+from lnkit.data.pack.array_folder import release
 from lnkit.data.pack.decode import decode
-from lnkit.data.pack.image_table import release
 from lnkit.datasets.judged import COLUMNS, FILTER, Family
 from lnkit_probes.keeping import Advance, keep, task
 from lnkit_probes.measurements import MAIN, NATIVE, Found, layer_measure

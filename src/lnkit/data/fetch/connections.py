@@ -1,4 +1,4 @@
-"""Fetching many files over several connections: one progress, resumed as a whole, ended as a whole."""
+"""Download of many files over several connections: one progress, resumed and stopped as a whole."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from lnkit.data.fetch.download import WAYS_ON, Arrival, Checksums
-from lnkit.data.fetch.transfer import Line, StoppedError
+from lnkit.data.fetch.download import HINT, Downloader, FirstChecksums
+from lnkit.data.fetch.transfer import StoppedError, TransferGroup
 from lnkit.data.storage import human_size
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit.specs import RemoteFile
 
-# At once. With small files a connection waits most of the time; browsers open 6 to a server, and servers that are asked
-# much more often than that begin to refuse.
+# With small files a connection waits most of the time. Browsers open 6 to a server; many more, and servers refuse some.
 CONNECTIONS = 8
-TICK = 0.1  # seconds between two looks at how far the connections are
-PATIENCE = 2.0  # seconds that connections get to end
+TICK = 0.1  # seconds between two updates of the progress
+PATIENCE = 2.0  # seconds that connections get to stop
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file and where it is to be."""
+class Target:
+    """A remote file and its path on disk."""
 
     file: RemoteFile
     path: Path
 
     @property
     def size(self) -> int:
-        """Bytes that it has, once it is there."""
+        """Actual bytes, once it is downloaded."""
         return self.path.stat().st_size
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended:
-    """What became of one file."""
+class _Result:
+    """Outcome of one download."""
 
     index: int
     sha256: str = ""
@@ -49,126 +48,131 @@ class _Ended:
 
 
 def fetch_all(
-    title: str, wanted: Sequence[Wanted], folder: Path, progress: Progress, *, ways_on: str = WAYS_ON
+    title: str, targets: Sequence[Target], folder: Path, progress: Progress, *, hint: str = HINT
 ) -> list[str]:
-    """Fetch what is not there yet of ``wanted`` and return the SHA-256 of each file, in their order.
+    """Download the missing files among ``targets``.
 
-    The first file that fails ends the others too. What has arrived is kept, and the next call goes on from there.
+    The first failure stops the other downloads too. Bytes that have arrived are kept, and the next call resumes.
 
     Args:
-        title: Of all of them, for the progress.
-        wanted: The files, at different places.
-        folder: Where checksums of first downloads are kept.
-        progress: Hears of the bytes as announced, or of files if no size is; in the thread of the caller only.
-        ways_on: What to do if a file cannot be reached, as whole sentences.
+        title: Of all files, for the progress.
+        targets: Files with different paths.
+        folder: For the checksums of first downloads.
+        progress: Receives announced bytes, or files if no size is announced; called in the caller's thread only.
+        hint: What to do if a file cannot be fetched, as whole sentences for the error.
+
+    Returns:
+        The SHA-256 of each file, in the order of ``targets``.
 
     Raises:
-        DataError: A file cannot be reached, is not what was expected, or does not fit on the disk.
+        DataError: A file cannot be fetched, differs from the published file, or does not fit on the disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    crew = _Crew(wanted, Arrival(Checksums(folder), ways_on if len(wanted) == 1 else ""))
+    connections = _Connections(targets, Downloader(FirstChecksums(folder), hint if len(targets) == 1 else ""))
     try:
-        with crew.at_work():
-            return crew.watch(title, progress)
+        with connections.running():
+            return connections.wait(title, progress)
     except DataError as error:
-        if len(wanted) == 1:
+        if len(targets) == 1:
             raise
-        raise type(error)(f"{str(error).rstrip()} {crew.so_far()} {ways_on}") from error
+        raise type(error)(f"{str(error).rstrip()} {connections.state()} {hint}") from error
 
 
-class _Crew:
-    """The connections, and what is known about the files that they fetch."""
+class _Connections:
+    """Threads that download files, and the state of each file."""
 
-    def __init__(self, wanted: Sequence[Wanted], arrival: Arrival) -> None:
-        self.wanted = wanted
-        self.line = Line()
-        self.arrival = replace(arrival, line=self.line)
-        self.waiting = deque(range(len(wanted)))
-        self.ended: SimpleQueue[_Ended] = SimpleQueue()
-        self.positions = [0] * len(wanted)  # bytes of each file; each is written by one thread
-        self.sums = [""] * len(wanted)
-        self.count = 0  # of files that are here
+    def __init__(self, targets: Sequence[Target], downloader: Downloader) -> None:
+        self.targets = targets
+        self.group = TransferGroup()
+        self.downloader = replace(downloader, group=self.group)
+        self.waiting = deque(range(len(targets)))
+        self.results: SimpleQueue[_Result] = SimpleQueue()
+        self.positions = [0] * len(targets)  # bytes of each file; each is written by one thread
+        self.sums = [""] * len(targets)
+        self.count = 0  # of complete files
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Open the connections; end them afterwards, whatever happened.
+    def running(self) -> Iterator[None]:
+        """Start the threads; stop them at the end, also on errors.
 
-        The threads are daemons, so that one that waits for a dead server does not keep the process from ending.
+        They are daemons, so that a thread that waits for a dead server does not keep the process alive.
         """
-        threads = [Thread(target=self._work, daemon=True) for _ in range(min(CONNECTIONS, len(self.wanted)))]
+        threads = [Thread(target=self._work, daemon=True) for _ in range(min(CONNECTIONS, len(self.targets)))]
         try:
             for thread in threads:
                 thread.start()
             yield
         finally:
-            self.line.stopped.set()
+            self.group.stopped.set()
             until = time.monotonic() + PATIENCE
             for thread in threads:
                 if thread.ident is not None:
                     thread.join(max(0.0, until - time.monotonic()))
 
-    def watch(self, title: str, progress: Progress) -> list[str]:
-        """Wait for all files, telling how far they are; raises what any of them raised."""
-        total = sum(one.file.size for one in self.wanted)
+    def wait(self, title: str, progress: Progress) -> list[str]:
+        """Wait for all files and report the progress; raise the first error of any download."""
+        total = sum(target.file.size for target in self.targets)
         unit = "bytes" if total else "files"
-        told = 0
-        with progress.task(f"fetching {title}", total or len(self.wanted), unit=unit) as advance:
-            while self.count < len(self.wanted):
-                self._hear()
-                now = self._announced() if total else self.count
-                advance(now - told, f"{self.count:,} of {len(self.wanted):,} files" if total else "")
-                told = now
+        reported = 0
+        with progress.task(f"fetching {title}", total or len(self.targets), unit=unit) as advance:
+            while self.count < len(self.targets):
+                self._collect()
+                done = self._announced() if total else self.count
+                advance(done - reported, f"{self.count:,} of {len(self.targets):,} files" if total else "")
+                reported = done
         return self.sums
 
-    def so_far(self) -> str:
-        """How much is here, as a sentence; "" if nothing is."""
+    def state(self) -> str:
+        """Return a sentence on how much has arrived."""
         arrived = sum(self.positions)
         if not arrived:
             return "Nothing has arrived yet."
         return (
-            f"Of {len(self.wanted):,} files {self.count:,} are here, {human_size(arrived)} with what has begun; "
-            "the same command goes on from there."
+            f"{self.count:,} of {len(self.targets):,} files are complete ({human_size(arrived)} with partial files); "
+            "the same command resumes from there."
         )
 
-    def _hear(self) -> None:
-        """Take in what has ended by now, and wait a little if nothing has."""
+    def _collect(self) -> None:
+        """Collect the results so far; wait for at most ``TICK`` seconds if there are none."""
         try:
-            ended = self.ended.get(timeout=TICK)
+            result = self.results.get(timeout=TICK)
             while True:
-                if ended.error:
-                    raise ended.error
-                self.sums[ended.index] = ended.sha256
+                if result.error:
+                    raise result.error
+                self.sums[result.index] = result.sha256
                 self.count += 1
-                ended = self.ended.get_nowait()
+                result = self.results.get_nowait()
         except Empty:
             return
 
     def _announced(self) -> int:
-        """The announced bytes that are here: of a whole file what was announced, whatever its true size."""
-        sizes = zip(self.positions, self.wanted, self.sums, strict=True)
-        return sum(one.file.size if sha256 else min(at, one.file.size) for at, one, sha256 in sizes)
+        """Return the announced bytes so far; a complete file counts as announced, whatever its true size."""
+        states = zip(self.positions, self.targets, self.sums, strict=True)
+        return sum(
+            target.file.size if sha256 else min(position, target.file.size) for position, target, sha256 in states
+        )
 
     def _work(self) -> None:
-        """Fetch one file after the other, in a thread."""
-        while not self.line.stopped.is_set():
+        """Download one file after the other, in a thread."""
+        while not self.group.stopped.is_set():
             try:
                 index = self.waiting.popleft()
             except IndexError:
                 return
             try:
-                self.ended.put(_Ended(index, self._fetch(index)))
+                self.results.put(_Result(index, self._fetch(index)))
             except StoppedError:
                 return
-            except BaseException as error:  # raised again in the thread that waits
-                self.ended.put(_Ended(index, error=error))
+            except BaseException as error:  # raised again in the waiting thread
+                self.results.put(_Result(index, error=error))
                 return
 
     def _fetch(self, index: int) -> str:
-        file, path = self.wanted[index].file, self.wanted[index].path
-        if sha256 := self.arrival.is_here(file, path):
+        file, path = self.targets[index].file, self.targets[index].path
+        if sha256 := self.downloader.verified(file, path):
             self.positions[index] = path.stat().st_size
             return sha256
-        return self.arrival.receive(file, path, partial(self._advance, index))
+        return self.downloader.download(file, path, partial(self._advance, index))
 
     def _advance(self, index: int, steps: int, note: str = "", /) -> None:
         self.positions[index] += steps

@@ -1,8 +1,7 @@
-"""Fetching a file: announced, resumed where it stopped, checked before anybody sees it."""
+"""Download of single files: resumed where it stopped, and verified before it appears under its name."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,46 +10,40 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import unquote, urlsplit
 
-from lnkit.data.fetch.transfer import Line, Meter, Partial, receive_all
-from lnkit.data.storage import writing
+from lnkit.data.fetch.checksums import compare_published
+from lnkit.data.fetch.transfer import Meter, PartialFile, TransferGroup, receive_file
+from lnkit.data.storage import explain_disk_errors
 from lnkit.errors import DataError
 from lnkit.progress import Advance, Progress
 from lnkit.specs import RemoteFile
 
 CHECKSUMS = "checksums.jsonl"  # in the download folder: of first downloads, where no checksum is published
-BEFORE = "checksums.json"  # how lnkit 0.1 kept them
-BLOCK = 2**20  # bytes
-WAYS_ON = (
-    "Three ways on: fetch it on another machine and bring it in with `lnkit data import`; name files that you have "
+HINT = (
+    "Alternatives: fetch it on another machine and use `lnkit data import`; name files that you have "
     "with `--data DIR` or `--weights FILE`; or run on the embedded sample with `--sample`."
 )
 
 
-class Checksums:
-    """The SHA-256 of first downloads by URL, on disk. One line is added for each, by any thread."""
+class FirstChecksums:
+    """SHA-256 by URL of first downloads, in a file to which several threads append lines."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / CHECKSUMS
         self._lock = Lock()
-        self._known = dict(_read_object(folder / BEFORE)) | dict(_read_lines(self.path))
+        self._known = dict(_read_lines(self.path))
 
-    def first(self, url: str) -> str:
-        """What came first from ``url``; "" if nothing did."""
+    def get(self, url: str) -> str:
+        """Return the SHA-256 of the first download from ``url``; "" if there was none."""
         return self._known.get(url, "")
 
-    def remember(self, url: str, sha256: str) -> None:
-        """Keep what came from ``url``, unless something came before."""
+    def add(self, url: str, sha256: str) -> None:
+        """Store the SHA-256 of a download from ``url``, unless it is not the first."""
         with self._lock:
             if url in self._known:
                 return
             self._known[url] = sha256
-            with self.path.open("a", encoding="utf-8") as file:  # begins with a break: the last line may be half
+            with self.path.open("a", encoding="utf-8") as file:  # a leading break: the last line may be incomplete
                 file.write(f"\n{json.dumps([url, sha256])}\n")
-
-
-def _read_object(path: Path) -> Iterator[tuple[str, str]]:
-    with suppress(OSError, ValueError, AttributeError):
-        yield from json.loads(path.read_text(encoding="utf-8")).items()
 
 
 def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
@@ -59,120 +52,100 @@ def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
     except OSError:
         return
     for line in lines:
-        with suppress(ValueError, TypeError):  # half a line, of a process that was killed
+        with suppress(ValueError, TypeError):  # an incomplete line of a killed process
             url, sha256 = json.loads(line)
             yield str(url), str(sha256)
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """How the files of one download folder are fetched and checked. Several threads may use it at once."""
+class Downloader:
+    """Downloads and verifies the files of one download folder. Several threads may use it at once."""
 
-    checksums: Checksums  # of first downloads
-    ways_on: str = WAYS_ON  # what to do if a file cannot be reached, as whole sentences
-    line: Line | None = None  # shared by files that are fetched at the same time
+    checksums: FirstChecksums
+    hint: str = HINT  # what to do if a file cannot be fetched, as whole sentences
+    group: TransferGroup | None = None  # shared by simultaneous downloads
 
-    def is_here(self, file: RemoteFile, path: Path) -> str:
-        """The SHA-256 of the file at ``path`` if it is there and nothing is wrong with it, else ""."""
+    def verified(self, file: RemoteFile, path: Path) -> str:
+        """Return the SHA-256 of the file at ``path`` if it exists and is intact, else ""."""
         if not path.is_file():
             return ""
         sha256, fault = self._checked(file, path)
         return "" if fault else sha256
 
-    def receive(self, file: RemoteFile, path: Path, advance: Advance) -> str:
-        """Fetch ``file`` to ``path``, on from what is there of it, and return its SHA-256.
+    def download(self, file: RemoteFile, path: Path, advance: Advance) -> str:
+        """Download ``file`` to ``path``, resuming an earlier attempt, and return its SHA-256.
+
+        Args:
+            file: The remote file.
+            path: Where it appears once it is complete and verified.
+            advance: Called with the number of new bytes.
 
         Raises:
-            DataError: It cannot be reached, is not what was expected, or does not fit on the disk.
-            StoppedError: Another file on the same line failed.
+            DataError: It cannot be fetched, differs from the published file, or does not fit on the disk.
+            StoppedError: Another download of the group failed.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Partial(path.with_name(f"{path.name}.part"), file.url)
-        receive_all(file, partial, Meter(advance, self.line), self.ways_on)
+        partial = PartialFile(path.with_name(f"{path.name}.part"), file.url)
+        receive_file(file, partial, Meter(advance, self.group), self.hint)
         sha256, fault = self._checked(file, partial.path)
         if fault:
             partial.remove()
-            raise DataError(f"{file.url} {fault}. The file was removed. Try again later. {self.ways_on}")
+            raise DataError(f"{file.url} {fault}. The file was removed. Try again later. {self.hint}")
         if not file.sha256:
-            self.checksums.remember(file.url, sha256)
+            self.checksums.add(file.url, sha256)
         partial.path.replace(path)
         partial.remove()
         return sha256
 
     def _checked(self, file: RemoteFile, path: Path) -> tuple[str, str]:
-        """SHA-256 of a complete file, and what is wrong with it as the end of a sentence; "" if nothing is."""
+        """Return the SHA-256 of a complete file, and its fault as the end of a sentence; "" if it has none."""
         size = path.stat().st_size
         if file.exact and size != file.size:
-            return "", f"came with {size:,} bytes, and {file.size:,} are expected"
-        sha256, fault = published_fault(file, path)
-        first = self.checksums.first(file.url) if not file.sha256 else ""
+            return "", f"has {size:,} bytes, but {file.size:,} are expected"
+        sha256, fault = compare_published(file, path)
+        first = self.checksums.get(file.url) if not file.sha256 else ""
         if not fault and first and first != sha256:
-            where = f"what came the first time; if it was renewed, delete {self.checksums.path}"
-            fault = f"has the SHA-256 {sha256}, and {first} is {where}"
+            fault = (
+                f"has the SHA-256 {sha256}, but the first download had {first}; if the file was renewed on the server, "
+                f"delete {self.checksums.path}"
+            )
         return sha256, fault
 
 
-def fetch(file: RemoteFile, folder: Path, progress: Progress, *, ways_on: str = WAYS_ON) -> Path:
-    """Fetch ``file`` into ``folder`` and return its path; what is there already is checked and kept.
+def fetch(file: RemoteFile, folder: Path, progress: Progress, *, hint: str = HINT) -> Path:
+    """Download ``file`` into ``folder`` and return its path; an existing intact file is not fetched again.
 
     Proxies are taken from the environment (``https_proxy``, ``no_proxy``).
 
     Args:
-        file: Where it lies and what is known about it.
-        folder: Made if need be.
-        progress: Hears of the bytes.
-        ways_on: What to do if it cannot be reached, as whole sentences.
+        file: The remote file.
+        folder: Created if necessary.
+        progress: Receives the bytes that arrive.
+        hint: What to do if the file cannot be fetched, as whole sentences for the error.
 
     Raises:
-        DataError: It cannot be reached, is not what was expected, or does not fit on the disk.
+        DataError: It cannot be fetched, differs from the published file, or does not fit on the disk.
     """
     name = file_name(file.url)
     path = folder / name
-    with writing(folder, file.size, f"fetching {name}"):
+    with explain_disk_errors(folder, file.size, f"fetching {name}"):
         folder.mkdir(parents=True, exist_ok=True)
-        arrival = Arrival(Checksums(folder), ways_on)
-        if not arrival.is_here(file, path):
+        downloader = Downloader(FirstChecksums(folder), hint)
+        if not downloader.verified(file, path):
             with progress.task(f"fetching {name}", file.size, unit="bytes") as advance:
-                arrival.receive(file, path, advance)
+                downloader.download(file, path, advance)
     return path
 
 
 def file_name(url: str) -> str:
-    """The name that the file of ``url`` gets on disk.
+    """Return the name on disk of the file at ``url``.
 
     Raises:
-        DataError: The URL names no file, or is not of http, https or file.
+        DataError: The URL names no file, or its scheme is not http, https or file.
     """
     parts = urlsplit(url)
     name = unquote(parts.path).rpartition("/")[2]
     wrong = name in {"", ".", ".."} or "\\" in name or not name.isprintable()
     if wrong or parts.scheme not in {"http", "https", "file"}:
-        raise DataError(f"{url!r} cannot be fetched: an http, https or file address of a file is expected.")
+        raise DataError(f"Expected the http, https or file URL of a file, got {url!r}: it cannot be fetched.")
     return name
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def published_fault(file: RemoteFile, path: Path) -> tuple[str, str]:
-    """SHA-256 of what lies at ``path``, and how it differs from the published checksums; "" if it does not."""
-    sha256, md5 = _digests(path, bool(file.md5))
-    for kind, got, expected in (("SHA-256", sha256, file.sha256.lower()), ("MD5", md5, file.md5.lower())):
-        if expected and got != expected:
-            return sha256, f"has the {kind} {got}, and {expected} is published"
-    return sha256, ""
-
-
-def _digests(path: Path, with_md5: bool) -> tuple[str, str]:
-    """SHA-256 and, where it is wanted, MD5 of a file that is read once."""
-    if not with_md5:
-        return file_sha256(path), ""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            sha256.update(block)
-            md5.update(block)
-    return sha256.hexdigest(), md5.hexdigest()

@@ -1,4 +1,4 @@
-"""Bringing a dataset in that was fetched elsewhere: archives, folders, and single files by their names."""
+"""Import of local archives, folders and single files into a dataset's folder."""
 
 from __future__ import annotations
 
@@ -6,32 +6,39 @@ import os
 import shutil
 from pathlib import Path
 
-from lnkit.data.fetch.checksums import INVENTORY
-from lnkit.data.fetch.download import file_name, file_sha256, published_fault
-from lnkit.data.fetch.manifest import FACTS, Provenance
+from lnkit.data.fetch.checksums import compare_published, file_sha256
+from lnkit.data.fetch.download import file_name
+from lnkit.data.fetch.manifest import Provenance
+from lnkit.data.fetch.safe_paths import RESERVED
 from lnkit.data.fetch.unpack import is_archive, unpack
+from lnkit.data.storage import total_size
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit.specs import DatasetSpec, RemoteFile
 
-FEW = 5  # names that an error lists
+FEW = 5  # names in an error message
 
 
 def source_size(source: Path) -> int:
-    """Bytes of a file, or of all files in a folder.
+    """Return the bytes of a file, or of all files in a folder.
 
     Raises:
-        DataError: There is neither.
+        DataError: It does not exist.
     """
-    if source.is_dir():
-        return sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
-    if not source.is_file():
+    if not source.is_dir() and not source.is_file():
         raise DataError(f"{source} does not exist. Name the archive that you fetched, or its unpacked folder.")
-    return source.stat().st_size
+    return total_size(source)
 
 
-def take(spec: DatasetSpec, source: Path, new: Path, by_name: bool, progress: Progress) -> Provenance:
-    """Copy or unpack one source into the new folder; a folder's content, or itself if it goes ``by_name``.
+def import_source(spec: DatasetSpec, source: Path, new: Path, by_name: bool, progress: Progress) -> Provenance:
+    """Copy or unpack one source into the new folder of a dataset.
+
+    Args:
+        spec: The dataset.
+        source: An archive, a folder, or a single file of the dataset.
+        new: The dataset's new folder.
+        by_name: Copy a folder under its name, not its content.
+        progress: Receives the bytes of archives.
 
     Raises:
         DataError: The source is missing, damaged, or not the published file.
@@ -43,21 +50,24 @@ def take(spec: DatasetSpec, source: Path, new: Path, by_name: bool, progress: Pr
     single = _single_file(spec, source)
     if single is None and not is_archive(source):
         raise DataError(
-            f"{source} is no folder and no tar or zip archive, or damaged{_or_single(spec)}. Name what you fetched."
+            f"Expected a folder, a tar or zip archive{_single_names(spec)}, got {source}, which may be damaged. "
+            "Name the archive that you fetched, or its unpacked folder."
         )
     sha256 = _checked(spec, source, single)
     if single:
-        _copy(source, new / single.path)
+        target = new / single.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
     else:
         unpack(source, new, progress)
     return Provenance(source.name, str(source.resolve()), source.stat().st_size, sha256)
 
 
-def keep_the_rest(old: Path, new: Path) -> None:
-    """Bring what only the old folder has into the new one; linked where that can be done, so it costs no space."""
+def add_missing(old: Path, new: Path) -> None:
+    """Add the files that only the old folder has to the new one, as hard links where possible."""
     for path in old.rglob("*"):
         target = new / path.relative_to(old)
-        if path.is_dir() or target.exists() or path.relative_to(old).as_posix() in {FACTS, INVENTORY}:
+        if path.is_dir() or target.exists() or path.relative_to(old).as_posix() in RESERVED:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -67,51 +77,46 @@ def keep_the_rest(old: Path, new: Path) -> None:
 
 
 def _single_file(spec: DatasetSpec, source: Path) -> RemoteFile | None:
-    """The single file of the dataset that has the name of ``source``, if one has."""
-    named = [file for file in spec.files if file.path and source.name in {_name(file), file_name(file.url)}]
-    if len(named) > 1:
-        places = ", ".join(file.path for file in named[:FEW])
+    """Return the single file of the dataset that is named like ``source``, or None."""
+    matches = [file for file in spec.files if file.path and source.name in {_name(file), file_name(file.url)}]
+    if len(matches) > 1:
+        paths = ", ".join(file.path for file in matches[:FEW])
         raise DataError(
-            f"{source} may be any of {len(named):,} files of {spec.name} ({places}{', ...' * (len(named) > FEW)}). "
-            "Import a folder in which the files lie where they belong."
+            f"{source} may be any of {len(matches):,} files of {spec.name} ({paths}{', ...' * (len(matches) > FEW)}). "
+            "Import a folder in which the files have these paths."
         )
-    return named[0] if named else None
+    return matches[0] if matches else None
 
 
 def _name(file: RemoteFile) -> str:
     return file.path.rpartition("/")[2]
 
 
-def _or_single(spec: DatasetSpec) -> str:
-    """Which single files could have been named, as the middle of a sentence."""
+def _single_names(spec: DatasetSpec) -> str:
+    """Return the names of the dataset's single files, as the middle of a sentence."""
     names = [_name(file) for file in spec.files if file.path]
-    return f", and none of the files {', '.join(names[:FEW])}{', ...' * (len(names) > FEW)}" if names else ""
+    return f" or one of the files {', '.join(names[:FEW])}{', ...' * (len(names) > FEW)}" if names else ""
 
 
 def _checked(spec: DatasetSpec, source: Path, single: RemoteFile | None) -> str:
-    """SHA-256 of a file; refuses one that differs from what is published under its name."""
+    """Return the SHA-256 of a file; raise DataError if it differs from the published file of its name."""
     archives = (file for file in spec.files if not file.path and file_name(file.url) == source.name)
     published = single or next(archives, None)
     if published is None:
         return file_sha256(source)
     size = source.stat().st_size
     if published.exact and size != published.size:
-        raise DataError(f"{source} has {size:,} bytes, and {published.size:,} are published. Fetch it again.")
-    sha256, fault = published_fault(published, source)
+        raise DataError(f"{source} has {size:,} bytes, but {published.size:,} are published. Fetch it again.")
+    sha256, fault = compare_published(published, source)
     if fault:
         raise DataError(f"{source} {fault}. Fetch it again.")
     return sha256
 
 
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source, target)
-
-
 def _copy_folder(source: Path, target: Path) -> None:
-    """Copy every file; stop at the first that fails (shutil.copytree tries them all, and lists each failure)."""
+    """Copy every file; stop at the first failure (shutil.copytree goes on and lists every failure)."""
     for folder, _, names in os.walk(source, followlinks=True):
-        place = target / Path(folder).relative_to(source)
-        place.mkdir(parents=True, exist_ok=True)
+        copied = target / Path(folder).relative_to(source)
+        copied.mkdir(parents=True, exist_ok=True)
         for name in names:
-            shutil.copy2(Path(folder) / name, place / name)
+            shutil.copy2(Path(folder) / name, copied / name)

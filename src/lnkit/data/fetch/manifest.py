@@ -1,4 +1,4 @@
-"""What a dataset's folder says about itself: ``dataset.json`` tells what came from where, and under which terms."""
+"""The manifest of a dataset's folder, ``dataset.json``: its sources and its license."""
 
 from __future__ import annotations
 
@@ -11,64 +11,72 @@ from typing import Any
 
 from lnkit._version import __version__
 from lnkit.data.fetch.checksums import write_inventory
+from lnkit.data.fetch.safe_paths import MANIFEST
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit.specs import DatasetSpec
 
-FACTS = "dataset.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """An archive, a folder, or some single files that a dataset was made from."""
+    """A source of a dataset: an archive, a folder, or several single files."""
 
     name: str  # of the file or folder; "1,108 files"
-    source: str  # URL, or the path it was imported from; of several files what their addresses begin with
+    source: str  # URL, or the path it was imported from; for several files their common start
     size: int  # bytes
-    sha256: str  # "" for a folder and for several files: the inventory has that of each file
+    sha256: str  # "" for a folder and for several files: the inventory lists each of them
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
-    """The content of ``dataset.json``; empty where there is none.
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read ``dataset.json``; return an empty dictionary if there is none.
 
     Raises:
-        DataError: It cannot be understood.
+        DataError: It is damaged.
     """
-    path = folder / FACTS
+    path = folder / MANIFEST
     if not path.is_file():
         return {}
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}). Import or fetch the dataset again.") from error
-    if not isinstance(facts, dict):
-        raise DataError(f"{path} is damaged: an object is expected in it. Import or fetch the dataset again.")
-    return facts
+    if not isinstance(manifest, dict):
+        raise DataError(
+            f"{path} is damaged: expected a JSON object, got {type(manifest).__name__}. "
+            "Import or fetch the dataset again."
+        )
+    return manifest
 
 
-def known_provenance(folder: Path) -> list[Provenance]:
-    """What the dataset in ``folder`` was made from."""
-    return [Provenance(**source) for source in read_facts(folder).get("sources", [])]
+def read_provenance(folder: Path) -> list[Provenance]:
+    """Return the sources of the dataset in ``folder``."""
+    return [Provenance(**source) for source in read_manifest(folder).get("sources", [])]
 
 
-def describe(spec: DatasetSpec, new: Path, made_from: Sequence[Provenance], progress: Progress) -> None:
+def write_manifest(spec: DatasetSpec, folder: Path, sources: Sequence[Provenance], progress: Progress) -> None:
     """Write the inventory and ``dataset.json`` of a new dataset.
 
+    Args:
+        spec: The dataset.
+        folder: Holds all of its files.
+        sources: Where they came from.
+        progress: Receives the number of files whose checksum is computed.
+
     Raises:
-        DataError: There is no file in it.
+        DataError: The folder has no files.
     """
-    files, size = write_inventory(new, progress)
+    files, size = write_inventory(folder, progress)
     if not files:
-        raise DataError(f"There is no file in what was to become the dataset {spec.name}. Name what you fetched.")
-    facts = {
+        raise DataError(f"No files were found for the dataset {spec.name}. Name the archives or folders with its data.")
+    manifest = {
         "name": spec.name,
         "title": spec.title,
         "license": spec.license,
         "homepage": spec.homepage,
-        "sources": [asdict(source) for source in made_from],
+        "sources": [asdict(source) for source in sources],
         "files": files,
         "bytes": size,
         "lnkit": __version__,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    (new / FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Datasets whose files only a listing names: it is fetched first, and kept while the files arrive."""
+"""Datasets whose file list must be downloaded first (COCO, for example); it is stored until their download is done."""
 
 from __future__ import annotations
 
@@ -16,84 +16,88 @@ from lnkit.specs import DatasetSpec, RemoteFile, load_object
 LISTING = "listing"  # folder in the download folder
 
 
-def all_files(spec: DatasetSpec, waiting: Path, progress: Progress, ways_on: str) -> tuple[RemoteFile, ...]:
-    """The files that ``spec`` names and those that its listing names.
+def all_files(spec: DatasetSpec, downloads: Path, progress: Progress, hint: str) -> tuple[RemoteFile, ...]:
+    """Return the files that ``spec`` names, then those of its listing.
 
-    A listing that was fetched by an earlier call and is still in ``waiting`` is used as it is. If nothing can be made
-    of it, it is fetched once more.
+    A listing that an earlier call left in the download folder is used again; if unusable, it is fetched once more.
+
+    Args:
+        spec: The dataset.
+        downloads: Its download folder.
+        progress: Receives the bytes of the listing.
+        hint: What to do if the listing cannot be fetched, as whole sentences for the error.
 
     Raises:
-        DataError: A listing could not be reached, is not understood, or names what cannot be a file of the dataset.
+        DataError: The listing cannot be fetched or parsed, or has a path that cannot belong to the dataset.
     """
     if spec.list_files is None:
         return spec.files
-    kept = (waiting / LISTING).is_dir()
-    look = _Look(spec, waiting / LISTING, lambda file, folder: fetch(file, folder, progress, ways_on=ways_on))
+    is_stored = (downloads / LISTING).is_dir()
+    listing = _Listing(spec, downloads / LISTING, lambda file, folder: fetch(file, folder, progress, hint=hint))
     try:
-        found = look.files()
+        return (*spec.files, *listing.files())
     except DataError:
-        if look.out_of_reach:
+        if listing.unreachable:
             raise
-        forget_listing(waiting)
-        if not kept:
+        remove_listing(downloads)
+        if not is_stored:
             raise
-        return all_files(spec, waiting, progress, ways_on)
-    return (*spec.files, *found)
+        return all_files(spec, downloads, progress, hint)
 
 
-def forget_listing(waiting: Path) -> None:
-    """Have the listing fetched anew the next time."""
-    shutil.rmtree(waiting / LISTING, ignore_errors=True)
+def remove_listing(downloads: Path) -> None:
+    """Delete the stored listing, so that the next call fetches it again."""
+    shutil.rmtree(downloads / LISTING, ignore_errors=True)
 
 
-class _Look:
-    """One look at a dataset's listing."""
+class _Listing:
+    """The listing of a dataset, whose pages are fetched while the plugin reads it."""
 
     def __init__(self, spec: DatasetSpec, folder: Path, fetch: Callable[[RemoteFile, Path], Path]) -> None:
         self.spec, self.folder, self.fetch = spec, folder, fetch
-        self.out_of_reach = False  # it failed because something could not be fetched
+        self.unreachable = False  # set if a page could not be fetched
 
     def files(self) -> tuple[RemoteFile, ...]:
-        """What the listing names, checked."""
+        """Return the files of the listing, validated."""
         if self.spec.list_files is None:
             return ()
-        self.out_of_reach = False
+        self.unreachable = False
         try:
-            found = tuple(load_object(self.spec.list_files)(self._bring))
+            files = tuple(load_object(self.spec.list_files)(self._fetch_page))
         except DataError:
             raise
         except Exception as error:
-            if self.out_of_reach:
+            if self.unreachable:
                 raise
-            raise self._bad(f"{type(error).__name__}: {error}") from error
-        self._check(found)
-        return found
+            raise self._error(f"{type(error).__name__}: {error}") from error
+        self._check(files)
+        return files
 
-    def _bring(self, file: RemoteFile) -> Path:
-        """Fetch a part of the listing into a folder of its own: many of them are called index.html.
+    def _fetch_page(self, file: RemoteFile) -> Path:
+        """Fetch a page of the listing into its own folder: many of them are called index.html.
 
-        Its checksum is kept there too, and goes with it: listings may change from day to day.
+        Its checksum is stored there too and deleted with it: listings may change from day to day.
         """
         key = hashlib.sha256(file.url.encode()).hexdigest()[:12]
         try:
             return self.fetch(file, self.folder / key)
         except BaseException:
-            self.out_of_reach = True
+            self.unreachable = True
             raise
 
-    def _check(self, found: Sequence[RemoteFile]) -> None:
-        if not found:
-            raise self._bad("it names no files")
-        for file in found:
+    def _check(self, files: Sequence[RemoteFile]) -> None:
+        if not files:
+            raise self._error("it names no files")
+        for file in files:
             if not is_inside(file.path):
-                raise self._bad(f"{file.path!a:.200} is no path in the dataset's folder")
+                raise self._error(f"{file.path!a:.200} is no path in the dataset's folder")
             file_name(file.url)
-        if twice := clash([file.path for file in (*self.spec.files, *found) if file.path]):
-            raise self._bad(f"{twice!a:.200} is named twice, or is a file and a folder")
+        if twice := clash([file.path for file in (*self.spec.files, *files) if file.path]):
+            raise self._error(f"{twice!a:.200} is named twice, or is a file and a folder")
 
-    def _bad(self, why: str) -> DataError:
+    def _error(self, why: str) -> DataError:
         return DataError(
-            f"The listing of {self.spec.name} cannot be used: {why}. It was removed, so that the same command fetches "
-            "it anew. If it stays so, its server has changed: please report it to the plugin's authors, or import data "
+            f"The listing of {self.spec.name} cannot be used: {why}. It was removed; the same command fetches it "
+            "again. If the error persists, the server has changed: report it to the plugin's authors, or import data "
             f"that you have with `lnkit data import {self.spec.name} FOLDER`."
         )

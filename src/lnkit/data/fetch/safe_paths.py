@@ -1,32 +1,34 @@
-"""Which paths a dataset's files may have: those that stay in its folder, on any system."""
+"""Paths that a dataset's files may have: those that stay in its folder, on any operating system."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath, PureWindowsPath
 
-LONGEST = 200  # bytes of a name; file systems take 255, and while a file arrives its name has more to it
-TAKEN = frozenset({"dataset.json", "inventory.sha256"})  # what lnkit puts beside a dataset's files
-ARRIVING = (".part", ".part.json")  # how the names of files end that are on their way
+MANIFEST = "dataset.json"
+INVENTORY = "inventory.sha256"
+RESERVED = frozenset({MANIFEST, INVENTORY})  # lnkit's own files beside a dataset's
+LONGEST = 200  # bytes of a name; file systems allow 255, and names get longer during a download
+ARRIVING = (".part", ".part.json")  # endings of files during their download
 
 
 def is_inside(path: object) -> bool:
-    """Whether it is a relative path with ``/`` that cannot lead out of the folder it is put in."""
+    """Return whether ``path`` is a relative path with ``/`` that cannot leave its folder."""
     if not isinstance(path, str) or not path.isprintable() or "\\" in path or PureWindowsPath(path).drive:
         return False
     parts = path.split("/")
     sound = all(part not in {"", ".", ".."} and len(part.encode()) <= LONGEST for part in parts)
-    return sound and path not in TAKEN and not path.endswith(ARRIVING)
+    return sound and path not in RESERVED and not path.endswith(ARRIVING)
 
 
-def clash(places: Iterable[str]) -> str:
-    """The first of some paths that is there twice, or is a folder of another one; "" if none is."""
+def clash(paths: Iterable[str]) -> str:
+    """Return the first path that occurs twice or is a folder of another one; "" if there is none."""
     seen: set[str] = set()
     folders: set[str] = set()
-    for place in places:
-        parents = {parent.as_posix() for parent in PurePosixPath(place).parents}
-        if place in seen or place in folders or parents & seen:
-            return place
-        seen.add(place)
+    for path in paths:
+        parents = {parent.as_posix() for parent in PurePosixPath(path).parents}
+        if path in seen or path in folders or parents & seen:
+            return path
+        seen.add(path)
         folders |= parents
     return ""

@@ -1,7 +1,7 @@
-"""Getting a file's bytes over the network, going on where it stopped.
+"""Transfer of one file over HTTP, resumed where it stopped.
 
-The bytes arrive in ``NAME.part``; beside it ``NAME.part.json`` says which version of the remote file they belong to, so
-that a resumed download never glues two versions together.
+The bytes arrive in ``NAME.part``; ``NAME.part.json`` beside it names the version of the remote file, so that a resumed
+download never joins two versions.
 """
 
 from __future__ import annotations
@@ -16,155 +16,171 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, build_opener
 
-from lnkit.data.storage import human_size, require_space, write_whole
+from lnkit.data.atomic import atomic_write_text
+from lnkit.data.storage import human_size, require_space
 from lnkit.errors import DataError
 from lnkit.progress import Advance
 from lnkit.specs import RemoteFile
 
 TIMEOUT = 30.0  # seconds without a byte before a connection counts as dropped
-ATTEMPTS = 5  # in a row without a new byte; every byte that arrives starts the count anew
+ATTEMPTS = 5  # in a row without a new byte
 FIRST_PAUSE = 1.0  # seconds before the second attempt, doubled before each further one
 BLOCK = 2**20  # bytes
 
 
 class RefusedError(DataError):
-    """The server answered that it will not give the file; asking again is of no use."""
+    """The server refuses the file; another attempt would not help."""
 
 
 class StoppedError(Exception):
-    """A transfer ended because the others on its line did."""
+    """The transfer was stopped because another one of its group failed."""
 
 
 class _DroppedError(Exception):
-    """The connection failed in a way that may be better next time."""
+    """The connection failed; another attempt may succeed."""
 
 
 class _UnreachableError(_DroppedError):
-    """There was no connection at all; worth another try only if there has been one before."""
+    """No connection was made; another attempt makes sense only if a server was reached before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """What has arrived of a file so far."""
+class PartialFile:
+    """A file during its transfer: the bytes so far, and the version that they belong to."""
 
     path: Path
     url: str
 
     @property
     def size(self) -> int:
+        """Bytes that have arrived."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     @property
-    def _facts(self) -> Path:
+    def _version_file(self) -> Path:
         return self.path.with_name(f"{self.path.name}.json")
 
     @property
     def validator(self) -> str:
-        """What the server called this version, an ETag or a date; "" if unknown, and then nothing can be resumed."""
+        """The ETag or date of the version that is arriving; "" if unknown: it cannot be resumed then."""
         try:
-            facts = json.loads(self._facts.read_text(encoding="utf-8"))
+            version = json.loads(self._version_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return ""
-        return str(facts.get("validator", "")) if isinstance(facts, dict) and facts.get("url") == self.url else ""
+        known = isinstance(version, dict) and version.get("url") == self.url
+        return str(version.get("validator", "")) if known else ""
 
     def begin(self, headers: HTTPMessage) -> None:
-        """Start from nothing with the version that ``headers`` describe."""
+        """Start over with the version that ``headers`` describe."""
         etag = headers.get("ETag", "")
         validator = etag if etag and not etag.startswith("W/") else headers.get("Last-Modified", "")
         self.path.write_bytes(b"")
-        write_whole(self._facts, json.dumps({"url": self.url, "validator": validator}))
+        atomic_write_text(self._version_file, json.dumps({"url": self.url, "validator": validator}))
 
     def remove(self) -> None:
+        """Delete all that has arrived."""
         self.path.unlink(missing_ok=True)
-        self._facts.unlink(missing_ok=True)
+        self._version_file.unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
-class Line:
-    """What transfers at the same time share."""
+class TransferGroup:
+    """State shared by simultaneous transfers."""
 
-    stopped: Event = field(default_factory=Event)  # set from outside, to end all of them at their next block
-    reached: bool = False  # a server answered, so that an outage may pass
+    stopped: Event = field(default_factory=Event)  # set it to end all transfers at their next block
+    reached: bool = False  # a server has answered: later failures may be a passing outage
 
     def check(self) -> None:
-        """Raise StoppedError if the transfers are to end."""
+        """Raise StoppedError if the transfers have to end."""
         if self.stopped.is_set():
             raise StoppedError
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless the transfers are to end."""
+        """Sleep; raise StoppedError as soon as the transfers have to end."""
         self.stopped.wait(seconds)
         self.check()
 
 
 class Meter:
-    """Tells a listener of positions, which may go back when a server starts over."""
+    """Reports positions in a file as steps; a position may go back when a server starts over."""
 
-    def __init__(self, advance: Advance, line: Line | None = None) -> None:
-        self._advance, self._told = advance, 0
-        self.line = line or Line()
+    def __init__(self, advance: Advance, group: TransferGroup | None = None) -> None:
+        self._advance, self._position = advance, 0
+        self.group = group or TransferGroup()
 
     def at(self, position: int) -> None:
-        self._advance(position - self._told)
-        self._told = position
+        """Report that ``position`` bytes have arrived."""
+        self._advance(position - self._position)
+        self._position = position
 
 
-def receive_all(file: RemoteFile, partial: Partial, meter: Meter, ways_on: str) -> None:
-    """Ask again, from where it stopped, until everything is here or nothing new came ``ATTEMPTS`` times in a row."""
-    failures, line = 0, meter.line
+def receive_file(file: RemoteFile, partial: PartialFile, meter: Meter, hint: str) -> None:
+    """Receive the rest of a file, retrying until it is complete or ``ATTEMPTS`` attempts in a row give no new byte.
+
+    Args:
+        file: The remote file.
+        partial: The part that has arrived already; updated.
+        meter: Receives the positions, and knows the other transfers of its group.
+        hint: What to do if the file cannot be fetched, as whole sentences for the error.
+
+    Raises:
+        DataError: The server refuses the file or cannot be reached, or the file does not fit on the disk.
+        StoppedError: Another transfer of the group failed.
+    """
+    failures, group = 0, meter.group
     while True:
-        line.check()
+        group.check()
         before = partial.size
         try:
-            return _receive(file, partial, meter, ways_on)
+            return _receive(file, partial, meter, hint)
         except _DroppedError as dropped:
             failures = 1 if partial.size > before else failures + 1
-            line.reached = line.reached or not isinstance(dropped, _UnreachableError)
-            if failures >= ATTEMPTS or not line.reached:
-                kept = f"{human_size(partial.size)} are kept, and the same command goes on from there. "
-                so_far = kept if partial.size else ""
-                raise DataError(f"{file.url} could not be fetched ({dropped}). {so_far}{ways_on}") from dropped
-            line.pause(FIRST_PAUSE * 2 ** (failures - 1))
+            group.reached = group.reached or not isinstance(dropped, _UnreachableError)
+            if failures >= ATTEMPTS or not group.reached:
+                resumable = f"{human_size(partial.size)} are kept, and the same command resumes from there. "
+                so_far = resumable if partial.size else ""
+                raise DataError(f"{file.url} could not be fetched ({dropped}). {so_far}{hint}") from dropped
+            group.pause(FIRST_PAUSE * 2 ** (failures - 1))
 
 
-def _receive(file: RemoteFile, partial: Partial, meter: Meter, ways_on: str) -> None:
-    """One request, from where we are to the end."""
-    response = _open(file, partial, ways_on)
-    if response is None:  # all of it is here
+def _receive(file: RemoteFile, partial: PartialFile, meter: Meter, hint: str) -> None:
+    """Make one request for the missing bytes."""
+    response = _open(file, partial, hint)
+    if response is None:  # the file is complete
         return
-    meter.line.reached = True
+    meter.group.reached = True
     with contextlib.closing(response):
         resumed = response.status == 206
         if resumed and not _continues(response.headers, partial):
             partial.remove()
-            raise _DroppedError("the server sent another part of the file than it was asked for")
+            raise _DroppedError("the server sent another part of the file than requested")
         if not resumed:
             partial.begin(response.headers)
         length = response.headers.get("Content-Length")
         total = partial.size + int(length) if length and length.isdigit() else None
-        _check_announced(file, total, ways_on)
+        _check_announced(file, total, hint)
         require_space(partial.path.parent, (total or file.size) - partial.size, f"Fetching {partial.path.stem}")
         _copy(response, partial.path, meter)
         if total is not None and partial.size < total:
             raise _DroppedError(f"the connection ended after {human_size(partial.size)} of {human_size(total)}")
 
 
-def _open(file: RemoteFile, partial: Partial, ways_on: str) -> Any:
-    """The server's answer to a request for what is missing; None if nothing is."""
+def _open(file: RemoteFile, partial: PartialFile, hint: str) -> Any:
+    """Request the missing bytes; return None if none are missing."""
     headers = {"User-Agent": "lnkit", "Accept-Encoding": "identity"}
     validator = partial.validator
     if partial.size and validator:
         headers |= {"Range": f"bytes={partial.size}-", "If-Range": validator}
     try:
-        # An opener of its own: urlopen would keep the proxies that the environment named the first time.
+        # A new opener: urlopen would keep the proxies of its first call.
         return build_opener().open(Request(file.url, headers=headers), timeout=TIMEOUT)
     except HTTPError as error:
         error.close()
         if error.code == 416:
-            return _nothing_left(error, partial)
+            return _require_complete(error, partial)
         if error.code in {408, 429} or error.code >= 500:
             raise _DroppedError(f"the server answered {error.code} {error.reason}") from error
-        raise RefusedError(f"{file.url}: the server answered {error.code} {error.reason}. {ways_on}") from error
+        raise RefusedError(f"{file.url}: the server answered {error.code} {error.reason}. {hint}") from error
     except URLError as error:
         passing = isinstance(error.reason, TimeoutError | ConnectionResetError | BrokenPipeError)
         raise (_DroppedError if passing else _UnreachableError)(_words(error.reason)) from error
@@ -172,40 +188,40 @@ def _open(file: RemoteFile, partial: Partial, ways_on: str) -> Any:
         raise _DroppedError(_words(error)) from error
 
 
-def _nothing_left(error: HTTPError, partial: Partial) -> None:
-    """The server has nothing after what we asked from: right if we have it all, else start over."""
+def _require_complete(error: HTTPError, partial: PartialFile) -> None:
+    """Start over if the server has fewer bytes than have arrived (it answered 416)."""
     if error.headers.get("Content-Range", "") != f"bytes */{partial.size}":
         partial.remove()
-        raise _DroppedError("the file on the server has become shorter") from error
+        raise _DroppedError("the file on the server became shorter") from error
 
 
-def _continues(headers: HTTPMessage, partial: Partial) -> bool:
-    """Whether a partial answer starts where we stopped, in the version that we have."""
+def _continues(headers: HTTPMessage, partial: PartialFile) -> bool:
+    """Return whether a partial answer continues the bytes that have arrived, in the same version."""
     starts = headers.get("Content-Range", "").startswith(f"bytes {partial.size}-")
     known = {headers.get("ETag"), headers.get("Last-Modified")} - {None}
     return starts and (not known or partial.validator in known)
 
 
-def _check_announced(file: RemoteFile, total: int | None, ways_on: str) -> None:
-    """Refuse a file of another size before it is fetched."""
+def _check_announced(file: RemoteFile, total: int | None, hint: str) -> None:
+    """Raise DataError for a file of another size, before it is fetched."""
     if file.exact and total is not None and total != file.size:
         raise DataError(
-            f"{file.url} has {total:,} bytes now, and {file.size:,} are expected: it is not the same file. {ways_on}"
+            f"Expected {file.size:,} bytes from {file.url}, got {total:,}: it is not the same file any more. {hint}"
         )
 
 
 def _copy(response: Any, path: Path, meter: Meter) -> None:
-    """Append what the server sends to ``path``."""
+    """Append the server's answer to ``path``."""
     with path.open("ab") as out:
         meter.at(out.tell())
         while block := _read(response):
-            meter.line.check()  # before the writing: whoever stopped the line may have begun again
+            meter.group.check()  # before writing: a new call may fetch the same file already
             out.write(block)
             meter.at(out.tell())
 
 
 def _read(response: Any) -> bytes:
-    """Some bytes; a failure here is the network's, one in writing is the disk's."""
+    """Read some bytes; errors here are the network's, those of writing are the disk's."""
     try:
         block: bytes = response.read1(BLOCK) if hasattr(response, "read1") else response.read(BLOCK)
     except (OSError, HTTPException) as error:
@@ -214,5 +230,5 @@ def _read(response: Any) -> bytes:
 
 
 def _words(error: object) -> str:
-    """An error without its number."""
+    """Return the text of an error without its number."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,6 +1,6 @@
-"""Unpacking archives that somebody else made: nothing outside the folder, no links, no bombs.
+"""Safe unpacking of untrusted archives: nothing outside the folder, no links, no bombs.
 
-Only regular files and folders are accepted: stricter than tarfile's ``data`` filter, and the same for tar and zip.
+Only regular files and folders are accepted, which is stricter than tarfile's ``data`` filter and the same for zip.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lnkit.progress import Progress
 MOST_EXPANSION = 50  # times the archive's size; archives of images hardly expand at all
 ALWAYS_ALLOWED = 50_000_000  # bytes, however small the archive
 BLOCK = 2**20  # bytes
-# What the archive modules raise on damaged files; they are not of one mind either.
+# The archive modules raise different errors on damaged files.
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
 
 
@@ -32,44 +32,57 @@ class _Member:
     """A file in an archive."""
 
     name: str
-    size: int  # bytes, as the archive says; no more are ever written
+    size: int  # bytes, as stated in the archive; no more are ever written
     open: Callable[[], IO[bytes]]
     position: int  # bytes of the archive read so far
 
 
 def is_archive(path: Path) -> bool:
-    """Whether ``path`` is a tar (plain or compressed) or zip archive, by its content."""
+    """Return whether ``path`` is a tar (plain or compressed) or zip archive, judged by its content."""
     return path.is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path))
 
 
 def unpack(archive: Path, folder: Path, progress: Progress) -> None:
-    """Unpack ``archive`` (tar, plain or compressed, or zip) into ``folder``, which the caller discards on errors.
+    """Unpack a tar (plain or compressed) or zip archive.
+
+    Args:
+        archive: Recognized by its content.
+        folder: Where the files are written; the caller discards it on errors.
+        progress: Receives the bytes of the archive that were read.
 
     Raises:
-        DataError: It is no archive, is damaged or cut short, holds links or paths that lead out, or expands to more
-            than 50 times its size.
+        DataError: It is not an archive, is damaged or truncated, contains links or paths that lead out of the folder,
+            or expands to more than 50 times its size.
     """
     if not is_archive(archive):
-        raise DataError(f"{archive} is no tar or zip archive, or damaged so that none can be seen. Fetch it again.")
+        raise DataError(f"Expected a tar or zip archive, got {archive}. It may be damaged: fetch it again.")
     size = archive.stat().st_size
     limit = max(ALWAYS_ALLOWED, MOST_EXPANSION * size)
-    written, told = 0, 0
-    members = _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
+    written, position = 0, 0
     with progress.task(f"unpacking {archive.name}", size, unit="bytes") as advance:
-        while member := _next(members, archive):
+        for member in _members(archive):
             written += member.size
-            _check_size(archive, written, limit)
+            if written > limit:
+                raise DataError(
+                    f"{archive} expands to more than {human_size(limit)}, too much for an archive of images. "
+                    "Nothing was unpacked. Fetch it again from its source."
+                )
             require_space(folder, member.size, f"Unpacking {archive.name}")
             _write(member, _target(folder, member.name, archive), archive)
-            advance(member.position - told)
-            told = member.position
-        advance(size - told)
+            advance(member.position - position)
+            position = member.position
+        advance(size - position)
+
+
+def _members(archive: Path) -> Iterator[_Member]:
+    with _damage_named(archive):
+        yield from _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
 
 
 def _tar_members(archive: Path) -> Iterator[_Member]:
     with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:*") as tar:
         while (info := tar.next()) is not None:
-            tar.members.clear()  # type: ignore[attr-defined]  # it would keep every one of them in memory
+            tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all members in memory
             if info.isdir():
                 continue
             if not info.isreg():
@@ -80,16 +93,16 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
 
 def _opened(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     file = tar.extractfile(info)
-    if file is None:  # only for what is no regular file
+    if file is None:  # only for members that are not regular files
         raise EOFError(f"no content for {info.name}")
     return file
 
 
 def _check_rest(tar: tarfile.TarFile) -> None:
-    """After the end come zeros only: tarfile takes a damaged header for the end, and leaves gzip's checksum unread."""
+    """Require zeros after the end: tarfile takes damaged headers for the end, and leaves gzip's checksum unread."""
     while tar.fileobj is not None and (rest := tar.fileobj.read(BLOCK)):
         if rest.strip(b"\0"):
-            raise EOFError("there is something after its end")
+            raise EOFError("there are bytes after its end")
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:
@@ -104,24 +117,19 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
             yield _Member(info.filename, info.file_size, lambda info=info: bundle.open(info), info.header_offset)  # type: ignore[misc]
 
 
-def _next(members: Iterator[_Member], archive: Path) -> _Member | None:
-    with _damage_named(archive):
-        return next(members, None)
-
-
 @contextmanager
 def _damage_named(archive: Path) -> Iterator[None]:
-    """Around reading an archive, where any of these errors means that it is damaged."""
+    """Turn any error of reading an archive into a DataError that says it is damaged."""
     try:
         yield
     except BROKEN as error:
         raise DataError(
-            f"{archive} is damaged or cut short ({str(error) or type(error).__name__}). Delete it and fetch it again."
+            f"{archive} is damaged or truncated ({str(error) or type(error).__name__}). Delete it and fetch it again."
         ) from error
 
 
 def _write(member: _Member, target: Path, archive: Path) -> None:
-    """Write one member's bytes, as many as the archive states."""
+    """Write the content of one member, exactly as many bytes as the archive states."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         out = target.open("wb")
@@ -130,30 +138,22 @@ def _write(member: _Member, target: Path, archive: Path) -> None:
     with out:
         with _damage_named(archive):
             source = member.open()
-        left = member.size
-        while left:
+        remaining = member.size
+        while remaining:
             with _damage_named(archive):
-                block = source.read(min(BLOCK, left))
+                block = source.read(min(BLOCK, remaining))
                 if not block:
                     raise EOFError(f"{member.name} ends early")
             out.write(block)
-            left -= len(block)
+            remaining -= len(block)
 
 
 def _target(folder: Path, name: str, archive: Path) -> Path:
-    """Where a member goes; refuses what would leave ``folder`` on any system."""
+    """Return the path for a member; refuse names that would leave ``folder`` on any operating system."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or PureWindowsPath(name).drive or "\0" in name:
         raise _refused(archive, name, "leads out of the folder")
     return folder / path
-
-
-def _check_size(archive: Path, written: int, limit: int) -> None:
-    if written > limit:
-        raise DataError(
-            f"{archive} expands to more than {human_size(limit)}, which is no honest archive of images. "
-            "Nothing was kept. Fetch it again from its source."
-        )
 
 
 def _refused(archive: Path, name: str, why: str) -> DataError:

@@ -1,119 +1,206 @@
-"""Folders of arrays that are made once and opened ever after, as long as they are what is wanted.
+"""Folders of ``.npy`` files with a manifest: built once, checked and mapped into memory whenever they are opened.
 
-Beside its ``.npy`` files, a kept folder holds a ``manifest.json``: what they were made from, and their checksums. One
-process makes a folder while others wait, and it appears whole or not at all.
+``manifest.json`` states what the arrays were made from, and their checksums. One process builds a folder while others
+wait, and the folder appears complete or not at all.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import mmap
+import zlib
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from lnkit.data.pack.npy_file import file_crc32
-from lnkit.data.storage import atomic_folder, locked, require_space, writing
-from lnkit.errors import DataError
+import numpy as np
+from numpy.typing import NDArray
+
+from lnkit.data.atomic import atomic_folder
+from lnkit.data.storage import explain_disk_errors, locked, require_space
 from lnkit.progress import Progress
 
 MANIFEST = "manifest.json"
+FORMAT = 2  # of the manifest; raised whenever older packed folders must not be used any more
+CHUNK = 2**23  # bytes read or written at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
-    """A folder of arrays that is wanted, and how to make it."""
+class ArrayFolder:
+    """A folder of arrays: its requirements, and how to fill it."""
 
-    title: str  # of what is packed in it: "bapps 2afc/traditional", for progress and errors
+    title: str  # for progress and errors: "bapps 2afc/traditional"
     folder: Path
-    why_not: Callable[[Mapping[str, Any]], str]  # why what a manifest describes is not wanted; "" if it is
-    make: Callable[[Path], dict[str, Any]]  # fills a new folder and returns its manifest, with "crc32" of each array
-    arrays: Collection[str] | None = None  # names of all arrays; None leaves them to ``make``
-    fields: Mapping[str, type] = field(default_factory=dict)  # what else a whole manifest has: {"content": str}
-    size: int = 0  # bytes of the arrays, where known
+    identity: Mapping[str, Any]  # JSON values that determine the arrays; written to the manifest
+    why_stale: Callable[[Mapping[str, Any]], str]  # why a manifest does not fit, for the user; "" if it fits
+    fill: Callable[[Path], dict[str, Any]]  # write the arrays to a folder; return manifest entries, "crc32" among them
+    names: Collection[str] | None = None  # of all arrays; None if only ``fill`` knows them
+    fields: Mapping[str, type] = field(default_factory=dict)  # required manifest entries: {"content": str}
+    size: int = 0  # bytes of all arrays, where known
 
-    @property
-    def doing(self) -> str:
-        return f"packing {self.title}"
+    def open(self, progress: Progress) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Open the folder, filling it first if it is missing, stale or damaged; other processes wait meanwhile.
 
+        Returns:
+            The arrays by name, mapped into memory and read-only, and the manifest.
 
-@contextmanager
-def kept(wanted: Keeping, progress: Progress) -> Iterator[dict[str, Any]]:
-    """Give the manifest of the folder, made anew if it is not there, not right or damaged. Others wait meanwhile.
+        Raises:
+            DataError: The disk is full or not writable, or ``fill`` raised it.
+        """
+        packing = f"packing {self.title}"
+        with explain_disk_errors(self.folder, self.size, packing), locked(self.folder, packing, progress):
+            manifest = self._read_manifest()
+            reason = self._why_unusable(manifest)
+            if manifest is None or reason:
+                if self.folder.exists():
+                    progress.say(f"Packing {self.title} again: {reason}.")
+                manifest = self._build()
+            arrays = {
+                name: np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+                for name in self.names or manifest["crc32"]
+            }
+            return arrays, manifest
 
-    Raises:
-        DataError: The disk is full or closed to us, or ``wanted.make`` raised it.
-    """
-    folder = wanted.folder
-    with writing(folder, wanted.size, wanted.doing), locked(folder, wanted.doing, progress):
-        manifest = _read_manifest(folder)
-        reason = _unusable(wanted, manifest)
-        if manifest is None or reason:
-            if folder.exists():
-                progress.say(f"P{wanted.doing[1:]} again: {reason}.")
-            manifest = _make(wanted)
-        yield manifest
+    def _build(self) -> dict[str, Any]:
+        require_space(self.folder, self.size, f"Packing {self.title}")
+        with atomic_folder(self.folder) as tmp:
+            manifest = {"format": FORMAT, **self.identity, **self.fill(tmp)}
+            (tmp / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        return manifest
 
-
-def _make(wanted: Keeping) -> dict[str, Any]:
-    require_space(wanted.folder, wanted.size, f"P{wanted.doing[1:]}")
-    with atomic_folder(wanted.folder) as new:
-        manifest = wanted.make(new)
-        (new / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    return manifest
-
-
-def _read_manifest(folder: Path) -> dict[str, Any] | None:
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return manifest if isinstance(manifest, dict) else None
-
-
-def _unusable(wanted: Keeping, manifest: dict[str, Any] | None) -> str:
-    """Why the folder cannot be used, as the end of a sentence; "" if it can."""
-    if manifest is None:
-        return "its manifest is missing or damaged"
-    if reason := wanted.why_not(manifest):
-        return reason
-    damaged = _damaged(wanted, manifest)
-    return f"{damaged} is damaged" if damaged else ""
-
-
-def _damaged(wanted: Keeping, manifest: dict[str, Any]) -> str:
-    """The first file that is not what was written; "" if all are."""
-    fields = {"crc32": dict, **wanted.fields}
-    if not all(isinstance(manifest.get(name), kind) for name, kind in fields.items()):
-        return MANIFEST
-    sums = manifest["crc32"]
-    if wanted.arrays is not None and set(sums) != set(wanted.arrays):
-        return MANIFEST
-    with ThreadPoolExecutor() as pool:
-        found = pool.map(file_crc32, [wanted.folder / f"{name}.npy" for name in sums])
-        return next((f"{name}.npy" for name, crc in zip(sums, found, strict=True) if crc != sums[name]), "")
-
-
-def stat_fingerprint(folder: Path, names: Iterable[str]) -> str:
-    """Changes when one of the files is renamed or written; costs no reading.
-
-    Raises:
-        DataError: A file is missing, or is no file.
-    """
-    digest, place = hashlib.sha256(), str(folder)
-    for name in names:
+    def _read_manifest(self) -> dict[str, Any] | None:
         try:
-            info = os.stat(f"{place}/{name}")  # noqa: PTH116 - BAPPS has 174,000 files, and a Path costs more than this
-        except OSError as error:
-            raise DataError(
-                f"{folder / name} cannot be read ({error.strerror}). Check the file and its permissions."
-            ) from error
-        if not stat.S_ISREG(info.st_mode):
-            raise DataError(f"{folder / name} is not a file; replace it, or fetch the data again.")
-        digest.update(f"{name}\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+            manifest = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return manifest if isinstance(manifest, dict) else None
+
+    def _why_unusable(self, manifest: dict[str, Any] | None) -> str:
+        """Return why the folder cannot be used, as the end of a sentence; "" if it can."""
+        if manifest is None:
+            return "its manifest is missing or damaged"
+        if manifest.get("format") != FORMAT:
+            return "it was packed by another version of lnkit"
+        if reason := self.why_stale(manifest):
+            return reason
+        damaged = self._damaged_file(manifest)
+        return f"{damaged} is damaged" if damaged else ""
+
+    def _damaged_file(self, manifest: dict[str, Any]) -> str:
+        """Return the name of the first file that differs from what was written; "" if none does."""
+        fields = {"crc32": dict, **self.fields}
+        if not all(isinstance(manifest.get(name), kind) for name, kind in fields.items()):
+            return MANIFEST
+        expected = manifest["crc32"]
+        if self.names is not None and set(expected) != set(self.names):
+            return MANIFEST
+        with ThreadPoolExecutor() as pool:
+            actual = pool.map(file_crc32, [self.folder / f"{name}.npy" for name in expected])
+            pairs = zip(expected, actual, strict=True)
+            return next((f"{name}.npy" for name, crc in pairs if crc != expected[name]), "")
+
+
+def open_arrays(
+    title: str, folder: Path, identity: str, make: Callable[[], Mapping[str, NDArray[Any]]], progress: Progress
+) -> Mapping[str, NDArray[Any]]:
+    """Open cached arrays from ``folder``; make them first if they are missing, damaged or made from something else.
+
+    For arrays that are not read from one file per row; otherwise see `lnkit.data.ColumnTable`.
+
+    Args:
+        title: For progress and errors: "svhn extra".
+        folder: Below `lnkit.data.packed_dir`.
+        identity: Names and checksums that determine the arrays; another identity makes them again.
+        make: Returns the arrays by name: any shape and numeric dtype, in any memory layout.
+        progress: Receives the reason if the arrays are made again.
+
+    Returns:
+        The arrays by name, mapped into memory, read-only.
+
+    Raises:
+        DataError: The disk is full, or ``make`` raised it.
+        TypeError: An array holds Python objects.
+    """
+
+    def why_stale(manifest: Mapping[str, Any]) -> str:
+        return "" if manifest.get("identity") == identity else "its source has changed"
+
+    def fill(new: Path) -> dict[str, Any]:
+        arrays = make()
+        size = sum(array.nbytes for array in arrays.values())
+        require_space(folder, size, f"Packing {title}")
+        with explain_disk_errors(folder, size, f"packing {title}"):
+            return {"crc32": {name: write_array(new / f"{name}.npy", array) for name, array in arrays.items()}}
+
+    return ArrayFolder(title, folder, {"identity": identity}, why_stale, fill).open(progress)[0]
+
+
+def release(*arrays: NDArray[Any]) -> None:
+    """Free the memory of mapped arrays (or slices of them), so that reading an array never holds all of it.
+
+    They stay usable: pages that are accessed again are read again. Arrays that are not mapped, and systems without
+    ``madvise``, are left as they are.
+    """
+    for array in arrays:
+        mapping = getattr(array, "_mmap", None)
+        if mapping is not None and hasattr(mapping, "madvise"):
+            mapping.madvise(mmap.MADV_DONTNEED)
+
+
+class NpyFile:
+    """A ``.npy`` file written front to back with a running CRC-32: no second read is needed for the checksum.
+
+    A full disk raises an error here; writing through a memory map would crash.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self.row_bytes = dtype.itemsize * int(np.prod(shape[1:]))
+        header = BytesIO()
+        fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, fields)
+        self._file = path.open("wb")
+        self.crc32 = 0
+        self.write(header.getvalue())
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes."""
+        self._file.write(data)
+        self.crc32 = zlib.crc32(data, self.crc32)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+
+def write_array(path: Path, array: NDArray[Any]) -> int:
+    """Write ``array`` (any memory layout) to ``path`` in C order and return the CRC-32 of the file.
+
+    Raises:
+        TypeError: It holds Python objects.
+    """
+    if array.dtype.hasobject:
+        raise TypeError(f"Expected a numeric array for {path.name}, got Python objects. Convert it to a numeric dtype.")
+    with NpyFile(path, array.dtype, array.shape) as file:
+        rows = max(1, CHUNK // max(1, file.row_bytes))
+        parts = (array[start : start + rows] for start in range(0, len(array), rows)) if array.ndim else (array,)
+        for part in parts:
+            file.write(part.tobytes())
+        return file.crc32
+
+
+def file_crc32(path: Path) -> int | None:
+    """Return the CRC-32 of a file, read rather than mapped; None if it cannot be read."""
+    crc, buffer = 0, memoryview(bytearray(CHUNK))
+    try:
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(buffer):
+                crc = zlib.crc32(buffer[:count], crc)
+    except OSError:
+        return None
+    return crc

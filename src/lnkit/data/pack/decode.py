@@ -1,4 +1,4 @@
-"""Image files to arrays: checked, RGB, of one size."""
+"""Decoding of image files to checked RGB arrays of one size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from lnkit.errors import DataError
 
-# What Pillow raises on damaged files, beside OSError: its decoders are not of one mind.
+# Pillow's decoders raise different errors on damaged files.
 BROKEN = (
     OSError,
     SyntaxError,
@@ -31,7 +31,7 @@ EIGHT_BIT = {"RGB", "L", "1", "P", "LA", "PA", "RGBA", "CMYK", "YCbCr"}
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An image as an array, and what had to be done to it."""
+    """An image as an array, and how it was converted."""
 
     pixels: NDArray[np.uint8]  # (size, size, 3), RGB
     converted_from: str  # Pillow's mode before it became RGB; "" if it was RGB
@@ -42,11 +42,11 @@ def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
     """Decode the image file ``data`` to RGB of ``size`` x ``size`` pixels.
 
     Gray and palette images become RGB; an alpha channel is dropped, as the published loaders do. An image of
-    another size is resized with Pillow's filter of the given name, which is antialiased; others are left as they are.
+    another size is resized with the antialiased Pillow filter of the given name.
 
     Args:
         data: The bytes of the file.
-        path: Named in errors.
+        path: For error messages.
         size: Side in pixels.
         resize_filter: "bilinear", "bicubic", "lanczos", "box" or "nearest".
 
@@ -55,9 +55,7 @@ def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
     """
     image, converted_from = read_rgb(data, path)
     if image.width != image.height:
-        raise DataError(
-            f"{path} is {image.width} x {image.height} pixels, and square patches are expected. Crop it first."
-        )
+        raise DataError(f"Expected a square image, got {image.width} x {image.height} pixels in {path}. Crop it first.")
     resized = image.width != size
     if resized:
         image = image.resize((size, size), Image.Resampling[resize_filter.upper()])
@@ -65,21 +63,28 @@ def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
 
 
 def read_rgb(data: bytes, path: Path) -> tuple[Image.Image, str]:
-    """Read the image file ``data`` as it is, in RGB; the text is Pillow's mode before it became that, "" if it was.
+    """Read the image file ``data`` in RGB at its own size.
+
+    Args:
+        data: The bytes of the file.
+        path: For error messages.
+
+    Returns:
+        The image, and Pillow's mode before the conversion; "" if it was RGB already.
 
     Raises:
-        DataError: The file is damaged, not an image, or not of 8 bits. ``path`` is named in it.
+        DataError: The file is damaged, not an image, or not of 8 bits.
     """
     image = _read(data, path)
     if image.mode not in EIGHT_BIT:
         raise DataError(
-            f"{path} has pixels of the mode {image.mode!r}, and 8-bit images are expected. Convert it first."
+            f"Expected an 8-bit image, got pixels of Pillow's mode {image.mode!r} in {path}. Convert it first."
         )
     return (image, "") if image.mode == "RGB" else (image.convert("RGB"), image.mode)
 
 
 def _read(data: bytes, path: Path) -> Image.Image:
-    """Open and load; ``verify`` first, because only it looks at the checksums that a PNG carries."""
+    """Open and load; ``verify`` first, because only it checks the checksums in a PNG."""
     try:
         with Image.open(BytesIO(data)) as image:
             image.verify()
@@ -87,12 +92,9 @@ def _read(data: bytes, path: Path) -> Image.Image:
         image.load()
         return image
     except BROKEN as error:
-        reason = _unidentified(data) if isinstance(error, UnidentifiedImageError) else error
+        reason: object = error
+        if isinstance(error, UnidentifiedImageError):  # its own text names an object in memory
+            reason = "its format is unknown" if data else "it is empty"
         raise DataError(
             f"{path} is not a readable image ({reason}). Replace it, or fetch the data again; nothing was written."
         ) from error
-
-
-def _unidentified(data: bytes) -> str:
-    """What Pillow says of a file that it does not know names an object in memory."""
-    return "it is of no known format" if data else "it is empty"

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from lnkit import BenchmarkData
 from lnkit.data.cache import packed_dir
-from lnkit.data.pack.build import ImageTable
-from lnkit.data.pack.image_table import open_packed
+from lnkit.data.pack.image_table import ImageTable, open_images
 from lnkit_judgments.matrix.layout import EXPECTED, ImageSet, read_image_set
 from lnkit_judgments.matrix.sample import NOTE, SAMPLE
 from lnkit_judgments.places import data_folder, text_sha256
@@ -38,7 +37,7 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     protocol = facts.protocol
     found = read_image_set(data_folder(facts, SAMPLE, ELSEWHERE))
     table = ImageTable("images", found.folder, {"image": found.images}, {}, read_label=lambda data, path: float(data))
-    packed = open_packed(
+    packed = open_images(
         table,
         packed_dir(found.folder, facts.cache) / f"{protocol.resolution}px-{protocol.resize_filter}",
         size=protocol.resolution,
@@ -49,7 +48,7 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     lines = [*found.images, *(repr(float(value)) for value in upper)]
     fingerprints = {"images": packed.sha256, "judgments": text_sha256(lines)}
     notes = (NOTE,) if facts.sample else _unlisted(found)
-    return BenchmarkData(MatrixData(packed.images["image"], upper), fingerprints, notes, image_size=protocol.resolution)
+    return BenchmarkData(MatrixData(packed.arrays["image"], upper), fingerprints, notes, image_size=protocol.resolution)
 
 
 def _unlisted(found: ImageSet) -> tuple[str, ...]:

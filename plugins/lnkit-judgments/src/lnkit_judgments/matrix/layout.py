@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
-from lnkit.data.folders import what_is_there
+from lnkit.data.folders import describe_folder
 from lnkit.datasets.image_files import Folder
 from lnkit.datasets.text_tables import read_number, read_rows, read_text
 
@@ -71,7 +71,7 @@ def _matrix_file(root: Path) -> Path:
     if len(found) > 1:
         raise DataError(f"{root} holds {' and '.join(path.name for path in found)}. Leave the one that is to be used.")
     if not found:
-        raise DataError(f"{root} has no matrix in it. {EXPECTED} {what_is_there(root)}")
+        raise DataError(f"{root} has no matrix in it. {EXPECTED} {describe_folder(root)}")
     return found[0]
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from lnkit import BenchmarkData, DataError
 from lnkit.data.cache import packed_dir
-from lnkit.data.pack.build import ImageTable
-from lnkit.data.pack.image_table import PackedTable, open_packed
+from lnkit.data.pack.columns import PackedTable
+from lnkit.data.pack.image_table import ImageTable, open_images
 from lnkit_judgments.nights.layout import OFFICIAL, Triplet, read_nights
 from lnkit_judgments.nights.sample import NOTE, SAMPLE
 from lnkit_judgments.places import data_folder, text_sha256
@@ -47,9 +47,9 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     chosen = choose(triplets, facts.protocol)
     packed = _pack(facts, folder, chosen)
     data = NightsData(
-        packed.images["reference"],
-        packed.images["left"],
-        packed.images["right"],
+        packed.arrays["reference"],
+        packed.arrays["left"],
+        packed.arrays["right"],
         np.array([triplet.right_share for triplet in chosen]),
         np.array([triplet.imagenet for triplet in chosen]),
     )
@@ -84,7 +84,7 @@ def _pack(facts: RunFacts, folder: Path, chosen: Sequence[Triplet]) -> PackedTab
     }
     table = ImageTable(f"nights {protocol.split}", folder, columns, {}, read_label=lambda data, path: float(data))
     recipe = f"{protocol.split}-{protocol.min_votes}votes-{protocol.triplets}-{protocol.resolution}px"
-    return open_packed(
+    return open_images(
         table,
         packed_dir(folder, facts.cache) / f"{text_sha256([recipe])[:12]}-{protocol.resize_filter}",
         size=protocol.resolution,

@@ -67,7 +67,7 @@ def test_a_jpeg_is_an_image_too(photograph: Image.Image) -> None:
     )
 
 
-@pytest.mark.parametrize(("data", "says"), [(b"", "it is empty"), (b"hello", "it is of no known format")])
+@pytest.mark.parametrize(("data", "says"), [(b"", "it is empty"), (b"hello", "its format is unknown")])
 def test_what_is_no_image_is_said_in_words(data: bytes, says: str) -> None:
     with pytest.raises(DataError, match=rf"a\.png is not a readable image \({says}\)"):
         decode(data, Path("a.png"), 8, "bilinear")

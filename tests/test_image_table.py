@@ -22,10 +22,9 @@ import PIL
 import pytest
 from PIL import Image
 
-from lnkit.data.pack import build as building
-from lnkit.data.pack import image_table as packing
-from lnkit.data.pack.build import ImageTable
-from lnkit.data.pack.image_table import PackedTable, open_packed
+from lnkit.data.pack import columns, image_table
+from lnkit.data.pack.columns import PackedTable
+from lnkit.data.pack.image_table import ImageTable, open_images
 from lnkit.errors import DataError
 from lnkit.progress import Advance, SilentProgress
 
@@ -73,7 +72,7 @@ def table_of(folder: Path) -> ImageTable:
 
 
 def opened(source: Path, packed: Path, progress: SilentProgress | None = None, size: int = 16) -> PackedTable:
-    return open_packed(
+    return open_images(
         table_of(source), packed, size=size, resize_filter="bilinear", progress=progress or SilentProgress()
     )
 
@@ -96,51 +95,51 @@ def packed(tmp_path: Path) -> Path:
 def test_holds_what_pillow_reads(source: Path, packed: Path) -> None:
     table = opened(source, packed)
     for column in ("a", "b"):
-        assert isinstance(table.images[column], np.memmap)
-        assert not table.images[column].flags.writeable
+        assert isinstance(table.arrays[column], np.memmap)
+        assert not table.arrays[column].flags.writeable
         expected = np.stack([direct(path) for path in sorted((source / column).iterdir())])
-        np.testing.assert_array_equal(table.images[column], expected)
-    np.testing.assert_allclose(table.labels["n"], np.arange(ROWS) / ROWS, atol=1e-7)
-    assert table.labels["n"].dtype == np.float32
+        np.testing.assert_array_equal(table.arrays[column], expected)
+    np.testing.assert_allclose(table.arrays["n"], np.arange(ROWS) / ROWS, atol=1e-7)
+    assert table.arrays["n"].dtype == np.float32
     assert sorted(p.name for p in packed.iterdir()) == ["a.npy", "b.npy", "manifest.json", "n.npy"]
 
 
 def test_order_survives_blocks_and_threads(tmp_path: Path, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_images(tmp_path / "many", rows=97, side=4)
-    monkeypatch.setattr(building, "MOST_ROWS", 2)
+    monkeypatch.setattr(columns, "MOST_ROWS", 2)
     table = opened(tmp_path / "many", packed, size=4)
     expected = np.stack([direct(path) for path in sorted((tmp_path / "many" / "b").iterdir())])
-    np.testing.assert_array_equal(table.images["b"], expected)
+    np.testing.assert_array_equal(table.arrays["b"], expected)
 
 
 def test_reading_stays_close_to_the_writing() -> None:
     """A disk slower than the decoding must not fill the memory with blocks that wait."""
     begun: list[str] = []
 
-    def read(names: Sequence[str]) -> building._Block:
+    def read(names: Sequence[str]) -> columns._Block:
         begun.extend(names)
-        return building._Block(np.zeros(1), [])
+        return columns._Block(np.zeros(1), [])
 
     with ThreadPoolExecutor(2) as pool:
-        blocks = building._in_order(pool, read, [[str(number)] for number in range(1000)])
+        blocks = columns._in_order(pool, read, [[str(number)] for number in range(1000)])
         next(blocks)
-        assert len(begun) <= 2 * building.MOST_THREADS + 1
+        assert len(begun) <= 2 * columns.MOST_THREADS + 1
         assert len(list(blocks)) == 999
 
 
-def test_progress_counts_the_images(source: Path, packed: Path) -> None:
+def test_progress_counts_the_files(source: Path, packed: Path) -> None:
     progress = Heard()
     opened(source, packed, progress)
-    assert progress.steps == progress.total == 2 * ROWS
+    assert progress.steps == progress.total == 3 * ROWS
     assert progress.said == []
 
 
 def test_the_second_time_nothing_is_decoded(source: Path, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = opened(source, packed)
-    monkeypatch.setattr(building, "decode", None)
+    monkeypatch.setattr(image_table, "decode", None)
     again = opened(source, packed)
     assert again.sha256 == first.sha256
-    np.testing.assert_array_equal(again.images["a"], first.images["a"])
+    np.testing.assert_array_equal(again.arrays["a"], first.arrays["a"])
 
 
 def test_the_fingerprint_is_what_sha256sum_says(source: Path, packed: Path) -> None:
@@ -158,7 +157,7 @@ def test_the_fingerprint_knows_no_path_and_no_time(source: Path, packed: Path, t
 def test_other_sizes_are_resized_as_pillow_does(source: Path, packed: Path) -> None:
     table = opened(source, packed, size=6)
     expected = Image.open(source / "a" / "003.png").resize((6, 6), Image.Resampling.BILINEAR)
-    np.testing.assert_array_equal(table.images["a"][3], np.asarray(expected))
+    np.testing.assert_array_equal(table.arrays["a"][3], np.asarray(expected))
     assert table.resized == 2 * ROWS
 
 
@@ -167,7 +166,7 @@ def test_other_kinds_of_images_become_rgb(source: Path, packed: Path, mode: str)
     path = source / "a" / "003.png"
     Image.open(path).convert(mode).save(path)
     table = opened(source, packed)
-    np.testing.assert_array_equal(table.images["a"][3], direct(path))
+    np.testing.assert_array_equal(table.arrays["a"][3], direct(path))
     assert table.converted == {mode: 1}
     assert opened(source, packed).converted == {mode: 1}
 
@@ -175,7 +174,7 @@ def test_other_kinds_of_images_become_rgb(source: Path, packed: Path, mode: str)
 def test_transparency_is_dropped_and_not_blended(source: Path, packed: Path) -> None:
     pixels = np.full((16, 16, 4), (200, 100, 50, 0), np.uint8)
     Image.fromarray(pixels).save(source / "a" / "003.png")
-    np.testing.assert_array_equal(opened(source, packed).images["a"][3], pixels[..., :3])
+    np.testing.assert_array_equal(opened(source, packed).arrays["a"][3], pixels[..., :3])
 
 
 def change_a_file(source: Path) -> None:
@@ -201,7 +200,7 @@ def test_a_changed_source_is_packed_again(source: Path, packed: Path, change: ob
     assert after.sha256 != sha256
     assert progress.said == ["Packing test images again: the source files have changed."]
     rows = sorted((source / "a").iterdir())
-    np.testing.assert_array_equal(after.images["a"], np.stack([direct(path) for path in rows]))
+    np.testing.assert_array_equal(after.arrays["a"], np.stack([direct(path) for path in rows]))
     assert [p.name for p in packed.parent.iterdir() if p.is_dir()] == ["packed"]
 
 
@@ -270,13 +269,13 @@ def age(packed: Path) -> str:
     ],
 )
 def test_a_damaged_pack_is_named_and_made_again(source: Path, packed: Path, damage: object) -> None:
-    expected = {name: np.array(values) for name, values in opened(source, packed).images.items()}
+    expected = {name: np.array(values) for name, values in opened(source, packed).arrays.items()}
     progress = Heard()
     reason = damage(packed)  # type: ignore[operator]
     again = opened(source, packed, progress)
     assert progress.said == [f"Packing test images again: {reason}."]
     for name, values in expected.items():
-        np.testing.assert_array_equal(again.images[name], values)
+        np.testing.assert_array_equal(again.arrays[name], values)
     opened(source, packed, progress)
     assert len(progress.said) == 1
 
@@ -289,7 +288,7 @@ def test_another_pillow_resizes_again(source: Path, packed: Path, monkeypatch: p
     opened(source, packed, same)
     opened(source, packed.with_name("small"), small, size=8)
     assert same.said == []
-    assert "resized by Pillow" in small.said[0]
+    assert "it was made with Pillow" in small.said[0]
 
 
 def cut_a_png(path: Path) -> None:
@@ -345,7 +344,7 @@ def test_interrupted_nothing_is_left(source: Path, packed: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         opened(source, packed, Impatient())
     assert [p for p in packed.parent.iterdir() if p.suffix != ".lock"] == []
-    assert len(opened(source, packed).images["a"]) == ROWS
+    assert len(opened(source, packed).arrays["a"]) == ROWS
 
 
 SLOWLY = """
@@ -353,7 +352,7 @@ import signal, sys, time
 from contextlib import contextmanager
 from pathlib import Path
 from lnkit.progress import SilentProgress
-from test_packing import opened
+from test_image_table import opened
 
 class Slow(SilentProgress):
     @contextmanager
@@ -378,7 +377,7 @@ def test_a_real_signal_in_the_middle(source: Path, packed: Path, sent: signal.Si
     assert not packed.exists()
     if sent == signal.SIGINT:
         assert not list(packed.parent.glob("*.part"))
-    assert len(opened(source, packed).images["a"]) == ROWS
+    assert len(opened(source, packed).arrays["a"]) == ROWS
     assert [p.name for p in packed.parent.iterdir() if p.is_dir()] == ["packed"]
 
 
@@ -386,7 +385,7 @@ def test_what_a_killed_process_left_is_cleared(source: Path, packed: Path) -> No
     leftover = packed.with_name(".packed.part")
     leftover.mkdir(parents=True)
     (leftover / "a.npy").write_bytes(b"half")
-    assert len(opened(source, packed).images["a"]) == ROWS
+    assert len(opened(source, packed).arrays["a"]) == ROWS
     assert not leftover.exists()
 
 
@@ -412,29 +411,27 @@ def test_a_disk_that_fills_up_meanwhile(source: Path, packed: Path) -> None:
     assert [p for p in packed.parent.iterdir() if p.suffix != ".lock"] == []
 
 
-@pytest.mark.parametrize(
-    ("number", "sentence"), [(errno.ENOSPC, "The disk is full"), (errno.EROFS, "the system refused")]
-)
+@pytest.mark.parametrize(("number", "sentence"), [(errno.ENOSPC, "The disk is full"), (errno.EROFS, "Cannot write in")])
 def test_errors_of_the_disk_are_sentences(
     source: Path, packed: Path, monkeypatch: pytest.MonkeyPatch, number: int, sentence: str
 ) -> None:
     def fail(*args: object, **kwargs: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(packing, "build", fail)
+    monkeypatch.setattr(columns, "build", fail)
     with pytest.raises(DataError, match=sentence):
         opened(source, packed)
 
 
 def test_a_file_in_the_way_of_the_cache_is_said(source: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(DataError, match=r"the system refused .*LNKIT_CACHE"):
+    with pytest.raises(DataError, match=r"Cannot write in .*LNKIT_CACHE"):
         opened(source, tmp_path / "file" / "packed")
 
 
 def _open_in_a_process(source: Path, packed: Path, results: multiprocessing.Queue[str]) -> None:
     table = opened(source, packed)
-    results.put(hashlib.sha256(np.ascontiguousarray(table.images["a"]).tobytes()).hexdigest())
+    results.put(hashlib.sha256(np.ascontiguousarray(table.arrays["a"]).tobytes()).hexdigest())
 
 
 def test_processes_at_once_make_it_once(tmp_path: Path, packed: Path) -> None:
@@ -457,7 +454,7 @@ def test_processes_at_once_make_it_once(tmp_path: Path, packed: Path) -> None:
 MEMORY_OF = """
 import resource, sys
 from pathlib import Path
-from test_packing import opened, make_images
+from test_image_table import opened, make_images
 table = opened(Path(sys.argv[1]), Path(sys.argv[2]), size=224)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
