@@ -12,8 +12,8 @@ from torchvision.models import squeezenet1_1
 
 import lnkit
 from lnkit import BackboneSpec, ExtractionPoint, UnknownNameError, UsageError, WeightsError
-from lnkit.networks.load import cut, mean_and_std
-from lnkit.networks.weights import load_backbone
+from lnkit.networks.load import make_loss_network, mean_and_std
+from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 
 SQUEEZENET = "squeezenet1_1"
@@ -96,17 +96,19 @@ def test_a_point_in_a_head_that_the_file_did_not_hold_is_refused(tmp_path: Path)
     spec = BackboneSpec("tiny", "Test", load=build)
     path = tmp_path / "features_only.pth"
     torch.save({name: tensor for name, tensor in build(False).state_dict().items() if "body" in name}, path)
-    loaded = load_backbone(spec, str(path))
-    assert cut(loaded, spec, [ExtractionPoint("late", "relu")])(images())["late"].shape == (2, 4, 64, 64)
+    loaded = build_backbone(spec, str(path))
+    assert make_loss_network(loaded, spec, [ExtractionPoint("late", "relu")])(images())["late"].shape == (2, 4, 64, 64)
     with pytest.raises(WeightsError, match=r"features_only\.pth has no weights for the head of tiny.*'end' lies in it"):
-        cut(loaded, spec, [ExtractionPoint("end", "head")])
+        make_loss_network(loaded, spec, [ExtractionPoint("end", "head")])
 
 
 def test_transform_input_means_nothing_to_other_backbones() -> None:
     spec = default_registry().backbone(SQUEEZENET)
-    loaded = load_backbone(spec, "random")
+    loaded = build_backbone(spec, "random")
     point = default_registry().points[SQUEEZENET]["early"]
-    with_it, without = (cut(loaded, spec, [point], transform_input=value)(images()) for value in (True, False))
+    with_it, without = (
+        make_loss_network(loaded, spec, [point], transform_input=value)(images()) for value in (True, False)
+    )
     assert torch.equal(with_it["early"], without["early"])
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torchvision.models import get_model
 
 from lnkit import ExtractionPoint, ImageError, LossNetwork, UnknownNameError, UsageError
-from lnkit.networks.hook_extractor import HookedCut
+from lnkit.networks.hook_extractor import HookExtractor
 from lnkit.networks.loss_network import as_map
 
 NETWORKS = {
@@ -118,7 +118,7 @@ def test_features_survive_whatever_is_done_to_them_in_place(kind: type[Writer]) 
         ("a", "b", "c", "d", "same", "e", "drop", "f", "end"),
     )
     network = cut(backbone, *nodes)
-    assert isinstance(network.backbone, HookedCut) == (kind is Opaque)
+    assert isinstance(network.backbone, HookExtractor) == (kind is Opaque)
     features = network(images)
     for node, expected in hooked(backbone, nodes, images).items():
         assert torch.equal(features[node], expected), node

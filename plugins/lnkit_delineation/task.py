@@ -68,7 +68,7 @@ class DelineationTask(TrainingTask):
         for weight, marks in zip(weights(times), network.applied(image, times), strict=True):
             bce = bce + weight * cross_entropy(marks, truth)
             if mu:
-                features = features + weight * self._loss.between(three_channels(marks), targets)
+                features = features + weight * self._loss.loss_to_features(three_channels(marks), targets)
         return {"loss": bce + mu * features, "bce": bce, "feature loss": features}
 
     def validate(self, network: nn.Module) -> Validation:

@@ -105,9 +105,9 @@ class _Run:
         self.device = str(device)
 
     def _load_backbone(self) -> LoadedBackbone:
-        from lnkit.networks.weights import load_backbone  # noqa: PLC0415 - torch, once names and data were found to be right
+        from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch, once names and data were found to be right
 
-        return load_backbone(self.resolved.backbone, self.request.weights, self.request.seed, self.progress)
+        return build_backbone(self.resolved.backbone, self.request.weights, self.request.seed, self.progress)
 
     def _find(self, facts: RunKey) -> FinishedRun | None:
         record = None if self.request.force else self.results.find(facts)
@@ -248,11 +248,11 @@ class _Run:
         return self.trainer
 
     def _cut(self, loaded: LoadedBackbone, points: Sequence[ExtractionPoint]) -> LossNetwork:
-        from lnkit.networks.load import cut  # noqa: PLC0415 - torch
+        from lnkit.networks.load import make_loss_network  # noqa: PLC0415 - torch
 
         normalization = getattr(self.resolved.protocol, "normalization", "backbone")
         transform_input = getattr(self.resolved.protocol, "transform_input", True)
-        return cut(loaded, self.resolved.backbone, points, normalization, transform_input)
+        return make_loss_network(loaded, self.resolved.backbone, points, normalization, transform_input)
 
     def _layers(self, networks: Networks) -> tuple[ExtractionPoint, ...]:
         """All points of these loss networks, joined ones taken apart, each once."""

@@ -24,7 +24,7 @@ from torch.nn.modules.conv import _ConvNd
 from torchvision.models.feature_extraction import NodePathTracer
 
 from lnkit.errors import UnknownNameError, near_names
-from lnkit.networks.hook_extractor import HookedCut
+from lnkit.networks.hook_extractor import HookExtractor
 
 _log = logging.getLogger("lnkit")
 
@@ -52,7 +52,7 @@ def cut_backbone(backbone: nn.Module, nodes: Sequence[str], name: str = "") -> n
     else:
         known = {*modules, *paths.values()}
         _refuse_unknown(name, [node for node in nodes if node not in modules], known)
-        cut = HookedCut(outline, nodes)
+        cut = HookExtractor(outline, nodes)
     return copy.deepcopy(cut).eval().requires_grad_(False)
 
 

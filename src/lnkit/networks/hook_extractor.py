@@ -17,7 +17,7 @@ _log = logging.getLogger("lnkit")
 _PROBE_SIZES = (64, 224, 256, 384, 448, 518)  # pixels; some backbone accepts one of them only, most the quickest
 
 
-class HookedCut(nn.Module):
+class HookExtractor(nn.Module):
     """Runs a backbone as it is, up to the deepest of its nodes; modules that are never reached are dropped.
 
     The output of a module that runs several times is that of its first run.
@@ -67,7 +67,7 @@ def _hooks(backbone: nn.Module, modules: dict[str, nn.Module], tell: Callable[[s
             handle.remove()
 
 
-def _drop_unreached(cut: HookedCut) -> None:
+def _drop_unreached(cut: HookExtractor) -> None:
     """Replace the modules that a probe does not reach by nothing, if the outputs prove that none of them counts."""
     for size in _PROBE_SIZES:
         try:
@@ -86,7 +86,7 @@ def _drop_unreached(cut: HookedCut) -> None:
         return
 
 
-def _probe(cut: HookedCut, size: int) -> tuple[tuple[Any, ...], list[str]]:
+def _probe(cut: HookExtractor, size: int) -> tuple[tuple[Any, ...], list[str]]:
     """Run one black image; return the outputs, and the topmost modules that were not reached."""
     entered: set[str] = set()
     left: set[str] = set()
@@ -123,14 +123,14 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _run(cut: HookedCut, size: int) -> tuple[Any, ...]:
+def _run(cut: HookExtractor, size: int) -> tuple[Any, ...]:
     parameter = next(cut.backbone.parameters(), torch.empty(0))
     with torch.no_grad():
         outputs: tuple[Any, ...] = cut(torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device))
     return outputs
 
 
-def _same_outputs(cut: HookedCut, size: int, before: tuple[Any, ...]) -> bool:
+def _same_outputs(cut: HookExtractor, size: int, before: tuple[Any, ...]) -> bool:
     try:
         after = _run(cut, size)
     except Exception:  # something needed a dropped module after all

@@ -11,8 +11,7 @@ from torch import nn
 from lnkit.errors import UsageError, WeightsError
 from lnkit.networks.graph_extractor import cut_backbone
 from lnkit.networks.loss_network import LossNetwork
-from lnkit.networks.weights import LoadedBackbone, build_random
-from lnkit.networks.weights import load_backbone as load_described
+from lnkit.networks.weights import LoadedBackbone, build_backbone, build_random
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress
 from lnkit.specs import (
@@ -69,10 +68,10 @@ def load_loss_network(
     names = tuple(dict.fromkeys(name for group in registry.resolve_points(backbone, points) for name in group))
     found = registry.points_of(LossNetworkId(backbone, names))
     mean_and_std(spec, normalization)  # refuses an unknown one before anything is fetched
-    return cut(load_described(spec, weights, seed, progress), spec, found, normalization, transform_input)
+    return make_loss_network(build_backbone(spec, weights, seed, progress), spec, found, normalization, transform_input)
 
 
-def cut(
+def make_loss_network(
     loaded: LoadedBackbone,
     spec: BackboneSpec,
     points: Sequence[ExtractionPoint],
@@ -183,4 +182,4 @@ def load_backbone(
         UnknownNameError: no plugin provides the backbone.
         WeightsError: the weights are missing, damaged, made for another network, or could not be fetched.
     """
-    return load_described(default_registry().backbone(backbone), weights, seed, progress).module
+    return build_backbone(default_registry().backbone(backbone), weights, seed, progress).module

@@ -47,12 +47,12 @@ class LoadedBackbone:
 
 
 def check_weights(weights: str) -> None:
-    """Raise WeightsError if ``weights``, as load_backbone takes them, name a file that is not there."""
+    """Raise WeightsError if ``weights``, as build_backbone takes them, name a file that is not there."""
     if weights not in ("pretrained", "random"):
         require_file(Path(weights).expanduser())
 
 
-def load_backbone(
+def build_backbone(
     spec: BackboneSpec, weights: str = "pretrained", seed: int = 0, progress: Progress | None = None
 ) -> LoadedBackbone:
     """Build a backbone and give it its weights.

@@ -56,7 +56,7 @@ def _shuffled(items: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 @contextmanager
-def feeding(
+def prefetch(
     task: TrainingTask, settings: TrainingSettings, start: int, device: torch.device
 ) -> Iterator[Iterator[Batch]]:
     """Give the batches from iteration ``start`` to the last, on ``device``, loaded ahead in a thread.

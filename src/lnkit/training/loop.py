@@ -23,10 +23,10 @@ from lnkit.training.checkpoints import Checkpoint, Weights, read_checkpoint, wri
 from lnkit.training.collapse import constant_output, not_finite
 from lnkit.training.device_setup import DeviceSetup, deterministic
 from lnkit.training.interrupts import defer_interrupts
-from lnkit.training.loader import EpochSampler, feeding, to_device
+from lnkit.training.loader import EpochSampler, prefetch, to_device
 from lnkit.training.log import TrainingLog
 from lnkit.training.memory import MicroBatches, release
-from lnkit.training.outcome import TrainingOutcome, find_finished, finished_files, keep_finished
+from lnkit.training.outcome import TrainingOutcome, outcome_files, read_outcome, write_outcome
 from lnkit.training.rng_state import generator_states, restore, seed_all
 from lnkit.training.task import Batch, TrainingResult, TrainingSettings, TrainingTask, Validation
 
@@ -63,11 +63,11 @@ def train(
         KeyboardInterrupt: after a checkpoint was written.
     """
     everything = {**(facts or {}), **asdict(settings)}
-    found = find_finished(folder, everything)
+    found = read_outcome(folder, everything)
     if found is None:
         with deterministic(machine.device):
             _Training(task, settings, folder, machine, progress, everything).finish()
-        found = find_finished(folder, everything)
+        found = read_outcome(folder, everything)
         assert found is not None, "finish() has just written it"
     ending, best = found
     with deterministic(machine.device):
@@ -78,7 +78,7 @@ def train(
         ending.best_value,
         ending.iterations,
         ending.collapsed,
-        finished_files(folder),
+        outcome_files(folder),
         ending.notes,
     )
 
@@ -139,7 +139,7 @@ class _Training:
                 self._back_off()
         self.log.close()
         ending = TrainingOutcome(self.best_iteration, self.best_value, self.iteration, self.collapsed, self.notes)
-        keep_finished(self.folder, ending, self.best, self.facts, self.settings.title)
+        write_outcome(self.folder, ending, self.best, self.facts, self.settings.title)
 
     def _runs_out_of_memory(self) -> bool:
         """Go on until the end, or until memory runs out; the error is gone then, and with it the tensors it held."""
@@ -170,7 +170,7 @@ class _Training:
         settings = self.settings
         with (
             self.progress.task(settings.title, settings.iterations, unit="steps") as advance,
-            feeding(self.task, settings, self.iteration, self.machine.device) as batches,
+            prefetch(self.task, settings, self.iteration, self.machine.device) as batches,
         ):
             advance(self.iteration)
             self._between_steps()  # a validation may have been interrupted

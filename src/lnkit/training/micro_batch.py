@@ -11,15 +11,15 @@ from torch import Tensor
 Measure = Callable[[Tensor, slice], Tensor]  # (images of a part, which rows of the batch they are) -> (N,)
 
 
-def mean_in_parts(images: Tensor, measure: Measure, size: int) -> Tensor:
+def micro_batched_mean(images: Tensor, measure: Measure, size: int) -> Tensor:
     """Return the mean of what ``measure`` gives for ``images`` (N, ...), ``size`` rows at a time.
 
     Value and gradient are those of measuring all at once, but for rounding. It can be differentiated once.
     """
-    return cast(Tensor, _MeanInParts.apply(images, measure, size))
+    return cast(Tensor, _MicroBatchedMean.apply(images, measure, size))
 
 
-class _MeanInParts(torch.autograd.Function):
+class _MicroBatchedMean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, measure: Measure, size: int) -> Tensor:
         wanted = bool(ctx.needs_input_grad[0])

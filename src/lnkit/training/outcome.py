@@ -32,7 +32,7 @@ class TrainingOutcome:
     notes: tuple[str, ...]
 
 
-def keep_finished(
+def write_outcome(
     folder: Path, ending: TrainingOutcome, best: Weights | None, facts: Mapping[str, Any], title: str
 ) -> None:
     """Keep how a training ended, its best network, its log and its curves in ``folder/finished``.
@@ -56,7 +56,7 @@ def keep_finished(
         write_text(draft / FACTS, json.dumps(content, indent=1))
 
 
-def find_finished(folder: Path, facts: Mapping[str, Any]) -> tuple[TrainingOutcome, Weights | None] | None:
+def read_outcome(folder: Path, facts: Mapping[str, Any]) -> tuple[TrainingOutcome, Weights | None] | None:
     """How the training in ``folder`` ended, and its best network; None if it has not ended yet.
 
     Raises:
@@ -76,15 +76,15 @@ def find_finished(folder: Path, facts: Mapping[str, Any]) -> tuple[TrainingOutco
         ) from error
 
 
-def restore_finished(kept: Path, folder: Path) -> None:
-    """Make of the files that ``finished_files`` named, and that lie in ``kept`` now, a finished training again."""
+def restore_outcome(kept: Path, folder: Path) -> None:
+    """Make of the files that ``outcome_files`` named, and that lie in ``kept`` now, a finished training again."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(kept, folder / FOLDER, ignore=lambda place, names: {TENSORBOARD} & set(names))
     if (kept / TENSORBOARD).is_dir():
         shutil.copytree(kept / TENSORBOARD, folder / TENSORBOARD)
 
 
-def finished_files(folder: Path) -> dict[str, Path]:
+def outcome_files(folder: Path) -> dict[str, Path]:
     """The files of a finished training, named as they are to lie beside the record."""
     kept = {f"{folder.name}/{file.name}": file for file in sorted((folder / FOLDER).iterdir())}
     events = {f"{folder.name}/{TENSORBOARD}/{file.name}": file for file in sorted((folder / TENSORBOARD).glob("*"))}

@@ -12,7 +12,7 @@ from lnkit.errors import ImageError
 from lnkit.networks.loss_network import LossNetwork, check_form, check_images
 from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig, Normalization
-from lnkit.training.micro_batch import mean_in_parts
+from lnkit.training.micro_batch import micro_batched_mean
 
 
 class DeepPerceptualLoss(nn.Module):
@@ -66,7 +66,7 @@ class DeepPerceptualLoss(nn.Module):
         """
         if not torch.compiler.is_compiling():
             self._check(output, target)
-        return self.between(output, self.targets(target))
+        return self.loss_to_features(output, self.targets(target))
 
     @torch.no_grad()
     def targets(self, images: Tensor) -> dict[str, Tensor]:
@@ -74,12 +74,12 @@ class DeepPerceptualLoss(nn.Module):
         found = [self.network.features(part) for part in images.split(self._portion(images))]  # type: ignore[no-untyped-call]
         return found[0] if len(found) == 1 else {name: torch.cat([one[name] for one in found]) for name in found[0]}
 
-    def between(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+    def loss_to_features(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         """Return the mean distance of ``output`` (N, 3, H, W) to targets whose features are known already."""
         portion = self._portion(output)
         if portion >= len(output):
             return self._distances_to(output, targets).mean()
-        return mean_in_parts(
+        return micro_batched_mean(
             output,
             lambda part, rows: self._distances_to(part, {name: target[rows] for name, target in targets.items()}),
             portion,

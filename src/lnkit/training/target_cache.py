@@ -21,7 +21,7 @@ BLOCK_PIXELS = 2**19  # of one forward pass: 128 images of 64 x 64, 6 of 288 x 2
 KEY = "target "  # before the names of points in a batch
 
 
-class KeptTargets:
+class TargetCache:
     """The features of every training image, in the CPU's memory."""
 
     def __init__(self, features: Mapping[str, Tensor]) -> None:
@@ -37,13 +37,13 @@ class KeptTargets:
         return {name.removeprefix(KEY): tensor for name, tensor in batch.items() if name.startswith(KEY)}
 
 
-def keep_targets(
+def cache_targets(
     loss: DeepPerceptualLoss,
     images: Callable[[NDArray[np.int64]], Tensor],
     count: int,
     passes: float,
     progress: Progress,
-) -> KeptTargets | None:
+) -> TargetCache | None:
     """Compute the features of ``count`` images once, if they fit into 2 GiB and each is used more than once.
 
     Args:
@@ -74,4 +74,4 @@ def keep_targets(
             for name, features in loss.targets(images(items).to(device)).items():
                 kept[name][items[0] : items[-1] + 1] = features.cpu()
             advance(len(items))
-    return KeptTargets(kept)
+    return TargetCache(kept)

@@ -15,7 +15,7 @@ from lnkit.progress import Progress
 from lnkit.specs import DistanceConfig
 from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.loop import train
-from lnkit.training.outcome import FACTS, restore_finished
+from lnkit.training.outcome import FACTS, restore_outcome
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
 from lnkit.training.task import TrainingResult, TrainingSettings, TrainingTask
 
@@ -72,4 +72,4 @@ def restore_trainings(record: Path, names: Sequence[str], folder: Path) -> None:
     for name in names:
         file = PurePosixPath(name)
         if file.name == FACTS and len(file.parts) == 2:
-            restore_finished(record / file.parent, folder / file.parent)
+            restore_outcome(record / file.parent, folder / file.parent)
