@@ -263,7 +263,7 @@ def test_nothing_that_a_plugin_prints_gets_between_results(fake_plugins: FakePlu
 BUILD = """
 import contextlib, sys
 from lnkit.networks.weights import build_random
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 with contextlib.redirect_stdout(sys.stderr):
     build_random(default_registry().backbone("changer"))
 print("result")
@@ -338,7 +338,7 @@ def test_building_puts_back(what: str, weights: str, caplog: pytest.LogCaptureFi
     build_backbone(spec(load, f"{what} {weights}"), weights)
     assert look() == before
     assert [record.getMessage() for record in caplog.records] == [
-        f"Building {what} {weights} changes {what}, which was put back; tell its plugin's author."
+        f"Building {what} {weights} changes {what}, which was undone. Tell the plugin's author."
     ], "said once"
 
 

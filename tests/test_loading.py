@@ -80,7 +80,9 @@ def test_what_does_not_exist_is_named_with_what_does() -> None:
         lnkit.load_loss_network("squeezenet1_2", weights="random")
     with pytest.raises(UnknownNameError, match="late"):
         lnkit.load_loss_network(SQUEEZENET, "lat", weights="random")
-    with pytest.raises(UsageError, match=r"normalization 'imagnet'; it is one of backbone, imagenet, lpips, none\."):
+    with pytest.raises(
+        UsageError, match=r"normalization is named 'imagnet'; there are backbone, imagenet, lpips, none\."
+    ):
         lnkit.load_loss_network(SQUEEZENET, weights="random", normalization="imagnet")  # type: ignore[arg-type]
 
 

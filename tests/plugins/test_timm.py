@@ -160,7 +160,7 @@ def test_plain_transformers_take_sizes_that_are_no_multiple_of_the_patch() -> No
 
 def test_other_sizes_than_whole_steps_are_refused_by_a_sentence() -> None:
     network, _ = loss_network("timm/swin_tiny_patch4_window7_224", ("early",))
-    with pytest.raises(ImageError, match="do not get through"):
+    with pytest.raises(ImageError, match="do not reach the point"):
         network(torch.rand(1, 3, 63, 64))
 
 
