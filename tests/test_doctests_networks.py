@@ -13,6 +13,8 @@ MODULES = (
     "lnkit.distances.functional",
     "lnkit.networks.load",
     "lnkit.networks.loss_network",
+    "lnkit.training.collapse",
+    "lnkit.training.perceptual_loss",
 )
 
 

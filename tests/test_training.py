@@ -296,14 +296,14 @@ class TestMemory:
 
     def test_what_shrinks_in_which_order(self) -> None:
         loss = DeepPerceptualLoss(LossNetwork(nn.Sequential(nn.Conv2d(3, 4, 3)), [ExtractionPoint("end", "0")]))
-        portions = memory.MicroBatches(nn.Conv2d(3, 3, 1), loss, batch_size=4)
+        micro_batches = memory.MicroBatches(nn.Conv2d(3, 3, 1), loss, batch_size=4)
         said = []
-        while sentence := portions.shrink():
+        while sentence := micro_batches.shrink():
             said.append(sentence)
         assert [sentence.split(" takes ")[0] for sentence in said] == ["the loss network"] * 2 + [
             "the network in training"
         ] * 2
-        assert (loss.micro_batch, portions.split) == (1, 1)
+        assert (loss.micro_batch, micro_batches.size) == (1, 1)
 
 
 class TestWhatIsKept:
@@ -324,7 +324,7 @@ class TestWhatIsKept:
 
     def test_a_long_log_is_thinned_to_means(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         full = pd.read_csv(train(tmp_path / "full").files["full/log.csv"])
-        monkeypatch.setattr("lnkit.training.log.MOST_WINDOWS", 6)
+        monkeypatch.setattr("lnkit.training.log.MAX_WINDOWS", 6)
         thin = pd.read_csv(train(tmp_path / "thin").files["thin/log.csv"])
         losses = full[full.series == "loss"].value.to_numpy()
         np.testing.assert_allclose(thin[thin.series == "loss"].value, losses.reshape(6, 5).mean(1), rtol=1e-12)

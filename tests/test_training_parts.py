@@ -58,7 +58,7 @@ def test_an_optimizers_state() -> None:
 
 
 def test_what_cannot_be_kept_is_named() -> None:
-    with pytest.raises(TypeError, match="A set at /a/1 cannot be kept"):
+    with pytest.raises(TypeError, match="A set at /a/1 cannot be stored"):
         pack({"a": [1, {2}]}, {})
 
 
