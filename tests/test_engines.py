@@ -1,4 +1,4 @@
-"""Engines: the same distances from each, a choice that pays off, and a way on when one cannot be built."""
+"""Engines: equal distances, selection of the fastest, and a fallback if one cannot be built."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def make(network: LossNetwork, name: str = "spatial", **options: Any) -> ImageCo
 
 
 def pair_by_pair(comparer: ImageComparer, images: Array) -> Array:
-    """The same matrix from the comparison of pairs."""
+    """Compute the same matrix by comparing pairs."""
     a, b = np.triu_indices(len(images), 1)
     found = np.zeros((len(images), len(images), len(GROUPS)))
     found[a, b] = found[b, a] = comparer.compare(images[a], images[b])[:, 0]
@@ -95,7 +95,7 @@ def test_the_network_runs_once_per_image_in_batches_of_one_size(
         StackedDistances, "features", lambda self, images: (computed.append(len(images)), features(self, images))[1]
     )
     make(network).matrix(photos(40, height=64, width=64))
-    assert wanted == [1, 32, 8]  # the first to see how large features are
+    assert wanted == [1, 32, 8]  # the first image only for the size of its features
     assert computed == [32, 32, 32]
 
 

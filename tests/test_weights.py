@@ -1,4 +1,4 @@
-"""Weights: what loads, what it is called, and every way in which it can fail, as a sentence."""
+"""Weights: sources, identification, and the message of every failure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def spec(**changes: Any) -> BackboneSpec:
 
 @pytest.fixture(autouse=True)
 def own_downloads(own_folders: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test begins with nothing downloaded."""
+    """Start every test without downloads."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("LNKIT_CACHE", str(tmp_path / "cache"))
 
@@ -168,7 +168,7 @@ def test_the_hash_of_real_weights_is_the_same_in_both_formats(shared: Path, tmp_
 
 
 def refused(weights: str, backbone: BackboneSpec | None = None) -> str:
-    """The sentence with which a backbone refuses weights."""
+    """Return the message of the error for weights of a backbone."""
     with pytest.raises(WeightsError) as caught:
         build_backbone(backbone or spec(), weights)
     return str(caught.value)
@@ -191,7 +191,7 @@ def test_a_truncated_file(tmp_path: Path, state: dict[str, Tensor], name: str, l
 
 
 class Malicious:
-    """What unpickling would run."""
+    """Code that unpickling would run."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return (Path.touch, (Path("malicious-was-here"),))
@@ -287,7 +287,7 @@ def content(state: dict[str, Tensor]) -> bytes:
 
 
 def downloaded(url: str) -> BackboneSpec:
-    """A backbone that finds its weights in torch's hub folder, as torchvision's do."""
+    """A backbone whose weights are in the folder of torch.hub, as those of torchvision."""
     remote = RemoteFile(url, size=12_300_000)
 
     def load(pretrained: bool) -> nn.Module:

@@ -1,4 +1,4 @@
-"""A frozen network in small parts gives the value and the gradient of all at once."""
+"""A loss in micro-batches has the value and the gradient of the whole batch."""
 
 from __future__ import annotations
 

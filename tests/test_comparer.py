@@ -1,4 +1,4 @@
-"""The comparer: the distances of a plain computation, and decisions that hang on nothing but the images."""
+"""The comparer: distances equal a plain computation, and decisions depend on the images only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make(network: LossNetwork, *groups: tuple[str, ...], **options: Any) -> Imag
 
 
 def plainly(network: LossNetwork, a: Array, b: Array, name: str = "spatial") -> Array:
-    """Distances at each point, from the loss network and the distance as they are."""
+    """Compute the distances at each point with the loss network and the distance functions directly."""
     with torch.no_grad():
         features = [network(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255) for images in (a, b)]
     return np.stack(

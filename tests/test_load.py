@@ -1,4 +1,4 @@
-"""From names to a loss network: points, normalizations, and what is refused."""
+"""Loading by name: points, normalizations, and errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_points_are_named_as_everywhere(text: str, names: list[str]) -> None:
 
 
 def test_real_weights_reach_the_features(shared: Path) -> None:
-    """The features are those of torchvision's own network with the same file, fed with ImageNet's normalization."""
+    """The features are those of torchvision's own network with the same file and ImageNet normalization."""
     from safetensors.torch import load_file
 
     file = shared / "weights" / "squeezenet1_1.safetensors"
