@@ -6,7 +6,7 @@ import numpy as np
 from skimage import data
 from torch import nn
 
-from lnkit.networks.weights import load_backbone
+from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 from lnkit.specs import ExtractionPoint
 
@@ -16,7 +16,7 @@ POINTS = ("early", "semi_early", "mid", "late")
 def make_backbone(name: str) -> tuple[nn.Module, list[ExtractionPoint]]:
     """Build a backbone with random weights, and its four points."""
     registry = default_registry()
-    return load_backbone(registry.backbone(name), "random").module, [registry.points[name][point] for point in POINTS]
+    return build_backbone(registry.backbone(name), "random").module, [registry.points[name][point] for point in POINTS]
 
 
 def make_triplets(count: int, size: int = 64, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Attributes that are read off a network: against torchvision's own figures, the published table, and toy networks."""
+"""Measured attributes of networks, against the figures of torchvision, the published table, and toy networks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from attributes_table import write_tables
 from click.testing import CliRunner
-from tools.attributes_table import write_tables
 from torch import Tensor, nn
 from torchvision import models
 
@@ -22,9 +22,9 @@ from lnkit.plugins.load import default_registry
 from lnkit.specs import BackboneSpec, ExtractionPoint, LossNetworkId
 
 STUDY = [row["backbone"] for row in published.read_rows("attributes")]
-# Where the network itself says otherwise than Table I. EfficientNet's 1x1 convolutions and linear bottlenecks (P counts
-# a projection and the expansion after it as two) and ResNet-18's downsampling are in the architecture; the accuracy
-# that is printed for B7 is the one that torchvision states for B1.
+# Differences from Pihlgren2023, Table I. EfficientNet's 1x1 convolutions and linear bottlenecks (Pihlgren2023 counts a
+# projection and the expansion after it as two) and ResNet-18's downsampling are in the architecture; the accuracy
+# printed for B7 is the one that torchvision states for B1.
 DISAGREE = {
     ("resnet18", "conv_1x1"): (0, 1),
     ("inception_v3", "depth"): (49, 48),
@@ -41,7 +41,7 @@ def conv(size: int = 3, **options: int) -> nn.Conv2d:
 
 
 class Toy(nn.Module):
-    """Some parts, and how they are put together."""
+    """Some layers, and a function that combines them."""
 
     def __init__(self, together: Callable[..., Tensor], *parts: nn.Module) -> None:
         super().__init__()

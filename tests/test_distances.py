@@ -14,7 +14,7 @@ from torch import Tensor
 from lnkit import DistanceConfig, UnknownNameError, UsageError, WeightsError
 from lnkit.distances import functional as distances
 from lnkit.distances.factory import make_distances, total_distance
-from lnkit.distances.functional import builtin, distances_from_first
+from lnkit.distances.functional import builtin_distance, distances_from_first
 from lnkit.distances.lin_weights import load_lin_weights
 from lnkit.plugins.load import default_registry
 from lnkit.specs import EPSILONS, DistanceSpec
@@ -71,7 +71,7 @@ def by_hand(name: str, a: np.ndarray, b: np.ndarray, epsilon: str, channel_norm:
 @pytest.mark.parametrize("name", NAMES)
 def test_equals_its_definition(name: str, epsilon: str, channel_norm: bool, pair: tuple[Tensor, Tensor]) -> None:
     a, b = pair
-    found = builtin(name)(channel_norm=channel_norm, epsilon=epsilon)(a, b)
+    found = builtin_distance(name, channel_norm=channel_norm, epsilon=epsilon)(a, b)
     assert found.shape == (3,)
     np.testing.assert_allclose(found, by_hand(name, a.numpy(), b.numpy(), epsilon, channel_norm), rtol=1e-12)
 
@@ -79,10 +79,12 @@ def test_equals_its_definition(name: str, epsilon: str, channel_norm: bool, pair
 def test_functions_and_their_makers_are_the_same(pair: tuple[Tensor, Tensor]) -> None:
     for name in ("spatial", "mean_pool", "style", "sort"):
         function: Callable[..., Tensor] = getattr(distances, name)
-        torch.testing.assert_close(function(*pair, channel_norm=False), builtin(name)(channel_norm=False)(*pair))
-    torch.testing.assert_close(distances.squared(*pair), builtin("squared")()(*pair))
+        torch.testing.assert_close(
+            function(*pair, channel_norm=False), builtin_distance(name, channel_norm=False)(*pair)
+        )
+    torch.testing.assert_close(distances.squared(*pair), builtin_distance("squared")(*pair))
     weight = torch.rand(5)
-    torch.testing.assert_close(distances.lin(*pair, weight=weight), builtin("lin")(weight=weight)(*pair))
+    torch.testing.assert_close(distances.lin(*pair, weight=weight), builtin_distance("lin", weight=weight)(*pair))
 
 
 def test_orthogonal_positions_are_two_apart_and_lin_weighs_them() -> None:
@@ -115,7 +117,7 @@ def test_gradient_is_finite(name: str, epsilon: str, case: str, pair: tuple[Tens
     if case == "zero position":
         a[:, :, 1, 1] = 0
     a.requires_grad_()
-    builtin(name)(epsilon=epsilon)(a, b).sum().backward()
+    builtin_distance(name, epsilon=epsilon)(a, b).sum().backward()
     assert a.grad is not None
     assert torch.isfinite(a.grad).all()
     assert a.grad.abs().max() < 1e6  # not merely short of infinity
@@ -131,7 +133,7 @@ def test_half_precision_is_compared_in_single() -> None:
 
 def test_unknown_epsilon_is_refused() -> None:
     with pytest.raises(UsageError, match="lpips, reference, torchmetrics"):
-        builtin("spatial")(epsilon="1e-10")
+        builtin_distance("spatial", epsilon="1e-10")
 
 
 @pytest.mark.parametrize("name", [*NAMES, "spatial+sort"])
@@ -147,7 +149,7 @@ def test_sums_and_points_add_up(pair: tuple[Tensor, Tensor]) -> None:
     a, b = pair
     made = make_distances(DistanceConfig("spatial+sort", channel_norm=False), ["early", "late"], find)
     found = total_distance({"early": a, "late": b}, {"early": b, "late": b + 1}, ["early", "late"], made)
-    parts = [builtin(name)(channel_norm=False) for name in ("spatial", "sort")]
+    parts = [builtin_distance(name, channel_norm=False) for name in ("spatial", "sort")]
     expected = sum(part(a, b) + part(b, b + 1) for part in parts)
     torch.testing.assert_close(found, expected)
 
@@ -160,14 +162,16 @@ def test_unknown_distance_is_refused_with_near_names() -> None:
 def test_a_learned_distance_is_loaded_for_each_point() -> None:
     def load(backbone: str, point: str, channel_norm: bool = True) -> Callable[[Tensor, Tensor], Tensor]:
         factor = {("vgg16", "early"): 2.0, ("vgg16", "late"): 5.0}[backbone, point]
-        return lambda a, b: factor * builtin("spatial")(channel_norm)(a, b)
+        return lambda a, b: factor * builtin_distance("spatial", channel_norm=channel_norm)(a, b)
 
     specs = {"learned": DistanceSpec("learned", load, per_point=True), "sort": find("sort")}
     a, b = torch.rand(2, 3, 5, 2, 2)
     for config, extra in ((DistanceConfig("learned", channel_norm=False), 0), (DistanceConfig("learned+sort"), 1)):
         made = make_distances(config, ["early", "late"], specs.__getitem__, "vgg16")
         for distance, factor in zip(made, (2, 5), strict=True):
-            expected = factor * builtin("spatial")(config.channel_norm)(a, b) + extra * distances.sort(a, b)
+            expected = factor * builtin_distance("spatial", channel_norm=config.channel_norm)(
+                a, b
+            ) + extra * distances.sort(a, b)
             torch.testing.assert_close(distance(a, b), expected)
 
 
@@ -186,12 +190,12 @@ def test_lin_weights_from_a_file_go_to_the_points_in_order(tmp_path: Path, key: 
 def test_lin_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     save_file({"lin0.weight": torch.ones(1, 5, 1, 1)}, path)
-    with pytest.raises(UsageError, match="for 1 points, but the loss network has 2"):
+    with pytest.raises(UsageError, match="for the 2 points of the loss network, got 1 in"):
         load_lin_weights(str(path), 2)
     (only,) = make_distances(DistanceConfig("lin", lin_weights=str(path)), ["late"], find)
-    with pytest.raises(UsageError, match="5 channels, but the point has 7"):
+    with pytest.raises(UsageError, match="for 7 channels, got 5"):
         only(torch.rand(1, 7, 2, 2), torch.rand(1, 7, 2, 2))
-    with pytest.raises(UsageError, match="name a file"):
+    with pytest.raises(UsageError, match="give a file"):
         load_lin_weights("", 1)
     with pytest.raises(UsageError, match="not for resnet50"):
         load_lin_weights("lpips:resnet50", 4)
@@ -202,7 +206,7 @@ def test_damaged_lin_weights_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"not a state dict")
     with pytest.raises(WeightsError, match=r"weights\.pth"):
         load_lin_weights(str(path), 1)
-    with pytest.raises(WeightsError, match="no file"):
+    with pytest.raises(WeightsError, match="no such file"):
         load_lin_weights(str(tmp_path / "absent.pth"), 1)
     save_file({"fc.weight": torch.ones(3)}, tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match=r"got fc\.weight"):

@@ -1,4 +1,4 @@
-"""Engines: the same distances from each, a choice that pays off, and a way on when one cannot be built."""
+"""Engines: equal distances, selection of the fastest, and a fallback if one cannot be built."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from torch import nn
 
 from lnkit import DistanceConfig, ExtractionPoint, LossNetwork, UsageError
 from lnkit.distances.comparer import ImageComparer
-from lnkit.distances.engines import inductor, onnx
-from lnkit.distances.engines import selection as choosing
+from lnkit.distances.engines import inductor, onnx, selection
 from lnkit.distances.engines.eager import EagerEngine, full_float32, prepare
 
 Array = np.ndarray[Any, Any]
@@ -46,7 +45,7 @@ def compare(network: LossNetwork, images: tuple[Array, ...], engine: str, distan
 def test_every_engine_gives_the_same_distances(
     network: LossNetwork, images: tuple[Array, ...], engine: str, distance: str
 ) -> None:
-    if lacking := choosing.lacks(engine, torch.device("cpu")):
+    if lacking := selection.missing(engine, torch.device("cpu")):
         pytest.skip(f"needs {lacking}")
     expected = compare(network, images, "eager", distance)
     np.testing.assert_allclose(compare(network, images, engine, distance), expected, rtol=1e-5)
@@ -98,8 +97,8 @@ def test_few_items_are_not_worth_building_for(network: LossNetwork, images: tupl
 
 def test_many_items_are(network: LossNetwork, images: tuple[Array, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[str] = []
-    monkeypatch.setattr(choosing, "lacks", lambda name, device: "")
-    monkeypatch.setattr(choosing, "build_engine", recording(built, choosing.build_engine))
+    monkeypatch.setattr(selection, "missing", lambda name, device: "")
+    monkeypatch.setattr(selection, "build_engine", recording(built, selection.build_engine))
     comparer = ImageComparer(network, [("late",)], DistanceConfig(), expected_items=10**9)
     comparer.compare(*images)
     assert built[0] == "eager"
@@ -137,7 +136,7 @@ def test_an_engine_that_cannot_be_built_is_replaced_with_a_sentence(
 
     monkeypatch.setattr(inductor, "InductorEngine", fail)
     monkeypatch.setattr(onnx, "OnnxEngine", fail)
-    monkeypatch.setattr(choosing, "lacks", lambda name, device: "")
+    monkeypatch.setattr(selection, "missing", lambda name, device: "")
     comparer = ImageComparer(network, [("late",)], DistanceConfig(), expected_items=10**9)
     with caplog.at_level(logging.WARNING, "lnkit"):
         comparer.compare(*images)

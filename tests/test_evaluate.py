@@ -232,7 +232,7 @@ def test_own_code_has_no_named_points_and_says_so(own_code: Path, capsys: Captur
         ("own_nets:absent", "own_nets:absent cannot be imported (AttributeError"),
         ("no_such_module:build", "no_such_module:build cannot be imported (ModuleNotFoundError"),
         ("own_nets:number", "own_nets:number is int: a function that returns an nn.Module is expected"),
-        ("own_nets:describe", "own_nets:describe gave str, and an nn.Module is expected."),
+        ("own_nets:describe", "own_nets:describe returned str instead of an nn.Module."),
         ("own_nets:build_needy", "own_nets:build_needy raised TypeError: build_needy() missing 1 required"),
         ("own nets:build", "No backbone is called 'own nets:build'"),
     ],

@@ -21,7 +21,7 @@ from fakeplugins import FakePlugins, fake_plugins
 from torch import nn
 
 from lnkit import BackboneSpec, PluginError
-from lnkit.networks.weights import build_random, load_backbone
+from lnkit.networks.weights import build_backbone, build_random
 from lnkit.plugins import remarks
 from lnkit.plugins.load import load_registry
 from lnkit.plugins.registry import Registry
@@ -334,11 +334,11 @@ def test_building_puts_back(what: str, weights: str, caplog: pytest.LogCaptureFi
         return layer
 
     before = look()
-    load_backbone(spec(load, f"{what} {weights}"), weights)
-    load_backbone(spec(load, f"{what} {weights}"), weights)
+    build_backbone(spec(load, f"{what} {weights}"), weights)
+    build_backbone(spec(load, f"{what} {weights}"), weights)
     assert look() == before
     assert [record.getMessage() for record in caplog.records] == [
-        f"Building {what} {weights} changes {what}, which was put back; tell its plugin's author."
+        f"Building {what} {weights} changes {what}, which was undone. Tell the plugin's author."
     ], "said once"
 
 
@@ -354,12 +354,12 @@ def test_building_draws_from_generators_of_its_own() -> None:
     def weights(seed: int) -> Any:
         random.random()
         np.random.rand()
-        return load_backbone(spec(load), "random", seed).module.state_dict()["weight"]
+        return build_backbone(spec(load), "random", seed).module.state_dict()["weight"]
 
     assert torch.equal(weights(0), weights(0))
     assert not torch.isin(weights(0), weights(1)).any()
     before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
-    load_backbone(spec(load), "random")
+    build_backbone(spec(load), "random")
     build_random(spec(load))
     assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
 
@@ -381,7 +381,7 @@ def test_building_may_not_seed(caplog: pytest.LogCaptureFixture) -> None:
         return nn.Linear(2, 2)
 
     before = torch.get_rng_state()
-    load_backbone(spec(load, "seeder"), "random", seed=3)
+    build_backbone(spec(load, "seeder"), "random", seed=3)
     assert torch.equal(torch.get_rng_state(), before)
     assert "Building seeder changes torch's random generator" in caplog.text
 
@@ -395,7 +395,7 @@ def test_building_that_fails_is_a_sentence(error: BaseException, weights: str) -
 
     before = Path.cwd()
     with pytest.raises(PluginError, match=rf"^Backbone tiny cannot be built: its plugin raised {type(error).__name__}"):
-        load_backbone(spec(load), weights)
+        build_backbone(spec(load), weights)
     assert Path.cwd() == before
 
 
@@ -404,4 +404,4 @@ def test_building_can_be_interrupted() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        load_backbone(spec(load), "random")
+        build_backbone(spec(load), "random")

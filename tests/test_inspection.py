@@ -99,7 +99,7 @@ def test_parameters_and_shapes_are_those_of_the_loss_network(name: str) -> None:
 
 
 def test_multiply_adds_of_whole_networks_agree_with_the_published_ones(shared: Path) -> None:
-    """Ours are lower than Table I by 6 % at most: presumably P counts activations, pooling and batch norm too."""
+    """At most 6 % below Pihlgren2023, Table I, which presumably also counts activations, pooling and batch norm."""
     with (shared.parent / "published" / "attributes.csv").open(newline="") as file:
         published = {row["backbone"]: float(row["mflops_224"]) for row in csv.DictReader(file)}
     assert published.keys() == set(NAMES)

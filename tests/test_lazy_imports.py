@@ -89,6 +89,13 @@ def test_the_library() -> None:
     assert not modules & {*HEAVY, "rich", "pluggy", "click", "lnkit.specs"}
 
 
+@pytest.mark.parametrize("package", ["distances", "networks", "training"])
+def test_packages_that_export_lazily(package: str) -> None:
+    code = f"import sys, json, lnkit.{package}; print(json.dumps(sorted(sys.modules)))"
+    modules = set(json.loads(subprocess.check_output([sys.executable, "-c", code], text=True)))
+    assert not modules & {*HEAVY, "rich", "pluggy", "click"}
+
+
 def test_this_test_sees_heavy_imports() -> None:
     code, modules = modules_of("points", "pixel")
     assert code == 0

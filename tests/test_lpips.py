@@ -1,4 +1,4 @@
-"""The `lpips` package and lnkit on the same backbone in the same state: the same distances."""
+"""lnkit and the `lpips` package give equal distances with the same backbone and weights."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from torch import nn
 from lnkit import DistanceConfig, DistanceSpec, ExtractionPoint, ImageError, LnkitError, LossNetwork
 from lnkit.distances import matrix as matrix_module
 from lnkit.distances.comparer import ImageComparer
-from lnkit.distances.matrix import MatrixMeasurement
+from lnkit.distances.matrix import PairwiseDistances
 from lnkit.distances.stacked import StackedDistances
-from lnkit.networks.load import cut
-from lnkit.networks.weights import load_backbone
+from lnkit.networks.load import make_loss_network
+from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 from lnkit.progress import SilentProgress
 
@@ -42,7 +42,7 @@ def make(network: LossNetwork, name: str = "spatial", **options: Any) -> ImageCo
 
 
 def pair_by_pair(comparer: ImageComparer, images: Array) -> Array:
-    """The same matrix from the comparison of pairs."""
+    """Compute the same matrix by comparing pairs."""
     a, b = np.triu_indices(len(images), 1)
     found = np.zeros((len(images), len(images), len(GROUPS)))
     found[a, b] = found[b, a] = comparer.compare(images[a], images[b])[:, 0]
@@ -70,9 +70,9 @@ def test_squared_differences_of_pixels_have_a_closed_form() -> None:
 
 def test_real_network(shared: Path) -> None:
     spec = default_registry().backbone("squeezenet1_1")
-    loaded = load_backbone(spec, str(shared / "weights" / "squeezenet1_1.safetensors"), 0, SilentProgress())
+    loaded = build_backbone(spec, str(shared / "weights" / "squeezenet1_1.safetensors"), 0, SilentProgress())
     points = tuple(default_registry().points["squeezenet1_1"][name] for name in POINTS)
-    network = cut(loaded, spec, points, "backbone", True)
+    network = make_loss_network(loaded, spec, points, "backbone", True)
     files = sorted((shared / "human_2afc" / "2afc" / "val" / "materials" / "ref").iterdir())[:12]
     from PIL import Image
 
@@ -87,15 +87,15 @@ def test_the_network_runs_once_per_image_in_batches_of_one_size(
 ) -> None:
     wanted: list[int] = []
     computed: list[int] = []
-    embed, features = MatrixMeasurement._embed, StackedDistances.features
+    embed, features = PairwiseDistances._embed, StackedDistances.features
     monkeypatch.setattr(
-        MatrixMeasurement, "_embed", lambda self, images: (wanted.append(len(images)), embed(self, images))[1]
+        PairwiseDistances, "_embed", lambda self, images: (wanted.append(len(images)), embed(self, images))[1]
     )
     monkeypatch.setattr(
         StackedDistances, "features", lambda self, images: (computed.append(len(images)), features(self, images))[1]
     )
     make(network).matrix(photos(40, height=64, width=64))
-    assert wanted == [1, 32, 8]  # the first to see how large features are
+    assert wanted == [1, 32, 8]  # the first image only for the size of its features
     assert computed == [32, 32, 32]
 
 
@@ -109,9 +109,9 @@ def test_blocks_change_nothing_and_bound_the_memory(
     per_image = 4 * (16 * 14 * 14 + 24 * 6 * 6)
     monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 3 * batches * per_image)
     waiting: list[int] = []
-    compare = MatrixMeasurement._compare
+    compare = PairwiseDistances._compare
     monkeypatch.setattr(
-        MatrixMeasurement,
+        PairwiseDistances,
         "_compare",
         lambda self, rows, image: (waiting.append(len(rows[0])), compare(self, rows, image))[1],
     )
@@ -135,9 +135,9 @@ def test_nothing_hangs_on_batch_size_or_engine(network: LossNetwork) -> None:
 
 
 def test_identical_images_are_exactly_as_far(network: LossNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    compare, rng = MatrixMeasurement._compare, np.random.default_rng(0)
+    compare, rng = PairwiseDistances._compare, np.random.default_rng(0)
     uneven = lambda found: found * (1 + 1e-6 * rng.random(found.shape))  # noqa: E731 - the rounding of a large batch
-    monkeypatch.setattr(MatrixMeasurement, "_compare", lambda *given: uneven(compare(*given)) + 1e-12)
+    monkeypatch.setattr(PairwiseDistances, "_compare", lambda *given: uneven(compare(*given)) + 1e-12)
     images = photos(8)
     images[5] = images[2]
     found = make(network).matrix(images)
@@ -151,17 +151,18 @@ def test_finished_blocks_are_not_measured_again(network: LossNetwork, monkeypatc
     monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 1)
     kept: dict[str, Mapping[str, Array]] = {}
 
-    def keep(key: str, compute: Callable[[], Mapping[str, Array]]) -> Mapping[str, Array]:
-        if key not in kept:
-            kept[key] = compute()
-        return kept[key]
+    class Store:
+        def get_or_compute(self, key: str, compute: Callable[[], Mapping[str, Array]]) -> Mapping[str, Array]:
+            if key not in kept:
+                kept[key] = compute()
+            return kept[key]
 
-    whole = comparer.matrix(images, keep=keep)
+    whole = comparer.matrix(images, store=Store())
     assert sorted(kept) == ["rows-000000", "rows-000004", "rows-000008"]
     np.testing.assert_array_equal(whole, comparer.matrix(images))
     del kept["rows-000004"]
     steps: list[int] = []
-    np.testing.assert_array_equal(comparer.matrix(images, keep=keep, advance=steps.append), whole)
+    np.testing.assert_array_equal(comparer.matrix(images, store=Store(), advance=steps.append), whole)
     assert sum(steps) == 6 + 8  # rows 4 to 7: among themselves, and with the last two
 
 
@@ -202,6 +203,6 @@ def test_what_cannot_be_compared_is_refused(network: LossNetwork, monkeypatch: p
     def run_out(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(MatrixMeasurement, "_embed", run_out)
-    with pytest.raises(ImageError, match="16 x 16 pixels are too much for the memory"):
+    monkeypatch.setattr(PairwiseDistances, "_embed", run_out)
+    with pytest.raises(ImageError, match="16 x 16 pixels do not fit into the memory"):
         make(network).matrix(photos(3))

@@ -1,4 +1,4 @@
-"""The training loop: what it trains, notices, keeps and says."""
+"""The training loop: results, batches, collapses, memory and files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lnkit.training.task import Batch, Validation
 
 
 def test_trains_as_a_plain_loop_does(tmp_path: Path) -> None:
-    """Written out with torch alone, for a task in which nothing is random but the order."""
+    """Train with torch alone, for a task in which only the order is random."""
 
     class Plain(Toy):
         def build(self) -> nn.Module:
@@ -122,7 +122,7 @@ def test_mixed_precision_computes_about_the_same(tmp_path: Path) -> None:
 
 
 class TestOrder:
-    """Which items make which batch."""
+    """The items of each batch."""
 
     order = EpochSampler(items=10, batch_size=4, seed=1)
 
@@ -216,7 +216,7 @@ class TestCollapse:
 
 
 class Hungry(Toy):
-    """Runs out of memory where more than ``room`` items go through the network at once."""
+    """Runs out of memory if more than ``room`` items go through the network at once."""
 
     def __init__(self, room: int, wrap: Callable[[nn.Module], nn.Module] = lambda network: network) -> None:
         super().__init__()
@@ -232,7 +232,7 @@ class Hungry(Toy):
 
 
 class TestMemory:
-    """When it runs out."""
+    """Running out of memory."""
 
     def test_batch_norm_forbids_a_split_and_a_batch_that_fits_is_named(self, tmp_path: Path) -> None:
         expected = (
@@ -270,8 +270,8 @@ class TestMemory:
         logs = [read_log(next(f for n, f in one.files.items() if n.endswith("log.csv"))) for one in (split, whole)]
         np.testing.assert_allclose(logs[0].value, logs[1].value, rtol=1e-3)
 
-    def test_the_loss_network_goes_first_in_portions(self, tmp_path: Path) -> None:
-        """Out of memory at iteration 5: it goes back to the last checkpoint, and on with half as many images."""
+    def test_the_loss_network_goes_first_in_micro_batches(self, tmp_path: Path) -> None:
+        """Out of memory at iteration 5: it resumes from the last checkpoint with half as many images."""
         torch.manual_seed(0)
         network = LossNetwork(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), [ExtractionPoint("end", "1")])
 
@@ -296,14 +296,14 @@ class TestMemory:
 
     def test_what_shrinks_in_which_order(self) -> None:
         loss = DeepPerceptualLoss(LossNetwork(nn.Sequential(nn.Conv2d(3, 4, 3)), [ExtractionPoint("end", "0")]))
-        portions = memory.MicroBatches(nn.Conv2d(3, 3, 1), loss, batch_size=4)
+        micro_batches = memory.MicroBatches(nn.Conv2d(3, 3, 1), loss, batch_size=4)
         said = []
-        while sentence := portions.shrink():
+        while sentence := micro_batches.shrink():
             said.append(sentence)
         assert [sentence.split(" takes ")[0] for sentence in said] == ["the loss network"] * 2 + [
             "the network in training"
         ] * 2
-        assert (loss.micro_batch, portions.split) == (1, 1)
+        assert (loss.micro_batch, micro_batches.size) == (1, 1)
 
 
 class TestWhatIsKept:
@@ -324,7 +324,7 @@ class TestWhatIsKept:
 
     def test_a_long_log_is_thinned_to_means(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         full = pd.read_csv(train(tmp_path / "full").files["full/log.csv"])
-        monkeypatch.setattr("lnkit.training.log.MOST_WINDOWS", 6)
+        monkeypatch.setattr("lnkit.training.log.MAX_WINDOWS", 6)
         thin = pd.read_csv(train(tmp_path / "thin").files["thin/log.csv"])
         losses = full[full.series == "loss"].value.to_numpy()
         np.testing.assert_allclose(thin[thin.series == "loss"].value, losses.reshape(6, 5).mean(1), rtol=1e-12)

@@ -1,4 +1,4 @@
-"""The small parts under the training loop: states as JSON and tensors, interrupts that wait."""
+"""Parts of the training loop: states as JSON and tensors, generators, deferred interrupts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_optimizers_state() -> None:
 
 
 def test_what_cannot_be_kept_is_named() -> None:
-    with pytest.raises(TypeError, match="A set at /a/1 cannot be kept"):
+    with pytest.raises(TypeError, match="A set at /a/1 cannot be stored"):
         pack({"a": [1, {2}]}, {})
 
 
@@ -79,7 +79,7 @@ def usual_handler() -> Iterator[None]:
 
 
 def interrupt(times: int, done: list[str]) -> None:
-    """Interrupt a block that holds interrupts back."""
+    """Interrupt a block that defers interrupts."""
     with defer_interrupts():
         for _ in range(times):
             os.kill(os.getpid(), signal.SIGINT)

@@ -1,4 +1,4 @@
-"""A training that is stopped at any moment ends with the same bits as one that never was."""
+"""A training that is stopped at any moment and resumed gives the same bits as one that was never interrupted."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def vars_of(settings: Any) -> dict[str, Any]:
 
 
 def test_goes_back_to_the_last_checkpoint(tmp_path: Path) -> None:
-    """Without a checkpoint after every step, what was done since the last one is done again."""
+    """Without a checkpoint after every step, the steps since the last one are repeated."""
     whole = train(tmp_path / "whole")
     stop_after(tmp_path / "stopped", 9)
     assert read_checkpoint(tmp_path / "stopped", vars_of(SETTINGS)).iteration == 0  # type: ignore[union-attr]
@@ -81,7 +81,7 @@ def test_goes_back_to_the_last_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["network", "optimizer", "scheduler", "generators", "log", "iteration"])
 def test_needs_every_part_of_the_state(part: str, tmp_path: Path, often: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave one part as it was at the beginning, and it ends elsewhere: the tests above would notice."""
+    """Resetting one part of the state changes the result, so the tests above would notice a missing part."""
     whole = train(tmp_path / "whole")
     stop_after(tmp_path / "begun", 0)
     first = read_checkpoint(tmp_path / "begun", vars_of(SETTINGS))
@@ -120,7 +120,7 @@ def test_the_scale_of_fp16_is_kept(tmp_path: Path, often: None) -> None:
 
 
 def start(folder: Path, precision: str = "fp32") -> subprocess.Popen[str]:
-    """Train in a process of its own, checkpointing all the time."""
+    """Train in another process, with a checkpoint after every step."""
     environment = {**os.environ, "PYTHONPATH": str(Path(toytraining.__file__).parent)}
     command = [sys.executable, toytraining.__file__, str(folder), precision]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
@@ -131,7 +131,7 @@ def start(folder: Path, precision: str = "fp32") -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_kill_9_at_any_moment(tmp_path: Path) -> None:
-    """It spends most of its time writing checkpoints, so that is where most blows fall."""
+    """Most of the time is spent on writing checkpoints, so most kills fall into it."""
     process = start(tmp_path / "whole")
     whole = process.communicate(timeout=120)[0]
     assert len(whole.strip()) == 64
@@ -174,7 +174,7 @@ def test_a_finished_training_is_found_again(tmp_path: Path) -> None:
 
 
 def test_a_validation_that_was_interrupted_is_made_up_for(tmp_path: Path) -> None:
-    """An interrupt in the middle of validating keeps a checkpoint whose validation is still to come."""
+    """An interrupt during a validation writes a checkpoint, and the validation is done after resuming."""
     whole = train(tmp_path / "whole")
 
     class Interrupted(Toy):
@@ -191,10 +191,10 @@ def test_a_validation_that_was_interrupted_is_made_up_for(tmp_path: Path) -> Non
 
 def test_a_checkpoint_of_another_protocol_is_refused(tmp_path: Path, often: None) -> None:
     stop_after(tmp_path, 3)
-    with pytest.raises(DataError, match=r"batch_size is 16 there and 8 here; seed is 3 there and 4 here.*--force"):
+    with pytest.raises(DataError, match=r"expected batch_size 8, got 16; expected seed 4, got 3\. .*--force"):
         train(tmp_path, batch_size=8, seed=4)
     train(tmp_path)
-    with pytest.raises(DataError, match="iterations is 30 there and 40 here"):
+    with pytest.raises(DataError, match="expected iterations 40, got 30"):
         train(tmp_path, iterations=40)
 
 
@@ -229,7 +229,7 @@ def test_a_full_disk_is_a_sentence_and_the_last_checkpoint_stays(tmp_path: Path,
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limit[1]))
     try:
-        with pytest.raises(LnkitError, match=r"The checkpoint cannot be kept in .*: the disk is full\. What was kept"):
+        with pytest.raises(LnkitError, match=r"The checkpoint cannot be written to .*: the disk is full\. Earlier"):
             train(tmp_path / "full")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
@@ -244,5 +244,5 @@ def test_another_machine_is_noted(tmp_path: Path, often: None) -> None:
     file.write_text(json.dumps(content))
     trained = train(tmp_path)
     (note,) = trained.notes
-    assert note.startswith(f"toy went on after iteration 5 with torch {torch.__version__} instead of 2.6.0")
+    assert note.startswith(f"toy was resumed after iteration 5 with torch {torch.__version__} instead of 2.6.0")
     assert train(tmp_path).notes == (note,)

@@ -212,14 +212,14 @@ def test_ctrl_c_says_how_to_go_on(copying: FakePlugins, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "A checkpoint was kept in" in errors
-    assert "the same command goes on from there" in errors
+    assert "A checkpoint is in" in errors
+    assert "run the same command again to resume" in errors
     assert "Traceback" not in errors
     (kept,) = tmp_path.glob("results/.parts/*/copy/checkpoints/*")
     assert 0 < int(kept.name) < 40
     process = start(copying, tmp_path / "results", pause=0.2)
     output, errors = process.communicate(timeout=120)
-    assert f"Going on with copying with pixel:image after iteration {int(kept.name)}." in errors
+    assert f"Resuming copying with pixel:image after iteration {int(kept.name)}." in errors
     whole, _ = start(copying, tmp_path / "whole", pause=0.2).communicate(timeout=120)
     assert json.loads(output)[0]["scores"] == json.loads(whole)[0]["scores"]
 

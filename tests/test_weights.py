@@ -1,4 +1,4 @@
-"""Weights: what loads, what it is called, and every way in which it can fail, as a sentence."""
+"""Weights: sources, identification, and the message of every failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from lnkit import BackboneSpec, PluginError, RemoteFile, WeightsError
 from lnkit.networks.hub import hub_file
-from lnkit.networks.weights import hash_weights, load_backbone
+from lnkit.networks.weights import build_backbone, hash_weights
 from lnkit.progress import SilentProgress
 
 
@@ -36,7 +36,7 @@ def spec(**changes: Any) -> BackboneSpec:
 
 @pytest.fixture(autouse=True)
 def own_downloads(own_folders: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test begins with nothing downloaded."""
+    """Start every test without downloads."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("LNKIT_CACHE", str(tmp_path / "cache"))
 
@@ -76,7 +76,7 @@ WRAPPINGS: dict[str, Callable[[dict[str, Tensor]], Any]] = {
 def test_a_state_dict_loads_however_it_was_saved(
     tmp_path: Path, state: dict[str, Tensor], wrap: Callable[[dict[str, Tensor]], Any]
 ) -> None:
-    loaded = load_backbone(spec(), saved(tmp_path, wrap(state)))
+    loaded = build_backbone(spec(), saved(tmp_path, wrap(state)))
     for name, tensor in loaded.module.state_dict().items():
         assert torch.equal(tensor, state[name]), name
     assert (loaded.weights, loaded.source, loaded.absent) == ("file", "weights.pth", ())
@@ -84,7 +84,7 @@ def test_a_state_dict_loads_however_it_was_saved(
 
 def test_a_loaded_backbone_is_frozen_and_in_evaluation_mode(tmp_path: Path, state: dict[str, Tensor]) -> None:
     for weights in (saved(tmp_path, state), "random"):
-        module = load_backbone(spec(), weights).module
+        module = build_backbone(spec(), weights).module
         assert not any(part.training for part in module.modules())
         assert not any(parameter.requires_grad for parameter in module.parameters())
 
@@ -97,9 +97,9 @@ def test_the_format_of_the_file_does_not_change_the_hash(tmp_path: Path, state: 
         saved(tmp_path, dict(reversed(state.items())), "b.safetensors"),
         saved(tmp_path, state | {"aux.weight": torch.ones(2)}, "more.safetensors"),
     ]
-    assert len({load_backbone(spec(), file).sha256 for file in files}) == 1
+    assert len({build_backbone(spec(), file).sha256 for file in files}) == 1
     changed = {**state, "deep.bias": state["deep.bias"] + 1e-6}
-    assert load_backbone(spec(), saved(tmp_path, changed)).sha256 != load_backbone(spec(), files[2]).sha256
+    assert build_backbone(spec(), saved(tmp_path, changed)).sha256 != build_backbone(spec(), files[2]).sha256
 
 
 def test_the_hash_is_what_its_documentation_says() -> None:
@@ -127,7 +127,7 @@ def test_random_weights_follow_the_seed_and_leave_the_callers_generator_alone() 
     torch.manual_seed(123)
     expected = torch.rand(3)
     torch.manual_seed(123)
-    first, same, other = (load_backbone(spec(), "random", seed) for seed in (0, 0, 1))
+    first, same, other = (build_backbone(spec(), "random", seed) for seed in (0, 0, 1))
     assert torch.equal(torch.rand(3), expected)
     assert first.sha256 == same.sha256 != other.sha256
     assert (first.weights, first.source) == ("random", "random, seed 0")
@@ -137,7 +137,7 @@ def test_what_a_file_holds_beyond_the_network_is_left_and_logged(
     tmp_path: Path, state: dict[str, Tensor], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "lnkit"):
-        load_backbone(spec(), saved(tmp_path, state | {"aux.weight": torch.ones(2)}))
+        build_backbone(spec(), saved(tmp_path, state | {"aux.weight": torch.ones(2)}))
     assert "'aux.weight'" in caplog.text
 
 
@@ -148,9 +148,9 @@ def test_a_head_may_be_absent_or_made_for_other_classes(
     headless = {name: tensor for name, tensor in state.items() if not name.startswith("fc")}
     headless.pop("norm.num_batches_tracked")
     head = {"fc.weight": torch.ones(7, 5), "fc.bias": torch.ones(7)} if keep_bias else {}
-    loaded = load_backbone(spec(), saved(tmp_path, headless | head))
+    loaded = build_backbone(spec(), saved(tmp_path, headless | head))
     assert loaded.absent == ("fc.weight", "fc.bias")
-    assert loaded.sha256 == load_backbone(spec(), saved(tmp_path, headless), seed=5).sha256
+    assert loaded.sha256 == build_backbone(spec(), saved(tmp_path, headless), seed=5).sha256
 
 
 def test_the_hash_of_real_weights_is_the_same_in_both_formats(shared: Path, tmp_path: Path) -> None:
@@ -161,16 +161,16 @@ def test_the_hash_of_real_weights_is_the_same_in_both_formats(shared: Path, tmp_
     original = shared / "weights" / "squeezenet1_1.safetensors"
     squeezenet = default_registry().backbone("squeezenet1_1")
     again = saved(tmp_path, {"state_dict": load_file(original)})
-    assert load_backbone(squeezenet, str(original)).sha256 == load_backbone(squeezenet, again).sha256
+    assert build_backbone(squeezenet, str(original)).sha256 == build_backbone(squeezenet, again).sha256
 
 
 # What fails
 
 
 def refused(weights: str, backbone: BackboneSpec | None = None) -> str:
-    """The sentence with which a backbone refuses weights."""
+    """Return the message of the error for weights of a backbone."""
     with pytest.raises(WeightsError) as caught:
-        load_backbone(backbone or spec(), weights)
+        build_backbone(backbone or spec(), weights)
     return str(caught.value)
 
 
@@ -191,7 +191,7 @@ def test_a_truncated_file(tmp_path: Path, state: dict[str, Tensor], name: str, l
 
 
 class Malicious:
-    """What unpickling would run."""
+    """Code that unpickling would run."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return (Path.touch, (Path("malicious-was-here"),))
@@ -217,8 +217,8 @@ def test_a_whole_module_instead_of_its_state(tmp_path: Path) -> None:
 
 
 def test_a_file_without_tensors(tmp_path: Path) -> None:
-    assert "holds no tensors by name" in refused(saved(tmp_path, {"epoch": 3}))
-    assert "holds no tensors by name" in refused(saved(tmp_path, [torch.ones(2)]))
+    assert "got no named tensors" in refused(saved(tmp_path, {"epoch": 3}))
+    assert "got no named tensors" in refused(saved(tmp_path, [torch.ones(2)]))
     other = tmp_path / "other.pth"
     other.write_bytes(pickle.dumps({"epoch": 3}, protocol=2))
     assert str(other) in refused(str(other))
@@ -239,13 +239,13 @@ def test_differing_shapes_are_named(tmp_path: Path, state: dict[str, Tensor]) ->
 
 def test_weights_of_quite_another_network(tmp_path: Path) -> None:
     message = refused(saved(tmp_path, {f"block.{i}": torch.ones(1) for i in range(5)}))
-    assert "Nothing in" in message
-    assert "'block.0', 'block.1', 'block.2' and 2 more, where tiny has 'conv.weight'" in message
+    assert "Expected the tensors of tiny, such as 'conv.weight'" in message
+    assert "got 'block.0', 'block.1', 'block.2' and 2 more in" in message
 
 
 def test_a_backbone_without_pretrained_weights() -> None:
     message = refused("pretrained")
-    assert "tiny comes without pretrained weights" in message
+    assert "tiny has no pretrained weights" in message
     assert "--weights FILE" in message
     assert "--weights random" in message
 
@@ -287,7 +287,7 @@ def content(state: dict[str, Tensor]) -> bytes:
 
 
 def downloaded(url: str) -> BackboneSpec:
-    """A backbone that finds its weights in torch's hub folder, as torchvision's do."""
+    """A backbone whose weights are in the folder of torch.hub, as those of torchvision."""
     remote = RemoteFile(url, size=12_300_000)
 
     def load(pretrained: bool) -> nn.Module:
@@ -304,8 +304,8 @@ def test_a_download_is_announced_checked_and_kept(content: bytes, capsys: pytest
     name = f"tiny-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     with serving(Behavior(content), name) as server:
         backbone = downloaded(server.url)
-        loaded = load_backbone(backbone, progress=heard)
-        load_backbone(backbone, progress=heard)
+        loaded = build_backbone(backbone, progress=heard)
+        build_backbone(backbone, progress=heard)
         assert len(server.asked) == 1
     assert heard.sentences == [f"Fetching the v1 weights of tiny (12.3 MB) to {hub_file(backbone.remote)}"]
     assert (loaded.weights, loaded.source) == ("v1", f"v1 from {backbone.remote.url}")
@@ -316,7 +316,7 @@ def test_a_download_is_announced_checked_and_kept(content: bytes, capsys: pytest
 def test_an_interrupted_download_is_resumed(content: bytes) -> None:
     name = f"tiny-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     with serving(Behavior(content, drops=[1000]), name) as server:
-        load_backbone(downloaded(server.url))
+        build_backbone(downloaded(server.url))
         assert server.asked == ["", "bytes=1000-"]
 
 
@@ -324,9 +324,9 @@ def test_a_download_that_is_not_what_its_name_promises(content: bytes) -> None:
     with serving(Behavior(content), "tiny-01234567.pth") as server:
         backbone = downloaded(server.url)
         message = refused("pretrained", backbone)
-        assert "its name promises 01234567" in message
+        assert "Expected a file with the SHA-256 01234567..." in message
         assert not hub_file(backbone.remote).exists()
-        assert "its name promises 01234567" in refused("pretrained", backbone), "and nothing of it was kept"
+        assert "Expected a file with the SHA-256 01234567..." in refused("pretrained", backbone), "and nothing was kept"
     assert "Alternatives:" in message
 
 
@@ -338,7 +338,7 @@ def test_a_server_that_refuses_or_is_not_there(content: bytes) -> None:
     assert "the server answered 404" in refusal
     assert "could not be fetched" in absence
     for message in (refusal, absence):
-        assert "The v1 weights of tiny are not there" in message
+        assert "The v1 weights of tiny could not be fetched" in message
         assert f"put it at {hub_file(backbone.remote)}" in message
         assert "--weights FILE" in message
         assert "--weights random" in message
@@ -360,19 +360,22 @@ def break_down(pretrained: bool) -> nn.Module:
 
 @pytest.mark.parametrize(
     ("load", "says"),
-    [(break_down, r"ValueError: no such layer"), (lambda pretrained: None, "gave NoneType, and an nn.Module")],
+    [
+        (break_down, r"ValueError: no such layer"),
+        (lambda pretrained: None, "returned NoneType instead of an nn.Module"),
+    ],
 )
 @pytest.mark.parametrize("weights", ["random", "pretrained"])
 def test_a_backbone_whose_plugin_is_broken_is_named(load: Callable[[bool], Any], says: str, weights: str) -> None:
     with pytest.raises(PluginError, match=rf"Backbone tiny .*{says}"):
-        load_backbone(spec(load=load, weights="V1"), weights)
+        build_backbone(spec(load=load, weights="V1"), weights)
 
 
 def test_text_is_no_weights_file(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
     (tmp_path / "text.pth").write_text("hello there")
-    with pytest.raises(WeightsError, match=r"is no file that torch\.save wrote"):
-        load_backbone(spec(), str(tmp_path / "text.pth"))
+    with pytest.raises(WeightsError, match=r"was not written by torch\.save"):
+        build_backbone(spec(), str(tmp_path / "text.pth"))
     (tmp_path / "list.pth").write_bytes(pickle.dumps([1, 2], protocol=4))
     with pytest.raises(WeightsError):
-        load_backbone(spec(), str(tmp_path / "list.pth"))
+        build_backbone(spec(), str(tmp_path / "list.pth"))
     assert not recwarn.list

@@ -27,7 +27,7 @@ SETTINGS = TrainingSettings("toy", "a toy", iterations=30, batch_size=16, valida
 
 
 class Toy(TrainingTask):
-    """A network with batch norm and dropout learns to copy noise; all three generators have a say in every step."""
+    """A network with batch norm and dropout learns to copy noise; every step uses all three generators."""
 
     items = ITEMS
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lnkit.training.collapse import Variation
-from lnkit.training.target_cache import KeptTargets, keep_targets
+from lnkit.training.target_cache import TargetCache, cache_targets
 from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_autoencoder.featurenet import FeatureDecoder, FeatureEncoder, Shapes
 from lnkit_autoencoder.images import Images, hold_out
@@ -78,7 +78,7 @@ class AutoencoderTask(TrainingTask):
         self.items = len(self.training)
         self.shapes = feature_shapes(images, loss)
         self._side = images.take(np.arange(1)).shape[-1]
-        self._kept: KeptTargets | None = None
+        self._kept: TargetCache | None = None
 
     @property
     def batches(self) -> int:
@@ -89,7 +89,7 @@ class AutoencoderTask(TrainingTask):
         """Compute target features, those of the images that are held out as well, where that pays off and they fit."""
         if sum(weight.numel() for weight in self._loss.network.parameters()) < WORTH_KEEPING:
             return
-        self._kept = keep_targets(self._loss, self.images.take, len(self.images), self.protocol.epochs, self._progress)
+        self._kept = cache_targets(self._loss, self.images.take, len(self.images), self.protocol.epochs, self._progress)
 
     def build(self) -> nn.Module:
         return build_autoencoder(self.protocol, self._side, self.shapes)

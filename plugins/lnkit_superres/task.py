@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from lnkit.training.collapse import Variation
-from lnkit.training.target_cache import KeptTargets, keep_targets
+from lnkit.training.target_cache import TargetCache, cache_targets
 from lnkit.training.task import Batch, TrainingTask, Validation
 from lnkit_superres.metrics import Pixels, psnr, ssim
 from lnkit_superres.network import TransformationNetwork
@@ -43,11 +43,11 @@ class SuperresTask(TrainingTask):
         self.valid_high, self.valid_low = data.valid.high, data.valid.low[factor]
         self.items = len(self.high)
         self._progress = progress
-        self._kept: KeptTargets | None = None
+        self._kept: TargetCache | None = None
 
     def prepare(self) -> None:
         passes = self.protocol.iterations * self.protocol.batch_size / self.items
-        self._kept = keep_targets(self._loss, self._targets, self.items, passes, self._progress)
+        self._kept = cache_targets(self._loss, self._targets, self.items, passes, self._progress)
 
     def build(self) -> nn.Module:
         return TransformationNetwork(self.factor, self.protocol.residual_blocks)

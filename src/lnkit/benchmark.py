@@ -56,7 +56,7 @@ class ImageComparer(Protocol):
         images: np.ndarray[Any, Any],
         *,
         advance: Callable[[int], None] | None = None,
-        keep: Callable[[str, Callable[[], Arrays]], Arrays] = ...,
+        store: ArrayStore | None = None,
     ) -> np.ndarray[Any, Any]:
         """Return the distances (N, N, number of distances) between all images (N, H, W, 3) of a set."""
         ...

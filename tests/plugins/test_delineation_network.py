@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lnkit import DeepPerceptualLoss, ExtractionPoint, LossNetwork
-from lnkit.networks.weights import load_backbone
+from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 from lnkit_delineation.data import DelineationData, Tiles
 from lnkit_delineation.network import UNet
@@ -131,7 +131,7 @@ def test_the_loss_of_all_applications(network: UNet, k: int) -> None:
 
 def test_the_baseline_leaves_cross_entropy_alone(network: UNet) -> None:
     spec = default_registry().backbone("bce")
-    backbone = load_backbone(spec).module
+    backbone = build_backbone(spec).module
     assert isinstance(build(), type(backbone))
     loss = DeepPerceptualLoss(LossNetwork(backbone, [ExtractionPoint("alone", "alone")]))
     task = make_task()

@@ -68,7 +68,7 @@ def test_another_training_needs_force(images: Path, tmp_path: Path) -> None:
     words = ["earlystop", "train", NETWORK, "--data", images, "--batch-size", "12", "--checkpoint-every", "2"]
     words += ["--no-ps", "--device", "cpu", "--output", tmp_path, "--epochs"]
     lnkit(*words, "2")
-    assert "recipe.epochs is 2.0 there and 1.0 here" in lnkit(*words, "1", code=1).stderr
+    assert "expected recipe.epochs 1.0, got 2.0" in lnkit(*words, "1", code=1).stderr
     lnkit(*words, "1", "--force")
     assert [row["step"] for row in rows(tmp_path / "checkpoints.csv")] == ["2", "3"]
 

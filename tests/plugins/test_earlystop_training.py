@@ -105,7 +105,7 @@ def test_a_finished_training_is_found_again(data: LabelledData, tmp_path: Path) 
 
 def test_another_training_is_not_overwritten(data: LabelledData, tmp_path: Path) -> None:
     trained_in(tmp_path, data)
-    with pytest.raises(lnkit.DataError, match=r"another training: recipe.weight_decay is 0.0001 there and 0.5 here\."):
+    with pytest.raises(lnkit.DataError, match=r"another training: expected recipe\.weight_decay 0.5, got 0.0001\."):
         trained_in(tmp_path, data, wanted(replace(QUICK, weight_decay=0.5)))
 
 

@@ -16,7 +16,7 @@ from scipy.spatial.distance import pdist
 import lnkit
 from lnkit import DataError
 from lnkit.distances import matrix as matrix_module
-from lnkit.distances.matrix import MatrixMeasurement
+from lnkit.distances.matrix import PairwiseDistances
 from lnkit.errors import LnkitError
 from lnkit.plugins.load import default_registry
 from lnkit.results.rescore import rescore
@@ -177,15 +177,15 @@ def test_an_interrupted_run_goes_on(usual: dict[str, Any], tmp_path: Path, monke
     monkeypatch.setattr("lnkit.distances.comparer.BATCH_PIXELS", 2 * SIDE * SIDE)
     monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 1)
     rows: list[int] = []
-    block = MatrixMeasurement._block
+    block = PairwiseDistances._block
 
-    def stop_at_the_second(self: MatrixMeasurement, images: Array, part: slice, *rest: Any) -> Any:
+    def stop_at_the_second(self: PairwiseDistances, images: Array, part: slice, *rest: Any) -> Any:
         rows.append(part.start)
         if len(rows) == 2:
             raise KeyboardInterrupt
         return block(self, images, part, *rest)
 
-    monkeypatch.setattr(MatrixMeasurement, "_block", stop_at_the_second)
+    monkeypatch.setattr(PairwiseDistances, "_block", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         scores_of(root, results=tmp_path / "broken")
     assert scores_of(root, results=tmp_path / "broken") == usual

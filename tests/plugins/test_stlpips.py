@@ -22,7 +22,7 @@ import lnkit
 from lnkit.cli import run
 from lnkit.distances.comparer import ImageComparer
 from lnkit.distances.factory import make_distances
-from lnkit.networks.weights import load_backbone
+from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig
 
@@ -108,7 +108,9 @@ def test_the_figures_of_the_example(network: table.Network, shared: Path, metric
     ref, p0, p1 = (io.imread(shared / "lpips_example" / f"{name}.png")[None] for name in ("ref", "p0", "p1"))
     loss_network = lnkit.load_loss_network(network.name, "lpips")
     points = tuple(point.name for point in loss_network.points)
-    found = ImageComparer(loss_network, [points], DistanceConfig("stlpips"), batch_size=1).compare(ref, p0, p1)[0, :, 0]
+    distance, lookup = DistanceConfig("stlpips"), default_registry().distance
+    comparer = ImageComparer(loss_network, [points], distance, batch_size=1, lookup=lookup)
+    found = comparer.compare(ref, p0, p1)[0, :, 0]
     a, b, c = (torch.from_numpy(image).permute(0, 3, 1, 2) / 255 for image in (ref, p0, p1))
     own = [float(theirs(metrics[network.name], a, other)) for other in (b, c)]
     assert own == pytest.approx(EXAMPLE[network.name], abs=1e-6)
@@ -165,7 +167,7 @@ def test_random_weights_have_the_names_of_the_package_and_use_all_of_its_trunk(n
     from lnkit_stlpips.weights import trunk_weights
 
     spec = default_registry().backbone(network.name)
-    random, pretrained = load_backbone(spec, "random"), load_backbone(spec)
+    random, pretrained = build_backbone(spec, "random"), build_backbone(spec)
     assert random.module.state_dict().keys() == trunk_weights(network).keys()
     assert random.sha256 != pretrained.sha256
     blurs = [name for name in trunk_weights(network) if name.endswith(".filt")]

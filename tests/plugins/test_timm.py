@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from lnkit import ImageError, LossNetwork, WeightsError
-from lnkit.networks.load import cut
-from lnkit.networks.weights import load_backbone
+from lnkit.networks.load import make_loss_network
+from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 
 timm = pytest.importorskip("timm")
@@ -25,8 +25,10 @@ STANDARD = ("early", "semi_early", "mid", "late")
 def loss_network(name: str, points: tuple[str, ...] = STANDARD) -> tuple[LossNetwork, nn.Module]:
     """A loss network with random weights, and the network that it was cut from."""
     spec = default_registry().backbone(name)
-    loaded = load_backbone(spec, "random")
-    return cut(loaded, spec, [default_registry().points_at(name)[point] for point in points]), loaded.module
+    loaded = build_backbone(spec, "random")
+    return make_loss_network(
+        loaded, spec, [default_registry().points_at(name)[point] for point in points]
+    ), loaded.module
 
 
 def outputs(network: nn.Module, nodes: tuple[str, ...], normalized: Tensor) -> list[Tensor]:
@@ -158,7 +160,7 @@ def test_plain_transformers_take_sizes_that_are_no_multiple_of_the_patch() -> No
 
 def test_other_sizes_than_whole_steps_are_refused_by_a_sentence() -> None:
     network, _ = loss_network("timm/swin_tiny_patch4_window7_224", ("early",))
-    with pytest.raises(ImageError, match="do not get through"):
+    with pytest.raises(ImageError, match="do not reach the point"):
         network(torch.rand(1, 3, 63, 64))
 
 
@@ -214,7 +216,7 @@ def test_weights_that_cannot_be_fetched_are_a_sentence(monkeypatch: pytest.Monke
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", "/nonexistent")
     with pytest.raises(WeightsError) as caught:
-        load_backbone(default_registry().backbone("timm/resnet18"))
+        build_backbone(default_registry().backbone("timm/resnet18"))
     message = str(caught.value)
     assert "The a1_in1k weights of timm/resnet18 could not be fetched" in message
     assert "https://huggingface.co/timm/resnet18.a1_in1k" in message

@@ -49,7 +49,7 @@ def test_tokens_out_of_order_are_found() -> None:
 def test_a_size_that_does_not_get_through_is_found() -> None:
     found = checking.check(replace(ROWS["test_convnext"], min_size=4))
     assert not found.passed
-    assert "4 x 4 pixels do not get through" in found.problem
+    assert "4 x 4 pixels do not reach the point" in found.problem
 
 
 def test_a_module_that_does_not_exist_is_what_the_table_says() -> None:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from lnkit import WeightsError
-from lnkit.networks.load import cut
-from lnkit.networks.weights import load_backbone
+from lnkit.networks.load import make_loss_network
+from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 
 timm = pytest.importorskip("timm")
@@ -24,10 +24,10 @@ def test_normalization_and_size_are_timms_own() -> None:
 
 
 def test_features_equal_those_of_the_unmodified_network() -> None:
-    loaded = load_backbone(lite0.SPEC, "random")
+    loaded = build_backbone(lite0.SPEC, "random")
     points = list(default_registry().points_at(lite0.NAME).values())
     assert [point.name for point in points] == ["early", "semi_early", "mid", "late"]
-    network = cut(loaded, lite0.SPEC, points)
+    network = make_loss_network(loaded, lite0.SPEC, points)
     kept: dict[str, Tensor] = {}
     for point in points:
         loaded.module.get_submodule(point.node).register_forward_hook(
@@ -57,7 +57,7 @@ def test_the_pip_weights_see_what_is_there(photograph: str, classes: set[int]) -
     from torchvision.transforms.v2 import functional as transforms
 
     spec = lite0.SPEC
-    loaded = load_backbone(spec)
+    loaded = build_backbone(spec)
     image = torch.from_numpy(getattr(data, photograph)()).permute(2, 0, 1)
     small = transforms.center_crop(transforms.resize(image, 256, antialias=True), [224, 224])
     with torch.no_grad():
@@ -84,4 +84,4 @@ def test_a_file_in_another_order_is_refused(tmp_path: Path, monkeypatch: pytest.
     torch.save(dict(reversed(tensors.items())), shuffled)
     monkeypatch.setattr(load, "lite0_file", lambda: shuffled)
     with pytest.raises(WeightsError, match="does not hold the tensors of efficientnet_lite0"):
-        load_backbone(lite0.SPEC)
+        build_backbone(lite0.SPEC)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 
 from lnkit import BackboneSpec, ExtractionPoint
-from lnkit.networks.load import cut
-from lnkit.networks.weights import LoadedBackbone, load_backbone
+from lnkit.networks.load import make_loss_network
+from lnkit.networks.weights import LoadedBackbone, build_backbone
 from lnkit.plugins.load import default_registry
 from lnkit_torchvision.study import LPIPS_POINTS, POINTS
 
@@ -55,7 +55,7 @@ def test_random_and_pretrained_weights_build_the_same_network(name: str, monkeyp
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_transform_input_is_honored_and_can_be_skipped(name: str) -> None:
     spec = spec_of(name)
-    loaded = load_backbone(spec, "random")
+    loaded = build_backbone(spec, "random")
     point = points_of(name)[0]
     images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     stem = loaded.module.get_submodule(point.node)
@@ -64,8 +64,8 @@ def test_transform_input_is_honored_and_can_be_skipped(name: str) -> None:
     # torchvision: from ImageNet's statistics to inputs in [-1, 1], which these networks were trained on
     half = (images - 0.5) / 0.5
     with torch.no_grad():
-        honored = cut(loaded, spec, [point])(images)["early"]
-        skipped = cut(loaded, spec, [point], transform_input=False)(images)["early"]
+        honored = make_loss_network(loaded, spec, [point])(images)["early"]
+        skipped = make_loss_network(loaded, spec, [point], transform_input=False)(images)["early"]
         torch.testing.assert_close(honored, first(half), rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(skipped, first(normalized))
     assert not torch.allclose(honored, skipped, rtol=1e-2)
@@ -77,11 +77,11 @@ def test_the_lpips_points_give_what_lpips_computes(name: str) -> None:
     """The same layers as in the lpips package, on the same random weights and the same normalized images."""
     pretrained_networks = pytest.importorskip("lpips.pretrained_networks")
     theirs = {"alexnet": "alexnet", "squeezenet1_1": "squeezenet", "vgg16": "vgg16"}[name]
-    loaded = load_backbone(spec_of(name), "random")
+    loaded = build_backbone(spec_of(name), "random")
     trunk = getattr(pretrained_networks, theirs)(pretrained=False).eval()
     copy_slices(loaded.module, trunk)
     points = default_registry().points[name]["lpips"]
-    network = cut(loaded, spec_of(name), [ExtractionPoint(node, node) for node in points.nodes], "lpips")
+    network = make_loss_network(loaded, spec_of(name), [ExtractionPoint(node, node) for node in points.nodes], "lpips")
     images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         features = network(images)
@@ -99,7 +99,7 @@ def copy_slices(module: nn.Module, trunk: nn.Module) -> None:
 
 
 def test_squeezenet_with_real_weights_sees_a_cat(shared: Path) -> None:
-    loaded = load_backbone(spec_of("squeezenet1_1"), str(shared / "weights" / "squeezenet1_1.safetensors"))
+    loaded = build_backbone(spec_of("squeezenet1_1"), str(shared / "weights" / "squeezenet1_1.safetensors"))
     assert int(classify(loaded, "squeezenet1_1")) in CAT
 
 

@@ -16,7 +16,7 @@ from torchvision import models
 import lnkit
 from lnkit.networks.hub import HASH_IN_NAME
 from lnkit.networks.inspection import inspect_points
-from lnkit.networks.load import cut
+from lnkit.networks.load import make_loss_network
 from lnkit.networks.weights import LoadedBackbone
 from lnkit.plugins.load import default_registry
 from lnkit_torchvision.load import load
@@ -100,7 +100,9 @@ def prepared(request: pytest.FixtureRequest) -> Prepared:
         module = spec.load(False).eval()
     give_values(module)
     points = tuple(point for point in default_registry().points_at(network.name).values() if len(point.nodes) == 1)
-    return Prepared(network, spec, module, points, cut(LoadedBackbone(module, "random", "", ""), spec, points))
+    return Prepared(
+        network, spec, module, points, make_loss_network(LoadedBackbone(module, "random", "", ""), spec, points)
+    )
 
 
 def test_features_equal_those_of_the_untouched_network(prepared: Prepared) -> None:
@@ -245,7 +247,7 @@ def test_images_are_resized_for_a_network_of_one_size() -> None:
     images = torch.rand(2, 3, 50, 70, generator=torch.Generator().manual_seed(1))
     resized = transforms.resize(images, [224, 224], transforms.InterpolationMode.BILINEAR, antialias=True)
     with torch.no_grad():
-        found = cut(LoadedBackbone(module, "random", "", ""), spec, [point])(images)["semi_early"]
+        found = make_loss_network(LoadedBackbone(module, "random", "", ""), spec, [point])(images)["semi_early"]
         wanted = hooked(module, [point.node], transforms.normalize(resized, list(spec.mean), list(spec.std)))
     torch.testing.assert_close(found, as_map(wanted[point.node], "ViT", point.name))
     assert spec.input_rule == "resized to 224x224,bilinear"

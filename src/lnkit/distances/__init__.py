@@ -1,0 +1,45 @@
+"""Distances between images in feature space: pure functions of features, and a comparer of many images.
+
+Every name is imported when it is first used, so that ``import lnkit.distances`` does not import torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lnkit._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from lnkit.distances.comparer import ImageComparer as ImageComparer
+    from lnkit.distances.factory import make_distances as make_distances
+    from lnkit.distances.factory import total_distance as total_distance
+    from lnkit.distances.functional import Embedded as Embedded
+    from lnkit.distances.functional import builtin_distance as builtin_distance
+    from lnkit.distances.functional import lin as lin
+    from lnkit.distances.functional import mean_pool as mean_pool
+    from lnkit.distances.functional import sort as sort
+    from lnkit.distances.functional import spatial as spatial
+    from lnkit.distances.functional import squared as squared
+    from lnkit.distances.functional import style as style
+    from lnkit.distances.functional import unit_normalize as unit_normalize
+    from lnkit.distances.lin_weights import load_lin_weights as load_lin_weights
+
+__getattr__, __all__ = lazy_exports(
+    __name__,
+    {
+        "lnkit.distances.comparer": ("ImageComparer",),
+        "lnkit.distances.factory": ("make_distances", "total_distance"),
+        "lnkit.distances.functional": (
+            "Embedded",
+            "builtin_distance",
+            "lin",
+            "mean_pool",
+            "sort",
+            "spatial",
+            "squared",
+            "style",
+            "unit_normalize",
+        ),
+        "lnkit.distances.lin_weights": ("load_lin_weights",),
+    },
+)

@@ -1,4 +1,4 @@
-"""What lnkit itself brings, through the same door as every plugin: the distances, and raw pixels to compare with."""
+"""The plugin inside lnkit: the six bundled distances, and the backbone "pixel" as a baseline. Free of torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lnkit.errors import UnknownNameError, did_you_mean, near_names
 from lnkit.hookspecs import hookimpl
 from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint
 
 if TYPE_CHECKING:
     import torch
+
+    from lnkit.specs import Distance
 
 STUDY = "Pihlgren et al. 2023 (arXiv 2302.04032)"
 LPIPS = "Zhang et al. 2018 (CVPR)"
@@ -20,7 +23,7 @@ DISTANCES = {
     "spatial": ("squared difference of unit-length features, position by position", f"{LPIPS}; {STUDY}, Eq. 1"),
     "mean_pool": ("the same after averaging each channel over space", f"{EARLY_STOPPING}, section 8.1"),
     "style": ("squared difference of the Gram matrices of the channels", f"{EARLY_STOPPING}, section 8.1"),
-    "sort": ("`spatial` after sorting each channel over space", f"the published implementation of {STUDY}"),
+    "sort": ("`spatial` after sorting each channel over space", f"reference code of {STUDY}"),
     "squared": ("mean squared difference of the features, not normalized", f"{STUDY}, Eq. 3"),
     "lin": ("`spatial` with a learned weight for each channel", LPIPS),
 }
@@ -51,8 +54,20 @@ def register_extraction_points(register: Callable[..., None], backbones: Mapping
 
 @hookimpl
 def register_distance(register: Callable[[DistanceSpec], None]) -> None:
-    for name, (description, citation) in DISTANCES.items():
-        register(DistanceSpec(name, partial(_load_distance, name), description, citation))
+    for name in DISTANCES:
+        register(builtin_spec(name))
+
+
+def builtin_spec(name: str) -> DistanceSpec:
+    """Return the spec of a bundled distance; raise UnknownNameError for any other name."""
+    if name not in DISTANCES:
+        hint = did_you_mean(near_names(name, DISTANCES))
+        raise UnknownNameError(
+            f"No bundled distance is named {name!r}; there are {', '.join(DISTANCES)}.{hint} "
+            "For a distance of a plugin, pass a registry's `distance` as `lookup`."
+        )
+    description, citation = DISTANCES[name]
+    return DistanceSpec(name, partial(_load_distance, name), description, citation)
 
 
 def _load_pixel(pretrained: bool) -> torch.nn.Module:
@@ -63,7 +78,7 @@ def _load_pixel(pretrained: bool) -> torch.nn.Module:
     return nn.Sequential(OrderedDict(image=nn.Identity()))
 
 
-def _load_distance(name: str, **options: Any) -> Any:
-    from lnkit.distances.functional import builtin  # noqa: PLC0415 - torch, only when it is loaded
+def _load_distance(name: str, **options: Any) -> Distance:
+    from lnkit.distances.functional import builtin_distance  # noqa: PLC0415 - torch, only when it is loaded
 
-    return builtin(name)(**options)
+    return builtin_distance(name, **options)

@@ -1,4 +1,4 @@
-"""Distances from a configuration: what a name stands for, with its options and learned weights."""
+"""Build distances from a configuration: a name or a sum of names, options, and learned weights."""
 
 from __future__ import annotations
 
@@ -24,11 +24,28 @@ def make_distances(
     lookup: Callable[[str], DistanceSpec],
     backbone: str = "",
 ) -> tuple[Distance, ...]:
-    """Build the distance that ``config`` names, once for each of a loss network's ``points``, in their order.
+    """Build the distance of a configuration, once for each point of a loss network.
 
-    They are one and the same function unless learned weights tell the points apart. ``lookup`` finds a DistanceSpec by
-    name, as a registry does; ``backbone`` is needed for weights that were learned for it. Raises UsageError for options
-    that a distance does not have and UnknownNameError.
+    Args:
+        config: The distance and its options; sums are joined with "+" ("spatial+sort").
+        points: Names of the loss network's points.
+        lookup: Finds the spec of a distance by name, such as a registry's ``distance``.
+        backbone: Name of the backbone; needed for weights that were learned for it.
+
+    Returns:
+        One distance for each point, in their order: the same function, unless learned weights differ by point.
+
+    Raises:
+        UnknownNameError: ``lookup`` does not know the name.
+        UsageError: The distance does not have an option of ``config``, or its learned weights do not fit the points.
+        WeightsError: The file of learned weights is missing or damaged.
+
+    Example:
+        >>> import torch
+        >>> from lnkit.distances.builtin_plugin import builtin_spec
+        >>> early, late = make_distances(DistanceConfig("squared"), ["early", "late"], builtin_spec)
+        >>> early(torch.zeros(1, 2, 3, 3), torch.ones(1, 2, 3, 3))
+        tensor([1.])
     """
     if config.lin_weights == "lpips":
         config = replace(config, lin_weights=f"lpips:{backbone}")
@@ -46,27 +63,47 @@ def shared_distances(
     lookup: Callable[[str], DistanceSpec],
     backbone: str = "",
 ) -> list[tuple[Distance, ...]]:
-    """Build the distance of each loss network, given the points and the config of each.
+    """Build the distances of several loss networks of one backbone, sharing functions between them.
 
-    Where two have the same point and the same config, they get one and the same function, so that what both need can
-    be computed once. Learned weights that belong to the points of one loss network are not shared.
+    Loss networks with the same point and the same config get the same function, so the distance at that point is
+    computed once. Learned weights depend on all points of a loss network and are not shared.
+
+    Args:
+        loss_networks: The points of each loss network, by name.
+        configs: The distance of each loss network.
+        lookup: Finds the spec of a distance by name.
+        backbone: Name of the backbone.
+
+    Returns:
+        For each loss network the distances of its points, as :func:`make_distances` gives them.
     """
     known: dict[tuple[DistanceConfig, str], Distance] = {}
-    found = []
+    shared = []
     for points, config in zip(loss_networks, configs, strict=True):
-        made = make_distances(config, points, lookup, backbone)
+        distances = make_distances(config, points, lookup, backbone)
         if not config.lin_weights:
-            made = tuple(known.setdefault((config, point), one) for point, one in zip(points, made, strict=True))
-        found.append(made)
-    return found
+            pairs = zip(points, distances, strict=True)
+            distances = tuple(known.setdefault((config, point), distance) for point, distance in pairs)
+        shared.append(distances)
+    return shared
 
 
 def total_distance(
     a: Mapping[str, Tensor], b: Mapping[str, Tensor], points: Sequence[str], distances: Sequence[Distance]
 ) -> Tensor:
-    """Sum a loss network's distances over its points: two {point: (N, C, H, W)} give (N,)."""
-    each = [distance(a[point], b[point]) for point, distance in zip(points, distances, strict=True)]
-    return torch.stack(each).sum(0)
+    """Sum the distances at the points of a loss network.
+
+    Args:
+        a: Features (N, C, H, W) by point.
+        b: Features of the same shapes.
+        points: The points to sum over.
+        distances: The distance of each of ``points``.
+
+    Returns:
+        Distances (N,).
+    """
+    terms = [distance(a[point], b[point]) for point, distance in zip(points, distances, strict=True)]
+    return torch.stack(terms).sum(0)
 
 
 def _load_term(

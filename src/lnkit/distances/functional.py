@@ -1,11 +1,14 @@
-"""How far apart two images are in feature space: pure functions of (N, C, H, W) feature maps that give (N,) distances.
+"""Distances as pure functions: two feature maps (N, C, H, W) give one distance for each image, (N,).
 
-Every distance here is an embedding of each feature map followed by a squared difference. Kept apart
-(:class:`Embedded`), the embedding of a reference is computed once, however many images are compared with it. The
-normalized difference is formed as such, never as 2 - 2 cos, which loses up to 5e-4 to cancellation.
+Each distance is an embedding of the feature maps followed by a squared difference. :class:`Embedded` keeps the two
+steps apart, so a reference is embedded once however many images are compared with it. The difference of normalized
+features is computed directly, never as 2 - 2 cos, which loses up to 5e-4 to cancellation.
 
-Sources: P is "A Systematic Performance Analysis of Deep Perceptual Loss Networks" (arXiv 2302.04032), R its published
-implementation, K "Do better ImageNet classifiers assess perceptual similarity better?" (TMLR 2022).
+References:
+    Pihlgren2023: "A Systematic Performance Analysis of Deep Perceptual Loss Networks: Breaking Transfer Learning
+        Conventions", arXiv 2302.04032. The "reference code" is its published implementation.
+    Kumar2022: "Do better ImageNet classifiers assess perceptual similarity better?", TMLR 2022.
+    Zhang2018: "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric" (LPIPS), CVPR 2018.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -27,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A distance in two steps, so that what is compared many times is embedded once."""
+    """A distance in two steps: features that are compared many times are embedded once."""
 
     embed: Callable[[Tensor], Tensor]  # (N, C, H, W) -> (N, ...)
-    between: Callable[[Tensor, Tensor], Tensor]  # two embeddings -> (N,)
+    compare: Callable[[Tensor, Tensor], Tensor]  # two embeddings -> (N,)
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.between(self.embed(a), self.embed(b))
+        return self.compare(self.embed(a), self.embed(b))
 
 
 @dataclass(frozen=True)
@@ -47,46 +50,193 @@ class Summed:
 
 
 def spatial(a: Tensor, b: Tensor, *, channel_norm: bool = True, epsilon: str = "lpips") -> Tensor:
-    """Squared difference of unit-normalized positions, summed over channels, mean over space (P Eq. 1, K Eq. 1).
+    """Return the squared difference of channel-normalized features, summed over channels, averaged over space.
 
-    ``epsilon`` names the guard against a zero norm: "lpips" y / (|y| + 1e-10), also K's; "reference"
-    y / max(|y|, 1e-12), that of R; "torchmetrics" y / sqrt(sum y^2 + 1e-8). The gradient is finite everywhere.
+    The gradient is finite everywhere.
+
+    Args:
+        a: Features (N, C, H, W), floating point.
+        b: Features of the same shape.
+        channel_norm: Scale the features of each position to unit length over the channels first.
+        epsilon: Guard against a zero norm; see :func:`unit_normalize`.
+
+    Returns:
+        Distances (N,), from 0 to 4 with ``channel_norm``; at least float32.
+
+    Raises:
+        UsageError: ``epsilon`` is unknown.
+
+    Example:
+        >>> import torch
+        >>> a = torch.tensor([3.0, 4.0]).reshape(1, 2, 1, 1)
+        >>> b = torch.tensor([4.0, 3.0]).reshape(1, 2, 1, 1)
+        >>> round(spatial(a, b).item(), 4)
+        0.08
+        >>> spatial(a, b, channel_norm=False).item()
+        2.0
+
+    References:
+        Pihlgren2023 Eq. 1; Kumar2022 Eq. 1; Zhang2018 (without learned weights).
     """
     return _spatial(channel_norm, epsilon)(a, b)
 
 
 def mean_pool(a: Tensor, b: Tensor, *, channel_norm: bool = True, epsilon: str = "lpips") -> Tensor:
-    """The spatial distance of the maps' means over space (K 8.1)."""
+    """Return the spatial distance of the feature maps' means over space.
+
+    Args:
+        a: Features (N, C, H, W), floating point.
+        b: Features with the same N and C; H and W may differ.
+        channel_norm: Scale the means to unit length over the channels first.
+        epsilon: Guard against a zero norm; see :func:`unit_normalize`.
+
+    Returns:
+        Distances (N,), at least float32.
+
+    Raises:
+        UsageError: ``epsilon`` is unknown.
+
+    Example:
+        >>> import torch
+        >>> a = torch.tensor([1.0, 3.0]).reshape(1, 1, 1, 2)
+        >>> mean_pool(a, a.flip(3)).item()  # the mean ignores the position
+        0.0
+        >>> mean_pool(a, a + 2, channel_norm=False).item()
+        4.0
+
+    References:
+        Kumar2022 8.1.
+    """
     return _mean_pool(channel_norm, epsilon)(a, b)
 
 
 def style(a: Tensor, b: Tensor, *, channel_norm: bool = True, epsilon: str = "lpips") -> Tensor:
-    """Mean squared difference of the C x C Gram matrices of channels unit-normalized over space (K 8.1)."""
+    """Return the mean squared difference of the Gram matrices (C, C) of the channels.
+
+    Args:
+        a: Features (N, C, H, W), floating point.
+        b: Features with the same N and C; H and W may differ.
+        channel_norm: Scale each channel to unit length over space first.
+        epsilon: Guard against a zero norm; see :func:`unit_normalize`.
+
+    Returns:
+        Distances (N,), at least float32.
+
+    Raises:
+        UsageError: ``epsilon`` is unknown.
+
+    Example:
+        >>> import torch
+        >>> a = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).reshape(1, 2, 1, 2)  # orthogonal channels
+        >>> style(a, torch.ones(1, 2, 1, 2), channel_norm=False).item()  # Gram matrices I and 2, everywhere
+        2.5
+
+    References:
+        Kumar2022 8.1.
+    """
     return _style(channel_norm, epsilon)(a, b)
 
 
 def sort(a: Tensor, b: Tensor, *, channel_norm: bool = True, epsilon: str = "lpips") -> Tensor:
-    """The spatial distance after each channel's activations are sorted over space (R)."""
+    """Return the spatial distance after the activations of each channel are sorted over space.
+
+    Args:
+        a: Features (N, C, H, W), floating point.
+        b: Features of the same N, C and H * W.
+        channel_norm: After sorting, scale each position to unit length over the channels.
+        epsilon: Guard against a zero norm; see :func:`unit_normalize`.
+
+    Returns:
+        Distances (N,), at least float32.
+
+    Raises:
+        UsageError: ``epsilon`` is unknown.
+
+    Example:
+        >>> import torch
+        >>> a = torch.tensor([1.0, 3.0]).reshape(1, 1, 1, 2)
+        >>> b = torch.tensor([4.0, 1.0]).reshape(1, 1, 1, 2)
+        >>> sort(a, b, channel_norm=False).item()  # (1 - 1)^2 and (3 - 4)^2
+        0.5
+
+    References:
+        Reference code of Pihlgren2023.
+    """
     return _sort(channel_norm, epsilon)(a, b)
 
 
 def squared(a: Tensor, b: Tensor) -> Tensor:
-    """Mean over C, H and W of the squared difference of the features as they are (P Eq. 3)."""
+    """Return the mean over C, H and W of the squared difference of the features, not normalized.
+
+    Args:
+        a: Features (N, C, H, W), floating point.
+        b: Features of the same shape.
+
+    Returns:
+        Distances (N,), at least float32.
+
+    Example:
+        >>> import torch
+        >>> squared(torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), 0.5))
+        tensor([0.2500, 0.2500])
+
+    References:
+        Pihlgren2023 Eq. 3.
+    """
     return _squared()(a, b)
 
 
 def lin(a: Tensor, b: Tensor, *, weight: Tensor, channel_norm: bool = True, epsilon: str = "lpips") -> Tensor:
-    """The spatial distance with one learned non-negative ``weight`` per channel, (C,) (LPIPS)."""
+    """Return the spatial distance with one learned weight for each channel.
+
+    Args:
+        a: Features (N, C, H, W), floating point.
+        b: Features of the same shape.
+        weight: Non-negative weights (C,); :func:`lnkit.distances.load_lin_weights` reads those of LPIPS.
+        channel_norm: Scale the features of each position to unit length over the channels first.
+        epsilon: Guard against a zero norm; see :func:`unit_normalize`.
+
+    Returns:
+        Distances (N,), at least float32.
+
+    Raises:
+        UsageError: ``epsilon`` is unknown, or the weights are for another number of channels.
+
+    Example:
+        >>> import torch
+        >>> a, b = torch.zeros(1, 2, 1, 1), torch.ones(1, 2, 1, 1)
+        >>> lin(a, b, weight=torch.tensor([2.0, 0.5]), channel_norm=False).item()
+        2.5
+
+    References:
+        Zhang2018.
+    """
     return _lin(channel_norm, epsilon, weight=weight)(a, b)
 
 
 def unit_normalize(features: Tensor, dim: int, epsilon: str = "lpips") -> Tensor:
-    """Scale ``features`` to unit length along ``dim``; a zero vector stays zero and has a bounded gradient."""
+    """Scale features y to unit length along a dimension; a zero vector stays zero and has a bounded gradient.
+
+    Args:
+        features: A floating-point tensor of any shape.
+        dim: Dimension over which the norm is taken.
+        epsilon: Guard against a zero norm: "lpips" y / (|y| + 1e-10), also that of Kumar2022; "reference"
+            y / max(|y|, 1e-12), that of the reference code; "torchmetrics" y / sqrt(sum y^2 + 1e-8).
+
+    Returns:
+        A tensor of the same shape.
+
+    Example:
+        >>> import torch
+        >>> unit_normalize(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), dim=1)
+        tensor([[0.6000, 0.8000],
+                [0.0000, 0.0000]])
+    """
     if epsilon == "torchmetrics":
         return features / (features.square().sum(dim, keepdim=True) + 1e-8).sqrt()
     norm = torch.linalg.vector_norm(features, dim=dim, keepdim=True)
     guarded = norm + 1e-10 if epsilon == "lpips" else norm.clamp_min(1e-12)
-    # Zero over anything is zero; over one, its gradient is not 1e10 times too large either.
+    # A zero vector is divided by one instead: divided by the guard, its gradient would be 1e10 times too large.
     return features / torch.where(norm == 0, 1.0, guarded)
 
 
@@ -96,14 +246,15 @@ def _spatial(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
 
 def _mean_pool(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
     normalize = _channel_normalizer(channel_norm, epsilon)
-    return Embedded(lambda y: normalize(_full(y).mean((2, 3), keepdim=True)), _summed_over_channels)
+    return Embedded(lambda y: normalize(_at_least_float32(y).mean((2, 3), keepdim=True)), _summed_over_channels)
 
 
 def _style(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    normalize = partial(unit_normalize, dim=2, epsilon=_known(epsilon)) if channel_norm else _full
+    guard = _check_epsilon(epsilon)
+    normalize = partial(unit_normalize, dim=2, epsilon=guard) if channel_norm else _at_least_float32
 
     def gram(features: Tensor) -> Tensor:
-        channels = normalize(_full(features).flatten(2))  # (N, C, H W)
+        channels = normalize(_at_least_float32(features).flatten(2))  # (N, C, H W)
         return channels @ channels.transpose(1, 2)  # (N, C, C)
 
     return Embedded(gram, _mean_of_all)
@@ -111,23 +262,27 @@ def _style(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
 
 def _sort(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
     normalize = _channel_normalizer(channel_norm, epsilon)
-    return Embedded(lambda y: normalize(_full(y).flatten(2).sort(-1).values.unsqueeze(3)), _summed_over_channels)
+
+    def embed(features: Tensor) -> Tensor:
+        return normalize(_at_least_float32(features).flatten(2).sort(-1).values.unsqueeze(3))
+
+    return Embedded(embed, _summed_over_channels)
 
 
 def _squared(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(_full, _mean_of_all)  # it normalizes nothing, so the options have no say
+    return Embedded(_at_least_float32, _mean_of_all)  # ignores channel_norm and epsilon
 
 
 def _lin(channel_norm: bool = True, epsilon: str = "lpips", *, weight: Tensor) -> Embedded:
-    def between(a: Tensor, b: Tensor) -> Tensor:
+    def compare(a: Tensor, b: Tensor) -> Tensor:
         if weight.numel() != a.shape[1]:
             raise UsageError(
-                f"The lin weights are for {weight.numel()} channels, but the point has {a.shape[1]}. "
+                f"Expected lin weights for {a.shape[1]} channels, got {weight.numel()}. "
                 "Use weights that were learned for this backbone at these points."
             )
         return ((a - b).square() * weight.to(a).reshape(-1, 1, 1)).sum(1).mean((1, 2))
 
-    return Embedded(_channel_normalizer(channel_norm, epsilon), between)
+    return Embedded(_channel_normalizer(channel_norm, epsilon), compare)
 
 
 def _summed_over_channels(a: Tensor, b: Tensor) -> Tensor:
@@ -139,16 +294,18 @@ def _mean_of_all(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _channel_normalizer(channel_norm: bool, epsilon: str) -> Callable[[Tensor], Tensor]:
-    guard = _known(epsilon)
-    return (lambda features: unit_normalize(_full(features), 1, guard)) if channel_norm else _full
+    guard = _check_epsilon(epsilon)  # refused even where nothing is normalized
+    if not channel_norm:
+        return _at_least_float32
+    return lambda features: unit_normalize(_at_least_float32(features), 1, guard)
 
 
-def _full(features: Tensor) -> Tensor:
-    """Half precision holds neither the epsilons nor the sums: distances are computed in float32 or better."""
+def _at_least_float32(features: Tensor) -> Tensor:
+    """Convert half precision to float32: it can hold neither the epsilons nor the sums."""
     return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
 
 
-def _known(epsilon: str) -> str:
+def _check_epsilon(epsilon: str) -> str:
     if epsilon not in EPSILONS:
         raise UsageError(f"No epsilon is named {epsilon!r}; there are {', '.join(EPSILONS)}.")
     return epsilon
@@ -164,21 +321,40 @@ _BUILTIN: Mapping[str, Callable[..., Embedded]] = {
 }
 
 
-def builtin(name: str) -> Callable[..., Embedded]:
-    """Return the maker of a bundled distance: ``builtin("spatial")(channel_norm=False)(a, b)`` gives (N,)."""
-    return _BUILTIN[name]
+def builtin_distance(name: str, **options: Any) -> Embedded:
+    """Return one of the six distances above with its options fixed.
+
+    Args:
+        name: "spatial", "mean_pool", "style", "sort", "squared" or "lin".
+        **options: ``channel_norm``, ``epsilon`` and, for "lin", ``weight``; "squared" ignores the first two.
+
+    Returns:
+        A function of two (N, C, H, W) feature maps that gives (N,), and whose two steps can be called separately.
+
+    Example:
+        >>> import torch
+        >>> distance = builtin_distance("spatial", channel_norm=False)
+        >>> distance(torch.zeros(1, 2, 3, 3), torch.ones(1, 2, 3, 3))
+        tensor([2.])
+    """
+    return _BUILTIN[name](**options)
 
 
 def distances_from_first(distance: Distance, features: Tensor, images: int) -> Tensor:
-    """Compare the first of ``images`` equally long runs of rows with each of the others.
+    """Compare the first image of each item with its other images, embedding each image once.
 
-    ``features`` (images * N, C, H, W) hold N references, then N of the first other image, and so on; gives
-    (N, images - 1). What can be shared between the comparisons is computed once.
+    Args:
+        distance: Any distance; an :class:`Embedded` one is taken apart.
+        features: (images * N, C, H, W): N references, then N of the first other image, and so on.
+        images: Number of images of an item, the reference included.
+
+    Returns:
+        Distances (N, images - 1).
     """
     if isinstance(distance, Summed):
         return torch.stack([distances_from_first(term, features, images) for term in distance.terms]).sum(0)
-    embedded, between = (
-        (distance.embed(features), distance.between) if isinstance(distance, Embedded) else (features, distance)
+    embedded, compare = (
+        (distance.embed(features), distance.compare) if isinstance(distance, Embedded) else (features, distance)
     )
     reference, *others = embedded.chunk(images)
-    return torch.stack([between(reference, other) for other in others], dim=1)
+    return torch.stack([compare(reference, other) for other in others], dim=1)

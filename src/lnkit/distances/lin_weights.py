@@ -1,7 +1,8 @@
 """Learned channel weights for the distance `lin`, from a file or from the `lpips` package.
 
-A file is safetensors or a `.pth` state dict in the layout of LPIPS: ``lin0.model.1.weight``, ``lin1.model.1.weight``
-and so on, or ``lin0.weight``, each (1, C, 1, 1). The k-th weight belongs to the k-th point of a loss network.
+A file is safetensors or a `.pth` state dict in the layout of LPIPS (Zhang2018): ``lin0.model.1.weight``,
+``lin1.model.1.weight`` and so on, or ``lin0.weight``, each (1, C, 1, 1). The k-th weight belongs to the k-th point of a
+loss network.
 """
 
 from __future__ import annotations
@@ -20,21 +21,30 @@ _IN_LPIPS = {"alexnet": "alex", "squeezenet1_1": "squeeze", "vgg16": "vgg"}  # b
 
 
 def load_lin_weights(source: str, points: int) -> tuple[Tensor, ...]:
-    """Read one weight vector (C,) for each of ``points``; ``source`` is a file or "lpips:<backbone>".
+    """Read the learned channel weights of a loss network.
 
-    Raises UsageError if nothing is named or the number differs, WeightsError for an unreadable file.
+    Args:
+        source: A file, or "lpips:<backbone>" for the weights in the lpips package.
+        points: Number of points of the loss network.
+
+    Returns:
+        One weight vector (C,) for each point, float32.
+
+    Raises:
+        UsageError: ``source`` is empty, or has weights for another number of points.
+        WeightsError: The file is missing or damaged.
     """
     if not source:
         raise UsageError(
-            "The distance 'lin' needs learned weights: name a file (safetensors or .pth), or 'lpips' for those "
-            "of the lpips package."
+            "The distance 'lin' needs learned weights: give a file (safetensors or .pth), or 'lpips' for those of the "
+            "lpips package."
         )
     path = _in_lpips(source.removeprefix("lpips").lstrip(":")) if re.fullmatch("lpips(:.*)?", source) else Path(source)
-    weights = _in_order(_read(path), path)
+    weights = _ordered(_read(path), path)
     if len(weights) != points:
         raise UsageError(
-            f"{path.name} has lin weights for {len(weights)} points, but the loss network has {points}: "
-            "the k-th weight belongs to the k-th point, so the numbers must agree."
+            f"Expected lin weights for the {points} points of the loss network, got {len(weights)} in {path.name}: the "
+            "k-th weight belongs to the k-th point. Use weights that were learned for these points."
         )
     return weights
 
@@ -59,17 +69,17 @@ def _read(path: Path) -> dict[str, Tensor]:
             return dict(load_file(path))
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise WeightsError(f"There is no file {path} to read lin weights from.") from error
-    except Exception as error:  # the readers raise what they like for a damaged file
+        raise WeightsError(f"Expected a file with lin weights at {path}, got no such file.") from error
+    except Exception as error:  # for a damaged file, the readers raise errors of many types
         raise WeightsError(f"{path} cannot be read as lin weights ({error}).") from error
     return state
 
 
-def _in_order(state: dict[str, Tensor], path: Path) -> tuple[Tensor, ...]:
-    found = {int(match[1]): value for key, value in state.items() if (match := _KEY.fullmatch(key))}
-    if not found or sorted(found) != list(range(len(found))):
+def _ordered(state: dict[str, Tensor], path: Path) -> tuple[Tensor, ...]:
+    weights = {int(match[1]): value for key, value in state.items() if (match := _KEY.fullmatch(key))}
+    if not weights or sorted(weights) != list(range(len(weights))):
         raise WeightsError(
-            f"{path} holds no lin weights: expected lin0.model.1.weight (or lin0.weight), lin1..., "
+            f"Expected lin weights named lin0.model.1.weight (or lin0.weight), lin1... in {path}, "
             f"got {', '.join(sorted(state)[:5]) or 'nothing'}."
         )
-    return tuple(found[k].detach().float().flatten() for k in sorted(found))
+    return tuple(weights[k].detach().float().flatten() for k in sorted(weights))

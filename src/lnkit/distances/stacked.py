@@ -1,4 +1,4 @@
-"""The whole computation of a batch in one module, from 8-bit images to distances: what an engine builds and runs."""
+"""The computation of a whole batch, from 8-bit images to distances, as one module that an engine builds and runs."""
 
 from __future__ import annotations
 
@@ -26,27 +26,39 @@ class StackedDistances(nn.Module):
         images: int,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """``loss_networks`` names the points of each, ``distances`` the distance of each of these points."""
+        """Prepare the module.
+
+        Args:
+            network: A network with all points of the ``loss_networks``.
+            loss_networks: The points of each loss network, by name.
+            distances: The distance at each of these points.
+            images: Number of images of an item, the reference included.
+            dtype: Type of the images when they enter the backbone.
+        """
         super().__init__()
         self.network = network
         pairs = [list(zip(*names, strict=True)) for names in zip(loss_networks, distances, strict=True)]
-        # Each point is measured once by each distance, however many loss networks share it.
+        # Each pair of a point and a distance is computed once, however many loss networks share it.
         self.parts: list[tuple[str, Distance]] = list(dict.fromkeys(part for points in pairs for part in points))
         self.sums = [[self.parts.index(part) for part in points] for points in pairs]
         self.images = images
         self.dtype = dtype
 
     def forward(self, stack: Tensor) -> Tensor:
-        """Compare ``stack`` (images * N, H, W, 3), 8-bit: N references, then N of the first other image, and so on.
+        """Compare the references of a stack with its other images.
 
-        Gives (N, images - 1, loss networks).
+        Args:
+            stack: 8-bit images (images * N, H, W, 3): N references, then N of the first other image, and so on.
+
+        Returns:
+            Distances (N, images - 1, loss networks).
         """
         features = self.features(stack)
-        found = [distances_from_first(distance, features[point], self.images) for point, distance in self.parts]
-        return torch.stack([_sum([found[index] for index in indices]) for indices in self.sums], dim=2)
+        terms = [distances_from_first(distance, features[point], self.images) for point, distance in self.parts]
+        return torch.stack([_sum([terms[index] for index in indices]) for indices in self.sums], dim=2)
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
-        """Features at each point of ``images`` (N, H, W, 3), 8-bit."""
+        """Return the features of 8-bit ``images`` (N, H, W, 3) at each point."""
         normalized = self.network.normalize(images.permute(0, 3, 1, 2).to(self.network.mean.dtype) / 255)
         return self.network.tap(normalized.to(self.dtype))
 

@@ -56,13 +56,13 @@ def run(request: RunRequest, registry: Registry | None = None, progress: Progres
         UsageError: a name, a point or a protocol field is unknown.
         LnkitError: data or weights are missing or damaged, or the run failed.
     """
-    from lnkit.networks.weights import load_backbone  # noqa: PLC0415 - torch, once all names are known to be right
+    from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch, once all names are known to be right
 
     resolved = resolve(request, registry or default_registry())
     runner = _Runner(resolved, progress or SilentProgress())
     facts = runner.facts(runner.check())
     data = load_object(resolved.benchmark.open_data)(facts)
-    loaded = load_backbone(resolved.backbone, request.weights, request.seed, runner.progress)
+    loaded = build_backbone(resolved.backbone, request.weights, request.seed, runner.progress)
     keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
     missing = tuple(network for network in keys if network not in done)

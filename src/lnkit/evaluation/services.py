@@ -120,11 +120,11 @@ class Services:
         return tuple({point.name: point for points in self._layers for point in points}.values())
 
     def _cut(self, points: Sequence[ExtractionPoint]) -> LossNetwork:
-        from lnkit.networks.load import cut  # noqa: PLC0415 - torch
+        from lnkit.networks.load import make_loss_network  # noqa: PLC0415 - torch
 
         normalization = getattr(self._resolved.protocol, "normalization", "backbone")
         transform_input = getattr(self._resolved.protocol, "transform_input", True)
-        return cut(self._loaded, self._resolved.backbone, points, normalization, transform_input)
+        return make_loss_network(self._loaded, self._resolved.backbone, points, normalization, transform_input)
 
     def _distance(self, name: str) -> DistanceSpec:
         if name not in self._resolved.distances:

@@ -1,6 +1,6 @@
-"""Attributes of backbones and loss networks, computed from the network itself (P, Table I and Section "attributes").
+"""Attributes of backbones and loss networks, measured on the network itself (Pihlgren2023, Table I).
 
-They are measured on random weights and torch's meta device where that works, so they need no download and little time.
+They are measured with random weights, on torch's meta device if possible, so they need no download and little time.
 """
 
 from __future__ import annotations
@@ -21,54 +21,61 @@ from lnkit.specs import BackboneSpec, ExtractionPoint, LossNetworkId
 
 logger = logging.getLogger("lnkit")
 
-PARTS = ("parameters", "depth", "macs")  # of which a loss network takes a fraction
-SUMS = ("point_channels", "point_features")  # of several points; of the others the deepest decides
-SIZE = 224  # side in pixels of the image that macs and features are counted for (P, Table I)
+PARTS = ("parameters", "depth", "macs")  # attributes of which a loss network uses a fraction
+SUMS = ("point_channels", "point_features")  # summed over several points; of the others the maximum counts
+SIZE = 224  # side in pixels of the image that macs and features are counted for (Pihlgren2023, Table I)
 
 Attributes = Mapping[str, float | None]  # by the names of lnkit.analysis.attributes
 
 
 @dataclass(frozen=True, slots=True)
 class BackboneAttributes:
-    """What a network is like, whole and up to its points."""
+    """Attributes of a whole backbone, and of the part up to each point."""
 
     backbone: Attributes  # imagenet_top1, parameters, depth, macs, skip_connections, branches, conv_1x1, batch_norm
-    points: Mapping[str, Attributes]  # point -> point_*, fraction_*; without those that cannot be measured
+    points: Mapping[str, Attributes]  # point -> point_*, fraction_*; without points that cannot be measured
 
     def of(self, points: Sequence[str]) -> dict[str, float | None]:
-        """The attributes of the loss network cut at ``points``, with the backbone's.
+        """Return the attributes of the loss network at ``points``, with those of the backbone.
 
-        Costs and depth are those of the deepest point, channels and features the sum of all.
+        Costs and depth are those of the deepest point; channels and features are summed over the points.
         """
-        found = [self.points[point] for point in points if point in self.points]
-        if len(found) < len(points):
+        measured = [self.points[point] for point in points if point in self.points]
+        if len(measured) < len(points):
             return dict(self.backbone)
-        return {**self.backbone, **{name: _joined(name, [one[name] for one in found]) for name in found[0]}}
+        joined = {name: _joined(name, [attributes[name] for attributes in measured]) for name in measured[0]}
+        return {**self.backbone, **joined}
 
 
 def measure_attributes(spec: BackboneSpec, points: Sequence[ExtractionPoint]) -> BackboneAttributes:
-    """Measure a backbone at each of ``points``.
+    """Measure the attributes of a backbone and of its points.
 
-    Flops are multiply-adds of convolutions and matrix products for one image of 224 x 224 pixels, or of the size that
-    the backbone takes; parameters are all that it has, at a point those that take part until its output is there. Flags
-    are 0 and 1; ``imagenet_top1`` is in percent and None where the weights do not state it.
+    ``macs`` are the multiply-adds of convolutions and matrix products for one image of 224 x 224 pixels, or of the
+    input size of the backbone. ``parameters`` counts all parameters, ``point_parameters`` those used up to the point.
+    Flags are 0 or 1; ``imagenet_top1`` is in percent, None if unknown.
+
+    Args:
+        spec: The backbone.
+        points: Its points to measure.
 
     Raises:
-        WeightsError: a package that the backbone needs is missing.
+        WeightsError: A package that the backbone needs is missing.
     """
     size = max(SIZE, spec.min_size)
-    backbone, structure = _look_at(spec, [node for point in points for node in point.nodes], size)
+    backbone, structure = _build_and_read(spec, [node for point in points for node in point.nodes], size)
     whole = _whole(spec, backbone, structure, size)
     facts = inspect_points(spec, points, size)
-    return BackboneAttributes(whole, {one.point.name: _at(one, structure, whole) for one in facts if not one.problem})
+    return BackboneAttributes(
+        whole, {point.point.name: _at(point, structure, whole) for point in facts if not point.problem}
+    )
 
 
 def attributes_of(
     spec: BackboneSpec, networks: Mapping[LossNetworkId, Sequence[ExtractionPoint]]
 ) -> dict[LossNetworkId, Mapping[str, float | None]]:
-    """The attributes of several loss networks of one backbone; nothing for each where it cannot be measured.
+    """Return the attributes of several loss networks of one backbone, empty if they cannot be measured.
 
-    Whatever the backbone's own code raises is logged and passed over, since a run is not lost for this.
+    Errors raised by the code of the backbone are logged only: missing attributes must not fail a run.
     """
     points = tuple({point.name: point for group in networks.values() for point in group}.values())
     try:
@@ -79,8 +86,8 @@ def attributes_of(
     return {network: measured.of([point.name for point in group]) for network, group in networks.items()}
 
 
-def _look_at(spec: BackboneSpec, nodes: Sequence[str], size: int) -> tuple[nn.Module, Structure]:
-    """The network and its structure, on the meta device unless something in it needs values."""
+def _build_and_read(spec: BackboneSpec, nodes: Sequence[str], size: int) -> tuple[nn.Module, Structure]:
+    """Return a backbone and its structure, on the meta device unless an operation needs values."""
     for device in ("meta", "cpu"):
         try:
             with torch.device(device):
@@ -110,14 +117,14 @@ def _whole(spec: BackboneSpec, backbone: nn.Module, structure: Structure, size: 
 def _at(facts: PointFacts, structure: Structure, whole: Attributes) -> dict[str, float | None]:
     depths = [structure.depth_at.get(node) for node in facts.point.nodes]
     depth = None if None in depths else max(depth for depth in depths if depth is not None)
-    found: dict[str, float | None] = {
+    attributes: dict[str, float | None] = {
         "point_parameters": facts.parameters,
         "point_depth": depth,
         "point_macs": facts.macs,
         "point_channels": sum(output.shape[0] for output in facts.outputs),
         "point_features": sum(prod(output.shape) for output in facts.outputs),
     }
-    return found | {f"fraction_{name}": _fraction(found[f"point_{name}"], whole[name]) for name in PARTS}
+    return attributes | {f"fraction_{name}": _fraction(attributes[f"point_{name}"], whole[name]) for name in PARTS}
 
 
 def _fraction(part: float | None, whole: float | None) -> float | None:

@@ -1,19 +1,22 @@
-"""Devices: which one is there, and a sentence for one that is not."""
+"""Open a device by name."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import torch
 
 from lnkit.errors import UsageError
 
-if TYPE_CHECKING:
-    pass
-
 
 def open_device(name: str) -> torch.device:
-    """Return a device that is there, for "auto" the fastest; raises UsageError for one that is not."""
+    """Return a device after checking that it can be used.
+
+    Args:
+        name: "cpu", "cuda", "cuda:1", "mps" or another name of torch; "auto" is an accelerator if there is one, else
+            the CPU.
+
+    Raises:
+        UsageError: The device does not exist or does not work.
+    """
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return accelerator or torch.device("cpu")

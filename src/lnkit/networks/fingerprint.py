@@ -1,7 +1,7 @@
-"""What identifies a network that no plugin's version stands for: the code and the settings that it computes with.
+"""Fingerprints of the user's own networks: the code and the settings that no version of a plugin identifies.
 
-Weights are hashed elsewhere. Where something cannot be identified, the fingerprint is a new one each time: a run of
-unknown code is never taken for a run that was finished before.
+Weights are hashed separately. If something cannot be identified, the fingerprint is different each time, so that a run
+of unknown code is never mistaken for a finished one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNKNOWN = "unknown-"
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size, range, slice)
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-_OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}  # tensors, submodules and hooks: looked at on their own
+_OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}  # tensors, submodules and hooks: handled separately
 
 
 class _Unknown(Exception):  # noqa: N818 - a signal, not an error
@@ -34,7 +34,7 @@ class _Unknown(Exception):  # noqa: N818 - a signal, not an error
 
 
 def fingerprint(module: nn.Module) -> str:
-    """Eight hexadecimal digits that change with the code or the settings of ``module``; ``unknown-...`` if they may."""
+    """Return eight hexadecimal digits that identify the code and the settings of ``module``, or ``unknown-...``."""
     try:
         text = "\n".join((*_settings(module), *sorted(_sources(module))))
     except _Unknown:
@@ -43,7 +43,7 @@ def fingerprint(module: nn.Module) -> str:
 
 
 def _settings(module: nn.Module) -> Iterator[str]:
-    """Yield a line for each attribute that a submodule has beside its tensors."""
+    """Yield a line for each attribute of a submodule that is not a tensor."""
     for path, part in module.named_modules():
         if any(vars(part)[hooks] for hooks in ("_forward_hooks", "_forward_pre_hooks")):
             raise _Unknown
@@ -53,7 +53,7 @@ def _settings(module: nn.Module) -> Iterator[str]:
 
 
 def _describe(value: Any) -> str:
-    """Write a setting so that two equal ones read alike; raises _Unknown where that cannot be done."""
+    """Write a setting so that equal settings give equal text; raise _Unknown if that is impossible."""
     if isinstance(value, _PLAIN):
         return repr(value)
     if isinstance(value, torch.Tensor):
@@ -63,14 +63,14 @@ def _describe(value: Any) -> str:
     if isinstance(value, (set, frozenset)):
         return f"{type(value).__name__}({', '.join(sorted(map(_describe, value)))})"
     if isinstance(value, dict):
-        return f"dict({', '.join(f'{_describe(key)}: {_describe(one)}' for key, one in value.items())})"
+        return f"dict({', '.join(f'{_describe(key)}: {_describe(entry)}' for key, entry in value.items())})"
     return _describe_code(value)
 
 
 def _describe_code(value: Any) -> str:
     if isinstance(value, partial):
         return f"partial({_describe(value.func)}, {_describe(value.args)}, {_describe(value.keywords)})"
-    if isinstance(value, nn.Module):  # kept outside of PyTorch's registry, in a list say
+    if isinstance(value, nn.Module):  # not registered as a submodule: in a list, for example
         return f"{type(value).__module__}.{type(value).__qualname__}({', '.join(_settings(value))})"
     if isinstance(value, MethodType):
         return f"method {value.__func__.__qualname__}"
@@ -88,9 +88,9 @@ def _describe_function(function: FunctionType) -> str:
 
 
 def _sources(module: nn.Module) -> set[str]:
-    """One line for each file of own code and each installed package that the classes in ``module`` come from.
+    """Return one line for each own file and each installed package that the classes in ``module`` come from.
 
-    Own code is followed into whatever other own code its modules have imported.
+    Imports of own code by own code are followed.
     """
     names = {cls.__module__ for part in module.modules() for cls in type(part).__mro__}
     lines: set[str] = set()
@@ -99,18 +99,18 @@ def _sources(module: nn.Module) -> set[str]:
         seen |= names
         files = {name: _own_file(name) for name in names}
         lines |= {_source_line(name, file) for name, file in files.items()}
-        names = {found for name, file in files.items() if file for found in _used_by(name)} - seen
+        names = {used for name, file in files.items() if file for used in _used_by(name)} - seen
     return lines
 
 
 def _own_file(name: str) -> Path | None:
-    """The source file of a module of the user's own; None for what is installed."""
+    """Return the source file of a module that is the user's own; None for installed code."""
     module = sys.modules.get(name)
     if module is None or name.partition(".")[0] in ("lnkit", *sys.builtin_module_names):
         return None  # lnkit has a version, even where it is installed from a checkout
     try:
         file = inspect.getsourcefile(module)
-    except TypeError:  # no file: built in, or typed in
+    except TypeError:  # no file: built in, or typed at a prompt
         file = None
     if file is None:
         if name == "__main__":
@@ -136,13 +136,14 @@ def _version(package: str) -> str:
 
 @cache
 def _distributions() -> Mapping[str, list[str]]:
-    return packages_distributions()  # reads what every installed package says of itself
+    return packages_distributions()  # cached: reads the metadata of every installed package
 
 
 def _used_by(name: str) -> set[str]:
-    """Name the modules that a module refers to, itself or by something it took from them."""
-    found = set()
-    with warnings.catch_warnings(action="ignore"):  # some names of libraries warn when they are merely looked at
-        for value in list(vars(sys.modules[name]).values()):
-            found.add(value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None))
-    return {one for one in found if isinstance(one, str)}
+    """Return the names of the modules that a module imports, or imports something from."""
+    with warnings.catch_warnings(action="ignore"):  # some names of libraries warn when they are accessed
+        values = list(vars(sys.modules[name]).values())
+        names = {
+            value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) for value in values
+        }
+    return {name for name in names if isinstance(name, str)}

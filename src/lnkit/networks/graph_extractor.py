@@ -1,7 +1,7 @@
-"""Cut a backbone at its nodes: only what leads to them is kept, and one forward pass gives the output of every one.
+"""Cut a backbone at its nodes: operations after the deepest node are dropped, and one forward pass gives all outputs.
 
-A backbone that torch.fx can trace is cut as a graph; any other by forward hooks (:mod:`.hook_extractor`). Either
-way the output of a node is what it was when the node had run, whatever the backbone does to it in place later.
+A backbone that torch.fx can trace is cut as a graph, any other by forward hooks (:mod:`.hook_extractor`). Both give the
+output of a node as it was right after the node had run, even if the backbone changes it in place later.
 """
 
 from __future__ import annotations
@@ -24,47 +24,56 @@ from torch.nn.modules.conv import _ConvNd
 from torchvision.models.feature_extraction import NodePathTracer
 
 from lnkit.errors import UnknownNameError, near_names
-from lnkit.networks.hook_extractor import HookedCut
+from lnkit.networks.hook_extractor import HookExtractor
 
 _log = logging.getLogger("lnkit")
 
-# What is known to write to none of its inputs and to return memory of its own.
+# Known to write to none of their inputs and to return newly allocated memory.
 _PURE_MODULES = (_ConvNd, _BatchNorm, nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.MaxPool2d, nn.AvgPool2d)
 _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.LeakyReLU, nn.ELU, nn.Mish)  # pure unless in place
 _PURE_FUNCTIONS = (operator.add, operator.mul, torch.cat, torch.add, torch.mul, functional.max_pool2d)
-_MAYBE_PURE_FUNCTIONS = (functional.relu, functional.silu, functional.hardswish)  # likewise
+_MAYBE_PURE_FUNCTIONS = (functional.relu, functional.silu, functional.hardswish)  # pure unless in place
 _IN_PLACE_OPERATORS = ("iadd", "isub", "imul", "itruediv", "ipow", "setitem")
 
 
 def cut_backbone(backbone: nn.Module, nodes: Sequence[str], name: str = "") -> nn.Module:
-    """Return a module that maps a batch of images to a tuple with the output of each of ``nodes``, in their order.
+    """Cut a backbone at some of its nodes.
 
-    The backbone is left as it is: the cut holds copies of the tensors it keeps, frozen and in evaluation mode. A node
-    is a module's dotted path or a path that torch.fx gives to an operation (``layer1.0.add``). A module's node is its
-    last operation. ``name`` is what the backbone is called. Raises UnknownNameError for a node that it does not have.
+    Args:
+        backbone: The network; it is not changed.
+        nodes: Dotted paths of modules, or paths that torch.fx gives to operations (``layer1.0.add``). The output of a
+            module is that of its last operation.
+        name: Name of the backbone, for error messages.
+
+    Returns:
+        A module that maps images to a tuple with the output of each node, in their order. It holds copies of the
+        tensors it needs, without gradients, and is in evaluation mode.
+
+    Raises:
+        UnknownNameError: The backbone has no such node.
     """
     outline = _outline(backbone)
     modules = [path for path, _ in outline.named_modules() if path]
     graph, paths = _trace(outline)
-    operations = _find(paths, nodes) if graph else {}
+    operations = _last_operations(paths, nodes) if graph else {}
     if graph and len(operations) == len(set(nodes)):
         cut: nn.Module = _graph_cut(outline, graph, [operations[node] for node in nodes])
     else:
         known = {*modules, *paths.values()}
         _refuse_unknown(name, [node for node in nodes if node not in modules], known)
-        cut = HookedCut(outline, nodes)
+        cut = HookExtractor(outline, nodes)
     return copy.deepcopy(cut).eval().requires_grad_(False)
 
 
 def trace_whole(backbone: nn.Module) -> tuple[fx.GraphModule, Mapping[fx.Node, str]] | None:
-    """Return a backbone as a graph, and the path of each of its operations; None if it cannot be traced."""
+    """Return a backbone as a graph with the path of each operation, or None if it cannot be traced."""
     outline = _outline(backbone)
     graph, paths = _trace(outline)
     return (fx.GraphModule(outline, graph), paths) if graph else None
 
 
 def reached_outputs(cut: nn.Module, nodes: Sequence[str], images: Tensor) -> list[str]:
-    """Name those of a cut's ``nodes`` that are computed before ``images`` make it fail (none, if it cannot be told)."""
+    """Return the nodes of a cut that are computed before ``images`` make it fail; none if that is unknown."""
     if not isinstance(cut, fx.GraphModule):
         return []
     walk = _Walk(cut)
@@ -75,7 +84,7 @@ def reached_outputs(cut: nn.Module, nodes: Sequence[str], images: Tensor) -> lis
 
 
 class _Walk(fx.Interpreter):
-    """Runs a graph operation by operation and remembers how far it came."""
+    """Runs a graph operation by operation and records those that are done."""
 
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module, garbage_collect_values=False)
@@ -88,45 +97,46 @@ class _Walk(fx.Interpreter):
 
 
 def _outline(backbone: nn.Module) -> nn.Module:
-    """Copy a backbone's structure, sharing its tensors: cheap for any size, and free to be changed."""
+    """Copy the modules of a backbone but share its tensors: cheap at any size, and safe to change."""
     tensors = chain(backbone.parameters(), backbone.buffers())
     return copy.deepcopy(backbone, {id(tensor): tensor for tensor in tensors}).eval()
 
 
 def _trace(backbone: nn.Module) -> tuple[fx.Graph | None, Mapping[fx.Node, str]]:
-    """Trace a backbone as far as it goes; a graph comes of it only if that is to the end."""
+    """Trace a backbone; the graph is None if tracing fails, and the paths then end at the failing operation."""
     tracer = NodePathTracer(autowrap_modules=(math, torchvision.ops))
     try:
         graph = tracer.trace(backbone)
-    except Exception as error:  # the backbone's own code runs on proxies, and may raise anything
+    except Exception as error:  # the backbone's own code runs on proxies and may raise any error
         _log.debug("%s cannot be traced (%s); it is cut by hooks.", type(backbone).__name__, error)
         graph = None
     return graph, tracer.node_to_qualname
 
 
-def _find(paths: Mapping[fx.Node, str], nodes: Collection[str]) -> dict[str, fx.Node]:
-    """Find the last operation at or under each node's path; what is not in the graph is left out."""
-    found: dict[str, fx.Node] = {}
+def _last_operations(paths: Mapping[fx.Node, str], nodes: Collection[str]) -> dict[str, fx.Node]:
+    """Return the last operation at or under the path of each node; nodes that are not in the graph are left out."""
+    last: dict[str, fx.Node] = {}
     for operation, path in paths.items():
         for node in nodes:
             if operation.op not in ("placeholder", "output") and f"{path}.".startswith(f"{node}."):
-                found[node] = operation
-    return found
+                last[node] = operation
+    return last
 
 
 def _graph_cut(root: nn.Module, graph: fx.Graph, outputs: Sequence[fx.Node]) -> fx.GraphModule:
     deepest = _end_after(graph, outputs)
     for operation in dict.fromkeys(outputs):
-        if operation is not deepest and not _stays_untouched(operation, root):
-            _keep_copy(graph, operation)
+        if operation is not deepest and not _stays_unchanged(operation, root):
+            with graph.inserting_after(operation):
+                operation.meta["copy"] = graph.call_method("clone", (operation,))
     copies = {operation: operation.meta.get("copy", operation) for operation in outputs}
     graph.output(tuple(copies[operation] for operation in outputs))
-    graph.eliminate_dead_code(lambda operation: _counts(operation, root))
+    graph.eliminate_dead_code(lambda operation: _has_side_effects(operation, root))
     return fx.GraphModule(root, graph, f"{type(root).__name__}Cut")
 
 
 def _end_after(graph: fx.Graph, outputs: Collection[fx.Node]) -> fx.Node:
-    """Remove every operation after the last of ``outputs``, and return that one."""
+    """Remove every operation after the last of ``outputs``, and return the last."""
     deepest: fx.Node = [operation for operation in graph.nodes if operation in outputs][-1]
     for operation in reversed(list(graph.nodes)):
         if operation is deepest:
@@ -135,17 +145,12 @@ def _end_after(graph: fx.Graph, outputs: Collection[fx.Node]) -> fx.Node:
     return deepest
 
 
-def _keep_copy(graph: fx.Graph, operation: fx.Node) -> None:
-    with graph.inserting_after(operation):
-        operation.meta["copy"] = graph.call_method("clone", (operation,))
-
-
-def _stays_untouched(operation: fx.Node, root: nn.Module) -> bool:
+def _stays_unchanged(operation: fx.Node, root: nn.Module) -> bool:
     return _owns_memory(operation, root) and all(_is_pure(user, root) for user in operation.users)
 
 
 def _owns_memory(operation: fx.Node, root: nn.Module) -> bool:
-    """Whether no other operation's result can share this one's memory, its own users apart."""
+    """Return whether no result of another operation can share this memory, except those of its users."""
     if _is_pure(operation, root):
         return True
     source = operation.args[0] if operation.args else None
@@ -163,15 +168,15 @@ def _is_pure(operation: fx.Node, root: nn.Module) -> bool:
     return operation.op == "output"
 
 
-def _counts(operation: fx.Node, root: nn.Module) -> bool:
-    """Whether an operation matters even if its result is not used, since it may write to its input or check it."""
+def _has_side_effects(operation: fx.Node, root: nn.Module) -> bool:
+    """Return whether an operation may write to its input or check it, so that it is needed without its result."""
     if operation.op == "call_module":
         return bool(getattr(_module(operation, root), "inplace", False))
     if operation.op == "call_function" and operation.is_impure():
         return True
     name = str(getattr(operation.target, "__name__", operation.target))
-    asked = True in (*operation.args, operation.kwargs.get("inplace"))  # as in relu(x, True)
-    return asked or name.endswith("_") or name in _IN_PLACE_OPERATORS or operation.op in ("placeholder", "output")
+    in_place = True in (*operation.args, operation.kwargs.get("inplace"))  # as in relu(x, True)
+    return in_place or name.endswith("_") or name in _IN_PLACE_OPERATORS or operation.op in ("placeholder", "output")
 
 
 def _module(operation: fx.Node, root: nn.Module) -> nn.Module:
@@ -182,7 +187,7 @@ def _refuse_unknown(name: str, unknown: Sequence[str], known: Collection[str]) -
     if not unknown:
         return
     near = near_names(unknown[0], known, cutoff=0.5)
-    nearest = f"Near it are {', '.join(near)}." if near else f"It begins with {', '.join(sorted(known)[:5])}."
-    who = repr(name) if name else "This backbone"
-    where = f" `lnkit points {name} --all` lists every node." if name else ""
-    raise UnknownNameError(f"{who} has no node {unknown[0]!r}. {nearest}{where}")
+    nearest = f"Similar nodes: {', '.join(near)}." if near else f"Its first nodes: {', '.join(sorted(known)[:5])}."
+    subject = repr(name) if name else "This backbone"
+    command = f" `lnkit points {name} --all` lists every node." if name else ""
+    raise UnknownNameError(f"{subject} has no node {unknown[0]!r}. {nearest}{command}")

@@ -1,4 +1,4 @@
-"""Cut a backbone that cannot be traced: hooks keep the nodes' outputs and end its forward pass at the deepest."""
+"""Cut a backbone that cannot be traced: hooks record the outputs of the nodes and stop the forward pass at the last."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lnkit.errors import UsageError
 
 _log = logging.getLogger("lnkit")
 
-_PROBE_SIZES = (64, 224, 256, 384, 448, 518)  # pixels; some backbone accepts one of them only, most the quickest
+_PROBE_SIZES = (64, 224, 256, 384, 448, 518)  # pixels, the fastest first; some backbones accept one size only
 
 
-class HookedCut(nn.Module):
-    """Runs a backbone as it is, up to the deepest of its nodes; modules that are never reached are dropped.
+class HookExtractor(nn.Module):
+    """Runs a backbone up to the deepest of its nodes; modules that are never reached are dropped.
 
-    The output of a module that runs several times is that of its first run.
+    If a module runs several times, its first output counts.
     """
 
     def __init__(self, backbone: nn.Module, nodes: Sequence[str]) -> None:
@@ -30,34 +30,34 @@ class HookedCut(nn.Module):
         _drop_unreached(self)
 
     def forward(self, images: Tensor) -> tuple[Any, ...]:
-        kept: dict[str, Any] = {}
+        outputs: dict[str, Any] = {}
 
-        def keep(node: str, output: Any) -> None:
-            if node in kept:
+        def record(node: str, output: Any) -> None:
+            if node in outputs:
                 return
-            kept[node] = output
-            if len(kept) == len(set(self.nodes)):
-                raise _AllKept
-            kept[node] = output.clone() if isinstance(output, Tensor) else output  # what follows may write to it
+            outputs[node] = output
+            if len(outputs) == len(set(self.nodes)):
+                raise _Complete
+            outputs[node] = output.clone() if isinstance(output, Tensor) else output  # later modules may write to it
 
-        with _hooks(self.backbone, {node: self.backbone.get_submodule(node) for node in self.nodes}, keep):
+        with _hooks({node: self.backbone.get_submodule(node) for node in self.nodes}, record):
             try:
                 self.backbone(images)
-            except _AllKept:
-                return tuple(kept[node] for node in self.nodes)
-        missing = ", ".join(node for node in self.nodes if node not in kept)
+            except _Complete:
+                return tuple(outputs[node] for node in self.nodes)
+        missing = ", ".join(node for node in self.nodes if node not in outputs)
         raise UsageError(f"The forward pass of this backbone never runs {missing}: choose another node.")
 
 
-class _AllKept(Exception):  # noqa: N818 - a signal that ends a forward pass, not an error
+class _Complete(Exception):  # noqa: N818 - a signal that ends a forward pass, not an error
     pass
 
 
 @contextmanager
-def _hooks(backbone: nn.Module, modules: dict[str, nn.Module], tell: Callable[[str, Any], None]) -> Iterator[None]:
-    """Call ``tell(path, output)`` after each of the modules has run."""
+def _hooks(modules: dict[str, nn.Module], callback: Callable[[str, Any], None]) -> Iterator[None]:
+    """Call ``callback(path, output)`` after each of the modules has run."""
     handles = [
-        module.register_forward_hook(lambda _module, _inputs, output, path=path: tell(path, output))
+        module.register_forward_hook(lambda _module, _inputs, output, path=path: callback(path, output))
         for path, module in modules.items()
     ]
     try:
@@ -67,14 +67,14 @@ def _hooks(backbone: nn.Module, modules: dict[str, nn.Module], tell: Callable[[s
             handle.remove()
 
 
-def _drop_unreached(cut: HookedCut) -> None:
-    """Replace the modules that a probe does not reach by nothing, if the outputs prove that none of them counts."""
+def _drop_unreached(cut: HookExtractor) -> None:
+    """Replace modules that a probe image does not reach by identities, unless that changes the outputs."""
     for size in _PROBE_SIZES:
         try:
             before, unreached = _probe(cut, size)
         except UsageError:
             raise
-        except Exception as error:  # a size that this backbone does not take
+        except Exception as error:  # the backbone does not accept this size
             _log.debug("A probe of %d pixels failed: %s", size, error)
             continue
         dropped = {path: cut.backbone.get_submodule(path) for path in unreached}
@@ -86,8 +86,8 @@ def _drop_unreached(cut: HookedCut) -> None:
         return
 
 
-def _probe(cut: HookedCut, size: int) -> tuple[tuple[Any, ...], list[str]]:
-    """Run one black image; return the outputs, and the topmost modules that were not reached."""
+def _probe(cut: HookExtractor, size: int) -> tuple[tuple[Any, ...], list[str]]:
+    """Run one black image; return the outputs and the topmost modules that were not reached."""
     entered: set[str] = set()
     left: set[str] = set()
     modules = dict(cut.backbone.named_modules())
@@ -96,7 +96,7 @@ def _probe(cut: HookedCut, size: int) -> tuple[tuple[Any, ...], list[str]]:
         for path, module in modules.items()
     ]
     try:
-        with _hooks(cut.backbone, modules, lambda path, _output: left.add(path)):
+        with _hooks(modules, lambda path, _output: left.add(path)):
             outputs = _run(cut, size)
     finally:
         for handle in handles:
@@ -105,10 +105,11 @@ def _probe(cut: HookedCut, size: int) -> tuple[tuple[Any, ...], list[str]]:
 
 
 def _topmost_unreached(paths: Sequence[str], entered: Collection[str], left: Collection[str]) -> list[str]:
-    """Modules that count for nothing: never run, nor anything in them, nor used by a parent that has run to its end.
+    """Return the topmost modules that are certainly unused.
 
-    A module that was left has used its children in some way, even those that it never called. A list of modules is
-    never run itself; it is as open as what runs through it.
+    A module is unused if neither it nor any of its children was entered, while its parent was entered but not left: a
+    parent that ran to its end may have used its children in another way than by calling them. A list of modules never
+    runs itself, so it counts as entered when one of its modules is.
     """
     reached = {"", *entered, *(parent for path in entered for parent in _parents(path))}
     opened: set[str] = set()
@@ -123,17 +124,17 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _run(cut: HookedCut, size: int) -> tuple[Any, ...]:
+def _run(cut: HookExtractor, size: int) -> tuple[Any, ...]:
     parameter = next(cut.backbone.parameters(), torch.empty(0))
     with torch.no_grad():
         outputs: tuple[Any, ...] = cut(torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device))
     return outputs
 
 
-def _same_outputs(cut: HookedCut, size: int, before: tuple[Any, ...]) -> bool:
+def _same_outputs(cut: HookExtractor, size: int, before: tuple[Any, ...]) -> bool:
     try:
         after = _run(cut, size)
-    except Exception:  # something needed a dropped module after all
+    except Exception:  # a dropped module was needed
         return False
     tensors = [(a, b) for a, b in zip(after, before, strict=True) if isinstance(a, Tensor)]
     return all(torch.equal(a, b) for a, b in tensors)

@@ -1,4 +1,4 @@
-"""Weights that are downloads, kept where torch's hub keeps them, so that torchvision finds them there."""
+"""Download pretrained weights into the folder of torch.hub, where torchvision finds them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ from lnkit.errors import DataError, WeightsError
 from lnkit.progress import Progress
 from lnkit.specs import RemoteFile
 
-HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.[^.]+$")  # vgg16-397923af.pth: the SHA-256 of the file begins so
+HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.[^.]+$")  # vgg16-397923af.pth: the first digits of its SHA-256
 
 
 def hub_file(remote: RemoteFile) -> Path:
-    """Where torch's hub keeps a download: ``$TORCH_HOME/hub/checkpoints``, under the file's own name."""
+    """Return the path of a download in the folder of torch.hub: ``$TORCH_HOME/hub/checkpoints/NAME``."""
     return Path(torch.hub.get_dir()) / "checkpoints" / file_name(remote.url)
 
 
-def provide(remote: RemoteFile, whose: str, progress: Progress) -> Path:
-    """Fetch a file to torch's hub folder unless it is there, and hold it against the hash in its name.
+def fetch_weights(remote: RemoteFile, title: str, progress: Progress) -> Path:
+    """Download weights into the folder of torch.hub unless they are there, and check the hash in their name.
 
-    torch.hub does the same, but it cannot resume, and it announces itself on the standard output, where a table or JSON
-    is to come.
+    torch.hub itself can neither resume a download nor keep the standard output free for a table or JSON.
 
     Args:
-        remote: the file; its size is announced before it is fetched.
-        whose: "IMAGENET1K_V1 weights of vgg16".
-        progress: hears of the size and of the bytes.
+        remote: The file.
+        title: Name of the weights in messages: "IMAGENET1K_V1 weights of vgg16".
+        progress: Shows the size before the download, and the bytes.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        WeightsError: it cannot be reached, or what came is something else.
+        WeightsError: The download failed, or the file has another hash.
     """
     target = hub_file(remote)
     if target.is_file():
@@ -45,35 +47,35 @@ def provide(remote: RemoteFile, whose: str, progress: Progress) -> Path:
     folder = download_dir("weights") / target.stem
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
-        if not target.is_file():  # another process may have brought it while we waited
-            progress.say(f"Fetching the {whose} ({human_size(remote.size)}) to {target}")
-            _fetch(remote, folder, target, progress, whose)
+        if not target.is_file():  # another process may have fetched it in the meantime
+            progress.say(f"Fetching the {title} ({human_size(remote.size)}) to {target}")
+            _fetch(remote, folder, target, progress, title)
     return target
 
 
-def _fetch(remote: RemoteFile, folder: Path, target: Path, progress: Progress, whose: str) -> None:
-    hint = (
+def _fetch(remote: RemoteFile, folder: Path, target: Path, progress: Progress, title: str) -> None:
+    alternatives = (
         f"Alternatives: fetch it where there is a connection and put it at {target}; pass another file with "
         "--weights FILE; or do without pretrained weights with --weights random."
     )
     try:
-        arrived = fetch(remote, folder, progress, hint=hint)
-        _require_hash_in_name(arrived, remote, folder, hint)
-        with explain_disk_errors(target.parent, remote.size, f"keeping {target.name}"):
+        arrived = fetch(remote, folder, progress, hint=alternatives)
+        _require_hash_in_name(arrived, remote, folder, alternatives)
+        with explain_disk_errors(target.parent, remote.size, f"storing {target.name}"):
             target.parent.mkdir(parents=True, exist_ok=True)
-            whole = Path(shutil.move(arrived, target.with_name(f".{target.name}.part")))  # perhaps from another disk
-            whole.replace(target)
+            part = Path(shutil.move(arrived, target.with_name(f".{target.name}.part")))  # may cross disks: not atomic
+            part.replace(target)
     except DataError as error:
-        raise WeightsError(f"The {whose} are not there. {error}") from error
+        raise WeightsError(f"The {title} could not be fetched. {error}") from error
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _require_hash_in_name(arrived: Path, remote: RemoteFile, folder: Path, hint: str) -> None:
-    promised = HASH_IN_NAME.search(arrived.name)
+def _require_hash_in_name(arrived: Path, remote: RemoteFile, folder: Path, alternatives: str) -> None:
+    expected = HASH_IN_NAME.search(arrived.name)
     sha256 = file_sha256(arrived)
-    if promised and not sha256.startswith(promised[1]):
+    if expected and not sha256.startswith(expected[1]):
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(
-            f"What came from {remote.url} has the SHA-256 {sha256[:8]}..., and its name promises {promised[1]}: "
-            f"something on the way changed it. It was removed. {hint}"
+            f"Expected a file with the SHA-256 {expected[1]}... from {remote.url}, got {sha256[:8]}...: it was changed "
+            f"on the way and has been removed. {alternatives}"
         )

@@ -1,4 +1,4 @@
-"""What a backbone offers for cutting: shape, stride, parameters and macs at its points, without weights or images."""
+"""Shape, stride, parameters and macs at the points and nodes of a backbone, without weights or images."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ logger = logging.getLogger("lnkit")
 
 Shape = tuple[int, ...]
 
-STEP = 224  # pixels; a multiple of every usual stride and patch: 14, 16, 32 and what divides them
+STEP = 224  # pixels; a multiple of the usual strides and patch sizes: 14, 16, 32 and their divisors
 
 
 @dataclass(frozen=True, slots=True)
 class NodeOutput:
-    """What comes out at a node of a point."""
+    """The output at one node of a point."""
 
     node: str
     shape: Shape  # (C, H, W)
@@ -33,34 +33,39 @@ class NodeOutput:
 
 @dataclass(frozen=True, slots=True)
 class PointFacts:
-    """What a loss network cut at one point costs and gives."""
+    """The outputs and the cost of a loss network cut at one point."""
 
     point: ExtractionPoint
-    outputs: tuple[NodeOutput, ...]  # one for each node; none where there is a problem
-    parameters: int = 0  # of everything that runs before the point's output is there
-    macs: int = 0  # until then, for one image: the multiply-adds of convolutions and matrix products, each counted once
-    problem: str = ""  # "too small", or what else keeps the point from being used
+    outputs: tuple[NodeOutput, ...]  # one for each node; empty if there is a problem
+    parameters: int = 0  # of everything that runs up to the point
+    macs: int = 0  # up to the point, for one image: multiply-adds of convolutions and matrix products
+    problem: str = ""  # why the point cannot be used: "too small"
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """A place in a backbone that may serve as a node; parameters and macs are counted as for a point."""
+    """One possible node of a backbone; parameters and macs are counted as for a point."""
 
     node: str
-    kind: str  # "Conv2d", or "operation" for what is no module but a step in the traced graph: layer1.0.add
-    shape: Shape  # of its output for one image, laid out as it comes
-    stride: int | None  # as in NodeOutput, where the output is (C, H, W)
+    kind: str  # "Conv2d", or "operation" for a step of the traced graph that is no module: layer1.0.add
+    shape: Shape  # of its output for one image, in its own layout
+    stride: int | None  # as in NodeOutput, if the output is (C, H, W)
     parameters: int
     macs: int
 
 
 def inspect_points(spec: BackboneSpec, points: Sequence[ExtractionPoint], size: int = 64) -> tuple[PointFacts, ...]:
-    """Measure a backbone up to each of the points, on one image of ``size`` x ``size`` pixels.
+    """Measure a backbone up to each of some points.
 
-    Nothing is computed where the backbone runs on torch's meta device, which knows shapes only.
+    If the backbone runs on torch's meta device, only shapes are computed.
+
+    Args:
+        spec: The backbone.
+        points: Its points to measure.
+        size: Side in pixels of the image that is used.
 
     Raises:
-        WeightsError: a package that the backbone needs is missing.
+        WeightsError: A package that the backbone needs is missing.
     """
     nodes = list(dict.fromkeys(node for point in points for node in point.nodes))
     measured, wider = _measure(spec, nodes, size), _measure(spec, nodes, size + STEP)
@@ -68,13 +73,13 @@ def inspect_points(spec: BackboneSpec, points: Sequence[ExtractionPoint], size: 
 
 
 def inspect_nodes(spec: BackboneSpec, size: int = 64) -> tuple[NodeFacts, ...]:
-    """List every node that a point may name: modules and, of a network that can be traced, operations between them.
+    """List the nodes of a backbone: its modules and, if it can be traced, the operations between them.
 
-    They come as a tree, each module before what is in it, else in the order in which they run. Where the images are too
-    small for the whole network, the list ends there.
+    The order is that of a tree, each module before its children, and otherwise that of the forward pass. The list ends
+    where an image of ``size`` x ``size`` pixels is too small.
 
     Raises:
-        WeightsError: a package that the backbone needs is missing.
+        WeightsError: A package that the backbone needs is missing.
     """
     measured, wider = _measure(spec, None, size), _measure(spec, None, size + STEP)
     return tuple(_node_facts(node, reading, wider.readings.get(node)) for node, reading in _as_tree(measured.readings))
@@ -82,8 +87,8 @@ def inspect_nodes(spec: BackboneSpec, size: int = 64) -> tuple[NodeFacts, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    readings: Mapping[str, Reading]  # in the order in which the nodes were done
-    image_size: tuple[int, int]  # (height, width) that reached the backbone
+    readings: Mapping[str, Reading]  # in the order of the forward pass
+    image_size: tuple[int, int]  # (height, width) at the input of the backbone
 
 
 def _node_facts(node: str, reading: Reading, wider: Reading | None) -> NodeFacts:
@@ -93,7 +98,7 @@ def _node_facts(node: str, reading: Reading, wider: Reading | None) -> NodeFacts
 
 
 def _as_tree(readings: Mapping[str, Reading]) -> list[tuple[str, Reading]]:
-    """Sort by path so that what is inside a module comes right after it, else as it was."""
+    """Move the children of a module right after it, and keep the order otherwise."""
     tree: dict[str, Any] = {}
     for node in readings:
         branch = tree
@@ -119,8 +124,8 @@ def _point_facts(point: ExtractionPoint, measured: _Measured, wider: _Measured) 
         return PointFacts(point, (), problem="too small")
     except UsageError as error:
         return PointFacts(point, (), problem=str(error))
-    found = [measured.readings[node] for node in point.nodes]
-    return PointFacts(point, outputs, max(r.parameters for r in found), max(r.macs for r in found))
+    readings = [measured.readings[node] for node in point.nodes]
+    return PointFacts(point, outputs, max(r.parameters for r in readings), max(r.macs for r in readings))
 
 
 def _node_output(point: ExtractionPoint, node: str, measured: _Measured, wider: _Measured) -> NodeOutput:
@@ -134,17 +139,17 @@ def _shape(point: ExtractionPoint, node: str, measured: _Measured) -> Shape:
 
 
 def _stride(shape: Shape, larger: Shape | None) -> int | None:
-    """Pixels per position, from how the output grows with the image: what is lost at the border does not count."""
+    """Return the pixels per position, from the growth of the output with the image: borders do not count."""
     grown = larger[-1] - shape[-1] if larger else 0
     return round(STEP / grown) if grown else None
 
 
 def _measure(spec: BackboneSpec, nodes: Collection[str] | None, size: int) -> _Measured:
-    """Run one image of ``size`` x ``size`` pixels through a backbone and read off the nodes (None: all)."""
+    """Run one image of ``size`` x ``size`` pixels through a backbone and read its nodes (None: all)."""
     image_size = spec.input_size or (size, size)
     try:
         readings = _measure_on("meta", spec, nodes, image_size)
-    except NotImplementedError as error:  # something in it needs values: then with random ones
+    except NotImplementedError as error:  # an operation needs values
         logger.debug("%s does not run on the meta device: %s", spec.name, error)
         readings = _measure_on("cpu", spec, nodes, image_size)
     return _Measured(readings, image_size)
@@ -159,5 +164,5 @@ def _measure_on(
     modules = read_modules(backbone, nodes, image)
     if nodes is not None and set(nodes) <= dict(backbone.named_modules()).keys():
         return modules
-    steps = read_operations(backbone, image)  # first, since they come in the order in which everything runs
-    return {node: one for node, one in (steps | modules).items() if nodes is None or node in nodes}
+    steps = read_operations(backbone, image)  # come first: they are in the order of the forward pass
+    return {node: reading for node, reading in (steps | modules).items() if nodes is None or node in nodes}

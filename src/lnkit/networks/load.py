@@ -1,4 +1,4 @@
-"""From names to a loss network: load a backbone with its weights and cut it at its points."""
+"""Load a backbone by name, whole or cut at its points into a loss network."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from torch import nn
 from lnkit.errors import UsageError, WeightsError
 from lnkit.networks.graph_extractor import cut_backbone
 from lnkit.networks.loss_network import LossNetwork
-from lnkit.networks.weights import LoadedBackbone, build_random
-from lnkit.networks.weights import load_backbone as load_described
-from lnkit.plugins.load import default_registry
+from lnkit.networks.weights import LoadedBackbone, build_backbone, build_random
 from lnkit.progress import Progress
 from lnkit.specs import (
     IMAGENET_MEAN,
@@ -27,11 +25,9 @@ from lnkit.specs import (
 
 Triple = tuple[float, float, float]
 
-# LPIPS takes images in [-1, 1] and computes (image - shift) / scale: ScalingLayer, Zhang et al. 2018.
-# With x = (image + 1) / 2 in [0, 1] that is (x - (1 + shift) / 2) / (scale / 2).
+# LPIPS (Zhang2018, ScalingLayer) computes (image - shift) / scale of images in [-1, 1].
+# With x = (image + 1) / 2 in [0, 1], that is (x - (1 + shift) / 2) / (scale / 2).
 LPIPS_MEAN = ((1 - 0.030) / 2, (1 - 0.088) / 2, (1 - 0.188) / 2)
-
-
 LPIPS_STD = (0.458 / 2, 0.448 / 2, 0.450 / 2)
 
 
@@ -47,43 +43,66 @@ def load_loss_network(
 ) -> LossNetwork:
     """Load a registered backbone and cut it at one or more points.
 
-    ``load_loss_network("vgg16", "early+late")(images)`` takes images (N, 3, H, W) in [0, 1] and returns
-    ``{"early": ..., "late": ...}``, each of shape (N, C, H', W').
-
     Args:
-        backbone: a name from ``lnkit list-backbones``.
-        points: names from ``lnkit points BACKBONE``, node paths, or "all"; several are joined with "+".
+        backbone: A name from ``lnkit list-backbones``.
+        points: Names from ``lnkit points BACKBONE``, node paths, or "all"; several are joined with "+".
         weights: "pretrained", "random", or a file (safetensors, or a state dict saved by ``torch.save``).
-        seed: of random weights.
-        normalization: what is done to the images first; see normalization_of.
-        transform_input: False skips the second normalization inside GoogLeNet and Inception v3, as the published
-            implementation of the 14-backbone study does. It means nothing to other backbones.
-        progress: is told of a download before it begins.
+        seed: Seed of random weights.
+        normalization: Mean and standard deviation that are applied to the images: "backbone" those of its training,
+            "imagenet" those of torchvision, "lpips" those of LPIPS (Zhang2018), "none" no normalization.
+        transform_input: False skips the second normalization inside GoogLeNet and Inception v3, as the reference code
+            of Pihlgren2023 does. Other backbones ignore it.
+        progress: Announces a download before it begins.
+
+    Returns:
+        A module that takes images (N, 3, H, W) in [0, 1] and returns features (N, C, H', W') by point:
+        ``{"early": ..., "late": ...}`` for ``points="early+late"``.
 
     Raises:
-        UnknownNameError: no plugin provides the backbone or the point.
-        WeightsError: the weights are missing, damaged, made for another network, or could not be fetched.
+        UnknownNameError: No plugin provides the backbone or the point.
+        UsageError: The normalization is unknown.
+        WeightsError: The weights are missing, damaged, made for another network, or could not be fetched.
+
+    Example:
+        >>> import torch
+        >>> network = load_loss_network("pixel", "image")  # the image itself, to compare with
+        >>> features = network(torch.full((1, 3, 2, 2), 0.5))
+        >>> features["image"].shape, features["image"].mean().item()
+        (torch.Size([1, 3, 2, 2]), 0.5)
+
+    References:
+        arXiv 2302.04032 (Pihlgren2023), arXiv 1801.03924 (Zhang2018).
     """
+    from lnkit.plugins.load import default_registry  # noqa: PLC0415 - a convenience above plugins; see load_backbone
+
     registry = default_registry()
     spec = registry.backbone(backbone)
     names = tuple(dict.fromkeys(name for group in registry.resolve_points(backbone, points) for name in group))
-    found = registry.points_of(LossNetworkId(backbone, names))
+    resolved = registry.points_of(LossNetworkId(backbone, names))
     mean_and_std(spec, normalization)  # refuses an unknown one before anything is fetched
-    return cut(load_described(spec, weights, seed, progress), spec, found, normalization, transform_input)
+    loaded = build_backbone(spec, weights, seed, progress)
+    return make_loss_network(loaded, spec, resolved, normalization, transform_input)
 
 
-def cut(
+def make_loss_network(
     loaded: LoadedBackbone,
     spec: BackboneSpec,
     points: Sequence[ExtractionPoint],
     normalization: str = "backbone",
     transform_input: bool = True,
 ) -> LossNetwork:
-    """Cut a loaded backbone, which stays as it is, at points of one node each.
+    """Cut a loaded backbone at some of its points.
+
+    Args:
+        loaded: The backbone with its weights; it is not changed.
+        spec: Its spec.
+        points: Points of one node each.
+        normalization: As for :func:`load_loss_network`.
+        transform_input: As for :func:`load_loss_network`.
 
     Raises:
-        UsageError: the normalization is unknown.
-        WeightsError: a point lies in the head, and the file that the weights came from had none.
+        UsageError: The normalization is unknown.
+        WeightsError: A point lies in the head, for which the file of the weights had no tensors.
     """
     for point in points:
         _require_weights(point, spec, loaded)
@@ -112,10 +131,10 @@ def _cut(
 
 
 def check_nodes(spec: BackboneSpec, nodes: Sequence[str]) -> None:
-    """Refuse node paths that a backbone does not have, before its weights or any data are fetched.
+    """Check node paths before weights or data are fetched.
 
     Raises:
-        UnknownNameError: there is no such node; the message names near ones.
+        UnknownNameError: The backbone has no such node; the message names similar ones.
     """
     if not nodes:
         return
@@ -123,18 +142,19 @@ def check_nodes(spec: BackboneSpec, nodes: Sequence[str]) -> None:
         outline = build_random(spec).eval()
     unknown = [node for node in nodes if node not in dict(outline.named_modules())]
     if unknown:
-        with suppress(NotImplementedError):  # what does not run on the meta device is judged later, on the real one
+        with suppress(NotImplementedError):  # needs values: checked later, with the real weights
             cut_backbone(outline, unknown, spec.name)
 
 
 def mean_and_std(spec: BackboneSpec, normalization: str) -> tuple[Triple, Triple]:
-    """Return what is subtracted from RGB in [0, 1] and what it is divided by then.
+    """Return the mean and the standard deviation, of RGB in [0, 1], of a normalization.
 
-    "backbone" is what the backbone was trained with, "imagenet" torchvision's ImageNet statistics, "lpips" the similar
-    ones of LPIPS, and "none" leaves images as they are.
+    Args:
+        spec: The backbone.
+        normalization: As for :func:`load_loss_network`.
 
     Raises:
-        UsageError: there is no such normalization.
+        UsageError: The normalization is unknown.
     """
     known: dict[str, tuple[Triple, Triple]] = {
         "backbone": (spec.mean, spec.std),
@@ -143,20 +163,19 @@ def mean_and_std(spec: BackboneSpec, normalization: str) -> tuple[Triple, Triple
         "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     }
     if normalization not in known:
-        names = ", ".join(NORMALIZATIONS)
-        raise UsageError(f"There is no normalization {normalization!r}; it is one of {names}.")
+        raise UsageError(f"No normalization is named {normalization!r}; there are {', '.join(NORMALIZATIONS)}.")
     return known[normalization]
 
 
 def _set_transform_input(module: nn.Module, value: bool) -> bool:
-    """Switch the re-normalization inside torchvision's Inception family on or off; return how it was."""
+    """Switch the second normalization inside torchvision's Inception family on or off; return the old value."""
     before = bool(module.transform_input)
     module.transform_input = value  # type: ignore[assignment]  # a plain attribute; nn.Module's stubs expect a tensor
     return before
 
 
 def _require_weights(point: ExtractionPoint, spec: BackboneSpec, loaded: LoadedBackbone) -> None:
-    """Refuse a point inside the one part that a file may leave out."""
+    """Refuse a point in the head if the file of the weights had no head."""
     heads = {name.split(".")[0] for name in loaded.absent}
     if {node.split(".")[0] for node in point.nodes} & heads:
         raise WeightsError(
@@ -168,19 +187,30 @@ def _require_weights(point: ExtractionPoint, spec: BackboneSpec, loaded: LoadedB
 def load_backbone(
     backbone: str, *, weights: str = "pretrained", seed: int = 0, progress: Progress | None = None
 ) -> nn.Module:
-    """Load a registered backbone with its weights, whole and in evaluation mode.
+    """Load a registered backbone with its weights, uncut.
 
-    It takes images as it was trained to, normalized by its own mean and standard deviation; ``load_loss_network`` cuts
-    it and normalizes.
+    Unlike a loss network, it expects images that are normalized by its own mean and standard deviation.
 
     Args:
-        backbone: a name from ``lnkit list-backbones``.
+        backbone: A name from ``lnkit list-backbones``.
         weights: "pretrained", "random", or a file (safetensors, or a state dict saved by ``torch.save``).
-        seed: of random weights.
-        progress: is told of a download before it begins.
+        seed: Seed of random weights.
+        progress: Announces a download before it begins.
+
+    Returns:
+        The network, in evaluation mode and without gradients.
 
     Raises:
-        UnknownNameError: no plugin provides the backbone.
-        WeightsError: the weights are missing, damaged, made for another network, or could not be fetched.
+        UnknownNameError: No plugin provides the backbone.
+        WeightsError: The weights are missing, damaged, made for another network, or could not be fetched.
+
+    Example:
+        >>> load_backbone("pixel")
+        Sequential(
+          (image): Identity()
+        )
     """
-    return load_described(default_registry().backbone(backbone), weights, seed, progress).module
+    # Imported here: a public convenience looks names up in the registry, while this module stays below the plugins.
+    from lnkit.plugins.load import default_registry  # noqa: PLC0415
+
+    return build_backbone(default_registry().backbone(backbone), weights, seed, progress).module

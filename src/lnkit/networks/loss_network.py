@@ -20,8 +20,16 @@ _RANGE_TOLERANCE = 1e-4  # beyond [0, 1]; rounding, not another range
 class LossNetwork(nn.Module):
     """Features of images at one or more extraction points, from one forward pass of a frozen backbone.
 
-    ``backbone`` is copied as far as it is needed and not changed. The network stays in evaluation mode whatever module
-    it becomes a part of. Images are RGB in [0, 1]; the backbone's ``mean`` and ``std`` are applied inside.
+    Images are RGB in [0, 1]; the ``mean`` and ``std`` of the backbone are applied inside. The network always stays in
+    evaluation mode, also as a part of a module in training.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 8, 3, stride=2))
+        >>> network = LossNetwork(backbone, [ExtractionPoint("early", "1"), ExtractionPoint("late", "2")])
+        >>> {name: tuple(features.shape) for name, features in network(torch.zeros(1, 3, 9, 9)).items()}
+        {'early': (1, 4, 7, 7), 'late': (1, 8, 3, 3)}
     """
 
     mean: Tensor
@@ -38,11 +46,20 @@ class LossNetwork(nn.Module):
         interpolation: Interpolation = "bicubic",
         name: str = "",
     ) -> None:
-        """Cut ``backbone`` at ``points``; ``name`` is what the backbone is called where that matters ("vgg16").
+        """Cut a backbone at its points.
 
-        Images are resized to ``input_size`` (height, width) for a backbone that takes no other.
+        Args:
+            backbone: The network; the part up to the deepest point is copied, and the original is not changed.
+            points: One or more points with different names.
+            mean: Mean of RGB in [0, 1] that is subtracted from the images.
+            std: Standard deviation that they are divided by then.
+            input_size: (height, width) that images are resized to; None to keep their size.
+            interpolation: Method of that resizing, which is antialiased.
+            name: Name of the backbone ("vgg16"), for error messages and for weights that were learned for it.
 
-        Raises UsageError without points or for two of one name, UnknownNameError for a node that does not exist.
+        Raises:
+            UnknownNameError: The backbone has no node of a point.
+            UsageError: There are no points, or two have the same name.
         """
         super().__init__()
         self.points = tuple(points)
@@ -50,7 +67,7 @@ class LossNetwork(nn.Module):
         self.input_size, self.interpolation = input_size, interpolation
         if not self.points or len({point.name for point in self.points}) < len(self.points):
             names = ", ".join(point.name for point in self.points)
-            raise UsageError(f"A loss network needs points, each under its own name; got {names or 'none'}.")
+            raise UsageError(f"Expected one or more points with different names, got {names or 'none'}.")
         self._nodes = tuple(dict.fromkeys(point.node for point in self.points))
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1))
@@ -58,16 +75,24 @@ class LossNetwork(nn.Module):
         super().train(False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return {point name: features (N, C, H, W)} of ``images`` (N, 3, H, W) with values in [0, 1].
+        """Return the features at each point.
 
-        Raises ImageError for another shape, type or range (unless compiled), or a size too small for a point.
+        Args:
+            images: RGB images (N, 3, H, W), floating point, in [0, 1].
+
+        Returns:
+            Features (N, C, H', W') by the name of the point.
+
+        Raises:
+            ImageError: The images have another shape, type or range (not checked when compiled), or are too small for
+                a point.
         """
         if not torch.compiler.is_compiling():
             check_images(images)
         return self.features(images)
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
-        """Do the same without looking at the values, for callers that know them."""
+        """Return the features of images whose shape, type and range the caller has checked."""
         normalized = self.normalize(images)
         if torch.compiler.is_compiling():
             return self.tap(normalized)
@@ -84,27 +109,27 @@ class LossNetwork(nn.Module):
         return device
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Bring images in [0, 1] to the size, mean and standard deviation that the backbone expects."""
+        """Convert images in [0, 1] to the size, mean and standard deviation that the backbone expects."""
         return (self._resize(images) - self.mean) / self.std
 
     def _resize(self, images: Tensor) -> Tensor:
         if self.input_size is None or tuple(images.shape[2:]) == self.input_size:
             return images
-        smooth = self.interpolation in ("bilinear", "bicubic")  # the other has no antialiasing, nor needs any
+        smooth = self.interpolation in ("bilinear", "bicubic")  # the other mode, nearest-exact, has no antialiasing
         return functional.interpolate(images, self.input_size, mode=self.interpolation, antialias=smooth)
 
     def tap(self, normalized: Tensor) -> dict[str, Tensor]:
-        """Run the backbone on images that are normalized already."""
+        """Return the features of images that are normalized already."""
         outputs = dict(zip(self._nodes, self.backbone(normalized), strict=True))
         size = (normalized.shape[2], normalized.shape[3])
         return {point.name: as_map(outputs[point.node], point, size) for point in self.points}
 
     def train(self, mode: bool = True) -> LossNetwork:
-        """Stay in evaluation mode: a loss network is never trained."""
+        """Ignore ``mode`` and stay in evaluation mode: a loss network is never trained."""
         return super().train(False)
 
     def _explain(self, normalized: Tensor, error: Exception) -> None:
-        """Raise an ImageError if it is the size of the images that the backbone does not take."""
+        """Raise ImageError if a blank image of the same size fails too: then the size is the cause."""
         if isinstance(error, torch.OutOfMemoryError):
             return
         blank = torch.zeros_like(normalized[:1])
@@ -113,12 +138,12 @@ class LossNetwork(nn.Module):
         except (RuntimeError, AssertionError):
             height, width = normalized.shape[2:]
             reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".!")
-            reason = re.sub(r"Proxy\(\w+\)", "another", reason)  # a tracer's stand-in for a size
+            reason = re.sub(r"Proxy\(\w+\)", "another", reason)  # a placeholder of the tracer for a size
             reached = reached_outputs(self.backbone, self._nodes, blank)
             names = " or ".join(repr(point.name) for point in self.points if point.node not in reached)
             raise ImageError(
-                f"Images of {width} x {height} pixels do not get through this backbone to the point {names}, most "
-                f"likely because they are too small for it ({reason}). Use larger images or an earlier point."
+                f"Images of {width} x {height} pixels do not reach the point {names} of this backbone, most likely "
+                f"because they are too small for it ({reason}). Use larger images or an earlier point."
             ) from error
 
 
@@ -130,7 +155,7 @@ def check_images(images: Tensor) -> None:
     low, high = (float(bound) for bound in images.detach().aminmax())
     if not (low >= -_RANGE_TOLERANCE and high <= 1 + _RANGE_TOLERANCE):
         raise ImageError(
-            f"Images must have values in [0, 1], got [{low:g}, {high:g}]. Divide 8-bit values by 255, map [-1, 1] "
+            f"Expected images with values in [0, 1], got [{low:g}, {high:g}]. Divide 8-bit values by 255, map [-1, 1] "
             "with (x + 1) / 2, and leave ImageNet normalization to the loss network."
         )
 
@@ -138,25 +163,37 @@ def check_images(images: Tensor) -> None:
 def check_form(images: Tensor) -> None:
     """Raise ImageError unless ``images`` are (N, 3, H, W) and floating point."""
     if images.ndim != 4 or images.shape[1] != 3:
-        raise ImageError(f"Images must have the shape (N, 3, H, W), got {tuple(images.shape)}.")
+        raise ImageError(f"Expected images of shape (N, 3, H, W), got {tuple(images.shape)}.")
     if not images.is_floating_point():
         raise ImageError(
-            f"Images must be floating point with values in [0, 1], got {images.dtype}; divide 8-bit values by 255."
+            f"Expected floating-point images with values in [0, 1], got {images.dtype}. Divide 8-bit values by 255."
         )
 
 
 def as_map(output: Any, point: ExtractionPoint, image_size: tuple[int, int]) -> Tensor:
-    """Bring a node's output to (N, C, H, W) as the point's layout says; ``image_size`` is (H, W) of the images.
+    """Convert the output of a node to a feature map.
 
-    Tokens fill a grid of the images' aspect ratio row by row, once the prefix tokens are left out. An output (N, C)
-    becomes a map of one position.
+    Tokens, without prefix tokens, fill a grid of the aspect ratio of the images row by row. An output (N, C) becomes a
+    map of one position.
+
+    Args:
+        output: The output of the node.
+        point: The point, with the layout of the output.
+        image_size: (height, width) of the images.
+
+    Returns:
+        Features (N, C, H, W).
+
+    Raises:
+        ImageError: The images are so small that the output is empty.
+        UsageError: The output is no tensor, or does not have the layout of the point.
     """
     if not isinstance(output, Tensor):
-        raise UsageError(f"Node {point.node!r} gives a {type(output).__name__}, not a tensor; choose one after it.")
+        raise UsageError(f"Expected a tensor at node {point.node!r}, got {type(output).__name__}. Choose a later node.")
     if 0 in output.shape[1:]:
         raise ImageError(
-            f"Images of {image_size[1]} x {image_size[0]} pixels leave nothing at point {point.name!r}: its features "
-            f"have the shape {tuple(output.shape)}. Use larger images or an earlier point."
+            f"Images of {image_size[1]} x {image_size[0]} pixels give no features at point {point.name!r}: their "
+            f"shape is {tuple(output.shape)}. Use larger images or an earlier point."
         )
     if output.ndim == 2 and point.layout in ("NCHW", "NC"):
         return output[:, :, None, None]
@@ -171,14 +208,13 @@ def as_map(output: Any, point: ExtractionPoint, image_size: tuple[int, int]) -> 
         rows, columns = _grid(tokens.shape[1], image_size)
         return tokens.transpose(1, 2).reshape(len(tokens), -1, rows, columns)
     raise UsageError(
-        f"Node {point.node!r} gives a tensor of shape {tuple(output.shape)}, which the layout {point.layout} of point "
-        f"{point.name!r} does not fit; an ExtractionPoint takes layout NCHW, NHWC, NLC (tokens), CLS (class token) "
-        "or NC."
+        f"Expected an output of layout {point.layout} at point {point.name!r}, got shape {tuple(output.shape)} of "
+        f"node {point.node!r}. An ExtractionPoint takes layout NCHW, NHWC, NLC (tokens), CLS (class token) or NC."
     )
 
 
 def _grid(tokens: int, image_size: tuple[int, int]) -> tuple[int, int]:
-    """Find rows x columns = tokens with a ratio nearest to that of the images."""
+    """Return (rows, columns) with rows * columns = tokens whose ratio is nearest to that of the images."""
     height, width = image_size
     divisors = [rows for rows in range(1, tokens + 1) if tokens % rows == 0]
     rows = min(divisors, key=lambda rows: abs(rows * width * rows - height * tokens) / rows, default=1)

@@ -1,4 +1,4 @@
-"""Runs one image through a backbone and reads off what has been computed, and at what cost, node by node."""
+"""Run one image through a backbone and record the output and the cost up to each node."""
 
 from __future__ import annotations
 
@@ -19,28 +19,31 @@ from lnkit.networks.graph_extractor import trace_whole
 
 logger = logging.getLogger("lnkit")
 
-OPERATION = "operation"  # the kind of a node that is no module
+OPERATION = "operation"  # the kind of a node that is not a module
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came out at a node, and what had been done until then."""
+    """The output of a node, and the cost up to there."""
 
     kind: str  # "Conv2d", or "operation"
     output: Tensor
-    parameters: int  # that had taken part
-    macs: int  # multiply-adds of convolutions and matrix products
+    parameters: int  # used so far
+    macs: int  # so far: multiply-adds of convolutions and matrix products
 
 
 def read_modules(backbone: nn.Module, nodes: Collection[str] | None, image: Tensor) -> dict[str, Reading]:
-    """Read off modules (None: all of them), each when it has run for the first time, in that order.
+    """Read modules, each after its first run, in that order.
 
-    Where the image is too small for what follows, the readings end.
+    Args:
+        backbone: The network.
+        nodes: Paths of the modules; None for all.
+        image: One image (1, 3, H, W). Modules for which it is too small are left out.
     """
     readings: dict[str, Reading] = {}
     meter = _Meter()
 
-    def note(node: str) -> Callable[..., None]:
+    def hook_of(node: str) -> Callable[..., None]:
         def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
             if isinstance(output, Tensor) and node not in readings:
                 readings[node] = meter.read(type(module).__name__, output)
@@ -48,11 +51,11 @@ def read_modules(backbone: nn.Module, nodes: Collection[str] | None, image: Tens
         return hook
 
     hooks = [
-        module.register_forward_hook(note(node))
+        module.register_forward_hook(hook_of(node))
         for node, module in backbone.named_modules()
         if node and (nodes is None or node in nodes)
     ]
-    with meter, _as_far_as_it_goes(image):
+    with meter, _stop_at_errors(image):
         backbone(image)
     for hook in hooks:
         hook.remove()
@@ -60,9 +63,9 @@ def read_modules(backbone: nn.Module, nodes: Collection[str] | None, image: Tens
 
 
 def read_operations(backbone: nn.Module, image: Tensor) -> dict[str, Reading]:
-    """Read off every step of a backbone that can be traced, in their order; of another nothing.
+    """Read every step of a backbone in order; empty for a backbone that cannot be traced.
 
-    Steps are operations between modules (``layer1.0.add``), and modules that hold no others, each time they run
+    Steps are operations between modules (``layer1.0.add``) and modules without children, each time they run
     (``layer1.0.relu``, then ``layer1.0.relu_1``).
     """
     traced = trace_whole(backbone)
@@ -71,13 +74,13 @@ def read_operations(backbone: nn.Module, image: Tensor) -> dict[str, Reading]:
     graph, paths = traced
     meter = _Meter()
     walk = _MeteredWalk(graph, paths, meter)
-    with meter, _as_far_as_it_goes(image):
+    with meter, _stop_at_errors(image):
         walk.run(image)
     return walk.readings
 
 
 def count_macs(backbone: nn.Module, size: tuple[int, int]) -> int:
-    """The multiply-adds of a forward pass of one image of ``size`` (height, width), on the device of the parameters."""
+    """Count the multiply-adds of a forward pass of one image of ``size`` (height, width)."""
     device = next((parameter.device for parameter in backbone.parameters()), torch.device("cpu"))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         backbone(torch.zeros(1, 3, *size, device=device))
@@ -85,7 +88,7 @@ def count_macs(backbone: nn.Module, size: tuple[int, int]) -> int:
 
 
 class _MeteredWalk(fx.Interpreter):
-    """Runs a graph and keeps a reading of each step that gives a tensor for the image."""
+    """Runs a graph and records a reading of each step whose output is a tensor of two or more dimensions."""
 
     def __init__(self, graph: fx.GraphModule, paths: Mapping[fx.Node, str], meter: _Meter) -> None:
         super().__init__(graph)
@@ -101,7 +104,7 @@ class _MeteredWalk(fx.Interpreter):
 
 
 class _Meter(TorchFunctionMode):
-    """Counts, while it is entered, the macs and the parameters that have taken part in any operation."""
+    """While entered, counts macs and the parameters used by any operation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,8 +135,8 @@ class _Meter(TorchFunctionMode):
 
 
 @contextmanager
-def _as_far_as_it_goes(image: Tensor) -> Iterator[None]:
-    """Take it that an error means: images too small from here on; the backbone's own code may raise anything."""
+def _stop_at_errors(image: Tensor) -> Iterator[None]:
+    """Stop quietly at any error of the backbone's own code: the image is too small from there on."""
     try:
         yield
     except NotImplementedError:

@@ -1,7 +1,7 @@
-"""Reads the structure of a network off one forward pass: depth, skip connections, branches, and which layers it has.
+"""Read the structure of a network from one forward pass: depth, skip connections, branches, kinds of layers.
 
-Every operation is seen as it is carried out, whatever module or function it comes from, so that nothing has to be
-traced into a graph and any network will do. On torch's meta device nothing is computed.
+Operations are observed while they run, whichever module or function calls them, so the network need not be traceable.
+On torch's meta device nothing is computed.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-ATTENTION = "_scaled_dot_product"  # in one operation: a product, softmax, another product
-PRODUCTS = ("convolution", "addmm", "mm", "bmm", "baddbmm", ATTENTION)  # multiply by a matrix
+ATTENTION = "_scaled_dot_product"  # one operation for a product, softmax and another product
+PRODUCTS = ("convolution", "addmm", "mm", "bmm", "baddbmm", ATTENTION)  # matrix multiplications
 BATCH_NORMS = ("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "_batch_norm_no_update")
 JOINS = ("add", "cat", "stack")
-ALIASES = (  # give the same values again
+ALIASES = (  # return the same values
     "view", "_unsafe_view", "reshape", "_reshape_alias", "clone", "alias", "detach", "_to_copy", "expand", "contiguous",
     "permute", "transpose", "t", "unsqueeze", "squeeze", "native_dropout", "dropout", "lift_fresh", "copy_",
 )  # fmt: skip
-LINEAR = (  # of one activation: between two matrix multiplications they leave one multiplication
+LINEAR = (  # in one activation: two matrix multiplications with one of these between them count once
     *ALIASES, *BATCH_NORMS, *JOINS, "sub", "neg", "mean", "sum", "avg_pool2d", "adaptive_avg_pool2d",
     "_adaptive_avg_pool2d", "constant_pad_nd", "pad", "reflection_pad2d", "slice", "select", "split",
     "split_with_sizes", "chunk", "unbind", "narrow", "index", "roll", "upsample_bilinear2d", "upsample_nearest2d",
@@ -35,10 +35,10 @@ LINEAR = (  # of one activation: between two matrix multiplications they leave o
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What a forward pass shows of a network."""
+    """The structure of a network."""
 
-    depth: int  # matrix multiplications separated by a non-linearity on the longest path (P, Table I)
-    depth_at: Mapping[str, int]  # node -> the same until its output, when it ran for the first time
+    depth: int  # matrix multiplications separated by a non-linearity on the longest path (Pihlgren2023, Table I)
+    depth_at: Mapping[str, int]  # node -> depth of its output in its first run
     skip_connections: bool  # a tensor is added to, or joined with, one that was computed from it
     branches: bool  # parallel paths are concatenated, or channels convolved in groups
     conv_1x1: bool
@@ -46,40 +46,45 @@ class Structure:
 
 
 def read_structure(backbone: nn.Module, nodes: Sequence[str], image: Tensor) -> Structure:
-    """Run ``image`` (1, 3, H, W) through ``backbone`` and see what happens.
+    """Run an image through a backbone and read its structure.
 
-    Depth counts convolutions, linear layers and the products of attention. Two without a non-linearity between them
-    count once, since they are one linear map. Non-linear is all that is not known to be linear: activations, max
-    pooling, layer norm, softmax, gates (the product of two activations). The longest path is the one with most of them.
+    Depth counts convolutions, linear layers and the products of attention on the path with most of them. Two without a
+    non-linearity between them count once, since they are one linear map. An operation that is not known to be linear is
+    non-linear: activations, max pooling, layer norm, softmax, gates (the product of two activations).
 
-    A skip connection adds or concatenates a tensor with one computed from it. Branches are paths of which neither
-    starts at the other's end, concatenated; or a convolution in groups, unless each channel is a group of its own. A
-    convolution on the way of a skip connection (ResNet's downsampling) makes no branch: the two are added.
+    A skip connection adds or concatenates a tensor with one computed from it. Branches are parallel paths that are
+    concatenated, or a convolution in groups, unless each channel is a group. A convolution in a skip connection
+    (ResNet's downsampling) is not a branch: the two paths are added.
+
+    Args:
+        backbone: The network.
+        nodes: Paths of the modules whose depth is read.
+        image: An image (1, 3, H, W).
     """
     watch = _Watch()
-    found: dict[str, int] = {}
+    depth_at: dict[str, int] = {}
 
-    def note(node: str) -> Callable[..., None]:
+    def hook_of(node: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            found.setdefault(node, watch.deepest(output))
+            depth_at.setdefault(node, watch.deepest(output))
 
         return hook
 
     modules = dict(backbone.named_modules())
-    hooks = [modules[node].register_forward_hook(note(node)) for node in nodes if node in modules]
+    hooks = [modules[node].register_forward_hook(hook_of(node)) for node in nodes if node in modules]
     try:
-        with torch.no_grad(), _in_single_steps(), watch:
+        with torch.no_grad(), _unfused_attention(), watch:
             watch.begin(image)
             output = backbone(image)
     finally:
         for hook in hooks:
             hook.remove()
-    return Structure(watch.deepest(output), found, watch.skips, watch.branches, watch.conv_1x1, watch.batch_norm)
+    return Structure(watch.deepest(output), depth_at, watch.skips, watch.branches, watch.conv_1x1, watch.batch_norm)
 
 
 @contextmanager
-def _in_single_steps() -> Iterator[None]:
-    """Keep attention from running as one fused operation, in which nothing can be seen."""
+def _unfused_attention() -> Iterator[None]:
+    """Keep attention layers from running as one fused operation, whose steps cannot be observed."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -90,12 +95,12 @@ def _in_single_steps() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """How a tensor came about."""
+    """The operations that led to a tensor."""
 
-    name: int  # of the values; an alias has the same
+    name: int  # of the values; an alias has the same name
     depth: int
     fresh: bool  # a non-linearity came after the last matrix multiplication
-    sources: frozenset[int]  # names of all that it was computed from, through a matrix multiplication or not
+    sources: frozenset[int]  # names of all values that it was computed from
     products: int  # matrix multiplications among its sources
 
 
@@ -107,7 +112,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has n
     products: dict[int, int] = field(
         default_factory=dict
     )  # name of values -> matrix multiplications on the way to them
-    kept: list[Tensor] = field(default_factory=list)  # so that no id is used twice
+    alive: list[Tensor] = field(default_factory=list)  # keeps tensors alive, so that no id is used twice
     skips: bool = False
     branches: bool = False
     conv_1x1: bool = False
@@ -117,7 +122,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has n
         super().__init__()  # type: ignore[no-untyped-call]
 
     def begin(self, image: Tensor) -> None:
-        self._keep(image, _Path(0, 0, True, frozenset(), 0))
+        self._add(image, _Path(0, 0, True, frozenset(), 0))
 
     def deepest(self, output: Any) -> int:
         return max((self.paths[id(t)].depth for t in _tensors(output) if id(t) in self.paths), default=0)
@@ -127,19 +132,19 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has n
         inputs = [self.paths[id(t)] for t in _tensors((args, kwargs)) if id(t) in self.paths]
         if inputs:
             name = func.overloadpacket.__name__.rstrip("_") if func.overloadpacket.__name__ != "copy_" else "copy_"
-            self._look(name, args, inputs)
-            after = self._after(name, inputs)
+            self._update_flags(name, args, inputs)
+            path = self._path(name, inputs)
             for tensor in _tensors(output):
-                self._keep(tensor, after)
+                self._add(tensor, path)
         return output
 
-    def _keep(self, tensor: Tensor, path: _Path) -> None:
+    def _add(self, tensor: Tensor, path: _Path) -> None:
         self.paths[id(tensor)] = path
         self.products[path.name] = path.products
-        self.kept.append(tensor)
+        self.alive.append(tensor)
 
-    def _look(self, name: str, args: Sequence[Any], inputs: Sequence[_Path]) -> None:
-        """Note what this operation says about the network."""
+    def _update_flags(self, name: str, args: Sequence[Any], inputs: Sequence[_Path]) -> None:
+        """Update the flags of the network after an operation."""
         self.batch_norm |= name in BATCH_NORMS
         if name == "convolution":
             weight, groups = args[1], args[-1]
@@ -152,19 +157,19 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has n
             self.branches |= name != "add" and any(self._parallel(a, b) for a, b in pairs)
 
     def _parallel(self, a: _Path, b: _Path) -> bool:
-        """Whether two tensors were computed beside each other, at least one of them by a matrix multiplication."""
+        """Return whether two tensors come from parallel paths, at least one of which has a matrix multiplication."""
         fork = max((self.products[name] for name in a.sources & b.sources), default=0)
         return a.name not in b.sources and b.name not in a.sources and max(a.products, b.products) > fork
 
-    def _after(self, name: str, inputs: Sequence[_Path]) -> _Path:
-        """The path of what comes out."""
+    def _path(self, name: str, inputs: Sequence[_Path]) -> _Path:
+        """Return the path of the output of an operation."""
         longest = max(inputs, key=lambda path: (path.depth, path.fresh))
         if name in ALIASES and len(inputs) == 1:
             return inputs[0]
         product = name.startswith(PRODUCTS)
         sources = frozenset({path.name for path in inputs}.union(*(path.sources for path in inputs)))
         return _Path(
-            name=len(self.kept),
+            name=len(self.alive),
             depth=longest.depth + int(product and (longest.fresh or name.startswith(ATTENTION))),
             fresh=not product and (longest.fresh or not _is_linear(name, inputs)),
             sources=sources,
@@ -173,7 +178,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has n
 
 
 def _is_linear(name: str, inputs: Sequence[_Path]) -> bool:
-    """Scaling by a constant or a parameter is; the product of two activations, as in a gate, is not."""
+    """Return whether an operation is linear; the product of two activations, as in a gate, is not."""
     return len(inputs) == 1 if name in ("mul", "div") else name in LINEAR
 
 

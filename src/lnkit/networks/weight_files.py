@@ -1,4 +1,4 @@
-"""Weights from a file: read without running anything in it, and fitted to a network or refused in a sentence."""
+"""Read weights from a file without running code in it, and copy them into a network."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from lnkit.errors import WeightsError
 
 logger = logging.getLogger("lnkit")
 
-COUNTER = "num_batches_tracked"  # batch norm's; it means nothing in evaluation mode
-WRAPPERS = ("state_dict", "model")  # under which training scripts nest the tensors
+COUNTER = "num_batches_tracked"  # of batch norm; without effect in evaluation mode
+WRAPPERS = ("state_dict", "model")  # keys under which training scripts nest the tensors
 SHOWN = 3  # names in an error message
 
 
@@ -27,24 +27,27 @@ def require_file(path: Path) -> None:
     """Raise WeightsError if there is no file at ``path``."""
     if not path.is_file():
         raise WeightsError(
-            f"There is no weights file {path}. Weights are 'pretrained', 'random', or a .safetensors or .pth file."
+            f"There is no weights file {path}. Expected 'pretrained', 'random', or a .safetensors or .pth file."
         )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a safetensors file or of a state dict saved with ``torch.save``, on the CPU.
+    """Read the tensors of a safetensors file or of a state dict saved with ``torch.save``.
 
-    The state dict may be nested under "state_dict" or "model", and its names may begin with "module." (as
-    ``DataParallel`` leaves them). Nothing but tensors is unpickled.
+    The state dict may be nested under "state_dict" or "model", and its names may begin with "module." (a trace of
+    ``DataParallel``). Only tensors are unpickled.
+
+    Returns:
+        Tensors on the CPU, by name.
 
     Raises:
-        WeightsError: there is no such file, it is damaged, or it holds anything else.
+        WeightsError: The file is missing or damaged, or holds something else.
     """
     require_file(path)
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     tensors = {name: value for name, value in _unwrap(content).items() if isinstance(value, Tensor)}
     if not tensors:
-        raise WeightsError(f"{path} holds no tensors by name; expected the state dict of a network.")
+        raise WeightsError(f"Expected the state dict of a network in {path}, got no named tensors.")
     if all(name.startswith("module.") for name in tensors):
         return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     return tensors
@@ -54,27 +57,27 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is no whole safetensors file ({error}). {_DAMAGED}") from error
+        raise WeightsError(f"{path} is not a complete safetensors file ({error}). {_DAMAGED}") from error
 
 
 def _read_pickle(path: Path) -> Any:
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a pickle's version, which says nothing about the weights
+        with warnings.catch_warnings(action="ignore"):  # about the version of the pickle, which does not matter
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Unsupported" not in str(error):
-            raise WeightsError(f"{path} is no file that torch.save wrote. {_DAMAGED}") from error
+            raise WeightsError(f"{path} was not written by torch.save. {_DAMAGED}") from error
         raise WeightsError(
-            f"{path} holds Python objects besides tensors, and reading those could run any code, so it is refused. "
-            "Where you trust the file, load it yourself and save its state_dict() as safetensors."
+            f"{path} holds Python objects besides tensors; reading those could run any code, so it is refused. "
+            "If you trust the file, load it yourself and save its state_dict() as safetensors."
         ) from error
     except (KeyError, IndexError) as error:  # text read as a pickle: the message is a bare number
-        raise WeightsError(f"{path} is no file that torch.save wrote. {_DAMAGED}") from error
+        raise WeightsError(f"{path} was not written by torch.save. {_DAMAGED}") from error
     except (RuntimeError, OSError, EOFError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read ({_first_line(error)}). {_DAMAGED}") from error
 
 
-_DAMAGED = "It may be cut short or no weights file at all: fetch it again, and check its size."
+_DAMAGED = "It may be truncated, or not a weights file: fetch it again, and check its size."
 
 
 def _first_line(error: Exception) -> str:
@@ -82,7 +85,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _unwrap(content: Any) -> Mapping[str, Any]:
-    """The mapping in which the tensors are, however deep a training script has nested it."""
+    """Return the innermost mapping, which holds the tensors."""
     while isinstance(content, Mapping):
         inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
         if inner is None:
@@ -92,32 +95,41 @@ def _unwrap(content: Any) -> Mapping[str, Any]:
 
 
 def fit_weights(module: nn.Module, tensors: Mapping[str, Tensor], network: str, path: Path) -> tuple[str, ...]:
-    """Copy tensors into a network; return the names in its head that kept the values they had.
+    """Copy tensors into a network.
 
-    Every tensor of the network has to be there in its shape, except for two kinds: batch norm's counters, and the head,
-    which is everything in the last child with tensors (``fc``, ``classifier``). A file made for features only, or
-    for other classes, has no head that fits, and no extraction point before the head depends on it. What the file holds
-    beyond the network (auxiliary heads) is logged and left.
+    Every tensor of the network must be there in the same shape, except counters of batch norm and the head, which is
+    the last child with tensors (``fc``, ``classifier``): weights made for features only, or for other classes, have no
+    head that fits, and no point before the head depends on it. Tensors that the network does not have, such as those of
+    auxiliary heads, are logged and ignored.
+
+    Args:
+        module: The network.
+        tensors: Tensors by name.
+        network: Name of the network, for messages.
+        path: File of the tensors, for messages.
+
+    Returns:
+        The names of tensors in the head that were not in the file.
 
     Raises:
-        WeightsError: tensors are missing or have another shape; the first few are named.
+        WeightsError: Tensors are missing or have another shape; the first few are named.
     """
     own = {name: tensor for name, tensor in module.state_dict().items() if not name.endswith(COUNTER)}
     fitting = {name: tensors[name] for name in own if name in tensors and tensors[name].shape == own[name].shape}
     absent = tuple(name for name in own if name not in fitting)
     if not fitting:
         raise WeightsError(
-            f"Nothing in {path} fits {network}: it holds {_some(tensors)}, where {network} has {_some(own)}. "
+            f"Expected the tensors of {network}, such as {_some(own)}, got {_some(tensors)} in {path}. "
             "Was it made for another backbone?"
         )
     _require_all_but_head([name for name in absent if name not in _head(own)], own, tensors, network, path)
-    _log_what_is_left(absent, set(tensors) - set(module.state_dict()), network, path)
+    _log_differences(absent, set(tensors) - set(module.state_dict()), network, path)
     module.load_state_dict(fitting, strict=False)
     return absent
 
 
 def _head(own: Mapping[str, Tensor]) -> set[str]:
-    """The tensors of a network's last child, if it has children besides it."""
+    """Return the tensors of the last child of a network, if it has other children."""
     children = list(dict.fromkeys(name.split(".")[0] for name in own))
     return {name for name in own if name.split(".")[0] == children[-1]} if len(children) > 1 else set()
 
@@ -140,15 +152,15 @@ def _require_all_but_head(
         )
 
 
-def _log_what_is_left(absent: tuple[str, ...], unexpected: set[str], network: str, path: Path) -> None:
+def _log_differences(absent: tuple[str, ...], unexpected: set[str], network: str, path: Path) -> None:
     if unexpected:
-        logger.info("%s holds more than %s needs, left unused: %s", path, network, _some(sorted(unexpected)))
+        logger.info("%s holds tensors that %s does not have, ignored: %s", path, network, _some(sorted(unexpected)))
     if absent:
-        logger.info("%s has no head that fits %s; it keeps random values: %s", path, network, _some(absent))
+        logger.info("%s has no head that fits %s; these tensors stay random: %s", path, network, _some(absent))
 
 
 def _some(names: Iterable[str]) -> str:
-    """``'a', 'b', 'c' and 49 more``."""
+    """Format names as ``'a', 'b', 'c' and 49 more``."""
     every = list(names)
     shown = ", ".join(repr(name) for name in every[:SHOWN])
     return f"{shown} and {len(every) - SHOWN} more" if len(every) > SHOWN else shown

@@ -1,4 +1,4 @@
-"""Give a backbone its weights (pretrained, from a file, or random) and say exactly which ones they are."""
+"""Build a backbone with its weights (pretrained, from a file, or random) and identify them by a hash."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
-from lnkit.networks.hub import provide
+from lnkit.networks.hub import fetch_weights
 from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
 from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.output import stdout_to_stderr
@@ -31,7 +31,7 @@ from lnkit.specs import BackboneSpec, load_object
 
 logger = logging.getLogger("lnkit")
 
-# What fetching and reading weights may raise.
+# Errors that fetching and reading weights may raise.
 FAILURES = (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError)
 
 
@@ -41,35 +41,35 @@ class LoadedBackbone:
 
     module: nn.Module
     weights: str  # "IMAGENET1K_V1", "random" or "file"; stands in the signature of a score
-    sha256: str  # of the tensors, whatever file they came in: see hash_weights
+    sha256: str  # of the tensors; see hash_weights
     source: str  # "IMAGENET1K_V1 from https://...", "random, seed 0", "squeezenet1_1.safetensors"
-    absent: tuple[str, ...] = ()  # tensors of the head that a file did not hold
+    absent: tuple[str, ...] = ()  # tensors of the head that were not in the file
 
 
 def check_weights(weights: str) -> None:
-    """Raise WeightsError if ``weights``, as load_backbone takes them, name a file that is not there."""
+    """Raise WeightsError if ``weights``, as for :func:`build_backbone`, is a file that does not exist."""
     if weights not in ("pretrained", "random"):
         require_file(Path(weights).expanduser())
 
 
-def load_backbone(
+def build_backbone(
     spec: BackboneSpec, weights: str = "pretrained", seed: int = 0, progress: Progress | None = None
 ) -> LoadedBackbone:
-    """Build a backbone and give it its weights.
+    """Build a backbone with its weights.
 
     Args:
-        spec: the backbone.
+        spec: The backbone.
         weights: "pretrained", "random", or the path of a safetensors file or of a state dict saved by ``torch.save``.
-        seed: of random weights, and of the head where a file holds none. The same seed gives the same weights, and the
-            caller's random generator is left as it was.
-        progress: is told of a download before it begins.
+        seed: Seed of random weights, and of the head if the file has none. The random generators of the caller are not
+            changed.
+        progress: Announces a download before it begins.
 
     Raises:
-        WeightsError: the weights are missing, damaged, made for another network, or could not be fetched.
-        PluginError: the backbone's plugin failed to build it.
+        PluginError: The plugin of the backbone failed to build it.
+        WeightsError: The weights are missing, damaged, made for another network, or could not be fetched.
     """
     absent: tuple[str, ...] = ()
-    with _own_generators(seed):
+    with _seeded(seed):
         if weights == "pretrained":
             module, name, source = _load_pretrained(spec, progress or SilentProgress()), spec.weights, _origin(spec)
         elif weights == "random":
@@ -84,11 +84,15 @@ def load_backbone(
 
 
 def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
-    """SHA-256 of a network's tensors as they are in memory, so that the format of the file they came in is no matter.
+    """Return the SHA-256 of the tensors of a network, independent of the format of their file.
 
-    For every entry of the state dict in the order of its names: the UTF-8 text ``name dtype shape`` and a line feed
-    (``features.0.weight torch.float32 64x3x3x3``), then the values, row-major and little-endian. Batch norm's
-    counters are left out, since they mean nothing in evaluation mode, and so is what ``without`` names.
+    For every entry of the state dict, sorted by name, it hashes the UTF-8 text ``name dtype shape`` and a line feed
+    (``features.0.weight torch.float32 64x3x3x3``), then the values, row-major and little-endian. Counters of batch norm
+    are left out, since they have no effect in evaluation mode.
+
+    Args:
+        module: The network.
+        without: Names of tensors to leave out.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
@@ -101,8 +105,8 @@ def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
 
 
 @contextlib.contextmanager
-def _own_generators(seed: int) -> Iterator[None]:
-    """Draw from generators seeded for us alone, torch's and what else a plugin may draw from; put the caller's back."""
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed the generators of torch, NumPy and Python, and restore their states afterwards."""
     with kept(GENERATORS):
         random.seed(seed)
         numpy.random.seed(seed % 2**32)
@@ -111,11 +115,11 @@ def _own_generators(seed: int) -> Iterator[None]:
 
 
 def build_random(spec: BackboneSpec) -> nn.Module:
-    """Build a backbone with random weights, drawn from torch's own generator.
+    """Build a backbone with random weights from the current state of torch's generator.
 
     Raises:
-        WeightsError: a package that the backbone needs is missing.
-        PluginError: its plugin failed to build it.
+        PluginError: Its plugin failed to build it.
+        WeightsError: A package that the backbone needs is missing.
     """
     try:
         return _build(spec, pretrained=False)
@@ -124,12 +128,12 @@ def build_random(spec: BackboneSpec) -> nn.Module:
 
 
 def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
-    """Call the plugin's ``load``, which may raise anything. FAILURES pass."""
+    """Call ``load`` of a plugin; errors other than FAILURES become LnkitErrors."""
     try:
-        with _apart(spec):
+        with _isolated(spec):
             module = load_object(spec.load)(pretrained)
     except ImportError as error:
-        needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "what its plugin asks for"
+        needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "the packages that its plugin needs"
         raise WeightsError(
             f"Backbone {spec.name} cannot be built ({_reason(error)}). Run: pip install {needed}"
         ) from error
@@ -138,34 +142,33 @@ def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
     except BaseException as error:  # SystemExit too
         raise _broken(spec, error) from error
     if not isinstance(module, nn.Module):
-        raise _blame(spec, f"gave {type(module).__name__}, and an nn.Module is expected.")
+        raise _error_of(spec, f"returned {type(module).__name__} instead of an nn.Module.")
     return module
 
 
 @contextlib.contextmanager
-def _apart(spec: BackboneSpec) -> Iterator[None]:
-    """Keep what a plugin prints from the results, and put back what it changes for the whole process."""
+def _isolated(spec: BackboneSpec) -> Iterator[None]:
+    """Keep the output of a plugin out of the standard output, and undo its changes to global state."""
     with kept(GENERATORS), kept(SETTINGS) as changed, stdout_to_stderr():
         yield
     if changed:
-        _say_once(f"Building {spec.name} changes {', '.join(changed)}, which was put back; tell its plugin's author.")
+        _warn_once(f"Building {spec.name} changes {', '.join(changed)}, which was undone. Tell the plugin's author.")
 
 
-@cache
-def _say_once(sentence: str) -> None:
-    """A backbone is built more than once in a run."""
+@cache  # a backbone is built more than once in a run
+def _warn_once(sentence: str) -> None:
     logger.warning(sentence)
 
 
 def _broken(spec: BackboneSpec, error: BaseException) -> LnkitError:
-    return _blame(spec, f"raised {sentence_of(error).rstrip('.')}. `lnkit --traceback ...` shows where.")
+    return _error_of(spec, f"raised {sentence_of(error).rstrip('.')}. `lnkit --traceback ...` shows where.")
 
 
-def _blame(spec: BackboneSpec, did: str) -> LnkitError:
-    """Make an error of what the code behind a backbone did: a plugin's, or the user's own."""
+def _error_of(spec: BackboneSpec, reason: str) -> LnkitError:
+    """Make the error for a failure in the code behind a backbone: that of a plugin, or the user's own."""
     if is_own(spec.name):
-        return UsageError(f"{spec.name} {did}")
-    return PluginError(f"Backbone {spec.name} cannot be built: its plugin {did} Tell the plugin's author.")
+        return UsageError(f"{spec.name} {reason}")
+    return PluginError(f"Backbone {spec.name} cannot be built: its plugin {reason} Tell the plugin's author.")
 
 
 def _origin(spec: BackboneSpec) -> str:
@@ -175,17 +178,17 @@ def _origin(spec: BackboneSpec) -> str:
 def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
     if not spec.weights:
         raise WeightsError(
-            f"{spec.name} comes without pretrained weights. Give a file with --weights FILE, or take --weights random."
+            f"{spec.name} has no pretrained weights. Give a file with --weights FILE, or use --weights random."
         )
-    whose = f"{spec.weights} weights of {spec.name}"
-    kept = provide(spec.remote, whose, progress) if spec.remote else None
+    title = f"{spec.weights} weights of {spec.name}"
+    file = fetch_weights(spec.remote, title, progress) if spec.remote else None
     try:
         return _build(spec, pretrained=True)
     except FAILURES as error:
-        damaged = f"in {kept} are damaged ({_reason(error)}). Delete that file and run again"
+        damaged = f"in {file} are damaged ({_reason(error)}). Delete that file and run again"
         unknown = f"could not be loaded ({_reason(error)}). Try again"
         raise WeightsError(
-            f"The {whose} {damaged if kept else unknown}; pass a file of your own with --weights FILE; "
+            f"The {title} {damaged if file else unknown}; pass a file of your own with --weights FILE; "
             "or do without pretrained weights with --weights random."
         ) from error
 

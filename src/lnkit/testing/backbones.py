@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from lnkit.errors import LnkitError
-from lnkit.networks.load import cut
+from lnkit.networks.load import make_loss_network
 from lnkit.networks.loss_network import LossNetwork
-from lnkit.networks.weights import LoadedBackbone, load_backbone
+from lnkit.networks.weights import LoadedBackbone, build_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, ExtractionPoint
 from lnkit.testing.findings import Check, NotChecked
@@ -47,7 +47,7 @@ class BackboneThing:
         """What came of building it; a failure, which may have taken long, is kept too."""
         try:
             weights = "pretrained" if self.pretrained and self.spec.weights else "random"
-            return load_backbone(self.spec, weights, SEED, self.progress)
+            return build_backbone(self.spec, weights, SEED, self.progress)
         except LnkitError as error:
             return error
 
@@ -57,7 +57,7 @@ class BackboneThing:
         if not self.points:
             raise NotChecked("It has no extraction point.")
         try:
-            return cut(self.loaded, self.spec, self.points)
+            return make_loss_network(self.loaded, self.spec, self.points)
         except LnkitError as error:
             raise NotChecked(str(error)) from error
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from lnkit.errors import ImageError
-from lnkit.networks.weights import load_backbone
+from lnkit.networks.weights import build_backbone
 from lnkit.testing.backbones import SEED, BackboneThing, noise
 from lnkit.testing.findings import Check, NotChecked
 
@@ -28,8 +28,8 @@ def extraction_points(thing: BackboneThing) -> Iterator[str]:
 
 def seeded_weights(thing: BackboneThing) -> Iterator[str]:
     """The same seed gives the same random weights."""
-    first = load_backbone(thing.spec, "random", SEED) if thing.pretrained else thing.loaded
-    if first.sha256 != load_backbone(thing.spec, "random", SEED).sha256:
+    first = build_backbone(thing.spec, "random", SEED) if thing.pretrained else thing.loaded
+    if first.sha256 != build_backbone(thing.spec, "random", SEED).sha256:
         yield (
             "Built twice with the same seed, it has different weights: draw them from torch's generator, which lnkit "
             "seeds, and not from one of its own or a clock."
@@ -70,7 +70,7 @@ def pretrained_weights(thing: BackboneThing) -> Iterator[str]:
     if not thing.spec.weights:
         raise NotChecked("It has no pretrained weights.")
     theirs = {name: tensor.shape for name, tensor in thing.loaded.module.state_dict().items()}
-    ours = {name: tensor.shape for name, tensor in load_backbone(thing.spec, "random").module.state_dict().items()}
+    ours = {name: tensor.shape for name, tensor in build_backbone(thing.spec, "random").module.state_dict().items()}
     if alone := sorted(theirs.keys() ^ ours.keys()):
         yield f"{_some(alone)} is there in one of them only: load(True) and load(False) must build the same network."
     if differing := [name for name in theirs if name in ours and theirs[name] != ours[name]]:

@@ -1,1 +1,46 @@
-"""The one training loop of all benchmarks that train: what a benchmark supplies, and what it gets back."""
+"""The training loop of all benchmarks that train: tasks, settings, results, and the perceptual loss.
+
+Every name is imported when it is first used, so that ``import lnkit.training`` does not import torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lnkit._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from lnkit.training.collapse import Variation as Variation
+    from lnkit.training.device_setup import DeviceSetup as DeviceSetup
+    from lnkit.training.device_setup import deterministic as deterministic
+    from lnkit.training.loader import EpochSampler as EpochSampler
+    from lnkit.training.loop import train as train
+    from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
+    from lnkit.training.target_cache import TargetCache as TargetCache
+    from lnkit.training.target_cache import cache_targets as cache_targets
+    from lnkit.training.task import Batch as Batch
+    from lnkit.training.task import TrainingResult as TrainingResult
+    from lnkit.training.task import TrainingSettings as TrainingSettings
+    from lnkit.training.task import TrainingTask as TrainingTask
+    from lnkit.training.task import Validation as Validation
+    from lnkit.training.task import batches_per_epoch as batches_per_epoch
+
+__getattr__, __all__ = lazy_exports(
+    __name__,
+    {
+        "lnkit.training.collapse": ("Variation",),
+        "lnkit.training.device_setup": ("DeviceSetup", "deterministic"),
+        "lnkit.training.loader": ("EpochSampler",),
+        "lnkit.training.loop": ("train",),
+        "lnkit.training.perceptual_loss": ("DeepPerceptualLoss",),
+        "lnkit.training.target_cache": ("TargetCache", "cache_targets"),
+        "lnkit.training.task": (
+            "Batch",
+            "TrainingResult",
+            "TrainingSettings",
+            "TrainingTask",
+            "Validation",
+            "batches_per_epoch",
+        ),
+    },
+)

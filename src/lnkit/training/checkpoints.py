@@ -1,7 +1,7 @@
-"""Checkpoints: a folder of safetensors and JSON each, whole or not there, the newest one counts.
+"""Checkpoints: folders of safetensors and JSON that are written atomically; the newest one counts.
 
-``checkpoints/00001200/`` holds ``state.safetensors`` and ``state.json`` (all that the next step depends on) and, once a
-network was validated, ``best.safetensors``.
+``checkpoints/00001200/`` holds ``state.safetensors`` and ``state.json`` (everything that the next step depends on) and,
+after the first validation, ``best.safetensors``.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lnkit.data.atomic import DISK_FULL, tmp_name
+from lnkit.data.atomic import DISK_FULL, atomic_folder
 from lnkit.errors import DataError, LnkitError
 from lnkit.training.state_files import pack, unpack
 
 FOLDER = "checkpoints"
-FORMAT = 1  # raised when an older checkpoint must not be used any more
+FORMAT = 1  # raised when older checkpoints become unusable
 
 Weights = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """All that a training needs to go on."""
+    """The state of a training that can be resumed."""
 
     iteration: int
     state: dict[str, Any]  # a tree, see lnkit.training.state_files
@@ -40,103 +40,103 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, facts: Mapping[str, Any]) -> None:
-    """Keep a checkpoint in ``folder`` in the place of the one before; at no moment is there none.
+    """Write a checkpoint and remove the previous one; at every moment there is one.
+
+    Args:
+        folder: Folder of the training.
+        checkpoint: The state to write.
+        facts: Everything that the training depends on; :func:`read_checkpoint` compares it.
 
     Raises:
-        LnkitError: the disk is full or closed to us; the checkpoint before is still there.
+        LnkitError: The disk is full or read-only; the previous checkpoint is still there.
     """
-    place = folder / FOLDER
-    target = place / f"{checkpoint.iteration:08d}"
-    with whole(target, "the checkpoint") as draft:
+    checkpoints = folder / FOLDER
+    target = checkpoints / f"{checkpoint.iteration:08d}"
+    with durable_folder(target, "the checkpoint") as tmp:
         tensors: dict[str, Tensor] = {}
         state = pack(checkpoint.state, tensors)
-        save_tensors(draft / "state.safetensors", tensors)
+        save_tensors(tmp / "state.safetensors", tensors)
         if checkpoint.best is not None:
-            save_tensors(draft / "best.safetensors", checkpoint.best)
+            save_tensors(tmp / "best.safetensors", checkpoint.best)
         content = {"format": FORMAT, "iteration": checkpoint.iteration, "facts": facts, "state": state}
-        write_text(draft / "state.json", json.dumps(content))
-    for old in place.iterdir():
+        (tmp / "state.json").write_text(json.dumps(content), encoding="utf-8")
+    for old in checkpoints.iterdir():
         if old.name != target.name:
             shutil.rmtree(old, ignore_errors=True)
 
 
 def read_checkpoint(folder: Path, facts: Mapping[str, Any]) -> Checkpoint | None:
-    """The newest checkpoint in ``folder``; None where there is none.
+    """Return the newest checkpoint in ``folder``, or None if there is none.
 
     Raises:
-        DataError: it is damaged, or was made by a training with other ``facts``, which are named.
+        DataError: The checkpoint is damaged, or belongs to a training with other ``facts``; these are named.
     """
-    place = folder / FOLDER
-    names = sorted(path.name for path in place.iterdir() if path.name.isdigit()) if place.is_dir() else []
-    return _read(place / names[-1], facts) if names else None
+    checkpoints = folder / FOLDER
+    names = sorted(path.name for path in checkpoints.iterdir() if path.name.isdigit()) if checkpoints.is_dir() else []
+    return _read(checkpoints / names[-1], facts) if names else None
 
 
 def _read(path: Path, facts: Mapping[str, Any]) -> Checkpoint:
     try:
         content = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        refuse_others(path, content["facts"], facts)
+        require_same_facts(path, content["facts"], facts)
         state = unpack(content["state"], load_file(path / "state.safetensors"))
         best = path / "best.safetensors"
         return Checkpoint(content["iteration"], state, load_file(best) if best.is_file() else None)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DataError(
-            f"The checkpoint {path} is damaged ({error}). Give --force to train anew, or remove that folder to go on "
-            "from an earlier one, if there is any."
+            f"The checkpoint {path} is damaged ({error}). Give --force to train anew, or remove that folder to resume "
+            "from an earlier checkpoint, if there is any."
         ) from error
 
 
-def refuse_others(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
-    """Raise DataError, naming the fields, if a checkpoint was made by another training than ours."""
-    ours = json.loads(json.dumps(ours))
-    names = [name for name in dict.fromkeys((*theirs, *ours)) if theirs.get(name) != ours.get(name)]
+def require_same_facts(path: Path, stored: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Raise DataError, naming the fields, if the files at ``path`` belong to a training with other facts."""
+    expected = json.loads(json.dumps(expected))
+    names = [name for name in dict.fromkeys((*stored, *expected)) if stored.get(name) != expected.get(name)]
     if names:
-        what = "; ".join(f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here" for name in names)
+        differences = "; ".join(f"expected {name} {expected.get(name)!r}, got {stored.get(name)!r}" for name in names)
         raise DataError(
-            f"{path} belongs to another training: {what}. Give --force to train anew, or name another folder."
+            f"{path} belongs to another training: {differences}. Give --force to train anew, or name another folder."
         )
 
 
 @contextmanager
-def whole(target: Path, what: str) -> Iterator[Path]:
-    """Give a temporary folder that becomes ``target`` at the end, and leaves nothing behind if that fails.
+def durable_folder(target: Path, title: str) -> Iterator[Path]:
+    """Yield a temporary folder that becomes ``target`` at the end, safe against kills and power cuts.
+
+    Args:
+        target: The folder to write or replace.
+        title: Name of the content in messages: "the checkpoint".
 
     Raises:
-        LnkitError: the disk is full or closed to us.
+        LnkitError: The disk is full or read-only.
     """
-    draft = target.with_name(f".{tmp_name()}")
     try:
-        draft.mkdir(parents=True)
-        yield draft
-        _sync(draft)
-        shutil.rmtree(target, ignore_errors=True)
-        draft.rename(target)
+        with atomic_folder(target) as tmp:
+            yield tmp
+            _sync(tmp)
     except (OSError, SafetensorError) as error:
         reason = "the disk is full" if _is_full(error) else str(getattr(error, "strerror", None) or error)
         raise LnkitError(
-            f"{what[0].upper()}{what[1:]} cannot be kept in {target.parent}: {reason}. What was kept before is still "
-            "there. Change that, and give the same command again to go on."
+            f"{title[0].upper()}{title[1:]} cannot be written to {target.parent}: {reason}. Earlier checkpoints are "
+            "intact. Free some space or change the permissions, and run the same command again to resume."
         ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _is_full(error: Exception) -> bool:
-    """Safetensors writes by itself, and tells the number of an error in its text only."""
+    """Return whether the disk is full; safetensors gives the number of the error in its text only."""
     full = DISK_FULL | {errno.EFBIG}
     return getattr(error, "errno", None) in full or any(f"os error {number})" in str(error) for number in full)
 
 
 def save_tensors(file: Path, tensors: Weights) -> None:
-    """Write tensors as safetensors, each with memory of its own."""
+    """Write tensors as safetensors; tensors that share memory are copied."""
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, file)
 
 
-def write_text(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8")
-
-
 def _sync(folder: Path) -> None:
-    """Have everything on the disk before it gets its name, so that a power cut finds the old or the new."""
+    """Flush all files to the disk before the folder is renamed, so that a power cut leaves the old or the new one."""
     for path in folder.iterdir():
         if path.is_file():
             with path.open("rb") as file:

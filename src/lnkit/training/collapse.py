@@ -1,6 +1,6 @@
-"""Trainings that fail without an error: losses that are no numbers, outputs that no longer depend on the input.
+"""Trainings that fail without an error: losses that are not finite, outputs that no longer depend on the input.
 
-P saw networks of the super-resolution benchmark turn to black images late in training.
+In Pihlgren2023, networks of the super-resolution benchmark collapsed to black images late in training.
 """
 
 from __future__ import annotations
@@ -10,9 +10,15 @@ from torch import Tensor
 
 
 class Variation:
-    """How much a network's outputs vary: the largest range of any one pixel over all images.
+    """Variation of the outputs of a network: the largest range of any pixel over all images.
 
-    A network that gives every image the same output has 0, whatever that output shows.
+    It is 0 for a network that gives every image the same output.
+
+    Example:
+        >>> variation = Variation()
+        >>> variation.add(torch.tensor([[0.0, 0.5], [0.25, 0.5]]))  # two outputs of two pixels
+        >>> variation.value
+        0.25
     """
 
     def __init__(self) -> None:
@@ -21,7 +27,7 @@ class Variation:
         self._images = 0
 
     def add(self, outputs: Tensor) -> None:
-        """Take in the outputs (N, ...) of a batch; all batches have the same shape but for N."""
+        """Update with the outputs (N, ...) of a batch; all batches have the same shape except N."""
         low, high = outputs.detach().amin(0), outputs.detach().amax(0)
         self._low = low if self._low is None else torch.minimum(self._low, low)
         self._high = high if self._high is None else torch.maximum(self._high, high)
@@ -29,7 +35,7 @@ class Variation:
 
     @property
     def value(self) -> float:
-        """The range, in the unit of the outputs; of a single image that between its pixels. NaN if an output is."""
+        """The range, in the unit of the outputs; for a single image, between its pixels. NaN if an output is NaN."""
         if self._low is None or self._high is None:
             return float("nan")
         if self._images == 1:
@@ -37,13 +43,13 @@ class Variation:
         return float((self._high - self._low).max())
 
 
-def constant_output(variation: float, at_least: float, iteration: int) -> str:
-    """Say that outputs have become constant, if they have; "" otherwise."""
-    if variation >= at_least:
+def constant_output(variation: float, threshold: float, iteration: int) -> str:
+    """Return a sentence if outputs vary less than ``threshold``, else ""."""
+    if variation >= threshold:
         return ""
     return f"the output no longer depended on the input at iteration {iteration:,} (it varied by {variation:.2g})"
 
 
-def not_finite(what: str, value: float, iteration: int) -> str:
-    """Say that ``what`` is no longer a number."""
-    return f"{what} was {value} at iteration {iteration:,}"
+def not_finite(subject: str, value: float, iteration: int) -> str:
+    """Return a sentence about a loss or a validation that is not finite."""
+    return f"{subject} was {value} at iteration {iteration:,}"

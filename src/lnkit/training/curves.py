@@ -1,4 +1,4 @@
-"""The curves of a training as a picture: its losses, and what validation said."""
+"""Plot the curves of a training: losses and validated values."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-WIDTH, HEIGHT = 560, 240  # of each panel, in the unit that is drawn with SCALE pixels
+WIDTH, HEIGHT = 560, 240  # of each panel, in units of SCALE pixels
 SCALE = 2
 
 
 def draw_curves(log: Path, picture: Path, title: str, best_iteration: int) -> None:
-    """Draw a training's log as a PNG: one panel for the losses, one for each validated value.
+    """Draw the log of a training as a PNG: one panel for the losses, one for each validated value.
 
     Args:
-        log: the CSV file of :class:`lnkit.training.log.TrainingLog`.
-        picture: where the PNG goes.
-        title: what was trained.
-        best_iteration: of the network that was kept, marked by a line; 0 for none.
+        log: The CSV file of :class:`lnkit.training.log.TrainingLog`.
+        picture: Path of the PNG.
+        title: Title of the training.
+        best_iteration: Iteration of the best network, marked by a line; 0 for none.
     """
     import altair as alt  # noqa: PLC0415 - takes half a second
 
@@ -35,19 +35,19 @@ def draw_curves(log: Path, picture: Path, title: str, best_iteration: int) -> No
     span = (0, int(frame.iteration.max()))
     panels = [_panel(part, name, span, best_iteration) for name, part in parts.items()]
     chart = alt.vconcat(*panels, title=_title(title, best_iteration)).configure_view(stroke="#ccc")
-    with atomic_write(picture) as draft, draft.open("wb") as file:
+    with atomic_write(picture) as tmp, tmp.open("wb") as file:
         chart.save(file, format="png", scale_factor=SCALE)
 
 
 def _title(title: str, best_iteration: int) -> alt.TitleParams:
     import altair as alt  # noqa: PLC0415 - takes half a second
 
-    kept = f"the dashed line marks iteration {best_iteration:,}, whose network was kept" if best_iteration else ""
-    return alt.TitleParams(title, subtitle=kept, anchor="start")
+    subtitle = f"the dashed line marks iteration {best_iteration:,}, the best network" if best_iteration else ""
+    return alt.TitleParams(title, subtitle=subtitle, anchor="start")
 
 
 def _panel(frame: pd.DataFrame, name: str, span: tuple[int, int], best: int) -> alt.LayerChart | alt.FacetChart:
-    """One panel; losses fall over orders of magnitude, so they get a logarithmic scale where they are above zero."""
+    """Return one panel; losses span orders of magnitude, so positive ones get a logarithmic scale."""
     import altair as alt  # noqa: PLC0415 - takes half a second
 
     logarithmic = name == "loss" and bool((frame.value > 0).all())

@@ -1,4 +1,4 @@
-"""Where and in which precision a training takes place; none of it changes what is trained."""
+"""The device and the precision of a training; they change its rounding only."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 @dataclass(frozen=True, slots=True)
 class DeviceSetup:
-    """A device, and the precision in which losses are computed on it."""
+    """A device, and the precision of losses on it."""
 
     device: torch.device
-    precision: str = "fp32"  # weights and their updates are float32 whatever it is
+    precision: str = "fp32"  # of the losses; weights and their updates are always float32
 
     def __post_init__(self) -> None:
-        """Refuse a precision that there is not."""
+        """Raise UsageError for an unknown precision."""
         if self.precision not in PRECISIONS:
             raise UsageError(f"No precision is named {self.precision!r}; there are {', '.join(PRECISIONS)}.")
 
     def autocast(self) -> AbstractContextManager[None]:
-        """Compute in the precision, for what allows it."""
+        """Return a context in which operations that allow it run in the precision."""
         mixed = self.precision != "fp32"
         return torch.autocast(self.device.type, dtype=PRECISIONS[self.precision] if mixed else None, enabled=mixed)
 
     def scaler(self) -> torch.amp.GradScaler:
-        """What keeps small gradients from vanishing in fp16; without effect in the other precisions."""
+        """Return a gradient scaler, which keeps small gradients from vanishing in fp16; disabled otherwise."""
         return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
 
     @property
     def facts(self) -> dict[str, str]:
-        """What decides about the last bit of a result."""
+        """Device, version of torch and number of threads, on which the last bits of a result depend."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
         threads = torch.get_num_threads() if self.device.type == "cpu" else 0
         return {"device": name, "torch": torch.__version__, "threads": str(threads)}
@@ -48,16 +48,16 @@ class DeviceSetup:
 
 @contextmanager
 def deterministic(device: torch.device) -> Iterator[None]:
-    """Have the same computation give the same bits; what is set for that, and all generators, are put back."""
+    """Make the same computation give the same bits; restore all settings and generators afterwards."""
     if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS may add up in any order
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # otherwise cuBLAS may sum in any order
     memory: Any = torch.utils.deterministic
     filling = memory.fill_uninitialized_memory
     with kept((*SETTINGS, *GENERATORS)):
-        torch.use_deterministic_algorithms(True, warn_only=True)  # a few operations have no such kernel
-        torch.backends.cudnn.benchmark = False  # which measures, and may choose otherwise the next time
+        torch.use_deterministic_algorithms(True, warn_only=True)  # a few operations have no deterministic kernel
+        torch.backends.cudnn.benchmark = False  # it times kernels and may choose others the next time
         torch.backends.cudnn.deterministic = True
-        memory.fill_uninitialized_memory = False  # nothing here reads what it has not written
+        memory.fill_uninitialized_memory = False  # slow, and nothing here reads uninitialized memory
         try:
             yield
         finally:

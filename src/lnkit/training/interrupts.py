@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the end of a step, so that what is kept is never half a step."""
+"""Defer Ctrl-C to the end of a step, so that no checkpoint holds half a step."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from types import FrameType
 
 @contextmanager
 def defer_interrupts() -> Iterator[None]:
-    """Hold an interrupt back until the block is left; a second one is not held back."""
+    """Deliver an interrupt when the block ends; a second one is delivered at once."""
     usual = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(usual):
-        yield  # signals go to the main thread; where somebody else deals with them, they still do
+        yield  # only the main thread gets signals; a handler that is no Python function stays in place
         return
-    holder = _Holder(usual)
-    signal.signal(signal.SIGINT, holder)
+    deferred = _DeferredHandler(usual)
+    signal.signal(signal.SIGINT, deferred)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, usual)
-    holder.release()
+    deferred.deliver()
 
 
-class _Holder:
-    """Takes the first interrupt, and hands it on when asked."""
+class _DeferredHandler:
+    """Records the first interrupt, to be delivered later."""
 
     def __init__(self, usual: Callable[[int, FrameType | None], object]) -> None:
         self._usual = usual
-        self._came = False
+        self._pending = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self._came:
+        if self._pending:
             self._usual(number, frame)
-        self._came = True
+        self._pending = True
 
-    def release(self) -> None:
-        if self._came:
+    def deliver(self) -> None:
+        if self._pending:
             self._usual(signal.SIGINT, None)

@@ -1,7 +1,7 @@
-"""Which items make the batch of an iteration, and batches that are ready before they are needed.
+"""The items of each batch, and a thread that loads batches ahead.
 
-Order and random draws are functions of the seed and the iteration. The position in the data is therefore the
-iteration, and a training that goes on sees what it would have seen.
+Order and random draws are functions of the seed and the iteration only, so a resumed training sees the same batches as
+one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from lnkit.training.task import Batch, TrainingSettings, TrainingTask, batches_per_epoch
 
-AHEAD = 2  # batches: one being used, one ready
-ORDER, DRAW = 1, 2  # streams of random numbers, apart from each other
+AHEAD = 2  # batches that wait in the queue
+ORDER, DRAW = 1, 2  # keys of independent streams of random numbers
 
 
 @dataclass(frozen=True, slots=True)
 class EpochSampler:
-    """Every item once in each epoch, in an order of its own."""
+    """Shuffles the items anew for each epoch, and visits each item once."""
 
     items: int
     batch_size: int
@@ -33,20 +33,20 @@ class EpochSampler:
 
     @property
     def batches(self) -> int:
-        """In an epoch; the last one may be smaller."""
+        """Number of batches in an epoch; the last one may be smaller."""
         return batches_per_epoch(self.items, self.batch_size)
 
     def epoch(self, iteration: int) -> int:
-        """The epoch that ``iteration``, counted from 0, belongs to, also from 0."""
+        """Return the epoch of an iteration; both are counted from 0."""
         return iteration // self.batches
 
     def batch(self, iteration: int) -> NDArray[np.int64]:
-        """The items of the batch of ``iteration``."""
+        """Return the items of the batch of an iteration."""
         start = iteration % self.batches * self.batch_size
         return _shuffled(self.items, self.seed, self.epoch(iteration))[start : start + self.batch_size]
 
     def draw(self, iteration: int) -> np.random.Generator:
-        """A generator of the iteration's own."""
+        """Return the random generator of an iteration."""
         return np.random.default_rng([self.seed, DRAW, iteration])
 
 
@@ -56,21 +56,28 @@ def _shuffled(items: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 @contextmanager
-def feeding(
+def prefetch(
     task: TrainingTask, settings: TrainingSettings, start: int, device: torch.device
 ) -> Iterator[Iterator[Batch]]:
-    """Give the batches from iteration ``start`` to the last, on ``device``, loaded ahead in a thread.
+    """Load batches ahead in a thread.
 
-    What ``task.load`` raises is raised where its batch is asked for.
+    Args:
+        task: The task, whose ``load`` is called in the thread. Its errors are raised when the batch is requested.
+        settings: Number of iterations, batch size and seed.
+        start: The first iteration.
+        device: The device of the batches.
+
+    Yields:
+        An iterator over the batches from iteration ``start`` to the last.
     """
-    order = EpochSampler(task.items, settings.batch_size, settings.seed)
+    sampler = EpochSampler(task.items, settings.batch_size, settings.seed)
     ready: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
     stopped = threading.Event()
 
     def load_all() -> None:
         for iteration in range(start, settings.iterations):
             try:
-                _put(ready, _load(task, order, iteration, device), stopped)
+                _put(ready, _load(task, sampler, iteration, device), stopped)
             except BaseException as error:
                 _put(ready, error, stopped)
                 return
@@ -80,14 +87,14 @@ def feeding(
     thread = threading.Thread(target=load_all, name=f"loading for {settings.name}", daemon=True)
     thread.start()
     try:
-        yield (_taken(ready, device) for _ in range(start, settings.iterations))
+        yield (_next(ready, device) for _ in range(start, settings.iterations))
     finally:
         stopped.set()
         thread.join()
 
 
 def _put(ready: queue.Queue[Batch | BaseException], batch: Batch | BaseException, stopped: threading.Event) -> None:
-    """Wait for a place in the queue, but not for ever: nobody takes anything once the loop has ended."""
+    """Wait for a place in the queue until ``stopped``: nothing is taken from it once the loop has ended."""
     while not stopped.is_set():
         try:
             ready.put(batch, timeout=0.1)
@@ -96,14 +103,14 @@ def _put(ready: queue.Queue[Batch | BaseException], batch: Batch | BaseException
         return
 
 
-def _load(task: TrainingTask, order: EpochSampler, iteration: int, device: torch.device) -> Batch:
-    batch = task.load(order.batch(iteration), order.draw(iteration))
+def _load(task: TrainingTask, sampler: EpochSampler, iteration: int, device: torch.device) -> Batch:
+    batch = task.load(sampler.batch(iteration), sampler.draw(iteration))
     if device.type != "cuda":
         return batch
     return {name: tensor.pin_memory() for name, tensor in batch.items()}  # copied while the GPU computes
 
 
-def _taken(ready: queue.Queue[Batch | BaseException], device: torch.device) -> Batch:
+def _next(ready: queue.Queue[Batch | BaseException], device: torch.device) -> Batch:
     batch = ready.get()
     if isinstance(batch, BaseException):
         raise batch
@@ -111,5 +118,5 @@ def _taken(ready: queue.Queue[Batch | BaseException], device: torch.device) -> B
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
-    """Bring a batch to where it is used."""
+    """Copy a batch to a device."""
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}

@@ -1,6 +1,6 @@
-"""What a training said: every series (loss, learning rate, validation) as CSV, and for TensorBoard where there is one.
+"""The log of a training: losses, learning rate and validations as CSV, and for TensorBoard if it is installed.
 
-``iteration,epoch,series,value``, one line per value. Losses are means over a window of iterations.
+The columns are ``iteration,epoch,series,value``, one line per value. Losses are means over a window of iterations.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch.utils.tensorboard import SummaryWriter
 
-TENSORBOARD = "tensorboard"  # the folder of its events
+TENSORBOARD = "tensorboard"  # folder of its event files
 COLUMNS = ("iteration", "epoch", "series", "value")
-MOST_WINDOWS = 1000  # lines of one series: enough for a curve, and a file of a few dozen kB
+MAX_WINDOWS = 1000  # lines of one series: enough for a curve, in a file of a few dozen kB
 LEARNING_RATE = "learning rate"
-VALIDATION = "validation "  # before the names of what is validated
+VALIDATION = "validation "  # prefix of the names of validated values
 
 Row = tuple[int, float, str, float]
 
 
 class TrainingLog:
-    """Collects values and appends them to the file; goes back to a checkpoint when asked."""
+    """Appends values to the file, and can return to the state of a checkpoint."""
 
     def __init__(self, folder: Path, iterations: int, iterations_per_epoch: int) -> None:
         self.file = folder / "log.csv"
         self._tensorboard_folder = folder / TENSORBOARD
-        self._window = -(-iterations // MOST_WINDOWS)
+        self._window = -(-iterations // MAX_WINDOWS)
         self._per_epoch = iterations_per_epoch
-        self._sums: dict[str, float] = {}  # of the window that is not full yet
+        self._sums: dict[str, float] = {}  # of the current window
         self._count = 0
         self._writer: SummaryWriter | None = None
 
     def state(self) -> dict[str, Any]:
-        """What has been added and is not in the file yet."""
+        """Return the values of the current window, which are not in the file yet."""
         return {"sums": self._sums, "count": self._count}
 
     def restore(self, state: Mapping[str, Any], iteration: int) -> None:
-        """Be as after ``iteration``: what the file has of later ones is taken out."""
+        """Return to the state after ``iteration``: remove later lines from the file."""
         self._sums, self._count = dict(state["sums"]), int(state["count"])
         rows = [row for row in _read(self.file) if int(row[0]) <= iteration]
-        with atomic_write(self.file) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(self.file) as tmp, tmp.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
         self._writer = _open_tensorboard(self._tensorboard_folder, iteration)
 
     def begin(self) -> None:
-        """Start from nothing."""
+        """Start an empty log."""
         self.restore({"sums": {}, "count": 0}, 0)
 
     def add(self, iteration: int, losses: Mapping[str, float], learning_rate: float) -> None:
-        """Take in the losses of an iteration, counted from 1."""
+        """Add the losses of an iteration, counted from 1."""
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
@@ -82,7 +82,7 @@ class TrainingLog:
 
 
 def read_log(file: Path) -> pd.DataFrame:
-    """The log as a table with the columns iteration, epoch, series and value."""
+    """Return the log as a table with the columns iteration, epoch, series and value."""
     import pandas as pd  # noqa: PLC0415 - only to draw
 
     frame = pd.DataFrame(list(_read(file)), columns=list(COLUMNS))
@@ -90,7 +90,7 @@ def read_log(file: Path) -> pd.DataFrame:
 
 
 def _read(file: Path) -> Iterator[list[str]]:
-    """The lines of the file; one that a kill cut short is left out."""
+    """Yield the lines of the file, except a truncated last line."""
     if not file.is_file():
         return
     with file.open(newline="", encoding="utf-8") as stream:
@@ -100,9 +100,9 @@ def _read(file: Path) -> Iterator[list[str]]:
 
 
 def _open_tensorboard(folder: Path, iteration: int) -> SummaryWriter | None:
-    """A writer for TensorBoard, which is told to forget what came after ``iteration``; None where it is missing."""
+    """Return a writer for TensorBoard that discards events after ``iteration``; None if it is not installed."""
     try:
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - not everybody has it
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an optional package
     except ImportError:
         return None
     return SummaryWriter(str(folder), purge_step=iteration + 1)

@@ -1,7 +1,7 @@
-"""The training loop: the only one, for every benchmark.
+"""The training loop of all benchmarks.
 
-A step is a function of the state before it and of the iteration. All of that state is in every checkpoint, so a
-training that is killed at any moment and started again ends with the same bits as one that never was.
+A step depends on the previous state and the iteration only, and every checkpoint holds the whole state. A training that
+is killed at any moment and resumed therefore gives the same bits as one that was never interrupted.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from lnkit.training.checkpoints import Checkpoint, Weights, read_checkpoint, wri
 from lnkit.training.collapse import constant_output, not_finite
 from lnkit.training.device_setup import DeviceSetup, deterministic
 from lnkit.training.interrupts import defer_interrupts
-from lnkit.training.loader import EpochSampler, feeding, to_device
+from lnkit.training.loader import EpochSampler, prefetch, to_device
 from lnkit.training.log import TrainingLog
 from lnkit.training.memory import MicroBatches, release
-from lnkit.training.outcome import TrainingOutcome, find_finished, finished_files, keep_finished
+from lnkit.training.outcome import TrainingOutcome, outcome_files, read_outcome, write_outcome
 from lnkit.training.rng_state import generator_states, restore, seed_all
 from lnkit.training.task import Batch, TrainingResult, TrainingSettings, TrainingTask, Validation
 
-CHECKPOINT_SECONDS = 30.0  # between two; a kill loses at most this much
-LOOK_EVERY = 20  # iterations between two looks at the losses: on a GPU, a look waits for all that was asked of it
+CHECKPOINT_SECONDS = 30.0  # between two checkpoints: the most work that a kill can lose
+READ_EVERY = 20  # iterations; reading the losses makes a GPU finish all queued work
 
 _log = logging.getLogger("lnkit")
 
@@ -40,113 +40,113 @@ def train(
     task: TrainingTask,
     settings: TrainingSettings,
     folder: Path,
-    machine: DeviceSetup,
+    setup: DeviceSetup,
     progress: Progress,
     facts: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
-    """Train a network, from where an earlier call with the same arguments stopped.
+    """Train a network, or resume an earlier call with the same arguments.
 
     Args:
-        task: the network, its data and its losses.
-        settings: how long, in which batches, from which seed.
-        folder: of this training alone; checkpoints, log and what comes out of it are kept there.
-        machine: the device and the precision.
-        progress: hears of every step.
-        facts: what else the training depends on; a checkpoint with others is refused.
+        task: The network, its data and its losses.
+        settings: Iterations, batch size, seed and so on.
+        folder: Folder of this training alone, for its checkpoints, log and outcome.
+        setup: The device and the precision.
+        progress: Shows every step.
+        facts: Everything else that the training depends on; a checkpoint with other facts is refused.
 
     Returns:
-        The network that did best in validation, and how it went. A training that collapsed comes back as well.
+        The best network by validation, with the course of the training. A collapse is a result, not an error.
 
     Raises:
-        DataError: what lies in ``folder`` is damaged, or belongs to another training.
-        LnkitError: the disk is full, or the device's memory too small.
-        KeyboardInterrupt: after a checkpoint was written.
+        DataError: The files in ``folder`` are damaged, or belong to another training.
+        LnkitError: The disk is full, or the memory of the device is too small.
+        KeyboardInterrupt: After a checkpoint was written.
     """
-    everything = {**(facts or {}), **asdict(settings)}
-    found = find_finished(folder, everything)
-    if found is None:
-        with deterministic(machine.device):
-            _Training(task, settings, folder, machine, progress, everything).finish()
-        found = find_finished(folder, everything)
-        assert found is not None, "finish() has just written it"
-    ending, best = found
-    with deterministic(machine.device):
-        network = _rebuilt(task, settings, best, machine.device) if best is not None else None
+    all_facts = {**(facts or {}), **asdict(settings)}
+    stored = read_outcome(folder, all_facts)
+    if stored is None:
+        with deterministic(setup.device):
+            _Training(task, settings, folder, setup, progress, all_facts).finish()
+        stored = read_outcome(folder, all_facts)
+        assert stored is not None, "finish() has just written it"
+    outcome, best = stored
+    with deterministic(setup.device):
+        network = _rebuild(task, settings, best, setup.device) if best is not None else None
     return TrainingResult(
         network,
-        ending.best_iteration,
-        ending.best_value,
-        ending.iterations,
-        ending.collapsed,
-        finished_files(folder),
-        ending.notes,
+        outcome.best_iteration,
+        outcome.best_value,
+        outcome.iterations,
+        outcome.collapsed,
+        outcome_files(folder),
+        outcome.notes,
     )
 
 
-def _rebuilt(task: TrainingTask, settings: TrainingSettings, weights: Weights, device: torch.device) -> nn.Module:
+def _rebuild(task: TrainingTask, settings: TrainingSettings, weights: Weights, device: torch.device) -> nn.Module:
     seed_all(settings.seed)
-    network = _placed(task.build(), device)
+    network = _to_device(task.build(), device)
     network.load_state_dict(dict(weights))
     return network.eval().requires_grad_(False)
 
 
-def _placed(network: nn.Module, device: torch.device) -> nn.Module:
-    """On the device, in the memory layout in which convolutions are fastest."""
-    placed: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return placed
+def _to_device(network: nn.Module, device: torch.device) -> nn.Module:
+    """Move a network to a device, in the memory layout in which convolutions are fastest."""
+    moved: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
 
 
 class _Training:
-    """One training being carried out."""
+    """The state of a training, and the steps that change it."""
 
     def __init__(
         self,
         task: TrainingTask,
         settings: TrainingSettings,
         folder: Path,
-        machine: DeviceSetup,
+        setup: DeviceSetup,
         progress: Progress,
         facts: Mapping[str, Any],
     ) -> None:
-        self.task, self.settings, self.machine = task, settings, machine
+        self.task, self.settings, self.setup = task, settings, setup
         self.folder, self.progress, self.facts = folder, progress, facts
         task.prepare()
         seed_all(settings.seed)
-        self.network = _placed(task.build(), machine.device).train()
+        self.network = _to_device(task.build(), setup.device).train()
         self.optimizer = task.optimizer(self.network)
         self.scheduler = task.scheduler(self.optimizer)
-        self.scaler = machine.scaler()
-        self.portions = MicroBatches(self.network, task.feature_loss, settings.batch_size)
-        self.iteration = task.iteration = 0  # done
+        self.scaler = setup.scaler()
+        self.micro_batches = MicroBatches(self.network, task.feature_loss, settings.batch_size)
+        self.iteration = task.iteration = 0  # finished iterations
         self.best: Weights | None = None
         self.best_iteration, self.best_value = 0, math.nan
         self.stale = 0  # validations since the best
         self.collapsed = ""
         self.notes: tuple[str, ...] = ()
-        self.validated = 0  # after which iteration last
-        self.unseen: list[tuple[int, float, dict[str, Tensor]]] = []  # iteration, learning rate, losses
+        self.validated = 0  # iteration of the last validation
+        self.unread: list[tuple[int, float, dict[str, Tensor]]] = []  # iteration, learning rate, losses
         self.last_loss = math.nan
         self.saved = time.monotonic()
-        order = EpochSampler(task.items, settings.batch_size, settings.seed)
+        sampler = EpochSampler(task.items, settings.batch_size, settings.seed)
         folder.mkdir(parents=True, exist_ok=True)
-        self.log = TrainingLog(folder, settings.iterations, order.batches)
+        self.log = TrainingLog(folder, settings.iterations, sampler.batches)
 
     def finish(self) -> None:
-        """Train to the end and keep what came out."""
-        self._begin_or_go_on()
+        """Train to the end and write the outcome."""
+        self._begin_or_resume()
         while not self._ended:
             if self._runs_out_of_memory():
                 self._back_off()
         self.log.close()
-        ending = TrainingOutcome(self.best_iteration, self.best_value, self.iteration, self.collapsed, self.notes)
-        keep_finished(self.folder, ending, self.best, self.facts, self.settings.title)
+        outcome = TrainingOutcome(self.best_iteration, self.best_value, self.iteration, self.collapsed, self.notes)
+        write_outcome(self.folder, outcome, self.best, self.facts, self.settings.title)
 
     def _runs_out_of_memory(self) -> bool:
-        """Go on until the end, or until memory runs out; the error is gone then, and with it the tensors it held."""
+        """Train until the end or until memory runs out; returning frees the tensors that the error refers to."""
         try:
-            self._go_on()
+            self._train()
         except KeyboardInterrupt:
-            self._interrupted()
+            self._save_interrupted()
             raise
         except torch.OutOfMemoryError:
             return True
@@ -166,11 +166,11 @@ class _Training:
         due = self.iteration > 0 and (last or self.iteration % self.settings.validate_every == 0)
         return due and self.validated < self.iteration and not self.collapsed
 
-    def _go_on(self) -> None:
+    def _train(self) -> None:
         settings = self.settings
         with (
             self.progress.task(settings.title, settings.iterations, unit="steps") as advance,
-            feeding(self.task, settings, self.iteration, self.machine.device) as batches,
+            prefetch(self.task, settings, self.iteration, self.setup.device) as batches,
         ):
             advance(self.iteration)
             self._between_steps()  # a validation may have been interrupted
@@ -191,11 +191,11 @@ class _Training:
         """One step of the optimizer."""
         self.optimizer.zero_grad(set_to_none=True)
         losses: dict[str, Tensor] = {}
-        for part, share in self.portions.parts(batch):
-            with self.machine.autocast():
-                found = self.task.losses(self.network, part)
-            self.scaler.scale(found["loss"] * share).backward()  # type: ignore[no-untyped-call]
-            for name, value in found.items():
+        for part, share in self.micro_batches.parts(batch):
+            with self.setup.autocast():
+                part_losses = self.task.losses(self.network, part)
+            self.scaler.scale(part_losses["loss"] * share).backward()  # type: ignore[no-untyped-call]
+            for name, value in part_losses.items():
                 losses[name] = losses.get(name, 0) + value.detach() * share
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -204,47 +204,47 @@ class _Training:
             self.scheduler.step()
         self.iteration += 1
         self.task.iteration = self.iteration
-        self.unseen.append((self.iteration, float(rate), losses))
-        if self.iteration % LOOK_EVERY == 0:
-            self._look()
+        self.unread.append((self.iteration, float(rate), losses))
+        if self.iteration % READ_EVERY == 0:
+            self._read_losses()
 
-    def _look(self) -> None:
-        """Log the losses that nobody has looked at yet; a loss that is no number is a collapse."""
-        for iteration, rate, losses in self.unseen:
+    def _read_losses(self) -> None:
+        """Log the losses of the last steps; a loss that is not finite is a collapse."""
+        for iteration, rate, losses in self.unread:
             values = {name: float(value) for name, value in losses.items()}
             if not math.isfinite(values["loss"]) and not self.collapsed:
                 self.collapsed = not_finite("the loss", values["loss"], iteration)
             self.last_loss = values["loss"]
             self.log.add(iteration, values, rate)
-        self.unseen = []
+        self.unread = []
 
     def _validate(self) -> None:
-        """Judge the network as it is, and keep it if it is the best so far."""
+        """Validate the network, and store its weights if it is the best so far."""
         with defer_interrupts():
-            self._look()
+            self._read_losses()
         if self.collapsed:
             return
         self.network.eval()
         try:
             with torch.no_grad():
-                found = self.task.validate(self.network)
+                validation = self.task.validate(self.network)
         finally:
             self.network.train()
         with defer_interrupts():
-            self._take_in(found)
+            self._update(validation)
 
-    def _take_in(self, found: Validation) -> None:
-        """Draw the consequences of a validation."""
+    def _update(self, validation: Validation) -> None:
+        """Update log, collapse and best network after a validation."""
         settings, self.validated = self.settings, self.iteration
-        self.log.add_validation(self.iteration, {settings.validates: found.value, **found.others})
-        if math.isnan(found.value):
-            self.collapsed = not_finite(f"the validation's {settings.validates}", found.value, self.iteration)
+        self.log.add_validation(self.iteration, {settings.validates: validation.value, **validation.others})
+        if math.isnan(validation.value):
+            self.collapsed = not_finite(f"the validation's {settings.validates}", validation.value, self.iteration)
         else:
-            self.collapsed = constant_output(found.variation, settings.constant_below, self.iteration)
+            self.collapsed = constant_output(validation.variation, settings.constant_below, self.iteration)
         if not self.collapsed:
-            self._compare(found.value)
+            self._update_best(validation.value)
 
-    def _compare(self, value: float) -> None:
+    def _update_best(self, value: float) -> None:
         better = value > self.best_value if self.settings.higher_is_better else value < self.best_value
         if self.best is not None and not better:
             self.stale += 1
@@ -253,9 +253,9 @@ class _Training:
         self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()}
 
     def _save(self) -> None:
-        """Write a checkpoint; no interrupt can fall into it."""
+        """Write a checkpoint; interrupts are deferred meanwhile."""
         with defer_interrupts():
-            self._look()
+            self._read_losses()
             checkpoint = Checkpoint(self.iteration, self._state(), self.best)
             write_checkpoint(self.folder, checkpoint, self.facts)
             self.saved = time.monotonic()
@@ -266,10 +266,10 @@ class _Training:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict() if self.scheduler is not None else None,
             "scaler": self.scaler.state_dict(),
-            "generators": generator_states(self.machine.device),
+            "generators": generator_states(self.setup.device),
             "log": self.log.state(),
-            "portions": self.portions.state(),
-            "machine": self.machine.facts,
+            "micro_batches": self.micro_batches.state(),
+            "setup": self.setup.facts,
             "notes": self.notes,
             "progress": {
                 "best_iteration": self.best_iteration,
@@ -280,18 +280,18 @@ class _Training:
             },
         }
 
-    def _begin_or_go_on(self) -> None:
+    def _begin_or_resume(self) -> None:
         checkpoint = read_checkpoint(self.folder, self.facts)
         if checkpoint is None:
             self.log.begin()
-            self._save()  # what can be gone back to
+            self._save()  # so that there is a checkpoint to return to when memory runs out
             return
         self._restore(checkpoint)
         if self.iteration:
-            self.progress.say(f"Going on with {self.settings.title} after iteration {self.iteration:,}.")
+            self.progress.say(f"Resuming {self.settings.title} after iteration {self.iteration:,}.")
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        """Be as right after the checkpoint was written."""
+        """Return to the state of a checkpoint."""
         state = checkpoint.state
         self.iteration, self.best = checkpoint.iteration, checkpoint.best
         self.task.iteration = self.iteration
@@ -300,54 +300,54 @@ class _Training:
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         self.scaler.load_state_dict(state["scaler"])
-        restore(state["generators"], self.machine.device)
+        restore(state["generators"], self.setup.device)
         self.log.restore(state["log"], self.iteration)
-        self.portions.restore(state["portions"])
-        self.notes = state["notes"] + self._changes(state["machine"])
+        self.micro_batches.restore(state["micro_batches"])
+        self.notes = state["notes"] + self._changes(state["setup"])
         for name, value in state["progress"].items():
             setattr(self, name, value)
-        self.unseen = []
+        self.unread = []
 
     def _changes(self, before: Mapping[str, str]) -> tuple[str, ...]:
-        """What a reader must know who wants to repeat this: the second half ran elsewhere."""
-        now = self.machine.facts
+        """Return a note for the record if the training is resumed on another device or with another torch."""
+        now = self.setup.facts
         changed = [f"{name} {now[name]} instead of {before[name]}" for name in now if now[name] != before.get(name)]
-        where = f"{self.settings.name} went on after iteration {self.iteration:,} with"
-        return (f"{where} {', '.join(changed)}: its last digits may differ from a run in one place",) if changed else ()
+        resumed = f"{self.settings.name} was resumed after iteration {self.iteration:,} with {', '.join(changed)}"
+        return (f"{resumed}: its last digits may differ from those of an uninterrupted run",) if changed else ()
 
-    def _interrupted(self) -> None:
+    def _save_interrupted(self) -> None:
         self._save()
         self.progress.say(
-            f"Interrupted after iteration {self.iteration:,} of {self.settings.iterations:,}. A checkpoint was kept in "
-            f"{self.folder}; the same command goes on from there."
+            f"Interrupted after iteration {self.iteration:,} of {self.settings.iterations:,}. A checkpoint is in "
+            f"{self.folder}; run the same command again to resume."
         )
 
     def _back_off(self) -> None:
-        """Go back to the last checkpoint with smaller portions, or say what would fit."""
+        """Return to the last checkpoint with smaller micro-batches, or raise an error with a size that fits."""
         self.optimizer.zero_grad(set_to_none=True)
-        release(self.machine.device)
-        smaller = self.portions.shrink()
+        release(self.setup.device)
+        smaller = self.micro_batches.shrink()
         if not smaller:
-            raise self.portions.too_much(self.machine.device, self._fits)
-        _log.warning("The memory of %s ran out: %s.", self.machine.device, smaller)
-        portions = self.portions.state()
+            raise self.micro_batches.too_much(self.setup.device, self._fits)
+        _log.warning("The memory of %s ran out: %s.", self.setup.device, smaller)
+        sizes = self.micro_batches.state()
         checkpoint = read_checkpoint(self.folder, self.facts)
         if checkpoint is None:
-            raise LnkitError(f"The checkpoint in {self.folder} was removed while it was needed. Run again.")
+            raise LnkitError(f"The checkpoint in {self.folder} was removed during the training. Run again.")
         self._restore(checkpoint)
-        self.portions.restore(portions)
+        self.micro_batches.restore(sizes)
 
     def _fits(self, items: int) -> bool:
-        """Whether a step with so many items goes through; what it does to the network is not used."""
-        order = EpochSampler(self.task.items, items, self.settings.seed)
+        """Return whether the memory is large enough for a step with ``items`` items."""
+        sampler = EpochSampler(self.task.items, items, self.settings.seed)
         try:
-            batch = to_device(self.task.load(order.batch(0), order.draw(0)), self.machine.device)
-            with self.machine.autocast():
+            batch = to_device(self.task.load(sampler.batch(0), sampler.draw(0)), self.setup.device)
+            with self.setup.autocast():
                 loss = self.task.losses(self.network, batch)["loss"]
             loss.backward()  # type: ignore[no-untyped-call]
         except torch.OutOfMemoryError:
             return False
         finally:
             self.optimizer.zero_grad(set_to_none=True)
-            release(self.machine.device)
+            release(self.setup.device)
         return True

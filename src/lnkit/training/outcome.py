@@ -1,11 +1,11 @@
-"""A training that came to its end: kept as a few files, and found again instead of being done again."""
+"""The outcome of a finished training: written as a few files, and read instead of training again."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from lnkit.errors import DataError
-from lnkit.training.checkpoints import Weights, refuse_others, save_tensors, whole, write_text
+from lnkit.training.checkpoints import Weights, durable_folder, require_same_facts, save_tensors
 from lnkit.training.curves import draw_curves
 from lnkit.training.log import TENSORBOARD
 
@@ -23,69 +23,69 @@ FACTS, NETWORK, LOG, CURVES = "training.json", "network.safetensors", "log.csv",
 
 @dataclass(frozen=True, slots=True)
 class TrainingOutcome:
-    """How a training ended."""
+    """The end of a training."""
 
     best_iteration: int  # 0 if no network was validated
-    best_value: float
-    iterations: int
-    collapsed: str
+    best_value: float  # of its validation
+    iterations: int  # that were done
+    collapsed: str  # reason of a collapse; "" if there was none
     notes: tuple[str, ...]
 
 
-def keep_finished(
-    folder: Path, ending: TrainingOutcome, best: Weights | None, facts: Mapping[str, Any], title: str
+def write_outcome(
+    folder: Path, outcome: TrainingOutcome, best: Weights | None, facts: Mapping[str, Any], title: str
 ) -> None:
-    """Keep how a training ended, its best network, its log and its curves in ``folder/finished``.
+    """Write the outcome of a training, its best network, its log and its curves to ``folder/finished``.
+
+    Args:
+        folder: Folder of the training, with its log.
+        outcome: The end of the training.
+        best: Weights of the best network; None if no network was validated.
+        facts: Everything that the training depends on; :func:`read_outcome` compares it.
+        title: Title of the curves.
 
     Raises:
-        LnkitError: the disk is full or closed to us.
+        LnkitError: The disk is full or read-only.
     """
-    with whole(folder / FOLDER, "the trained network") as draft:
+    with durable_folder(folder / FOLDER, "the trained network") as tmp:
         if best is not None:
-            save_tensors(draft / NETWORK, best)
-        write_text(draft / LOG, (folder / LOG).read_text(encoding="utf-8"))
-        draw_curves(draft / LOG, draft / CURVES, title, ending.best_iteration)
-        content = {
-            "best_iteration": ending.best_iteration,
-            "best_value": ending.best_value,
-            "iterations": ending.iterations,
-            "collapsed": ending.collapsed,
-            "notes": list(ending.notes),
-            "facts": facts,
-        }
-        write_text(draft / FACTS, json.dumps(content, indent=1))
+            save_tensors(tmp / NETWORK, best)
+        (tmp / LOG).write_text((folder / LOG).read_text(encoding="utf-8"), encoding="utf-8")  # with plain line feeds
+        draw_curves(tmp / LOG, tmp / CURVES, title, outcome.best_iteration)
+        content = json.dumps(asdict(outcome) | {"facts": facts}, indent=1)
+        (tmp / FACTS).write_text(content, encoding="utf-8")
 
 
-def find_finished(folder: Path, facts: Mapping[str, Any]) -> tuple[TrainingOutcome, Weights | None] | None:
-    """How the training in ``folder`` ended, and its best network; None if it has not ended yet.
+def read_outcome(folder: Path, facts: Mapping[str, Any]) -> tuple[TrainingOutcome, Weights | None] | None:
+    """Return the outcome of the training in ``folder`` and its best weights; None if it has not finished.
 
     Raises:
-        DataError: it is damaged, or was another training.
+        DataError: The files are damaged, or belong to a training with other ``facts``.
     """
-    place = folder / FOLDER
-    if not (place / FACTS).is_file():
+    finished = folder / FOLDER
+    if not (finished / FACTS).is_file():
         return None
     try:
-        content = json.loads((place / FACTS).read_text(encoding="utf-8"))
-        refuse_others(place, content.pop("facts"), facts)
-        ending = TrainingOutcome(**content | {"notes": tuple(content["notes"])})
-        return ending, load_file(place / NETWORK) if (place / NETWORK).is_file() else None
+        content = json.loads((finished / FACTS).read_text(encoding="utf-8"))
+        require_same_facts(finished, content.pop("facts"), facts)
+        outcome = TrainingOutcome(**content | {"notes": tuple(content["notes"])})
+        return outcome, load_file(finished / NETWORK) if (finished / NETWORK).is_file() else None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DataError(
-            f"The finished training in {place} is damaged ({error}). Give --force to train anew."
+            f"The finished training in {finished} is damaged ({error}). Give --force to train anew."
         ) from error
 
 
-def restore_finished(kept: Path, folder: Path) -> None:
-    """Make of the files that ``finished_files`` named, and that lie in ``kept`` now, a finished training again."""
+def restore_outcome(source: Path, folder: Path) -> None:
+    """Copy the files of ``outcome_files`` from ``source`` back to ``folder``, as a finished training."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(kept, folder / FOLDER, ignore=lambda place, names: {TENSORBOARD} & set(names))
-    if (kept / TENSORBOARD).is_dir():
-        shutil.copytree(kept / TENSORBOARD, folder / TENSORBOARD)
+    shutil.copytree(source, folder / FOLDER, ignore=shutil.ignore_patterns(TENSORBOARD))
+    if (source / TENSORBOARD).is_dir():
+        shutil.copytree(source / TENSORBOARD, folder / TENSORBOARD)
 
 
-def finished_files(folder: Path) -> dict[str, Path]:
-    """The files of a finished training, named as they are to lie beside the record."""
-    kept = {f"{folder.name}/{file.name}": file for file in sorted((folder / FOLDER).iterdir())}
+def outcome_files(folder: Path) -> dict[str, Path]:
+    """Return the files of a finished training by their names beside the record."""
+    files = {f"{folder.name}/{file.name}": file for file in sorted((folder / FOLDER).iterdir())}
     events = {f"{folder.name}/{TENSORBOARD}/{file.name}": file for file in sorted((folder / TENSORBOARD).glob("*"))}
-    return kept | events
+    return files | events

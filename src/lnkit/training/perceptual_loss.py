@@ -1,4 +1,4 @@
-"""A deep perceptual loss for training: images go in, a scalar with a gradient comes out."""
+"""The deep perceptual loss: two batches of images give a scalar with a gradient."""
 
 from __future__ import annotations
 
@@ -9,20 +9,31 @@ from torch import Tensor, nn
 
 from lnkit.distances.factory import make_distances, total_distance
 from lnkit.errors import ImageError
+from lnkit.networks.load import load_loss_network
 from lnkit.networks.loss_network import LossNetwork, check_form, check_images
-from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig, Normalization
-from lnkit.training.micro_batch import mean_in_parts
+from lnkit.training.micro_batch import micro_batched_mean
 
 
 class DeepPerceptualLoss(nn.Module):
-    """Mean over a batch of the distance between two images' features at the points of a loss network.
+    """Mean over a batch of the distance between the features of two images at the points of a loss network.
 
     The loss network is frozen and stays in evaluation mode. The gradient is finite everywhere, also where the two
-    images agree. Example::
+    images are equal.
 
-        loss = lnkit.DeepPerceptualLoss("vgg16", "late")
-        loss(network(images), targets).backward()
+    Example:
+        >>> import torch
+        >>> loss = DeepPerceptualLoss("pixel", "image")  # or "vgg16", "late"
+        >>> output = torch.full((2, 3, 8, 8), 0.25, requires_grad=True)
+        >>> value = loss(output, torch.full((2, 3, 8, 8), 0.75))
+        >>> value.item()
+        0.25
+        >>> value.backward()
+        >>> output.grad.shape
+        torch.Size([2, 3, 8, 8])
+
+    References:
+        arXiv 2302.04032 (Pihlgren2023), Eq. 3 for the default distance "squared".
     """
 
     def __init__(
@@ -30,39 +41,52 @@ class DeepPerceptualLoss(nn.Module):
         backbone: str | LossNetwork,
         points: str = "late",
         *,
-        distance: str | DistanceConfig = "squared",  # P Eq. 3
+        distance: str | DistanceConfig = "squared",  # Pihlgren2023 Eq. 3
         weights: str = "pretrained",
         normalization: Normalization = "backbone",
     ) -> None:
-        """Load a loss network by name, or take a ready one.
+        """Load a loss network by name, or use a given one.
 
         Args:
-            backbone: a registered name, such as "vgg16", or a LossNetwork, all of whose points are used.
-            points: "late", or several joined with "+": their distances are summed.
-            distance: a registered name or a DistanceConfig.
+            backbone: A registered name, such as "vgg16", or a LossNetwork, of which all points are used.
+            points: Names of points joined with "+" ("early+late"); the distances at the points are summed.
+            distance: A registered name, such as "spatial", or a DistanceConfig.
             weights: "pretrained", "random" or a file.
-            normalization: as for :func:`lnkit.load_loss_network`.
+            normalization: As for :func:`lnkit.load_loss_network`.
 
-        Raises UnknownNameError, UsageError, WeightsError.
+        Raises:
+            UnknownNameError: No plugin provides the backbone, the point or the distance.
+            UsageError: An option does not exist.
+            WeightsError: The weights are missing, damaged, made for another network, or could not be fetched.
         """
-        super().__init__()
-        if isinstance(backbone, LossNetwork):
-            self.network = backbone
-        else:
-            from lnkit.networks.load import load_loss_network  # noqa: PLC0415 - not needed for a ready network
+        # Imported here: a public convenience looks names up in the registry, while this module stays below the plugins.
+        from lnkit.plugins.load import default_registry  # noqa: PLC0415
 
-            self.network = load_loss_network(backbone, points, weights=weights, normalization=normalization)
+        super().__init__()
+        if isinstance(backbone, str):
+            backbone = load_loss_network(backbone, points, weights=weights, normalization=normalization)
+        self.network = backbone
         config = DistanceConfig(name=distance) if isinstance(distance, str) else distance
         self._points = [point.name for point in self.network.points]
         self._distances = make_distances(config, self._points, default_registry().distance, self.network.name)
-        self._targets_seen = False
-        self.micro_batch: int | None = None  # images at a time through the network; None: all. Changes rounding only
+        self._targets_checked = False
+        self.micro_batch: int | None = None  # images at a time through the network; None: all. Affects rounding only
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return the mean distance between ``output`` and ``target``, both (N, 3, H, W) with values in [0, 1].
+        """Return the mean distance between outputs and targets.
 
-        A network in training may overshoot the range, so only targets are held to it, and only the first: looking at
-        every batch would make a GPU wait. No gradient flows to ``target``. Raises ImageError.
+        Values outside [0, 1] are refused only in the first targets: a network in training may leave the range, and
+        checking every batch would make a GPU wait.
+
+        Args:
+            output: Images (N, 3, H, W), nominally in [0, 1].
+            target: Images of the same shape, in [0, 1]; they get no gradient.
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ImageError: The images have another shape, type or range, or are too small for a point.
         """
         if not torch.compiler.is_compiling():
             self._check(output, target)
@@ -70,22 +94,37 @@ class DeepPerceptualLoss(nn.Module):
 
     @torch.no_grad()
     def targets(self, images: Tensor) -> dict[str, Tensor]:
-        """Return {point: features (N, C, H, W)} of images (N, 3, H, W) in [0, 1], to be compared with many outputs."""
-        found = [self.network.features(part) for part in images.split(self._portion(images))]  # type: ignore[no-untyped-call]
-        return found[0] if len(found) == 1 else {name: torch.cat([one[name] for one in found]) for name in found[0]}
+        """Return the features of target images, to be compared with many outputs.
+
+        Args:
+            images: Images (N, 3, H, W) in [0, 1].
+
+        Returns:
+            Features (N, C, H', W') by point.
+        """
+        parts = [self.network.features(part) for part in images.split(self._batch_size(images))]  # type: ignore[no-untyped-call]
+        return parts[0] if len(parts) == 1 else {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def loss_to_features(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
-        """Return the mean distance of ``output`` (N, 3, H, W) to targets whose features are known already."""
-        portion = self._portion(output)
-        if portion >= len(output):
+        """Return the mean distance between outputs and precomputed target features.
+
+        Args:
+            output: Images (N, 3, H, W), nominally in [0, 1].
+            targets: Features of the N targets by point, as :meth:`targets` returns them.
+
+        Returns:
+            A scalar.
+        """
+        size = self._batch_size(output)
+        if size >= len(output):
             return self._distances_to(output, targets).mean()
-        return mean_in_parts(
+        return micro_batched_mean(
             output,
             lambda part, rows: self._distances_to(part, {name: target[rows] for name, target in targets.items()}),
-            portion,
+            size,
         )
 
-    def _portion(self, images: Tensor) -> int:
+    def _batch_size(self, images: Tensor) -> int:
         return min(self.micro_batch or len(images), len(images)) or 1
 
     def _distances_to(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
@@ -95,8 +134,8 @@ class DeepPerceptualLoss(nn.Module):
         check_form(output)
         if output.shape != target.shape:
             raise ImageError(
-                f"Output and target must have the same shape, got {tuple(output.shape)} and {tuple(target.shape)}."
+                f"Expected output and target of the same shape, got {tuple(output.shape)} and {tuple(target.shape)}."
             )
-        if not self._targets_seen:
+        if not self._targets_checked:
             check_images(target)
-            self._targets_seen = True
+            self._targets_checked = True

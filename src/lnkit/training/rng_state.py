@@ -1,4 +1,4 @@
-"""The random generators of a training: seeded at its start, kept in its checkpoints."""
+"""The states of the random generators of a training, which its checkpoints store."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 
 
 def seed_all(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's generators, on every device."""
+    """Seed the generators of Python, NumPy and torch, on every device."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
 def generator_states(device: torch.device) -> dict[str, Any]:
-    """Where all generators are now, the device's own among them."""
+    """Return the states of all generators, including that of the device."""
     states = {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -27,7 +27,7 @@ def generator_states(device: torch.device) -> dict[str, Any]:
 
 
 def restore(states: dict[str, Any], device: torch.device) -> None:
-    """Bring the generators to where ``states`` says; one that is not there now, of another device, is left out."""
+    """Set the generators to ``states``; the state of another kind of device is ignored."""
     random.setstate(states["python"])
     np.random.set_state(states["numpy"])
     torch.set_rng_state(states["torch"])

@@ -1,6 +1,6 @@
-"""State dictionaries as safetensors and JSON: no pickle, and every number comes back bit by bit.
+"""State dictionaries as safetensors and JSON, without pickle and exact to the bit.
 
-A state is a tree of dictionaries, lists, tuples, plain values and tensors, as optimizers and generators hand it over.
+A state is a tree of dictionaries, lists, tuples, plain values, arrays and tensors, as given by an optimizer.
 """
 
 from __future__ import annotations
@@ -15,10 +15,18 @@ _TENSOR, _PAIRS, _TUPLE, _ARRAY = "tensor", "pairs", "tuple", "array"
 
 
 def pack(tree: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
-    """Return ``tree`` as JSON can hold it; its tensors go into ``tensors`` under names made of ``path``.
+    """Convert a state to a tree for JSON and a dictionary of tensors.
+
+    Args:
+        tree: The state.
+        tensors: Gets the tensors and arrays of the state.
+        path: Prefix of the names of the tensors.
+
+    Returns:
+        The tree, with references in place of tensors.
 
     Raises:
-        TypeError: there is something in it that neither JSON nor safetensors can hold.
+        TypeError: A value fits neither into JSON nor into safetensors.
     """
     if isinstance(tree, Tensor):
         tensors[path] = tree.detach().contiguous().cpu()
@@ -34,11 +42,11 @@ def pack(tree: Any, tensors: dict[str, Tensor], path: str = "") -> Any:
         return [pack(value, tensors, f"{path}/{index}") for index, value in enumerate(tree)]
     if tree is None or isinstance(tree, (str, int, float)):
         return tree
-    raise TypeError(f"A {type(tree).__name__} at {path or 'the top'} cannot be kept in a checkpoint.")
+    raise TypeError(f"A {type(tree).__name__} at {path or 'the top'} cannot be stored in a checkpoint.")
 
 
 def unpack(packed: Any, tensors: dict[str, Tensor]) -> Any:
-    """Undo :func:`pack`."""
+    """Return the state that :func:`pack` converted."""
     if isinstance(packed, list):
         return [unpack(value, tensors) for value in packed]
     if not isinstance(packed, dict):

@@ -1,4 +1,4 @@
-"""What a benchmark hands to the training loop, and what comes back."""
+"""The interface between a benchmark and the training loop: task, settings and result."""
 
 from __future__ import annotations
 
@@ -43,84 +43,98 @@ class FeatureLoss(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What a network in training is worth."""
+    """The result of a validation of a network in training."""
 
-    value: float  # decides which network is kept as the best: "psnr"
-    others: Mapping[str, float] = field(default_factory=dict)  # logged beside it
-    variation: float = inf  # of the outputs, see lnkit.training.collapse.Variation; hardly any means a collapse
+    value: float  # by which the best network is chosen: a PSNR in dB
+    others: Mapping[str, float] = field(default_factory=dict)  # further values to log, by name
+    variation: float = inf  # of the outputs, see lnkit.training.collapse.Variation; a low one means a collapse
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """How long and how a network is trained; none of it is about the machine."""
+    """The settings of a training that do not depend on the machine."""
 
-    name: str  # "x4": the folder of its files
-    title: str  # "super-resolution x4 with vgg16:mid"; for progress
+    name: str  # "x4": name of the folder of its files
+    title: str  # "super-resolution x4 with vgg16:mid"; in messages
     iterations: int  # optimizer steps
     batch_size: int  # items of a step; the last batch of an epoch may be smaller
-    validate_every: int  # iterations
-    seed: int  # of the initial weights, the order of the items and whatever else is drawn
-    validates: str = "loss"  # what Validation.value is, in the log: "psnr"
-    higher_is_better: bool = False  # of it
-    patience: int = 0  # validations without a better value before it stops early; 0 for never
-    constant_below: float = 1 / 255  # outputs that vary less have collapsed: one step of an 8-bit image
+    validate_every: int  # iterations between two validations
+    seed: int  # of the initial weights, the order of the items and all other random draws
+    validates: str = "loss"  # name of Validation.value in the log: "psnr"
+    higher_is_better: bool = False  # whether a higher Validation.value is better
+    patience: int = 0  # validations without a better value before an early stop; 0 for never
+    constant_below: float = 1 / 255  # variation below which outputs have collapsed: one step of an 8-bit image
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """A training that came to its end, or collapsed."""
+    """The result of a training that finished or collapsed."""
 
     network: nn.Module | None  # the best one by validation, in evaluation mode; None if it collapsed before the first
-    best_iteration: int  # after which it was
+    best_iteration: int  # of the best network; 0 if there is none
     best_value: float  # of its validation
     iterations: int  # that were done
-    collapsed: str  # what happened, and when; "" where nothing did
-    files: Mapping[str, Path]  # to be kept beside the record: "x4/network.safetensors", "x4/log.csv", "x4/curves.png"
-    notes: tuple[str, ...] = ()  # that go into the record: "went on at iteration 1,200 with torch 2.7 instead of 2.6"
+    collapsed: str  # reason and iteration of a collapse; "" if there was none
+    files: Mapping[str, Path]  # to store beside the record: "x4/network.safetensors", "x4/log.csv", "x4/curves.png"
+    notes: tuple[str, ...] = ()  # for the record: "x4 was resumed after iteration 1,200 with torch 2.7 instead of 2.6"
 
 
 def batches_per_epoch(items: int, batch_size: int) -> int:
-    """How many steps it takes to see every item once; the last batch may be smaller."""
+    """Return the number of batches that visit every item once; the last batch may be smaller."""
     return -(-items // batch_size)
 
 
 class TrainingTask(ABC):
-    """A network, its data and its losses. The loop does the rest, in the same way for every benchmark."""
+    """A network, its data and its losses; the loop is the same for every benchmark.
 
-    items: int  # of the training data
-    iteration: int = 0  # how many are done; the loop counts here, for what a validation or an average goes by
-    feature_loss: FeatureLoss | None = None  # if the losses use one: it is split up where memory is short
+    Subclasses set ``items`` and define :meth:`build`, :meth:`optimizer`, :meth:`load`, :meth:`losses` and
+    :meth:`validate`. The loop calls :meth:`prepare` first.
+    """
 
-    def prepare(self) -> None:  # noqa: B027 - most need nothing of the kind
-        """Do what takes time and only training needs, such as keeping target features; called before anything else."""
+    items: int  # number of items of the training data
+    iteration: int = 0  # number of finished iterations, set by the loop
+    feature_loss: FeatureLoss | None = None  # the loss that `losses` uses, to be split when memory runs out
+
+    def prepare(self) -> None:  # noqa: B027 - optional
+        """Do slow preparations that only training needs, such as caching target features."""
 
     @abstractmethod
     def build(self) -> nn.Module:
-        """Make the network with its initial weights; all random generators are seeded."""
+        """Return the network with its initial weights; all random generators are seeded."""
 
     @abstractmethod
     def optimizer(self, network: nn.Module) -> Optimizer:
-        """Make the optimizer of the network's parameters."""
+        """Return the optimizer of the parameters of ``network``."""
 
     def scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
-        """Make what changes the learning rate, if anything does; it is stepped after every iteration."""
+        """Return a scheduler of the learning rate, stepped after every iteration; None for a constant rate."""
         return None
 
     @abstractmethod
     def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
-        """Make the batch of these items, as tensors on the CPU.
+        """Load a batch; called ahead of time in another thread, so use no networks or devices.
 
-        Called ahead of time in another thread: read arrays, and leave networks and devices alone. What is random, such
-        as a crop, is drawn from ``draw``, which is seeded anew for every iteration.
+        Args:
+            items: Numbers of the items.
+            draw: Generator for random draws such as crops; seeded anew for every iteration.
+
+        Returns:
+            Tensors on the CPU by name, one row for each item.
         """
 
     @abstractmethod
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        """Compute the losses of a batch, which is on the device: ``loss`` is minimized, others are only logged.
+        """Compute the losses of a batch.
 
-        Each is a mean over the items, so that a batch can be split where memory is short.
+        Args:
+            network: The network, in training mode.
+            batch: A batch, or a part of it, on the device.
+
+        Returns:
+            Scalars by name: ``loss`` is minimized, others are only logged. Each is a mean over the items, so that a
+            batch can be split when memory runs out.
         """
 
     @abstractmethod
     def validate(self, network: nn.Module) -> Validation:
-        """Judge the network, which is in evaluation mode, without gradients."""
+        """Validate the network, which is in evaluation mode; no gradients are computed."""

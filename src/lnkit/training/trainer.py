@@ -1,4 +1,4 @@
-"""What a benchmark that trains gets from the runner: a feature loss of its loss network, and the training loop."""
+"""The services of the runner for a benchmark that trains: a feature loss of its loss network, and the training loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lnkit.progress import Progress
 from lnkit.specs import DistanceConfig
 from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.loop import train
-from lnkit.training.outcome import FACTS, restore_finished
+from lnkit.training.outcome import FACTS, restore_outcome
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
 from lnkit.training.task import TrainingResult, TrainingSettings, TrainingTask
 
@@ -38,38 +38,45 @@ class Trainer:
         """Prepare to train.
 
         Args:
-            loss_network: cuts the loss network of the run.
+            loss_network: Makes the loss network of the run.
             device: "cpu", "cuda", "cuda:1", "mps" or "auto".
             precision: "fp32", "bf16" or "fp16".
-            folder: of the run's unfinished work.
-            facts: what the run's scores depend on; a checkpoint with others is refused.
-            progress: hears of every step.
+            folder: Folder of the unfinished files of the run.
+            facts: Everything that the scores of the run depend on; a checkpoint with other facts is refused.
+            progress: Shows every step.
 
-        Raises UsageError for a device or a precision that cannot be had.
+        Raises:
+            UsageError: The device or the precision is unknown or cannot be used here.
         """
         self.device = open_device(device)
         self._loss_network = loss_network
-        self._machine = DeviceSetup(self.device, precision)
+        self._setup = DeviceSetup(self.device, precision)
         self._folder, self._facts, self._progress = folder, facts, progress
         self.notes: tuple[str, ...] = ()
 
     def feature_loss(self, distance: DistanceConfig) -> DeepPerceptualLoss:
-        """The loss of the run's loss network, on its device, in the memory layout of trained networks."""
+        """Return a loss with the loss network of the run, on the device, in the memory layout of trained networks."""
         loss = DeepPerceptualLoss(self._loss_network(), distance=distance)
         return loss.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def train(self, task: TrainingTask, settings: TrainingSettings) -> TrainingResult:
-        """Train ``task``, or find it trained; see :func:`lnkit.training.loop.train`."""
+        """Train ``task``, or resume its training; see :func:`lnkit.training.loop.train`."""
         if PurePosixPath(settings.name).name != settings.name:
-            raise PluginError(f"A training is called {settings.name!r}, and the name of a folder is expected.")
-        trained = train(task, settings, self._folder / settings.name, self._machine, self._progress, self._facts)
-        self.notes += trained.notes
-        return trained
+            raise PluginError(f"Expected the name of a folder as the name of a training, got {settings.name!r}.")
+        result = train(task, settings, self._folder / settings.name, self._setup, self._progress, self._facts)
+        self.notes += result.notes
+        return result
 
 
 def restore_trainings(record: Path, names: Sequence[str], folder: Path) -> None:
-    """Copy the finished trainings that lie beside a record into ``folder``, where the loop finds them."""
+    """Copy the finished trainings of a record into ``folder``, where :func:`lnkit.training.loop.train` reads them.
+
+    Args:
+        record: Folder of the record.
+        names: Names of the files beside the record.
+        folder: Folder of the unfinished files of the run.
+    """
     for name in names:
         file = PurePosixPath(name)
         if file.name == FACTS and len(file.parts) == 2:
-            restore_finished(record / file.parent, folder / file.parent)
+            restore_outcome(record / file.parent, folder / file.parent)

@@ -1,4 +1,4 @@
-"""What an engine is."""
+"""The interface of an engine."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Engine(Protocol):
 
 
 @contextlib.contextmanager
-def only_errors(*names: str) -> Iterator[None]:
-    """Keep what the loggers of these names say short of an error from the user, whose concern it is not."""
+def quiet_loggers(*names: str) -> Iterator[None]:
+    """Hide messages below the level ERROR of these loggers: the user cannot act on them."""
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

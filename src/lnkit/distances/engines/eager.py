@@ -1,4 +1,4 @@
-"""PyTorch as it is, with the layout and the folding that help every convolutional network."""
+"""Plain PyTorch, with the memory layout and the folded batch norms that speed up convolutional networks."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class EagerEngine:
 
     def __call__(self, stack: Array) -> Array:
         with torch.inference_mode(), full_float32():
-            found: Array = self.module(torch.from_numpy(stack).to(self.device)).float().cpu().numpy()
-        return found
+            distances: Array = self.module(torch.from_numpy(stack).to(self.device)).float().cpu().numpy()
+        return distances
 
 
 def prepare(module: Module) -> Module:
-    """Copy a module with batch norms folded into the convolutions before them, wherever it holds a traced graph."""
+    """Copy a module; in every traced graph in it, fold batch norms into the convolutions before them."""
     prepared = copy.deepcopy(module)
     for path, part in list(prepared.named_modules()):
         if isinstance(part, fx.GraphModule) and not part.training:
@@ -43,7 +43,7 @@ def prepare(module: Module) -> Module:
 
 @contextlib.contextmanager
 def full_float32() -> Iterator[None]:
-    """Compute float32 as such on GPUs too: TF32 has 10 bits, and would decide near ties by rounding."""
+    """Turn off TF32 on GPUs: it has a mantissa of 10 bits, so rounding would decide near ties."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     try:

@@ -1,4 +1,4 @@
-"""torch.compile with the weights frozen into the graph; needs a C++ compiler on the CPU."""
+"""torch.compile with the weights frozen into the graph; on the CPU it needs a C++ compiler."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lnkit.distances.engines.base import Array, only_errors
+from lnkit.distances.engines.base import Array, quiet_loggers
 from lnkit.distances.engines.eager import full_float32, prepare
 
 _CONFIG: dict[str, Any] = {
@@ -21,14 +21,14 @@ _CONFIG: dict[str, Any] = {
 
 
 def missing() -> str:
-    """Say what this engine lacks here, or nothing."""
+    """Return the requirement of this engine that is not installed, or ""."""
     if any(shutil.which(compiler) for compiler in ("g++", "clang++", "c++")):
         return ""
     return "a C++ compiler (g++ or clang++)"
 
 
 class InductorEngine:
-    """Runs a module as compiled for one shape."""
+    """Runs a module that is compiled for one shape."""
 
     name = "inductor"
 
@@ -38,23 +38,23 @@ class InductorEngine:
         self.device = device
         prepared = prepare(module).to(device).to(memory_format=torch.channels_last)
         self.run: Callable[[torch.Tensor], torch.Tensor] = torch.compile(
-            _forward_of_its_own(prepared), fullgraph=True, dynamic=False
+            _unshared_forward(prepared), fullgraph=True, dynamic=False
         )
-        # Options given to torch.compile would come too late: whether weights are constants is settled while tracing.
-        with inductor_config.patch(_CONFIG), only_errors("torch.utils.cpp_extension"):
+        # Not as options of torch.compile: whether weights are constants is decided earlier, while tracing.
+        with inductor_config.patch(_CONFIG), quiet_loggers("torch.utils.cpp_extension"):
             self(np.zeros(shape, np.uint8))
 
     def __call__(self, stack: Array) -> Array:
         with torch.no_grad(), full_float32():
-            found: Array = self.run(torch.from_numpy(stack).to(self.device)).float().cpu().numpy()
-        return found
+            distances: Array = self.run(torch.from_numpy(stack).to(self.device)).float().cpu().numpy()
+        return distances
 
 
-def _forward_of_its_own(module: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return a module's forward as a function that shares its code with no other.
+def _unshared_forward(module: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the forward of a module as a function with a code object of its own.
 
-    torch.compile keeps what it has compiled with the code object: at most eight versions, all looked through at each
-    call. A process that scores many backbones would run out of them.
+    torch.compile caches at most eight compiled versions per code object and searches them all at each call. A process
+    that scores many backbones would exceed this number.
     """
     forward = type(module).forward
     own = types.FunctionType(forward.__code__.replace(), forward.__globals__, closure=forward.__closure__)

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the module exported once to a temporary file and run on the CPU."""
+"""ONNX Runtime on the CPU; the module is exported once, to a temporary file."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lnkit.distances.engines.base import Array, only_errors
+from lnkit.distances.engines.base import Array, quiet_loggers
 from lnkit.distances.engines.eager import prepare
 
 _PACKAGES = ("onnxruntime", "onnx", "onnxscript")
 
 
 def missing() -> str:
-    """Say what this engine lacks here, or nothing."""
+    """Return the packages of this engine that are not installed, or ""."""
     absent = [package for package in _PACKAGES if find_spec(package) is None]
     return f"the packages {', '.join(absent)} (pip install 'lnkit[onnx]')" if absent else ""
 
 
 class OnnxEngine:
-    """Runs a module as exported for one shape."""
+    """Runs a module that is exported for one shape."""
 
     name = "onnxruntime"
 
@@ -41,13 +41,13 @@ class OnnxEngine:
         self.input = self.session.get_inputs()[0].name
 
     def __call__(self, stack: Array) -> Array:
-        found: Array = self.session.run(None, {self.input: stack})[0]
-        return found
+        distances: Array = self.session.run(None, {self.input: stack})[0]
+        return distances
 
 
 def _export(module: nn.Module, example: torch.Tensor, path: Path) -> None:
-    """Write a module as an ONNX file, without the exporter's running commentary."""
-    quiet = only_errors("torch.onnx", "onnxscript", "onnx_ir")
+    """Write a module as an ONNX file and hide the messages of the exporter."""
+    quiet = quiet_loggers("torch.onnx", "onnxscript", "onnx_ir")
     with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(StringIO()), quiet:
         warnings.simplefilter("ignore")
         torch.onnx.export(module, (example,), path, dynamo=True, external_data=True)

@@ -1,4 +1,4 @@
-"""Which engine to use: the one that was asked for, or the one that pays off."""
+"""Select an engine: the requested one, or the fastest for the work that is left."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 _log = logging.getLogger("lnkit")
 
 ENGINES = ("eager", "inductor", "onnxruntime")
-PAYS_OFF_AFTER = 30.0  # seconds of work left; building takes 3-20 s on a quiet machine and saves a quarter or more
+PAYS_OFF_AFTER = 30.0  # seconds of work left; building takes 3-20 s on an idle machine and saves a quarter or more
 
-FEWEST_RUNS = 3  # of a batch, to measure an engine
-MEASURED_FOR = 0.3  # seconds at least: small batches take a few milliseconds, and the machine's moods last longer
+MIN_RUNS = 3  # of a batch, to time an engine
+MIN_SECONDS = 0.3  # of timing: small batches take a few milliseconds, slow phases of a busy machine longer
 
 
 def check_engine(name: str, device: torch.device) -> None:
-    """Raise UsageError for an engine that does not exist or cannot work here; "auto" always can."""
+    """Raise UsageError for an engine that is unknown or cannot run here; "auto" always can."""
     if name not in ("auto", *ENGINES):
         raise UsageError(f"No engine is named {name!r}; there are auto, {', '.join(ENGINES)}.")
-    if lacking := lacks(name, device):
-        raise UsageError(f"The engine {name!r} cannot be used here: it needs {lacking}. Leave the choice to 'auto'.")
+    if requirement := missing(name, device):
+        raise UsageError(f"The engine {name!r} cannot be used here: it needs {requirement}. Use the engine 'auto'.")
 
 
-def lacks(name: str, device: torch.device) -> str:
-    """Say what an engine needs that is not here, or nothing."""
+def missing(name: str, device: torch.device) -> str:
+    """Return the requirement of an engine that is not met here, or ""."""
     if name == "inductor":
         return inductor.missing()
     if name == "onnxruntime":
-        return "the CPU as device" if device.type != "cpu" else onnx.missing()
+        return onnx.missing() if device.type == "cpu" else "the CPU as device"
     return ""
 
 
 def build_engine(name: str, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> Engine:
-    """Build an engine by name, and run it once: what it costs to build is spent when this returns."""
+    """Build an engine by name and run it once, so that its first batch is not slower than the others."""
     engine: Engine
     if name == "inductor":
         engine = inductor.InductorEngine(module, shape, device)
@@ -57,14 +57,20 @@ def build_engine(name: str, module: nn.Module, shape: tuple[int, ...], device: t
 
 
 def choose_engine(module: nn.Module, shape: tuple[int, ...], device: torch.device, batches: float) -> Engine:
-    """Build the engine that is likely to be done first with ``batches`` of ``shape``.
+    """Build the engine that is expected to finish first.
 
-    Each further engine is built only while the best one so far would be at work much longer than building takes.
+    A further engine is built only if the best one so far would run much longer than building takes.
+
+    Args:
+        module: The computation.
+        shape: Shape of a batch.
+        device: The device to run on.
+        batches: Expected number of batches.
     """
     best = build_engine("eager", module, shape, device)
     left = batches * _seconds(best, shape)
     for name in ("inductor", "onnxruntime"):
-        if left < PAYS_OFF_AFTER or lacks(name, device):
+        if left < PAYS_OFF_AFTER or missing(name, device):
             continue
         started = time.perf_counter()
         engine = _try_to_build(name, module, shape, device)
@@ -77,18 +83,18 @@ def choose_engine(module: nn.Module, shape: tuple[int, ...], device: torch.devic
 def _try_to_build(name: str, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> Engine | None:
     try:
         return build_engine(name, module, shape, device)
-    except Exception as error:  # a compiler's failures are of every kind, and there is another way
+    except Exception as error:  # compilers raise errors of many types, and another engine will do
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        _log.warning("The engine %s could not be built (%s); another one is used.", name, reason)
+        _log.warning("The engine %s could not be built (%s). Another one is used.", name, reason)
         return None
 
 
 def _seconds(engine: Engine, shape: tuple[int, ...]) -> float:
-    """Measure a batch: the best of several, since a machine that is busy elsewhere can only be slower."""
+    """Return the shortest time of several runs of a batch: other work on the machine can only make it longer."""
     stack = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    measured: list[float] = []
-    while len(measured) < FEWEST_RUNS or sum(measured) < MEASURED_FOR:
+    times: list[float] = []
+    while len(times) < MIN_RUNS or sum(times) < MIN_SECONDS:
         before = time.perf_counter()
         engine(stack)
-        measured.append(time.perf_counter() - before)
-    return min(measured)
+        times.append(time.perf_counter() - before)
+    return min(times)

@@ -1,4 +1,4 @@
-"""A frozen network in small parts gives the value and the gradient of all at once."""
+"""A loss in micro-batches has the value and the gradient of the whole batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.models import get_model
 
 from lnkit import DeepPerceptualLoss, DistanceConfig, ExtractionPoint, LossNetwork
-from lnkit.training.micro_batch import mean_in_parts
+from lnkit.training.micro_batch import micro_batched_mean
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_no_more_than_a_part_at_once() -> None:
         return part.square().sum(1) * torch.arange(7.0)[rows]
 
     images = torch.rand(7, 4, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: mean_in_parts(x, measure, 3), (images,))
+    assert torch.autograd.gradcheck(lambda x: micro_batched_mean(x, measure, 3), (images,))
     assert set(seen) == {3, 1}
 
 
@@ -51,7 +51,7 @@ def test_without_a_gradient_none_is_computed() -> None:
         assert not part.requires_grad
         return part.sum(1)
 
-    assert mean_in_parts(torch.ones(4, 2), measure, 3) == 2.0
+    assert micro_batched_mean(torch.ones(4, 2), measure, 3) == 2.0
 
 
 def test_targets_may_come_before_the_output(network: LossNetwork) -> None:

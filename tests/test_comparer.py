@@ -1,4 +1,4 @@
-"""The comparer: the distances of a plain computation, and decisions that hang on nothing but the images."""
+"""The comparer: distances equal a plain computation, and decisions depend on the images only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lnkit import DistanceConfig, DistanceSpec, ExtractionPoint, ImageError, Los
 from lnkit.distances import comparer as comparer_module
 from lnkit.distances.comparer import ImageComparer
 from lnkit.distances.engines.eager import EagerEngine
-from lnkit.distances.functional import builtin
+from lnkit.distances.functional import builtin_distance
 
 Array = np.ndarray[Any, Any]
 POINTS = ("early", "mid", "late")
@@ -43,10 +43,12 @@ def make(network: LossNetwork, *groups: tuple[str, ...], **options: Any) -> Imag
 
 
 def plainly(network: LossNetwork, a: Array, b: Array, name: str = "spatial") -> Array:
-    """Distances at each point, from the loss network and the distance as they are."""
+    """Compute the distances at each point with the loss network and the distance functions directly."""
     with torch.no_grad():
         features = [network(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255) for images in (a, b)]
-    return np.stack([builtin(name)()(features[0][point], features[1][point]).numpy() for point in POINTS], axis=1)
+    return np.stack(
+        [builtin_distance(name)(features[0][point], features[1][point]).numpy() for point in POINTS], axis=1
+    )
 
 
 @pytest.mark.parametrize("name", ["spatial", "style", "sort", "mean_pool", "squared"])
@@ -142,7 +144,7 @@ def test_near_ties_are_settled_whatever_the_batch(network: LossNetwork, monkeypa
     ref, p0, p1 = near_ties(12)
     groups = [("mid",), ("late",)]
     exact = make(network, *groups)
-    by_hand = np.stack([exact._measure_exactly([a[i] for a in (ref, p0, p1)]) for i in range(12)])
+    by_hand = np.stack([exact._exact_distances([a[i] for a in (ref, p0, p1)]) for i in range(12)])
     assert (by_hand[:, 0] < by_hand[:, 1]).all()
     assert (by_hand[:, 1] - by_hand[:, 0] < 2e-5 * by_hand[:, 1]).all()
     for size in (1, 5, 12):
@@ -172,7 +174,7 @@ def test_rounding_stays_within_what_is_settled(network: LossNetwork, monkeypatch
             np.clip(ref + rng.integers(-strength, strength + 1, ref.shape), 0, 255).astype(np.uint8) for _ in "01"
         )
         found = comparer.compare(ref, p0, p1)
-        exact = np.stack([comparer._measure_exactly([ref[i], p0[i], p1[i]]) for i in range(16)])
+        exact = np.stack([comparer._exact_distances([ref[i], p0[i], p1[i]]) for i in range(16)])
         error = np.abs((found[:, 0] - found[:, 1]) - (exact[:, 0] - exact[:, 1]))
         larger = exact.max(axis=1)
         allowed = larger + np.sqrt(larger * comparer._scales[3, 16, 16])
@@ -229,7 +231,7 @@ def test_an_item_too_large_for_memory_is_an_error(network: LossNetwork, monkeypa
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("lnkit.distances.engines.eager.EagerEngine.__call__", run)
-    with pytest.raises(ImageError, match="too much for the memory"):
+    with pytest.raises(ImageError, match="does not fit into the memory"):
         make(network, batch_size=4).compare(photos(4), photos(4))
 
 
@@ -244,7 +246,7 @@ def test_bf16_is_near_and_is_not_settled(network: LossNetwork) -> None:
 
 def test_images_of_another_form_are_refused(network: LossNetwork) -> None:
     comparer = make(network)
-    with pytest.raises(ImageError, match="same shape"):
+    with pytest.raises(ImageError, match="images of one shape"):
         comparer.compare(photos(3), photos(4))
     with pytest.raises(ImageError, match="float64"):
         comparer.compare(photos(3) / 255, photos(3))
@@ -258,7 +260,7 @@ def test_images_of_another_form_are_refused(network: LossNetwork) -> None:
     ("options", "message"),
     [
         ({"precision": "fp8"}, "fp32, bf16"),
-        ({"batch_size": 0}, "not 0"),
+        ({"batch_size": 0}, "at least 1, got 0"),
         ({"device": "cuda:99"}, "cuda:99"),
         ({"device": "abacus"}, "abacus"),
     ],

@@ -1,4 +1,4 @@
-"""Loss networks against forward hooks on the unmodified backbone, and the promises that they keep."""
+"""Loss networks against forward hooks on the unmodified backbone, and their guarantees."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 from torchvision.models import get_model
 
 from lnkit import ExtractionPoint, ImageError, LossNetwork, UnknownNameError, UsageError
-from lnkit.networks.hook_extractor import HookedCut
+from lnkit.networks.hook_extractor import HookExtractor
 from lnkit.networks.loss_network import as_map
 
 NETWORKS = {
@@ -40,7 +40,7 @@ def cut(backbone: nn.Module, *nodes: str) -> LossNetwork:
 
 
 def hooked(backbone: nn.Module, nodes: tuple[str, ...], images: Tensor) -> dict[str, Tensor]:
-    """Run the backbone whole, and copy each node's output at the moment it is there."""
+    """Run the whole backbone and copy the output of each node right after it has run."""
     outputs: dict[str, Tensor] = {}
     for node in nodes:
         backbone.get_submodule(node).register_forward_hook(
@@ -75,7 +75,7 @@ def test_transform_input_is_honored_and_can_be_switched_off() -> None:
 
 
 class Writer(nn.Module):
-    """Changes its features in place in every way that networks are seen to use."""
+    """Changes its features in place in all the ways that real networks do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Writer(nn.Module):
 
 
 class Opaque(Writer):
-    """Cannot be traced, since it looks at values."""
+    """Cannot be traced, since its forward pass depends on values."""
 
     def forward(self, x: Tensor) -> Tensor:
         if x.sum() > 1e9:
@@ -118,7 +118,7 @@ def test_features_survive_whatever_is_done_to_them_in_place(kind: type[Writer]) 
         ("a", "b", "c", "d", "same", "e", "drop", "f", "end"),
     )
     network = cut(backbone, *nodes)
-    assert isinstance(network.backbone, HookedCut) == (kind is Opaque)
+    assert isinstance(network.backbone, HookExtractor) == (kind is Opaque)
     features = network(images)
     for node, expected in hooked(backbone, nodes, images).items():
         assert torch.equal(features[node], expected), node
@@ -256,7 +256,7 @@ def test_it_compiles_whole() -> None:
 
 
 class Tokens(nn.Module):
-    """Patches of 4 x 4 as tokens behind a class token, as plain transformers have them."""
+    """Patches of 4 x 4 pixels as tokens after a class token, as in plain transformers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -314,7 +314,7 @@ def test_images_of_the_right_size_are_not_resampled() -> None:
 
 
 class InLists(nn.Module):
-    """Keeps its blocks in lists, one in the other, and cannot be traced."""
+    """Stores its blocks in nested lists, and cannot be traced."""
 
     def __init__(self) -> None:
         super().__init__()

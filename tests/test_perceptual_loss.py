@@ -1,4 +1,4 @@
-"""The deep perceptual loss in training: value, gradient, and what surrounds a training loop."""
+"""The deep perceptual loss: value, gradient, and its use in a training loop."""
 
 from __future__ import annotations
 

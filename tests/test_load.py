@@ -1,4 +1,4 @@
-"""From names to a loss network: points, normalizations, and what is refused."""
+"""Loading by name: points, normalizations, and errors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torchvision.models import squeezenet1_1
 
 import lnkit
 from lnkit import BackboneSpec, ExtractionPoint, UnknownNameError, UsageError, WeightsError
-from lnkit.networks.load import cut, mean_and_std
-from lnkit.networks.weights import load_backbone
+from lnkit.networks.load import make_loss_network, mean_and_std
+from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 
 SQUEEZENET = "squeezenet1_1"
@@ -46,7 +46,7 @@ def test_points_are_named_as_everywhere(text: str, names: list[str]) -> None:
 
 
 def test_real_weights_reach_the_features(shared: Path) -> None:
-    """The features are those of torchvision's own network with the same file, fed with ImageNet's normalization."""
+    """The features are those of torchvision's own network with the same file and ImageNet normalization."""
     from safetensors.torch import load_file
 
     file = shared / "weights" / "squeezenet1_1.safetensors"
@@ -80,7 +80,9 @@ def test_what_does_not_exist_is_named_with_what_does() -> None:
         lnkit.load_loss_network("squeezenet1_2", weights="random")
     with pytest.raises(UnknownNameError, match="late"):
         lnkit.load_loss_network(SQUEEZENET, "lat", weights="random")
-    with pytest.raises(UsageError, match=r"normalization 'imagnet'; it is one of backbone, imagenet, lpips, none\."):
+    with pytest.raises(
+        UsageError, match=r"normalization is named 'imagnet'; there are backbone, imagenet, lpips, none\."
+    ):
         lnkit.load_loss_network(SQUEEZENET, weights="random", normalization="imagnet")  # type: ignore[arg-type]
 
 
@@ -96,17 +98,19 @@ def test_a_point_in_a_head_that_the_file_did_not_hold_is_refused(tmp_path: Path)
     spec = BackboneSpec("tiny", "Test", load=build)
     path = tmp_path / "features_only.pth"
     torch.save({name: tensor for name, tensor in build(False).state_dict().items() if "body" in name}, path)
-    loaded = load_backbone(spec, str(path))
-    assert cut(loaded, spec, [ExtractionPoint("late", "relu")])(images())["late"].shape == (2, 4, 64, 64)
+    loaded = build_backbone(spec, str(path))
+    assert make_loss_network(loaded, spec, [ExtractionPoint("late", "relu")])(images())["late"].shape == (2, 4, 64, 64)
     with pytest.raises(WeightsError, match=r"features_only\.pth has no weights for the head of tiny.*'end' lies in it"):
-        cut(loaded, spec, [ExtractionPoint("end", "head")])
+        make_loss_network(loaded, spec, [ExtractionPoint("end", "head")])
 
 
 def test_transform_input_means_nothing_to_other_backbones() -> None:
     spec = default_registry().backbone(SQUEEZENET)
-    loaded = load_backbone(spec, "random")
+    loaded = build_backbone(spec, "random")
     point = default_registry().points[SQUEEZENET]["early"]
-    with_it, without = (cut(loaded, spec, [point], transform_input=value)(images()) for value in (True, False))
+    with_it, without = (
+        make_loss_network(loaded, spec, [point], transform_input=value)(images()) for value in (True, False)
+    )
     assert torch.equal(with_it["early"], without["early"])
 
 

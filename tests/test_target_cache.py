@@ -1,4 +1,4 @@
-"""Target features that are kept: the same as computed again, and only where that pays off."""
+"""The cache of target features: equal to computing them, and used only if it pays off."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import nn
 
 from lnkit import DeepPerceptualLoss, ExtractionPoint, LossNetwork
 from lnkit.progress import SilentProgress
-from lnkit.training import target_cache as targets
-from lnkit.training.target_cache import keep_targets
+from lnkit.training import target_cache
+from lnkit.training.target_cache import cache_targets
 
 IMAGES = torch.rand(19, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 
@@ -28,7 +28,7 @@ def images(items: NDArray[np.int64]) -> torch.Tensor:
 
 
 def test_they_are_the_features_of_the_images(loss: DeepPerceptualLoss) -> None:
-    kept = keep_targets(loss, images, len(IMAGES), 5, SilentProgress())
+    kept = cache_targets(loss, images, len(IMAGES), 5, SilentProgress())
     assert kept is not None
     items = np.array([18, 0, 7])
     batch = {"hr": torch.zeros(3), **kept.take(items)}
@@ -41,8 +41,8 @@ def test_they_are_the_features_of_the_images(loss: DeepPerceptualLoss) -> None:
 
 
 def test_the_same_bits_whatever_is_asked_first(loss: DeepPerceptualLoss) -> None:
-    """A training that goes on computes them anew, and must find what the first one had."""
-    first, again = (keep_targets(loss, images, len(IMAGES), 5, SilentProgress()) for _ in range(2))
+    """A resumed training computes the features anew and must get the same bits."""
+    first, again = (cache_targets(loss, images, len(IMAGES), 5, SilentProgress()) for _ in range(2))
     assert first is not None
     assert again is not None
     one, all_at_once = first.take(np.array([13])), again.take(np.arange(19))
@@ -51,13 +51,13 @@ def test_the_same_bits_whatever_is_asked_first(loss: DeepPerceptualLoss) -> None
 
 
 def test_not_where_they_are_used_once(loss: DeepPerceptualLoss) -> None:
-    assert keep_targets(loss, images, len(IMAGES), 1.9, SilentProgress()) is None
-    assert keep_targets(loss, images, 0, 5, SilentProgress()) is None
+    assert cache_targets(loss, images, len(IMAGES), 1.9, SilentProgress()) is None
+    assert cache_targets(loss, images, 0, 5, SilentProgress()) is None
 
 
 def test_not_where_they_do_not_fit(loss: DeepPerceptualLoss, monkeypatch: pytest.MonkeyPatch) -> None:
     size = 4 * 19 * (4 * 10 * 10 + 5 * 4 * 4)
-    monkeypatch.setattr(targets, "BUDGET", size)
-    assert keep_targets(loss, images, len(IMAGES), 5, SilentProgress()) is not None
-    monkeypatch.setattr(targets, "BUDGET", size - 1)
-    assert keep_targets(loss, images, len(IMAGES), 5, SilentProgress()) is None
+    monkeypatch.setattr(target_cache, "BUDGET", size)
+    assert cache_targets(loss, images, len(IMAGES), 5, SilentProgress()) is not None
+    monkeypatch.setattr(target_cache, "BUDGET", size - 1)
+    assert cache_targets(loss, images, len(IMAGES), 5, SilentProgress()) is None
