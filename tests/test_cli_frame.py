@@ -42,7 +42,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Raise:
         def callback(**_: object) -> None:
             raise error
 
-        monkeypatch.setattr(import_module("lnkit.cli.listing").list_distances, "callback", callback)
+        monkeypatch.setattr(import_module("lnkit.cli.listings").list_distances, "callback", callback)
 
     return let_raise
 
@@ -139,8 +139,8 @@ def test_a_reader_that_leaves() -> None:
     """`lnkit ... | head -0`: silence on stderr. The output is larger than what a pipe holds."""
     code = """
 import sys, click
-from lnkit.cli import listing, run
-listing.list_distances.callback = lambda **_: [click.echo("x" * 1000) for _ in range(500)]
+from lnkit.cli import listings, run
+listings.list_distances.callback = lambda **_: [click.echo("x" * 1000) for _ in range(500)]
 sys.exit(run(["list-distances"]))
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -368,7 +368,7 @@ def test_progress_is_silent_in_a_pipe(capsys: Capture) -> None:
 def test_quiet_leaves_remarks_out(
     options: list[str], said: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listing = import_module("lnkit.cli.listing")
+    listing = import_module("lnkit.cli.listings")
     monkeypatch.setattr(listing.list_distances, "callback", lambda **_: make_progress().say("Remark."))
     assert run([*options, "list-distances"]) == 0
     assert capsys.readouterr() == ("", said)

@@ -11,7 +11,7 @@ import pytest
 from helpers import make_record
 
 from lnkit.errors import DataError, LnkitError, UsageError
-from lnkit.results.folder import FolderParts, ResultsFolder
+from lnkit.results.folder import FolderPartStore, ResultsFolder
 
 ARRAYS = {"2afc/cnn/d0": np.array([0.1, 0.2]), "2afc/cnn/judge": np.array([1.0, 0.0])}
 
@@ -135,7 +135,7 @@ def test_choose_by_id_hash_or_name(tmp_path: Path) -> None:
 
 
 def test_parts_are_computed_once(tmp_path: Path) -> None:
-    parts, calls = FolderParts(tmp_path / "parts"), []
+    parts, calls = FolderPartStore(tmp_path / "parts"), []
 
     def compute() -> dict[str, np.ndarray]:
         calls.append(1)
@@ -156,5 +156,5 @@ def test_a_part_that_fails_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError("boom")
 
     with pytest.raises(RuntimeError):
-        FolderParts(tmp_path).keep("a", fail)
+        FolderPartStore(tmp_path).get_or_compute("a", fail)
     assert list(tmp_path.iterdir()) == []

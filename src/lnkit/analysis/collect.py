@@ -18,7 +18,7 @@ from lnkit.analysis.measurements import (
     to_frame,
 )
 from lnkit.errors import UsageError
-from lnkit.results.folder import Damaged, ResultsFolder, results_dir
+from lnkit.results.folder import DamagedRecord, ResultsFolder, results_dir
 from lnkit.results.records import RunRecord
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _fits(record: RunRecord, wishes: Wishes) -> bool:
     return wishes.bench in (None, facts.benchmark) and wishes.variant in (None, facts.variant)
 
 
-def _say_damaged(damaged: Damaged) -> str:
+def _say_damaged(damaged: DamagedRecord) -> str:
     return f"{damaged.reason} It was left alone."
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 # name -> (where the command is, its line in the help); a test holds the lines equal to the commands' own
 COMMANDS = {
     "eval": ("lnkit.cli.eval:eval_command", "Score loss networks on a benchmark."),
-    "list-backbones": ("lnkit.cli.listing:list_backbones", "List the backbones that can be cut into loss networks."),
-    "list-benchmarks": ("lnkit.cli.listing:list_benchmarks", "List the benchmarks, their protocols and their scores."),
-    "list-distances": ("lnkit.cli.listing:list_distances", "List the distances between features."),
+    "list-backbones": ("lnkit.cli.listings:list_backbones", "List the backbones that can be cut into loss networks."),
+    "list-benchmarks": ("lnkit.cli.listings:list_benchmarks", "List the benchmarks, their protocols and their scores."),
+    "list-distances": ("lnkit.cli.listings:list_distances", "List the distances between features."),
     "points": ("lnkit.cli.points:points", "Show the extraction points of a backbone."),
     "attributes": ("lnkit.cli.attributes:attributes", "Compute the attributes of backbones: depth, macs, structure."),
     "results": ("lnkit.cli.results:results", "List, show, export and compare what was measured."),

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def gather_options(command: Command) -> Command:
-    """Options that say what is to be analyzed; ``gathered`` takes them."""
+def source_options(command: Command) -> Command:
+    """Options that say what is to be analyzed; ``gather_measurements`` takes them."""
     options = (
         click.option("--from", "origin", type=click.Choice(["own", "published", "both"]), default="both",
                      show_default=True, help="Own results, the published scores, or both."),
@@ -33,7 +33,7 @@ def gather_options(command: Command) -> Command:
     return command
 
 
-def gathered(
+def gather_measurements(
     origin: str, folder: Path | None, bench: str | None, variant: str | None, sample: bool, *, quiet: bool = False
 ) -> Gathered:
     """Collect what the options ask for, and say what was left out, unless ``quiet``."""

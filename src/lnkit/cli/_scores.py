@@ -17,7 +17,7 @@ def show_scores(records: Sequence[RunRecord]) -> None:
     names = list(dict.fromkeys(name for record in records for name in record.scores))
     primary = [name for name in names if any(name in record.main_scores for record in records)]
     rows = [[record.loss_network, *(_cell(record, name) for name in primary)] for record in records]
-    print_table(["loss network", *primary], rows, title=title_of(records[0]))
+    print_table(["loss network", *primary], rows, title=table_title(records[0]))
     _show_others(records, [name for name in names if name not in primary])
     click.echo()
     for line in (*_comparisons(records, primary), *_remarks(records), *_signatures(records)):
@@ -64,7 +64,7 @@ def format_value(score: ScoreRecord) -> str:
     return f"{score.value:.4f}{interval}"
 
 
-def title_of(record: RunRecord) -> str:
+def table_title(record: RunRecord) -> str:
     """What a table of scores is about; sample data are never passed over."""
     facts = record.key
     return f"{facts.benchmark}, protocol {facts.variant}" + (", SAMPLE DATA" if record.sample else "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import gathered
+from lnkit.cli._analysis import gather_measurements
 from lnkit.cli._output import emit_json, json_option, print_table
 from lnkit.cli._sentences import say
 
@@ -48,7 +48,7 @@ def compare(
     from lnkit.analysis.published.position import place  # noqa: PLC0415 - not for help
     from lnkit.results.records import CUT_DOWN  # noqa: PLC0415
 
-    found = gathered("both", folder, bench, variant, sample, quiet=as_json)
+    found = gather_measurements("both", folder, bench, variant, sample, quiet=as_json)
     anyway = anyway or sample or variant in CUT_DOWN
     places = _once(one for name in names for one in place(found, name, anyway=anyway))
     stands = _once(one for name in names for one in standings(found, name, anyway=anyway))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
+from lnkit.cli._analysis import gather_measurements, source_options
 from lnkit.cli._output import print_table
 from lnkit.errors import UsageError
 
@@ -56,14 +56,14 @@ def _list(context: click.Context, option: click.Parameter, asked: bool) -> None:
     "--attribute", metavar="NAME", help=f"What score-against draws it against.  [default: {DEFAULT_ATTRIBUTE}]"
 )
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the figures.")
-@gather_options
+@source_options
 def plot(figure: str, output: Path, score: str | None, attribute: str | None, **wishes: Any) -> None:
     """Draw a figure from results and published tables."""
     _check_options(figure, score, attribute)
-    from lnkit.report.figures.saving import check_ending, save  # noqa: PLC0415 - not for help
+    from lnkit.report.figures.files import save, writer_for  # noqa: PLC0415 - not for help
 
-    check_ending(output)  # before the work
-    found = gathered(**wishes)
+    writer_for(output)  # before the work
+    found = gather_measurements(**wishes)
     save(_draw(figure, found, score, attribute or DEFAULT_ATTRIBUTE), output)
     click.echo(f"Figure: {output}")
 
@@ -85,7 +85,7 @@ def _draw(figure: str, found: Gathered, score: str | None, attribute: str) -> An
     frame, attributes = found.frame(), found.attributes()
     named = str(score)
     if score is not None and FIGURES[figure].narrows:
-        frame = charts.of_score(frame, score)
+        frame = charts.select_score(frame, score)
     draw = {
         "best-points": lambda: charts.best_points(frame),
         "point-spread": lambda: charts.point_spread(frame, named),

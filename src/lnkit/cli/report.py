@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
+from lnkit.cli._analysis import gather_measurements, source_options
 from lnkit.cli._output import note
 
 
 @click.command("report")
-@gather_options
+@source_options
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="report.html", show_default=True,
               help="File to write.")  # fmt: skip
 @click.option("--title", default="Loss networks", show_default=True, help="Title of the page.")
@@ -22,7 +22,7 @@ def report(output: Path, title: str, **wishes: Any) -> None:
     Overview, ranks, best points, interactive figures, correlations, every score with its signature and interval, the
     records behind them, and the caveats. Tables sort and filter.
     """
-    found = gathered(**wishes)
+    found = gather_measurements(**wishes)
     note(f"Writing a report of {len(found.measurements):,} scores ...")
     from lnkit.report.page import write_report  # noqa: PLC0415 - pandas and altair
 

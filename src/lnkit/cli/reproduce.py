@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lnkit.cli._analysis import gathered
+from lnkit.cli._analysis import gather_measurements
 from lnkit.cli._output import emit_json, json_option, note, print_table
 
 
@@ -27,7 +27,7 @@ def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: b
     from lnkit.report.reproduction import reproduce as set_beside  # noqa: PLC0415 - not for help
     from lnkit.report.reproduction import write_page  # noqa: PLC0415
 
-    found = gathered("both", folder, None, None, False, quiet=as_json)
+    found = gather_measurements("both", folder, None, None, False, quiet=as_json)
     parts = set_beside(found, variant)
     if as_json:
         emit_json([asdict(part) for part in parts])

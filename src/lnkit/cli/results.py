@@ -174,10 +174,10 @@ def compare_command(runs: tuple[str, ...], folder: Path | None, as_json: bool) -
     if as_json:
         emit_json({"runs": [record.id for record in records], "scores": table})
         return
-    from lnkit.cli._scores import title_of  # noqa: PLC0415 - only to compare
+    from lnkit.cli._scores import table_title  # noqa: PLC0415 - only to compare
 
     columns = ["score", *(record.loss_network for record in records), "difference"]
-    print_table(columns, [_row(name, values) for name, values in table.items()], title=title_of(records[0]))
+    print_table(columns, [_row(name, values) for name, values in table.items()], title=table_title(records[0]))
 
 
 def _row(name: str, values: list[float | None]) -> list[str]:

@@ -18,7 +18,7 @@ from lnkit.evaluation.request import Resolved, RunRequest, resolve
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
 from lnkit.results.build import RunEnvironment, make_record, run_key
-from lnkit.results.folder import PARTS_FOLDER, FolderParts, ResultsFolder, results_dir
+from lnkit.results.folder import PARTS_FOLDER, FolderPartStore, ResultsFolder, results_dir
 from lnkit.results.records import RunKey, RunRecord
 from lnkit.specs import DistanceAt, DistanceConfig, ExtractionPoint, LossNetworkId
 
@@ -79,7 +79,7 @@ class _Run:
         """Do what is missing, and return all runs in the order in which they were asked for."""
         self._check()
         networks = self.resolved.networks
-        data = self.resolved.benchmark.open_data(self._context(networks, FolderParts(self.results.path)))
+        data = self.resolved.benchmark.open_data(self._context(networks, FolderPartStore(self.results.path)))
         loaded = self._load_backbone()
         facts = {network: run_key(self.resolved, network, self.registry, data, loaded) for network in networks}
         done = {network: run for network in networks if (run := self._find(facts[network]))}
@@ -140,7 +140,7 @@ class _Run:
         facts: Mapping[LossNetworkId, RunKey],
         data: BenchmarkData,
         loaded: LoadedBackbone,
-        parts: FolderParts,
+        parts: FolderPartStore,
     ) -> dict[LossNetworkId, FinishedRun]:
         outcomes = self.resolved.benchmark.run(self._context(group, parts, loaded, facts[group[0]]), data)
         attributes = self._attributes(group)
@@ -167,7 +167,7 @@ class _Run:
         notes = self.trainer.notes if self.trainer else ()
         return dataclasses.replace(outcome, notes=tuple(dict.fromkeys((*outcome.notes, *notes))))
 
-    def _take_up_finished(self, facts: RunKey, parts: FolderParts) -> None:
+    def _take_up_finished(self, facts: RunKey, parts: FolderPartStore) -> None:
         """Before a run that is only to keep its images: bring back what it had trained, so that it is not again."""
         record = None if self.request.force else self.results.find(facts)
         if record is not None:
@@ -175,10 +175,10 @@ class _Run:
 
             restore_trainings(self.results.path / record.id, record.files, parts.path)
 
-    def _parts(self, facts: Iterable[RunKey]) -> FolderParts:
+    def _parts(self, facts: Iterable[RunKey]) -> FolderPartStore:
         """The place for finished parts of this very group of runs; emptied when the user wants everything anew."""
         digest = hashlib.sha256("".join(sorted(one.digest() for one in facts)).encode()).hexdigest()[:16]
-        parts = FolderParts(self.results.path / PARTS_FOLDER / digest)
+        parts = FolderPartStore(self.results.path / PARTS_FOLDER / digest)
         if self.request.force:
             parts.clear()
         return parts
@@ -192,7 +192,7 @@ class _Run:
     def _context(
         self,
         networks: Networks,
-        parts: FolderParts,
+        parts: FolderPartStore,
         loaded: LoadedBackbone | None = None,
         facts: RunKey | None = None,
     ) -> RunContext:
@@ -232,7 +232,7 @@ class _Run:
             raise PluginError(f"Benchmark {self.request.bench!r} asked for a network while opening its data.")
         return loaded
 
-    def _trainer(self, networks: Networks, loaded: LoadedBackbone, parts: FolderParts, facts: RunKey) -> Trainer:
+    def _trainer(self, networks: Networks, loaded: LoadedBackbone, parts: FolderPartStore, facts: RunKey) -> Trainer:
         """What trains with the loss network of this run."""
         from lnkit.training.trainer import Trainer  # noqa: PLC0415 - torch
 

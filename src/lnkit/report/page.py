@@ -16,7 +16,7 @@ from lnkit.analysis.rankings import best_points, mean_ranks
 from lnkit.data.atomic import atomic_write
 from lnkit.errors import LnkitError, UsageError
 from lnkit.report import figures as charts
-from lnkit.report.figures.saving import plain
+from lnkit.report.figures.files import to_spec
 from lnkit.report.markup import Cell, Figure, Section, escape, page, paragraph, section, table
 from lnkit.results.records import RunRecord
 from lnkit.stats.resampling import Sampling
@@ -148,7 +148,7 @@ def _of_score(frame: pd.DataFrame, attributes: pd.DataFrame, score: str) -> Iter
 def _drawn(name: str, draw: Callable[[], Any]) -> list[Figure]:
     """A figure, or none where there is too little for one; its table says the same."""
     try:
-        return [Figure(name, plain(draw(), validate=False))]
+        return [Figure(name, to_spec(draw(), validate=False))]
     except UsageError:
         return []
 

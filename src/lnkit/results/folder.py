@@ -37,7 +37,7 @@ def results_dir(given: Path | None = None) -> Path:
 
 
 @dataclass(frozen=True)
-class Damaged:
+class DamagedRecord:
     """A folder whose record cannot be read, and why; it is named and left alone."""
 
     path: Path
@@ -122,14 +122,14 @@ class ResultsFolder:
                 shutil.rmtree(draft, ignore_errors=True)
         return target
 
-    def load(self) -> tuple[list[RunRecord], list[Damaged]]:
+    def load(self) -> tuple[list[RunRecord], list[DamagedRecord]]:
         """All records, by name, and the folders that look like records and cannot be read."""
         records, damaged = [], []
         for folder in self._folders():
             try:
                 records.append(self.read(folder))
             except DataError as error:
-                damaged.append(Damaged(folder, str(error)))
+                damaged.append(DamagedRecord(folder, str(error)))
         return records, damaged
 
     def choose(self, text: str) -> RunRecord:
@@ -164,7 +164,7 @@ class ResultsFolder:
 
 
 @dataclass(frozen=True)
-class FolderParts:
+class FolderPartStore:
     """Finished parts of a run that is still going, so that the same command can go on after a kill."""
 
     path: Path

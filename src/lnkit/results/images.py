@@ -30,7 +30,7 @@ class _Row:
     images: list[Image.Image]  # all of one height
 
 
-def contact_sheet(
+def save_contact_sheet(
     path: Path,
     columns: Sequence[str],
     rows: Sequence[tuple[str, Sequence[Pixels]]],
@@ -59,7 +59,7 @@ def contact_sheet(
         sheet.save(draft, "PNG")
 
 
-def keep_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
+def save_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
     """Write an 8-bit image, RGB (H, W, 3) or gray (H, W), to ``folder/name`` ("images/set5/001.png") as a PNG.
 
     Returns {name: path}, as ``Outcome.files`` takes it.

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
+from lnkit.cli._analysis import gather_measurements, source_options
 from lnkit.cli._output import note
-from lnkit.cli.analyze._showing import (
-    chosen,
-    deliver,
-    interval,
-    number,
+from lnkit.cli.analyze._tables import (
+    check_name,
+    format_interval,
+    format_number,
+    format_p,
     output_options,
-    p_value,
-    refuse_unknown,
+    print_caveats,
+    print_or_write,
     sampling_options,
-    say_caveats,
     score_option,
-    several,
+    select_scores,
     show_table,
     unit_option,
+    varies,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ METHODS = ("pearson", "spearman", "kendall")
 
 
 @click.command("correlations")
-@gather_options
+@source_options
 @score_option
 @click.option("--attribute", "attributes", metavar="NAME", multiple=True, help="Only this attribute; may be repeated.")
 @click.option("--among-scores", is_flag=True, help="Correlate scores with each other, instead of with attributes.")
@@ -51,9 +51,9 @@ def correlations(as_json: bool, form: str | None, output: Path | None, **options
     --score and --attribute leave out is not counted.
     """
     table, frame = _correlated(**options)
-    deliver(table, lambda: _show(table), as_json=as_json, form=form, output=output)
+    print_or_write(table, lambda: _show(table), as_json=as_json, form=form, output=output)
     _say_undefined(table)
-    say_caveats(frame)
+    print_caveats(frame)
 
 
 def _correlated(
@@ -62,19 +62,19 @@ def _correlated(
     """The table of coefficients, and the measurements it is made of."""
     unit, method = options.pop("unit").replace("-", " "), options.pop("method")
     resamples, seed = options.pop("resamples"), options.pop("seed")
-    found = gathered(**options)
+    found = gather_measurements(**options)
     from lnkit.analysis.correlations import attribute_correlations, score_correlations  # noqa: PLC0415 - scipy
     from lnkit.analysis.rankings import counted  # noqa: PLC0415 - pandas
     from lnkit.stats.resampling import METHODS, Sampling  # noqa: PLC0415 - numpy
 
     frame = found.frame()
-    frame = chosen(frame, scores) if scores else frame if every_score else counted(frame)
+    frame = select_scores(frame, scores) if scores else frame if every_score else counted(frame)
     methods, sampling = METHODS if method == "all" else (method,), Sampling(resamples, seed)
     if among_scores:
         return score_correlations(frame, unit=unit, methods=methods, sampling=sampling), frame
     known = found.attributes()
     for name in attributes:
-        refuse_unknown("attribute", name, [column for column in known.columns if column != "attributes_from"])
+        check_name("attribute", name, [column for column in known.columns if column != "attributes_from"])
     known = known[list(attributes)] if attributes else known
     return attribute_correlations(frame, known, unit=unit, methods=methods, sampling=sampling), frame
 
@@ -83,14 +83,14 @@ def _show(table: pd.DataFrame) -> None:
     """What is defined; of the settings as much as is needed to tell rows apart."""
     defined = table[table.coefficient.notna()]
     other = "attribute" if "attribute" in table else "other_score"
-    settings = [name for name in ("setting", "other_setting") if name in table and several(table[name])]
-    labels = ["score", *settings[:1], other, *settings[1:], *(["method"] if several(table.method) else [])]
+    settings = [name for name in ("setting", "other_setting") if name in table and varies(table[name])]
+    labels = ["score", *settings[:1], other, *settings[1:], *(["method"] if varies(table.method) else [])]
     rows = [
         [
             *(str(getattr(row, name)) for name in labels),
-            number(row.coefficient),
-            interval(row.low, row.high),
-            *map(p_value, (row.p, row.p_holm, row.p_bh)),
+            format_number(row.coefficient),
+            format_interval(row.low, row.high),
+            *map(format_p, (row.p, row.p_holm, row.p_bh)),
             str(row.n),
         ]
         for row in defined.itertuples()

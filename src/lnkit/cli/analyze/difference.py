@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from lnkit.cli._output import note
-from lnkit.cli.analyze._showing import deliver, output_options, p_value, sampling_options, score_option, show_table
+from lnkit.cli.analyze._tables import (
+    format_p,
+    output_options,
+    print_or_write,
+    sampling_options,
+    score_option,
+    show_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +63,7 @@ def difference(
 
     found = _differences(kept, scores, Sampling(resamples, seed), together)
     names = [run.record.loss_network for run in kept]
-    deliver(found.table, lambda: _show(found.table, names), **forms)  # type: ignore[arg-type]
+    print_or_write(found.table, lambda: _show(found.table, names), **forms)  # type: ignore[arg-type]
     for remark in found.remarks:
         note(remark)
 
@@ -90,7 +97,7 @@ def _show(table: pd.DataFrame, names: Sequence[str]) -> None:
             f"{row.second:.4f}",
             f"{row.difference:+.4f}",
             f"[{row.low:+.4f}, {row.high:+.4f}]",
-            p_value(row.p),
+            format_p(row.p),
             f"{row.n:,}",
         ]
         for row in table.itertuples()

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
+from lnkit.cli._analysis import gather_measurements, source_options
 from lnkit.cli._output import note
-from lnkit.cli.analyze._showing import (
-    chosen,
-    deliver,
-    number,
+from lnkit.cli.analyze._tables import (
+    format_number,
     output_options,
-    say_caveats,
+    print_caveats,
+    print_or_write,
     score_option,
-    several,
+    select_scores,
     show_table,
+    varies,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command("front")
-@gather_options
+@source_options
 @score_option
 @click.option(
     "--against",
@@ -55,36 +55,36 @@ def front(
         table = accuracy_front()
         lacking = int(table.imagenet_top1.isna().sum())
         shown = table if whole else table[table.front]
-        deliver(shown, lambda: _show_accuracies(shown), as_json=as_json, form=form, output=output)
+        print_or_write(shown, lambda: _show_accuracies(shown), as_json=as_json, form=form, output=output)
         note(f"Of {lacking} of {len(table)} networks no ImageNet accuracy is published; they are on no front.")
         return
     table, frame = _fronts(**options)
     shown = table if whole else table[table.front]
     against = options["against"]
-    deliver(shown, lambda: _show(shown, against), as_json=as_json, form=form, output=output)
+    print_or_write(shown, lambda: _show(shown, against), as_json=as_json, form=form, output=output)
     if lacking := table.loss_network[table[against].isna()].nunique():
         note(f"Of {lacking} loss networks {against} is not known; they are on no front.")
-    say_caveats(frame)
+    print_caveats(frame)
 
 
 def _fronts(scores: Sequence[str], against: str, **wishes: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The fronts of the chosen scores, else of the main ones, and the measurements they are of."""
-    found = gathered(**wishes)
+    """The fronts of the select_scores scores, else of the main ones, and the measurements they are of."""
+    found = gather_measurements(**wishes)
     from lnkit.analysis.fronts import score_fronts  # noqa: PLC0415 - pandas
     from lnkit.analysis.rankings import counted  # noqa: PLC0415
 
     frame = found.frame()
-    frame = chosen(frame, scores) if scores else counted(frame)
+    frame = select_scores(frame, scores) if scores else counted(frame)
     return score_fronts(frame, found.attributes(), against), frame
 
 
 def _show(table: pd.DataFrame, against: str) -> None:
-    names = [name for name in ("setting", "score") if several(table[name])]
+    names = [name for name in ("setting", "score") if varies(table[name])]
     rows = [
         [
             *(getattr(row, name) for name in names),
             row.loss_network,
-            number(row.value, 4),
+            format_number(row.value, 4),
             _plain_number(getattr(row, against)),
             "yes" if row.front else "no",
         ]
@@ -98,8 +98,8 @@ def _show_accuracies(table: pd.DataFrame) -> None:
         [
             row.network,
             row.setting,
-            number(row.imagenet_top1, 1),
-            number(row.perceptual_score, 1),
+            format_number(row.imagenet_top1, 1),
+            format_number(row.perceptual_score, 1),
             "yes" if row.front else "no",
         ]
         for row in table.sort_values("imagenet_top1", kind="stable").itertuples()
@@ -109,4 +109,4 @@ def _show_accuracies(table: pd.DataFrame) -> None:
 
 def _plain_number(value: float) -> str:
     """``406,365,888`` or ``0.12``."""
-    return f"{value:,.0f}" if value == value and abs(value) >= 1000 else number(value)
+    return f"{value:,.0f}" if value == value and abs(value) >= 1000 else format_number(value)

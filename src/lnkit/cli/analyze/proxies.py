@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
+from lnkit.cli._analysis import gather_measurements, source_options
 from lnkit.cli._output import note
-from lnkit.cli.analyze._showing import (
-    deliver,
-    interval,
-    number,
+from lnkit.cli.analyze._tables import (
+    check_name,
+    format_interval,
+    format_number,
     output_options,
-    refuse_unknown,
+    print_caveats,
+    print_or_write,
     sampling_options,
-    say_caveats,
-    several,
     show_table,
     unit_option,
+    varies,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("proxies")
-@gather_options
+@source_options
 @click.option(
     "--level",
     type=click.Choice(["benchmarks", "scores"]),
@@ -49,37 +49,37 @@ def proxies(
     rests on the 95 % interval: usable from .7 on, weak from .3 on, no below .7; otherwise the data cannot tell.
     """
     unit, resamples, seed = (options.pop(name) for name in ("unit", "resamples", "seed"))
-    frame = gathered(**options).frame()
+    frame = gather_measurements(**options).frame()
     from lnkit.analysis.proxy import proxies as judged  # noqa: PLC0415 - scipy
     from lnkit.stats.resampling import Sampling  # noqa: PLC0415 - numpy
 
     table = judged(frame, level=level, unit=unit.replace("-", " "), sampling=Sampling(resamples, seed))
     if target is not None and len(table):
         column = "target_benchmark" if level == "benchmarks" else "target"
-        refuse_unknown(level.removesuffix("s"), target, list(dict.fromkeys(table[column])))
+        check_name(level.removesuffix("s"), target, list(dict.fromkeys(table[column])))
         table = table[table[column] == target]
-    deliver(table, lambda: _show(table, level), as_json=as_json, form=form, output=output)
+    print_or_write(table, lambda: _show(table, level), as_json=as_json, form=form, output=output)
     if table.empty:
         note(f"No two {level} have loss networks in common, so that nothing can be judged.")
     for reason, count in table.note[table.note != ""].value_counts(sort=False).items():
         note(f"{count} of {len(table)} pairs: {reason}.")
-    say_caveats(frame)
+    print_caveats(frame)
 
 
 def _show(table: pd.DataFrame, level: str) -> None:
     name = "benchmark" if level == "benchmarks" else "score"
     proxy, target = ("proxy_benchmark", "target_benchmark") if level == "benchmarks" else ("proxy", "target")
-    settings = several([*table.proxy_setting, *table.target_setting])
+    settings = varies([*table.proxy_setting, *table.target_setting])
     rows = [
         [
             *([row.proxy_setting] if settings else []),
             getattr(row, proxy),
             *([row.target_setting] if settings else []),
             getattr(row, target),
-            number(row.spearman, 2),
-            interval(row.low, row.high),
-            number(row.regret_1, 2),
-            number(row.regret_3, 2),
+            format_number(row.spearman, 2),
+            format_interval(row.low, row.high),
+            format_number(row.regret_1, 2),
+            format_number(row.regret_3, 2),
             str(row.n),
             row.verdict,
         ]

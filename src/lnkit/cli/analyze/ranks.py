@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
+from lnkit.cli._analysis import gather_measurements, source_options
 from lnkit.cli._output import note
-from lnkit.cli.analyze._showing import chosen, deliver, number, output_options, say_caveats, score_option, show_table
+from lnkit.cli.analyze._tables import (
+    format_number,
+    output_options,
+    print_caveats,
+    print_or_write,
+    score_option,
+    select_scores,
+    show_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @click.command("best-points")
-@gather_options
+@source_options
 @score_option
 @output_options
 def best_points(scores: Sequence[str], as_json: bool, form: str | None, output: Path | None, **wishes: Any) -> None:
@@ -30,12 +38,12 @@ def best_points(scores: Sequence[str], as_json: bool, form: str | None, output: 
 
     found = found_points(frame)
     found = found.assign(ties=[" ".join(points) for points in found.ties])
-    deliver(found, lambda: _show_points(found), as_json=as_json, form=form, output=output)
-    say_caveats(frame)
+    print_or_write(found, lambda: _show_points(found), as_json=as_json, form=form, output=output)
+    print_caveats(frame)
 
 
 @click.command("ranks")
-@gather_options
+@source_options
 @score_option
 @click.option(
     "--by",
@@ -56,17 +64,17 @@ def ranks(scores: Sequence[str], by: str, as_json: bool, form: str | None, outpu
 
     if by == "benchmark":
         found = rankings.mean_ranks(frame).reset_index()
-        deliver(found, lambda: _show_means(found), as_json=as_json, form=form, output=output)
+        print_or_write(found, lambda: _show_means(found), as_json=as_json, form=form, output=output)
     else:
         found = (rankings.score_ranks if by == "score" else rankings.loss_network_ranks)(frame)
         key = "backbone" if by == "score" else "loss_network"
-        deliver(found, lambda: _show_ranks(found, key), as_json=as_json, form=form, output=output)
-    say_caveats(frame)
+        print_or_write(found, lambda: _show_ranks(found, key), as_json=as_json, form=form, output=output)
+    print_caveats(frame)
 
 
 def _gathered_scores(scores: Sequence[str], wishes: dict[str, Any]) -> pd.DataFrame:
-    frame = gathered(**wishes).frame()
-    return chosen(frame, scores) if scores else frame
+    frame = gather_measurements(**wishes).frame()
+    return select_scores(frame, scores) if scores else frame
 
 
 def _show_points(found: pd.DataFrame) -> None:
@@ -78,7 +86,7 @@ def _show_points(found: pd.DataFrame) -> None:
 
 
 def _show_means(found: pd.DataFrame) -> None:
-    rows = [[name, *(number(value, 2) for value in values)] for name, *values in found.itertuples(index=False)]
+    rows = [[name, *(format_number(value, 2) for value in values)] for name, *values in found.itertuples(index=False)]
     show_table(list(found.columns), rows)
     if lacking := int(found["all"].isna().sum()):
         note(f"{lacking} of {len(found)} backbones lack a score of a column, and so a rank over all (-).")
@@ -87,7 +95,7 @@ def _show_means(found: pd.DataFrame) -> None:
 def _show_ranks(found: pd.DataFrame, key: str) -> None:
     for (setting, benchmark), group in found.groupby(["setting", "benchmark"], sort=False):
         table = group.pivot_table(index=key, columns="score", values="rank", sort=False)
-        rows = [[name, *(number(value, 1) for value in row)] for name, *row in table.itertuples()]
+        rows = [[name, *(format_number(value, 1) for value in row)] for name, *row in table.itertuples()]
         show_table([key.replace("_", " "), *table.columns], rows, title=_title(setting, benchmark))
 
 

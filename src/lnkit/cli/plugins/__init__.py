@@ -6,8 +6,8 @@ import click
 
 from lnkit.cli._output import json_option
 from lnkit.cli.plugins.check import check
-from lnkit.cli.plugins.listing import list_plugins
 from lnkit.cli.plugins.new import new
+from lnkit.cli.plugins.overview import list_plugins
 
 
 @click.group("plugins", invoke_without_command=True)

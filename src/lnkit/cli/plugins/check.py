@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lnkit.cli._output import clean, emit_json, json_option, note, print_table
-from lnkit.cli.plugins.listing import open_quietly
+from lnkit.cli.plugins.overview import load_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ def check(names: tuple[str, ...], only: tuple[str, ...], limit: int | None, pret
     from lnkit.testing import LIMIT, Choice  # noqa: PLC0415 - torch, not for help
 
     choice = Choice(only, LIMIT if limit is None else limit, pretrained, make_progress())
-    registry = open_quietly()
+    registry = load_plugins()
     found = {name: _examine(name, choice, registry) for name in dict.fromkeys(names)}
     if as_json:
         from dataclasses import asdict  # noqa: PLC0415 - not for help

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lnkit.cli._output import is_terminal, note
-from lnkit.cli.plugins.listing import open_quietly
+from lnkit.cli.plugins.overview import load_plugins
 
 
 @click.command("new")
@@ -31,7 +31,7 @@ def new(name: str, folder: Path | None, **brought: bool) -> None:
     if not parts and is_terminal(sys.stdin):
         parts = _ask_for_parts()
         folder = folder or click.prompt("Folder", default=Path(f"lnkit-{name}"), type=Path, err=True)
-    project = plan(name, parts, open_quietly())
+    project = plan(name, parts, load_plugins())
     folder = folder or Path(project.distribution)
     write(project, folder)
     click.echo(f"Written: {folder}")

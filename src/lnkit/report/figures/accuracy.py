@@ -9,14 +9,14 @@ import pandas as pd
 
 from lnkit.analysis.fronts import accuracy_front, pareto_front
 from lnkit.analysis.measurements import OWN, PUBLISHED
-from lnkit.report.figures.choosing import panels
-from lnkit.report.figures.scatter import Axis, Look, scatter
-from lnkit.report.figures.style import COLUMNS, finished
-from lnkit.report.figures.wording import described, remarks, telling_apart, tooltips
+from lnkit.report.figures.captions import caveats, origin_legend, tooltips, with_tooltip_text
+from lnkit.report.figures.scatter import Axis, ScatterStyle, scatter
+from lnkit.report.figures.selection import panels
+from lnkit.report.figures.style import COLUMNS, styled
 
 AXES = ["imagenet_top1", "perceptual_score"]
 KUMAR = "Kumar et al. 2022, 64 pixels"
-THEIRS = {"default, spatial": KUMAR, "224 pixels, best point, spatial": "Pihlgren et al. 2023, 224 pixels"}
+SOURCES = {"default, spatial": KUMAR, "224 pixels, best point, spatial": "Pihlgren et al. 2023, 224 pixels"}
 
 
 def early_stopping(frame: pd.DataFrame | None = None, attributes: pd.DataFrame | None = None) -> Any:
@@ -32,23 +32,23 @@ def early_stopping(frame: pd.DataFrame | None = None, attributes: pd.DataFrame |
     rows = _published()
     if frame is not None and attributes is not None:
         rows = pd.concat([rows, _own(frame, attributes)], ignore_index=True)
-    rows = described(rows)
-    look = Look(
+    rows = with_tooltip_text(rows)
+    style = ScatterStyle(
         x=Axis("ImageNet top-1 accuracy (percent; higher is better)"),
         y=Axis("perceptual score, 100 x 2AFC (percent; higher is better)"),
         group="group",
         order=list(dict.fromkeys(rows.group)),
         group_title="network",
-        tooltip=tooltips(extra={"said_x": "ImageNet top-1"}),
+        tooltip=tooltips(extra={"x_text": "ImageNet top-1"}),
         better="right",
     )
-    shown = [scatter(_front(part), look, number, line) for number, (line, part) in enumerate(panels(rows))]
+    shown = [scatter(_front(part), style, number, line) for number, (line, part) in enumerate(panels(rows))]
     chart = alt.concat(*shown, columns=COLUMNS).resolve_scale(x="independent", y="independent")
     said = [
         "Dashed and named: the Pareto front; none is both more accurate and closer to human judgment.",
         "Accuracies of networks at 64 and at 224 pixels are not the same thing.",
     ]
-    return finished(chart, "Perceptual score against ImageNet accuracy", [*said, *telling_apart(rows), *remarks(rows)])
+    return styled(chart, "Perceptual score against ImageNet accuracy", [*said, *origin_legend(rows), *caveats(rows)])
 
 
 def _published() -> pd.DataFrame:
@@ -56,7 +56,7 @@ def _published() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "x": found.imagenet_top1, "value": found.perceptual_score, "name": found.network,
-            "group": found.setting.replace(THEIRS), "setting": found.setting, "source": found.source,
+            "group": found.setting.replace(SOURCES), "setting": found.setting, "source": found.source,
             "loss_network": found.network, "origin": PUBLISHED, "comparable": True, "sample": False,
         }
     ).pipe(_completed)  # fmt: skip
@@ -74,7 +74,7 @@ def _completed(rows: pd.DataFrame) -> pd.DataFrame:
     empty: dict[str, Any] = {"low": float("nan"), "high": float("nan"), "n": pd.NA, "family": "", "weights": ""}
     empty |= {"collapsed": False, "caveat": "", "benchmark": "bapps"}
     rows = rows.assign(**{name: value for name, value in empty.items() if name not in rows.columns})
-    return rows.assign(y=rows.value, unit="percent", said_x=[f"{x:.4g} percent" for x in rows.x], line="front")
+    return rows.assign(y=rows.value, unit="percent", x_text=[f"{x:.4g} percent" for x in rows.x], line="front")
 
 
 def _front(rows: pd.DataFrame) -> pd.DataFrame:

@@ -10,10 +10,17 @@ import pandas as pd
 from lnkit.analysis.attributes import ATTRIBUTES
 from lnkit.analysis.fronts import FLAGS, WANTED, pareto_front
 from lnkit.errors import UsageError, did_you_mean, near_names
-from lnkit.report.figures.choosing import FEWEST, enough, of_score, panels
-from lnkit.report.figures.scatter import Axis, Look, scatter
-from lnkit.report.figures.style import COLUMNS, finished, points_in_order
-from lnkit.report.figures.wording import attribute_title, described, remarks, score_title, telling_apart, tooltips
+from lnkit.report.figures.captions import (
+    attribute_title,
+    caveats,
+    origin_legend,
+    score_title,
+    tooltips,
+    with_tooltip_text,
+)
+from lnkit.report.figures.scatter import Axis, ScatterStyle, scatter
+from lnkit.report.figures.selection import FEWEST, panels, require_enough, select_score
+from lnkit.report.figures.style import COLUMNS, points_in_order, styled
 
 JITTER = 0.6  # the width of "yes", whose distance from "no" is 1
 LOGARITHMIC = ("parameters", "macs", "point_parameters", "point_macs", "point_features")  # over orders of magnitude
@@ -50,37 +57,38 @@ def score_against(
     if attribute not in ATTRIBUTES:
         hint = did_you_mean(near_names(attribute, ATTRIBUTES))
         raise UsageError(f"There is no attribute {attribute!r}.{hint} There are: {', '.join(ATTRIBUTES)}.")
-    rows = _with_attribute(of_score(frame, score), attributes[attribute], attribute)
-    look = _look(rows, attribute)
+    rows = _with_attribute(select_score(frame, score), attributes[attribute], attribute)
+    style = _style(rows, attribute)
     shown = [
-        scatter(_fronts(part, attribute, front), look, number, line) for number, (line, part) in enumerate(panels(rows))
+        scatter(_fronts(part, attribute, front), style, number, line)
+        for number, (line, part) in enumerate(panels(rows))
     ]
     chart = alt.concat(*shown, columns=COLUMNS).resolve_scale(x="independent", y="independent")
-    said = [*_what_the_lines_are(attribute, front), *telling_apart(rows), *remarks(rows)]
+    said = [*_what_the_lines_are(attribute, front), *origin_legend(rows), *caveats(rows)]
     joined = "by whether the backbone" if attribute in FLAGS else "against"
-    return finished(chart, f"{score} {joined} {ATTRIBUTES[attribute]}", said)
+    return styled(chart, f"{score} {joined} {ATTRIBUTES[attribute]}", said)
 
 
 def _with_attribute(rows: pd.DataFrame, attribute: pd.Series, name: str) -> pd.DataFrame:
     rows = rows.assign(x=attribute.reindex(rows.loss_network).to_numpy(dtype="float64")).dropna(subset="x")
-    enough(rows, f"whose {name} is known beside this score")
+    require_enough(rows, f"whose {name} is known beside this score")
     if rows.x.nunique() < FEWEST:
         raise UsageError(f"All {len(rows)} loss networks have the same {name}, so there is nothing to see.")
-    return described(rows).assign(
-        y=rows.value, name=rows.loss_network, line=rows.setting, said_x=[f"{value:,.6g}" for value in rows.x]
+    return with_tooltip_text(rows).assign(
+        y=rows.value, name=rows.loss_network, line=rows.setting, x_text=[f"{value:,.6g}" for value in rows.x]
     )
 
 
-def _look(rows: pd.DataFrame, attribute: str) -> Look:
+def _style(rows: pd.DataFrame, attribute: str) -> ScatterStyle:
     first = rows.iloc[0]
     logarithmic = attribute in LOGARITHMIC and bool((rows.x > 0).all())
-    return Look(
+    return ScatterStyle(
         x=Axis(attribute_title(attribute, logarithmic), logarithmic, attribute in FLAGS),
         y=Axis(score_title(first["score"], first.unit, bool(first.higher_is_better))),
         group="point",
         order=points_in_order(list(rows.point.unique())),
         group_title="point",
-        tooltip=tooltips(extra={"said_x": attribute.replace("_", " ")}),
+        tooltip=tooltips(extra={"x_text": attribute.replace("_", " ")}),
         better="right" if attribute in WANTED else "left",
     )
 

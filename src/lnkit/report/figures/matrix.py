@@ -9,9 +9,9 @@ import pandas as pd
 
 from lnkit.analysis.measurements import PUBLISHED
 from lnkit.analysis.rankings import best_points as best_of
-from lnkit.report.figures.choosing import doubt_about, few_enough, primary
-from lnkit.report.figures.style import COLUMNS, finished, groups, marks, panel_title, points_in_order
-from lnkit.report.figures.wording import described, remarks, telling_apart, tooltips
+from lnkit.report.figures.captions import caveats, origin_legend, tooltips, with_tooltip_text
+from lnkit.report.figures.selection import check_panel_count, comparability_note, primary_rows
+from lnkit.report.figures.style import COLUMNS, groups, marks, panel_title, points_in_order, styled
 
 COLUMN, ROW = 30, 22  # pixels of a cell
 STAR = "*"  # leads from a benchmark to its caveat
@@ -27,17 +27,17 @@ def best_points(frame: pd.DataFrame) -> Any:
     Raises:
         UsageError: there are no scores, or too many settings.
     """
-    chosen = primary(frame)
+    chosen = primary_rows(frame)
     best = _marked(chosen)
     order = points_in_order(list(best.point.unique()))
     settings = sorted(best.setting.unique(), key=lambda name: name != PUBLISHED)
-    few_enough(settings)
+    check_panel_count(settings)
     shown = [_setting(best[best.setting == name], order) for name in settings]
     published = shown[: settings.count(PUBLISHED)]
     own = [alt.concat(*shown[len(published) :], columns=COLUMNS, spacing=30)] if len(shown) > len(published) else []
     chart = alt.vconcat(*published, *own, spacing=30)
     said = "Of points that are equally good, all are shown."
-    return finished(chart, "Best extraction point of each backbone", [said, *telling_apart(best), *remarks(best, STAR)])
+    return styled(chart, "Best extraction point of each backbone", [said, *origin_legend(best), *caveats(best, STAR)])
 
 
 def _marked(frame: pd.DataFrame) -> pd.DataFrame:
@@ -46,13 +46,13 @@ def _marked(frame: pd.DataFrame) -> pd.DataFrame:
     best = best_of(frame)[[*key, "ties"]].explode("ties").rename(columns={"ties": "point"})
     best = best.merge(frame.drop_duplicates([*key, "point"]), on=[*key, "point"])
     tied = best.groupby(key, sort=False).point
-    return described(best.assign(beside=tied.cumcount() - (tied.transform("size") - 1) / 2))
+    return with_tooltip_text(best.assign(beside=tied.cumcount() - (tied.transform("size") - 1) / 2))
 
 
 def _setting(rows: pd.DataFrame, order: list[str]) -> Any:
     """Matrices side by side, one for each benchmark, with the backbones named once."""
     backbones = list(rows.backbone.unique())
-    line = f"{rows.setting.iloc[0]}{doubt_about(rows)}"
+    line = f"{rows.setting.iloc[0]}{comparability_note(rows)}"
     parts = [part for _, part in rows.groupby("benchmark", sort=False)]
     if len(parts) == 1:
         return _matrix(parts[0], backbones, order, line)

@@ -11,7 +11,7 @@ import altair as alt
 import pandas as pd
 
 from lnkit.analysis.measurements import OWN
-from lnkit.report.figures.naming import LONGEST, Panel, place_names, width_of
+from lnkit.report.figures.labels import LONGEST, Panel, label_width, place_labels
 from lnkit.report.figures.style import HEIGHT, INK, MUTED, NAME_SIZE, WIDTH, groups, marks, panel_title, zooming
 
 MARGIN = 24  # pixels between the outermost marks and the frame
@@ -36,7 +36,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Look:
+class ScatterStyle:
     """What the panels of a scatter plot share."""
 
     x: Axis
@@ -49,7 +49,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Span:
+class AxisRange:
     """The part of an axis that a panel shows, and the part that has marks."""
 
     low: float
@@ -67,7 +67,7 @@ class Span:
         return math.log10(value) if self.logarithmic else value
 
 
-def span(values: pd.Series, axis: Axis, pixels: float, left: float = MARGIN, right: float = MARGIN) -> Span:
+def axis_range(values: pd.Series, axis: Axis, pixels: float, left: float = MARGIN, right: float = MARGIN) -> AxisRange:
     """A little more than the values take up, so that no mark touches the frame; also where all are the same.
 
     Args:
@@ -83,48 +83,48 @@ def span(values: pd.Series, axis: Axis, pixels: float, left: float = MARGIN, rig
     ends = float(values.min()), float(values.max())
     one = (high - low) / (pixels - left - right) or 0.05 * (abs(low) or 1.0) / MARGIN
     low, high = low - one * left, high + one * right
-    return Span(10**low, 10**high, True, *ends) if axis.logarithmic else Span(low, high, False, *ends)
+    return AxisRange(10**low, 10**high, True, *ends) if axis.logarithmic else AxisRange(low, high, False, *ends)
 
 
-def scatter(rows: pd.DataFrame, look: Look, number: int = 0, title: str = "") -> Any:
+def scatter(rows: pd.DataFrame, style: ScatterStyle, number: int = 0, title: str = "") -> Any:
     """One panel.
 
     Args:
         rows: x, y, low, high (missing where not known), origin, name, named (bool), line (marks of one line share it),
             front (bool), and the columns that ``look`` names.
-        look: of all panels.
+        style: of all panels.
         number: of this panel.
         title: of this panel.
     """
-    across = span(rows.x, look.x, WIDTH, **_room(rows, look))
+    across = axis_range(rows.x, style.x, WIDTH, **_room(rows, style))
     reach = pd.concat([rows.y, rows.low, rows.high]).dropna()
-    up = span(reach, look.y, HEIGHT)
-    x, y = _encoding("x", look.x, across), _encoding("y", look.y, up)
-    grouped = groups(look.group, look.order, look.group_title)
+    up = axis_range(reach, style.y, HEIGHT)
+    x, y = _encoding("x", style.x, across), _encoding("y", style.y, up)
+    grouped = groups(style.group, style.order, style.group_title)
     layers = [
         *_lines(rows[rows.front], x, y),
-        *_intervals(rows.dropna(subset=["low", "high"]), x, _encoding("y", look.y, up, field="low")),
-        marks(rows, grouped, x=x, y=y, tooltip=look.tooltip),
+        *_intervals(rows.dropna(subset=["low", "high"]), x, _encoding("y", style.y, up, field="low")),
+        marks(rows, grouped, x=x, y=y, tooltip=style.tooltip),
         *_names(_placed(rows, across, up), x, y),
     ]
     layers[0] = layers[0].properties(name=f"panel_{number}").add_params(zooming(number))
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=panel_title(title) if title else "")
 
 
-def _room(rows: pd.DataFrame, look: Look) -> dict[str, float]:
+def _room(rows: pd.DataFrame, style: ScatterStyle) -> dict[str, float]:
     """Room for names on the side where the front is."""
-    widths = [width_of(name, NAME_SIZE) for name in rows.name[rows.named]]
-    return {look.better: min(max(widths) + MARGIN, MOST_ROOM)} if widths and look.better else {}
+    widths = [label_width(name, NAME_SIZE) for name in rows.name[rows.named]]
+    return {style.better: min(max(widths) + MARGIN, MOST_ROOM)} if widths and style.better else {}
 
 
-def _encoding(channel: str, axis: Axis, shown: Span, field: str = "") -> Any:
+def _encoding(channel: str, axis: Axis, shown: AxisRange, field: str = "") -> Any:
     kind: dict[str, Any] = {"type": "log"} if axis.logarithmic else {"zero": False}
     scale = alt.Scale(domain=[shown.low, shown.high], nice=False, **kind)
     make = alt.X if channel == "x" else alt.Y
     return make(f"{field or channel}:Q", title=axis.title, scale=scale, axis=_axis(axis, shown))
 
 
-def _axis(axis: Axis, shown: Span) -> alt.Axis:
+def _axis(axis: Axis, shown: AxisRange) -> alt.Axis:
     """Ticks and labels, which go along when a reader zooms in."""
     form: dict[str, Any] = {"format": "~s"} if max(abs(shown.low), abs(shown.high)) >= LARGE else {}  # 10M, 1G
     if axis.flag:
@@ -156,20 +156,20 @@ def _intervals(rows: pd.DataFrame, x: Any, y: Any) -> list[Any]:
     return [bars.encode(x=x, y=y, y2="high:Q")]
 
 
-def _placed(rows: pd.DataFrame, across: Span, up: Span) -> pd.DataFrame:
+def _placed(rows: pd.DataFrame, across: AxisRange, up: AxisRange) -> pd.DataFrame:
     """The named marks with the places of their names; own ones first, so that they get the best."""
     named = rows[rows.named].sort_values("origin", key=lambda origin: origin != OWN, kind="stable")
     spots = {i: (across.fraction(r.x) * WIDTH, (1 - up.fraction(r.y)) * HEIGHT) for i, r in rows.iterrows()}
     at = [spots[i] for i in named.index]
     fronts = rows[rows.front].sort_values("x").groupby("line", sort=False)
-    ways = [spot for _, front in fronts for spot in along([spots[i] for i in front.index])]
-    found = place_names(list(named.name), at, Panel(WIDTH, HEIGHT, list(spots.values()), ways), NAME_SIZE)
+    ways = [spot for _, front in fronts for spot in points_along([spots[i] for i in front.index])]
+    found = place_labels(list(named.name), at, Panel(WIDTH, HEIGHT, list(spots.values()), ways), NAME_SIZE)
     return named.assign(
         dx=[place.dx for place in found], dy=[place.dy for place in found], align=[place.align for place in found]
     )
 
 
-def along(line: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def points_along(line: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Places on the way from each point of a line to the next."""
     found = []
     for (x0, y0), (x1, y1) in itertools.pairwise(line):

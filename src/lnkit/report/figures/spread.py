@@ -7,18 +7,18 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from lnkit.report.figures.choosing import of_score, panels
+from lnkit.report.figures.captions import caveats, origin_legend, score_title, tooltips, with_tooltip_text
+from lnkit.report.figures.selection import panels, select_score
 from lnkit.report.figures.style import (
     COLUMNS,
     HEIGHT,
     SIZE,
-    finished,
     groups,
     marks,
     panel_title,
     points_in_order,
+    styled,
 )
-from lnkit.report.figures.wording import described, remarks, score_title, telling_apart, tooltips
 
 BOXED = 5  # values: a box of fewer would show a spread that nobody measured
 POINT = 104  # pixels for each extraction point
@@ -38,14 +38,14 @@ def point_spread(frame: pd.DataFrame, score: str) -> Any:
     Raises:
         UsageError: there is no such score, or it is known of one loss network only.
     """
-    rows = described(of_score(frame, score))
+    rows = with_tooltip_text(select_score(frame, score))
     families = sorted(rows.family.unique())
     backbones = list(dict.fromkeys(rows.sort_values(["family", "backbone"]).backbone))
     rows = rows.assign(place=[2 * (backbones.index(b) + 0.5) / len(backbones) - 1 for b in rows.backbone])
     shown = [_panel(part, families, line) for line, part in panels(rows)]
     chart = alt.concat(*shown, columns=COLUMNS).resolve_scale(x="independent", y="independent", xOffset="independent")
     said = [f"Boxes: quartiles of {BOXED} backbones or more; whiskers within 1.5 times their height."]
-    return finished(chart, f"{score} at each extraction point", [*said, *telling_apart(rows), *remarks(rows)])
+    return styled(chart, f"{score} at each extraction point", [*said, *origin_legend(rows), *caveats(rows)])
 
 
 def _panel(rows: pd.DataFrame, families: list[str], title: str) -> Any:

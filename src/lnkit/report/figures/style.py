@@ -30,7 +30,7 @@ LETTER = 6.2  # mean width in pixels of a letter of panel titles
 SHORTEST = 34  # characters in a line of a panel title; narrow panels have longer ones than they are wide
 
 
-def finished(chart: alt.TopLevelMixin, title: str, subtitle: Sequence[str] = ()) -> Any:
+def styled(chart: alt.TopLevelMixin, title: str, subtitle: Sequence[str] = ()) -> Any:
     """The chart with its title and subtitle, and the look that all figures share."""
     lines = [line for text in subtitle for line in textwrap.wrap(text, LINE)]
     said = alt.TitleParams(textwrap.wrap(title, LINE * 3 // 4), subtitle=lines, anchor="start", offset=14)

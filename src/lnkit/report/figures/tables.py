@@ -11,10 +11,10 @@ from lnkit.analysis.attributes import ATTRIBUTES
 from lnkit.analysis.measurements import OWN, PUBLISHED
 from lnkit.analysis.rankings import counted, mean_ranks
 from lnkit.errors import UsageError
-from lnkit.report.figures.choosing import doubt_about, few_enough, known
-from lnkit.report.figures.heat import DIVERGING, SEQUENTIAL, Cells, heat
-from lnkit.report.figures.style import finished
-from lnkit.report.figures.wording import remarks, tooltips
+from lnkit.report.figures.captions import caveats, tooltips
+from lnkit.report.figures.heat_map import DIVERGING, SEQUENTIAL, Cells, heat_map
+from lnkit.report.figures.selection import check_panel_count, comparability_note, rows_with_values
+from lnkit.report.figures.style import styled
 
 SIGNIFICANT = 0.05  # of the p-value after Benjamini and Hochberg: the share of false ones among the bold numbers
 
@@ -31,17 +31,18 @@ def ranks(frame: pd.DataFrame) -> Any:
     Raises:
         UsageError: there are no scores, or fewer than two backbones.
     """
-    rows = known(frame)
+    rows = rows_with_values(frame)
     parts = [(name, counted(rows[rows.origin == name])) for name in (PUBLISHED, OWN)]
     parts = [(name, part) for name, part in parts if part.backbone.nunique() > 1]
     if not parts:
         raise UsageError("Ranks need two backbones or more with the same score; `lnkit eval` measures more.")
     shown = [
-        _ranks(part, f"{name} (n = {part.backbone.nunique()} backbones){doubt_about(part)}") for name, part in parts
+        _ranks(part, f"{name} (n = {part.backbone.nunique()} backbones){comparability_note(part)}")
+        for name, part in parts
     ]
     chart = alt.vconcat(*shown, spacing=24).resolve_scale(x="independent", y="independent", color="independent")
     used = pd.concat([part for _, part in parts])
-    return finished(chart, "Mean rank of each backbone by its best point (1 is the best)", remarks(used))
+    return styled(chart, "Mean rank of each backbone by its best point (1 is the best)", caveats(used))
 
 
 def _ranks(frame: pd.DataFrame, title: str) -> Any:
@@ -53,7 +54,7 @@ def _ranks(frame: pd.DataFrame, title: str) -> Any:
         x="benchmark", y="backbone", value="rank", digits=2, low=1, high=max(float(len(table)), 2), colors=SEQUENTIAL,
         tooltip=tooltips({"backbone": "backbone", "benchmark": "benchmark", "said": "mean rank"}),
     )  # fmt: skip
-    return heat(long, cells, title)
+    return heat_map(long, cells, title)
 
 
 def correlations(table: pd.DataFrame, method: str = "spearman") -> Any:
@@ -72,7 +73,7 @@ def correlations(table: pd.DataFrame, method: str = "spearman") -> Any:
         raise UsageError("No correlation is defined here: there are too few loss networks, or all are alike.")
     rows = rows[rows.setting.isin(set(defined.setting))]
     settings = sorted(rows.setting.unique(), key=lambda name: name != PUBLISHED)
-    few_enough(settings)
+    check_panel_count(settings)
     shown = [_correlations(rows[rows.setting == name], str(name)) for name in settings]
     chart = alt.vconcat(*shown, spacing=24).resolve_scale(x="independent", y="independent")
     said = [
@@ -81,7 +82,7 @@ def correlations(table: pd.DataFrame, method: str = "spearman") -> Any:
     ]
     doubts = rows[rows.caveat != ""].drop_duplicates(["benchmark", "caveat"])
     said += [f"{row.benchmark}: {row.caveat}." for row in doubts.itertuples()]
-    return finished(chart, f"Correlation of scores with attributes ({method.capitalize()})", said)
+    return styled(chart, f"Correlation of scores with attributes ({method.capitalize()})", said)
 
 
 def _correlations(rows: pd.DataFrame, setting: str) -> Any:
@@ -90,12 +91,12 @@ def _correlations(rows: pd.DataFrame, setting: str) -> Any:
         stressed=rows.p_bh < SIGNIFICANT,
         said=["not defined" if pd.isna(row.coefficient) else f"{row.coefficient:.3f}" for row in every],
         between=["not known" if pd.isna(row.low) else f"{row.low:.3f} to {row.high:.3f}" for row in every],
-        p_said=["not known" if pd.isna(row.p_bh) else f"{row.p_bh:.3g}" for row in every],
-        n_said=rows.n.astype(str),
+        p_text=["not known" if pd.isna(row.p_bh) else f"{row.p_bh:.3g}" for row in every],
+        n_text=rows.n.astype(str),
     )
     fields = {
         "setting": "setting", "score": "score", "attribute": "attribute", "said": "coefficient",
-        "between": "95 % interval", "p_said": "p (corrected)", "n_said": "n", "note": "note", "caveat": "caveat",
+        "between": "95 % interval", "p_text": "p (corrected)", "n_text": "n", "note": "note", "caveat": "caveat",
     }  # fmt: skip
     cells = Cells(
         x="attribute", y="score", value="coefficient", digits=2, low=-1, high=1, colors=DIVERGING,
@@ -104,4 +105,4 @@ def _correlations(rows: pd.DataFrame, setting: str) -> Any:
     counts = rows.n[rows.coefficient.notna()]
     few, many = int(counts.min()), int(counts.max())
     counted_n = f"n = {many}" if few == many else f"n = {few} to {many}"
-    return heat(rows, cells, f"{setting} ({counted_n})")
+    return heat_map(rows, cells, f"{setting} ({counted_n})")

@@ -22,8 +22,8 @@ def save(chart: Any, file: Path) -> None:
         UsageError: the ending of ``file`` is none of these.
         LnkitError: the file cannot be written; nothing is left of it.
     """
-    write = check_ending(file)
-    spec = plain(chart)
+    write = writer_for(file)
+    spec = to_spec(chart)
     try:
         with atomic_write(file) as draft:
             draft.write_bytes(write(spec))
@@ -31,7 +31,7 @@ def save(chart: Any, file: Path) -> None:
         raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place.") from error
 
 
-def check_ending(file: Path) -> Callable[[dict[str, Any]], bytes]:
+def writer_for(file: Path) -> Callable[[dict[str, Any]], bytes]:
     """What makes the content of such a file.
 
     Raises:
@@ -43,7 +43,7 @@ def check_ending(file: Path) -> Callable[[dict[str, Any]], bytes]:
     return write
 
 
-def plain(chart: Any, *, validate: bool = True) -> dict[str, Any]:
+def to_spec(chart: Any, *, validate: bool = True) -> dict[str, Any]:
     """The Vega-Lite specification with its data, however many rows; the same for the same chart.
 
     Args:

@@ -13,7 +13,7 @@ FEWEST = 2  # marks; one alone shows nothing
 MOST_PANELS = 12  # of a figure: more are no picture any more
 
 
-def known(frame: pd.DataFrame) -> pd.DataFrame:
+def rows_with_values(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows with a value.
 
     Raises:
@@ -25,19 +25,19 @@ def known(frame: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def primary(frame: pd.DataFrame) -> pd.DataFrame:
+def primary_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of primary scores; all where none is primary."""
-    rows = known(frame)
+    rows = rows_with_values(frame)
     return rows[rows.primary.astype(bool)] if rows.primary.any() else rows
 
 
-def of_score(frame: pd.DataFrame, score: str) -> pd.DataFrame:
+def select_score(frame: pd.DataFrame, score: str) -> pd.DataFrame:
     """The rows of one score.
 
     Raises:
         UsageError: there are too few of them, or they are of several benchmarks.
     """
-    rows = known(frame)
+    rows = rows_with_values(frame)
     names = list(dict.fromkeys(rows["score"]))
     if score not in names:
         hint = did_you_mean(near_names(score, names))
@@ -46,10 +46,10 @@ def of_score(frame: pd.DataFrame, score: str) -> pd.DataFrame:
     benchmarks = list(dict.fromkeys(rows.benchmark))
     if len(benchmarks) > 1:
         raise UsageError(f"{score} is a score of {', '.join(benchmarks)}; choose one with --bench.")
-    return enough(rows, f"with {score}")
+    return require_enough(rows, f"with {score}")
 
 
-def enough(rows: pd.DataFrame, what: str) -> pd.DataFrame:
+def require_enough(rows: pd.DataFrame, what: str) -> pd.DataFrame:
     """The rows, if they make a figure.
 
     Raises:
@@ -73,12 +73,12 @@ def panels(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     comparable = rows.comparable.astype(bool)
     key = rows.setting.where(~comparable, PUBLISHED)
     names = sorted(dict.fromkeys(key), key=lambda name: name != PUBLISHED)  # that with the published ones is the first
-    few_enough(names)
+    check_panel_count(names)
     for name in names:
         yield _panel_line(rows[key == name]), rows[key == name]
 
 
-def few_enough(settings: Sequence[str]) -> None:
+def check_panel_count(settings: Sequence[str]) -> None:
     """Refuse a figure that would have too many panels.
 
     Raises:
@@ -98,10 +98,10 @@ def _panel_line(rows: pd.DataFrame) -> str:
         _counted("published", rows[rows.origin != OWN]),
         _counted(f"own, {settings}", own),
     ]
-    return " and ".join(filter(None, counts)) + doubt_about(rows)
+    return " and ".join(filter(None, counts)) + comparability_note(rows)
 
 
-def doubt_about(rows: pd.DataFrame) -> str:
+def comparability_note(rows: pd.DataFrame) -> str:
     """What is added to the line of a panel whose scores may not stand beside published ones."""
     return "" if rows.comparable.all() else "; not comparable with published scores"
 

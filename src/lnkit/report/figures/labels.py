@@ -16,7 +16,7 @@ ON_NAME, ON_MARK, ON_LINE, OUTSIDE = 6.0, 3.0, 1.0, 3.0
 FAR = 4.0  # for each pixel of distance: a name that is not near its mark may be taken for that of another
 
 
-class Place(NamedTuple):
+class LabelPosition(NamedTuple):
     """Where a name stands, relative to its mark."""
 
     dx: float
@@ -41,12 +41,14 @@ class Panel:
     lines: Sequence[tuple[float, float]]  # places along the lines
 
 
-def width_of(name: str, font: float) -> float:
+def label_width(name: str, font: float) -> float:
     """About how many pixels a name takes up."""
     return min(LETTER * font * len(name), LONGEST)
 
 
-def place_names(names: Sequence[str], at: Sequence[tuple[float, float]], panel: Panel, font: float) -> list[Place]:
+def place_labels(
+    names: Sequence[str], at: Sequence[tuple[float, float]], panel: Panel, font: float
+) -> list[LabelPosition]:
     """Choose a place for each name, one after the other.
 
     Args:
@@ -58,11 +60,11 @@ def place_names(names: Sequence[str], at: Sequence[tuple[float, float]], panel: 
     marks = [_around(x, y, MARK) for x, y in panel.marks]
     lines = [_around(x, y, LINE) for x, y in panel.lines]
     taken: list[Box] = []
-    found: list[Place] = []
+    found: list[LabelPosition] = []
     for name, (x, y) in zip(names, at, strict=True):
         costs = []
-        for place in PLACES:
-            box = _box(place, x, y, width_of(name, font), font)
+        for place in POSITIONS:
+            box = _box(place, x, y, label_width(name, font), font)
             hidden = ON_NAME * _hidden(box, taken) + ON_MARK * _hidden(box, marks) + ON_LINE * _hidden(box, lines)
             costs.append((hidden + _cost(place, box, panel), place, box))
         _, best, where = min(costs)
@@ -71,32 +73,32 @@ def place_names(names: Sequence[str], at: Sequence[tuple[float, float]], panel: 
     return found
 
 
-def _places() -> Iterator[Place]:
+def _places() -> Iterator[LabelPosition]:
     """Beside a mark, then above and below it, then further away."""
     for far in (0, 5, 9, 14, 20):
         beside = MARK if far < MARK else MARK / 3  # next to the mark, or already past it
         for dy in sorted({-far, far}):
-            yield Place(beside, dy, "left")
-            yield Place(-beside, dy, "right")
+            yield LabelPosition(beside, dy, "left")
+            yield LabelPosition(-beside, dy, "right")
         if far >= MARK:
-            yield Place(0, -far, "center")
-            yield Place(0, far, "center")
+            yield LabelPosition(0, -far, "center")
+            yield LabelPosition(0, far, "center")
 
 
-PLACES = tuple(_places())
+POSITIONS = tuple(_places())
 
 
 def _around(x: float, y: float, size: float) -> Box:
     return Box(x - size / 2, y - size / 2, x + size / 2, y + size / 2)
 
 
-def _box(place: Place, x: float, y: float, width: float, font: float) -> Box:
+def _box(place: LabelPosition, x: float, y: float, width: float, font: float) -> Box:
     left = x + place.dx - {"left": 0.0, "center": width / 2, "right": width}[place.align]
     top = y + place.dy - font / 2
     return Box(left, top, left + width, top + font)
 
 
-def _cost(place: Place, box: Box, panel: Panel) -> float:
+def _cost(place: LabelPosition, box: Box, panel: Panel) -> float:
     whole = (box.right - box.left) * (box.bottom - box.top)
     inside = _hidden(box, [Box(0, 0, panel.width, panel.height)])
     return OUTSIDE * (whole - inside) + FAR * math.hypot(place.dx, place.dy)

@@ -35,7 +35,7 @@ class Cells:
     x_order: list[str] = field(default_factory=list)
 
 
-def heat(rows: pd.DataFrame, cells: Cells, title: str = "") -> Any:
+def heat_map(rows: pd.DataFrame, cells: Cells, title: str = "") -> Any:
     """One panel; cells without a value show a dash."""
     missing = rows[cells.value].isna()
     rows = rows.assign(

@@ -12,21 +12,21 @@ from lnkit.analysis.attributes import ATTRIBUTES
 from lnkit.analysis.measurements import OWN
 
 # What a tooltip says of a measurement, as text: Vega would show a missing number as 0.
-SAID: Mapping[str, str] = {
+TOOLTIPS: Mapping[str, str] = {
     "loss_network": "loss network",
     "family": "family",
     "weights": "weights",
     "setting": "setting",
-    "said_value": "value",
-    "said_interval": "95 % interval",
-    "said_n": "items",
+    "value_text": "value",
+    "interval_text": "95 % interval",
+    "n_text": "items",
     "origin": "origin",
     "source": "source",
     "remark": "remark",
 }
 
 
-UNSHOWN = ("signature", "seed", "variant", "primary")  # left out, so that figures stay small
+UNUSED = ("signature", "seed", "variant", "primary")  # left out, so that figures stay small
 
 
 def score_title(score: str, unit: str, higher_is_better: bool) -> str:
@@ -40,12 +40,12 @@ def attribute_title(attribute: str, logarithmic: bool = False) -> str:
     return ATTRIBUTES[attribute] + " (logarithmic)" * logarithmic
 
 
-def telling_apart(frame: pd.DataFrame) -> list[str]:
+def origin_legend(frame: pd.DataFrame) -> list[str]:
     """How own marks are told from published ones, where there are both."""
     return ["Filled: published. Hollow: own."] if frame.origin.nunique() > 1 else []
 
 
-def remarks(frame: pd.DataFrame, star: str = "") -> list[str]:
+def caveats(frame: pd.DataFrame, star: str = "") -> list[str]:
     """What a picture of these measurements must say: samples, collapses, caveats, the latter after a ``star``."""
     own = frame[frame.origin == OWN]
     said = []
@@ -57,18 +57,18 @@ def remarks(frame: pd.DataFrame, star: str = "") -> list[str]:
     return said + [f"{star}{row.benchmark}: {row.caveat}." for row in doubtful.itertuples()]
 
 
-def described(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with the columns of :data:`SAID`."""
+def with_tooltip_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the columns of :data:`TOOLTIPS`."""
     rows: Any = list(frame.itertuples())
-    return frame.drop(columns=[name for name in UNSHOWN if name in frame]).assign(
-        said_value=[f"{row.value:.6g} {row.unit}".strip() for row in rows],
-        said_interval=[_interval(row.low, row.high) for row in rows],
-        said_n=["not known" if pd.isna(row.n) else f"{row.n:,}" for row in rows],
+    return frame.drop(columns=[name for name in UNUSED if name in frame]).assign(
+        value_text=[f"{row.value:.6g} {row.unit}".strip() for row in rows],
+        interval_text=[_interval(row.low, row.high) for row in rows],
+        n_text=["not known" if pd.isna(row.n) else f"{row.n:,}" for row in rows],
         remark=[_remark(row) for row in rows],
     )
 
 
-def tooltips(fields: Mapping[str, str] = SAID, extra: Mapping[str, str] | None = None) -> list[alt.Tooltip]:
+def tooltips(fields: Mapping[str, str] = TOOLTIPS, extra: Mapping[str, str] | None = None) -> list[alt.Tooltip]:
     """Tooltips of columns of text, with the title of each."""
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in {**fields, **(extra or {})}.items()]
 

@@ -50,14 +50,14 @@ def output_options(command: Command) -> Command:
     return form(output(json_option(command)))
 
 
-def deliver(
+def print_or_write(
     frame: pd.DataFrame, show: Callable[[], None], *, as_json: bool, form: str | None, output: Path | None
 ) -> None:
     """Print the frame as JSON, write it as a file, or ``show`` it."""
     if as_json and (form or output):
         raise UsageError("--json prints JSON: leave out --format and --output, or --json.")
     if as_json:
-        emit_json(plain(frame))
+        emit_json(json_rows(frame))
     elif form or output:
         from lnkit.results.tables import write_table  # noqa: PLC0415 - pandas
 
@@ -73,7 +73,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str
     print_table([clean(column) for column in columns], rows, title=clean(title))
 
 
-def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows for JSON, null for what is missing."""
     rows = frame.astype(object).to_dict("records")
     return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
@@ -85,26 +85,26 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def number(value: Any, digits: int = 3) -> str:
+def format_number(value: Any, digits: int = 3) -> str:
     """A value for people; "-" for what is missing."""
     return f"{value:.{digits}f}" if math.isfinite(value) else "-"
 
 
-def interval(low: Any, high: Any, digits: int = 2) -> str:
+def format_interval(low: Any, high: Any, digits: int = 2) -> str:
     return f"[{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) and math.isfinite(high) else "-"
 
 
-def p_value(value: Any) -> str:
+def format_p(value: Any) -> str:
     """Three digits; smaller ones as such."""
-    return "<0.001" if value < 0.001 else number(value)
+    return "<0.001" if value < 0.001 else format_number(value)
 
 
-def several(values: Iterable[str]) -> bool:
+def varies(values: Iterable[str]) -> bool:
     """Whether a column says anything."""
     return len(set(values)) > 1
 
 
-def chosen(frame: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
+def select_scores(frame: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     """The measurements of these scores.
 
     Raises:
@@ -112,18 +112,18 @@ def chosen(frame: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     """
     known = list(dict.fromkeys(frame.score))
     for name in scores:
-        refuse_unknown("score", name, known)
+        check_name("score", name, known)
     return frame[frame.score.isin(scores)]
 
 
-def refuse_unknown(kind: str, name: str, known: Collection[str]) -> None:
+def check_name(kind: str, name: str, known: Collection[str]) -> None:
     """Raise UsageError unless ``name`` is among the known ones."""
     if name not in known:
         hint = did_you_mean(near_names(name, known))
         raise UsageError(f"There is no {kind} {name!r} in what was gathered.{hint} There are: {', '.join(known)}.")
 
 
-def say_caveats(frame: pd.DataFrame) -> None:
+def print_caveats(frame: pd.DataFrame) -> None:
     """What must be known about figures of these measurements."""
     doubtful = frame[frame.caveat != ""]
     for benchmark, caveats in doubtful.groupby("benchmark", sort=False).caveat:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def list_plugins(name: str | None, as_json: bool) -> None:
     """Show all plugins, or the traceback of the one called ``name``."""
-    registry = open_quietly()
+    registry = load_plugins()
     if name is not None:
         click.echo(_traceback(registry, name))
     elif as_json:
@@ -26,7 +26,7 @@ def list_plugins(name: str | None, as_json: bool) -> None:
         _show(registry)
 
 
-def open_quietly() -> Registry:
+def load_plugins() -> Registry:
     """Load all plugins without the warnings that other commands give: here the failures are the output."""
     from lnkit.plugins.load import default_registry, load_registry  # noqa: PLC0415 - plugins, not for help
 
