@@ -19,7 +19,7 @@ from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 import lnkit
 from lnkit.cli import COMMANDS, run
 from lnkit.cli._output import print_table
-from lnkit.cli._progress import SpokenProgress, make_progress
+from lnkit.cli._progress import MessageProgress, make_progress
 from lnkit.errors import DataError, UsageError
 from lnkit.plugins.load import default_registry
 
@@ -357,7 +357,7 @@ with progress.task("Comparing [x]", 4000, unit="pairs") as advance:
 
 def test_progress_is_silent_in_a_pipe(capsys: Capture) -> None:
     progress = make_progress()
-    assert isinstance(progress.progress, SpokenProgress)
+    assert isinstance(progress.progress, MessageProgress)
     with progress.task("Comparing", 2, unit="pairs") as advance:
         advance(2)
     progress.say("1.3 GB will be fetched.")

@@ -1,4 +1,4 @@
-"""`lnkit compare`: own loss networks among the published ones."""
+"""`lnkit compare`: rank own loss networks among the published ones."""
 
 from __future__ import annotations
 
@@ -8,50 +8,53 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import gather_measurements
-from lnkit.cli._output import emit_json, json_option, print_table
-from lnkit.cli._sentences import say
+from lnkit.cli._analysis import bench_option, gather_measurements, results_option
+from lnkit.cli._output import emit_json, json_option, print_sentence, print_table
 
 if TYPE_CHECKING:
     from lnkit.analysis.published.backbone_position import Standing
     from lnkit.analysis.published.position import Neighbor, Place
 
 NOT_RANKED = (
-    "the published values are of full protocols and the official data, so these are not set beside them. --anyway "
-    "ranks them all the same."
+    "published values are of full protocols and the official data, so these values are not compared with them. "
+    "--anyway ranks them nevertheless."
 )
-RANKED_ALL_THE_SAME = "* Not comparable with the published values, so that these places say nothing about them:"
+RANKED_ANYWAY = "* Not comparable with the published values, so these ranks mean nothing:"
 
 
 @click.command("compare")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--results", "folder", type=click.Path(path_type=Path), help="Folder of results.")
-@click.option("--bench", metavar="NAME", help="Only this benchmark.")
-@click.option("--protocol", "variant", metavar="VARIANT", help="Only this protocol variant, cut-down ones ranked too.")
-@click.option("--sample", is_flag=True, help="Results on sample data instead of real ones, ranked with a mark.")
+@results_option
+@bench_option
 @click.option(
-    "--anyway", is_flag=True, help="Rank what is not comparable too: cut-down protocols, other data, deviations."
+    "--protocol", "variant", metavar="VARIANT", help="Only this protocol variant; rank it even if it is a cut-down one."
+)
+@click.option("--sample", is_flag=True, help="Rank results on sample data instead of real ones, with a mark.")
+@click.option(
+    "--anyway",
+    is_flag=True,
+    help="Also rank results that are not comparable: cut-down protocols, other data, deviations.",
 )
 @json_option
 def compare(
     names: tuple[str, ...], folder: Path | None, bench: str | None, variant: str | None, sample: bool, anyway: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Place own loss networks among the 56 published ones.
+    """Rank own loss networks among the 56 published ones.
 
-    NAME is a backbone, backbone:point, or a result by its id or hash; a published loss network is placed too. For each
-    score: its place and those that its 95 % interval leaves open, what it beats and what beats it at fewer macs
-     (multiply-adds up to the point, at 224 x 224), and the nearest ones; then the place of the backbone by its best
-    point among the 14 of the study. --json names all that it beats and does not.
+    NAME is a backbone, backbone:point, or a result by its id or hash; published loss networks can be ranked, too. For
+    each score, the table shows the rank and the ranks possible within the 95 % interval, how many loss networks it
+    beats, how many are better with fewer macs (multiply-adds up to the point, at 224 x 224), and the nearest ones; then
+    the rank of the backbone by its best point among the 14 of the study. --json lists all better and worse ones.
     """
     from lnkit.analysis.published.backbone_position import standings  # noqa: PLC0415
     from lnkit.analysis.published.position import place  # noqa: PLC0415 - not for help
     from lnkit.results.records import CUT_DOWN  # noqa: PLC0415
 
-    found = gather_measurements("both", folder, bench, variant, sample, quiet=as_json)
+    gathered = gather_measurements("both", folder, bench, variant, sample, quiet=as_json)
     anyway = anyway or sample or variant in CUT_DOWN
-    places = _once(one for name in names for one in place(found, name, anyway=anyway))
-    stands = _once(one for name in names for one in standings(found, name, anyway=anyway))
+    places = _once(one for name in names for one in place(gathered, name, anyway=anyway))
+    stands = _once(one for name in names for one in standings(gathered, name, anyway=anyway))
     if as_json:
         emit_json(
             {"places": [_plain_place(one) for one in places], "backbones": [_plain_standing(one) for one in stands]}
@@ -82,8 +85,8 @@ def _show(places: Sequence[Place], stands: Sequence[Standing]) -> None:
     """One benchmark in one setting."""
     first = places[0]
     published = first.setting == "published"
-    what = "published values, among" if published else f"own results ({first.setting}) beside"
-    say(f"{first.benchmark}: {what} the {first.of - (not published)} loss networks of {first.study}")
+    values = "published values, among" if published else f"own results ({first.setting}) beside"
+    print_sentence(f"{first.benchmark}: {values} the {first.of - (not published)} loss networks of {first.study}")
     columns = [column for column in _columns() if any(column[1](one) for one in places)]
     print_table([name for name, _ in columns], [[cell(one) or "-" for _, cell in columns] for one in places])
     if bests := [(one, best) for one in stands for best in one.best_points]:
@@ -92,22 +95,22 @@ def _show(places: Sequence[Place], stands: Sequence[Standing]) -> None:
             (one.backbone, best.score, " = ".join(best.points), f"{best.value:.4g}", f"{best.rank:g} of {one.of}")
             for one, best in bests
         ]
-        print_table(["backbone", "score", "best point", "value", "place"], rows)
-    for sentence in (*map(_say_standing, stands), *_doubts(places)):
-        say(f"- {sentence}", "  ")
+        print_table(["backbone", "score", "best point", "value", "rank"], rows)
+    for sentence in (*map(_mean_rank, stands), *_doubts(places)):
+        print_sentence(f"- {sentence}", "  ")
 
 
 def _columns() -> list[tuple[str, Callable[[Place], str]]]:
-    """The columns, of which those that are empty are left out."""
+    """Return the columns; columns without any value are left out."""
     return [
         ("loss network", lambda one: one.loss_network),
         ("score", lambda one: one.score),
         ("value", _value),
         ("the study's", lambda one: f"{one.twin.value:g}" if one.twin else ""),
-        ("place", _place),
+        ("rank", _rank),
         ("macs", _macs),
         ("beats", _beats),
-        ("better and cheaper", _cheaper),
+        ("better with fewer macs", _cheaper),
         ("next better", lambda one: _neighbor(one.above)),
         ("next worse", lambda one: _neighbor(one.below)),
     ]
@@ -118,12 +121,12 @@ def _value(one: Place) -> str:
     return f"{one.value:.4g}{interval}"
 
 
-def _place(one: Place) -> str:
-    """``3 (2 to 5) of 57``, starred where it says nothing."""
+def _rank(one: Place) -> str:
+    """Return ``3 (2 to 5) of 57``, with a star if it is not comparable."""
     if one.rank is None:
         return ""
-    open_ = f" ({one.best_rank} to {one.worst_rank})" if one.low is not None else ""
-    return f"{one.rank:g}{open_} of {one.of}{' *' * bool(one.refusal)}"
+    possible = f" ({one.best_rank} to {one.worst_rank})" if one.low is not None else ""
+    return f"{one.rank:g}{possible} of {one.of}{' *' * bool(one.refusal)}"
 
 
 def _macs(one: Place) -> str:
@@ -135,68 +138,68 @@ def _macs(one: Place) -> str:
 def _beats(one: Place) -> str:
     if one.rank is None:
         return ""
-    dearer = f" ({len(one.worse_and_dearer)} dearer)" if one.macs is not None else ""
-    return f"{len(one.below)}{dearer}"
+    costlier = f" ({len(one.worse_and_dearer)} with more macs)" if one.macs is not None else ""
+    return f"{len(one.below)}{costlier}"
 
 
 def _cheaper(one: Place) -> str:
-    found = one.better_and_cheaper
+    cheaper = one.better_and_cheaper
     if one.rank is None or one.macs is None:
         return ""
-    return f"{len(found)}: {found[0].loss_network}{', ...' * (len(found) > 1)}" if found else "none"
+    return f"{len(cheaper)}: {cheaper[0].loss_network}{', ...' * (len(cheaper) > 1)}" if cheaper else "none"
 
 
 def _neighbor(near: Sequence[Neighbor]) -> str:
-    """``vgg16:late 0.671, at 3 % of its macs``, ~ where its value is in the interval."""
+    """Return ``vgg16:late 0.671, at 3 % of its macs``, with ~ if its value is within the interval."""
     from lnkit.analysis.recommend.explanation import times  # noqa: PLC0415 - not for help
 
     if not near:
         return ""
-    one = near[0]
-    cost = "" if one.macs_ratio is None else f", at {times(one.macs_ratio)} its macs"
-    return f"{'~ ' * one.within_interval}{one.loss_network} {one.value:g}{cost}"
+    nearest = near[0]
+    cost = "" if nearest.macs_ratio is None else f", at {times(nearest.macs_ratio)} its macs"
+    return f"{'~ ' * nearest.within_interval}{nearest.loss_network} {nearest.value:g}{cost}"
 
 
-def _say_standing(one: Standing) -> str:
+def _mean_rank(one: Standing) -> str:
     points = f"{one.backbone} was measured at {', '.join(one.measured_points)}"
     if one.mean_rank is None or one.place is None:
-        return f"{points}; it has no mean rank, since {', '.join(one.missing)} of {one.benchmark} was not measured."
+        return f"{points}; it has no mean rank, because {', '.join(one.missing)} of {one.benchmark} was not measured."
     star = " *" * bool(one.refusal)
     return (
-        f"{points}; by its best points its mean rank is {one.mean_rank:.2f}, place {one.place:g} of {one.of}{star}, "
-        "computed as Table III is, from the printed scores."
+        f"{points}; its mean rank by best points is {one.mean_rank:.2f}, number {one.place:g} of {one.of}{star}, "
+        "computed from the printed scores as for Table III."
     )
 
 
 def _doubts(places: Sequence[Place]) -> list[str]:
-    """What must be known, each said once, with the loss networks that it is about where it is not about all."""
-    said: dict[str, list[str]] = {}
+    """Return each remark once, after the names of its loss networks unless it concerns all of them."""
+    remarks: dict[str, list[str]] = {}
     for one in places:
         for remark in _doubts_about(one):
-            said.setdefault(remark, []).append(one.loss_network)
+            remarks.setdefault(remark, []).append(one.loss_network)
     everyone = {one.loss_network for one in places}
     sentences = [
         remark if set(about) == everyone else f"{', '.join(dict.fromkeys(about))}: {remark}"
-        for remark, about in said.items()
+        for remark, about in remarks.items()
     ]
-    open_ = any(n.within_interval for one in places for n in (*one.above[:1], *one.below[:1]))
-    return sentences + ["~ lies in the 95 % interval: which of the two is better is open."] * open_
+    undecided = any(n.within_interval for one in places for n in (*one.above[:1], *one.below[:1]))
+    return sentences + ["~ is within the 95 % interval: it is not decided which of the two is better."] * undecided
 
 
 def _doubts_about(one: Place) -> list[str]:
     if one.rank is None:
         return [f"{_capital(one.refusal)}: {NOT_RANKED}"]
-    refusal = [f"{RANKED_ALL_THE_SAME} {one.refusal}."] if one.refusal else []
-    return [*refusal, *one.remarks, *([_say_no_macs(one)] if one.macs is None else [])]
+    refusal = [f"{RANKED_ANYWAY} {one.refusal}."] if one.refusal else []
+    return [*refusal, *one.remarks, *([_missing_macs(one)] if one.macs is None else [])]
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _say_no_macs(one: Place) -> str:
+def _missing_macs(one: Place) -> str:
     plain = one.loss_network.rpartition(":")[0].partition("@")[0]
     return (
-        f"The macs are not known, since the result keeps no attributes: `lnkit attributes {plain}` computes them, and "
-        "`lnkit eval --force` keeps them with a new result."
+        f"The macs are not known, because the result has no attributes: `lnkit attributes {plain}` computes them, and "
+        "`lnkit eval --force` stores them with a new result."
     )

@@ -1,4 +1,4 @@
-"""`lnkit analyze proxies`: which benchmark, or score, can stand for which other."""
+"""`lnkit analyze proxies`: which benchmark or score can stand in for another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._analysis import gather_measurements, source_options
-from lnkit.cli._output import note
+from lnkit.cli._output import note, print_table
 from lnkit.cli.analyze._tables import (
     check_name,
     format_interval,
@@ -17,7 +17,6 @@ from lnkit.cli.analyze._tables import (
     print_caveats,
     print_or_write,
     sampling_options,
-    show_table,
     unit_option,
     varies,
 )
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     type=click.Choice(["benchmarks", "scores"]),
     default="benchmarks",
     show_default=True,
-    help="Compare mean ranks of whole benchmarks, or their main scores one by one.",
+    help="Compare mean ranks of benchmarks, or their main scores one by one.",
 )
 @click.option("--target", metavar="NAME", help="Only proxies of this benchmark or score.")
 @unit_option
@@ -42,25 +41,26 @@ if TYPE_CHECKING:
 def proxies(
     level: str, target: str | None, as_json: bool, form: str | None, output: Path | None, **options: Any
 ) -> None:
-    """Judge which score can stand for which other.
+    """Judge which score can stand in for another.
 
-    The coefficient is Spearman's, of two rankings of the same loss networks. Regret is what is lost of the target by
-    taking the proxy's best loss network, or the best of its best three, as a part of the target's range. The verdict
-    rests on the 95 % interval: usable from .7 on, weak from .3 on, no below .7; otherwise the data cannot tell.
+    The coefficient is Spearman's, of two rankings of the same loss networks. Regret is the loss in the target score
+    from taking the proxy's best loss network, or the best of its best three, as a fraction of the target's range. The
+    verdict depends on the 95 % interval: usable from .7 on, weak from .3 on, no below .7; otherwise the data cannot
+    tell.
     """
     unit, resamples, seed = (options.pop(name) for name in ("unit", "resamples", "seed"))
     frame = gather_measurements(**options).frame()
-    from lnkit.analysis.proxy import proxies as judged  # noqa: PLC0415 - scipy
+    from lnkit.analysis.proxy import proxies as compute_proxies  # noqa: PLC0415 - scipy
     from lnkit.stats.resampling import Sampling  # noqa: PLC0415 - numpy
 
-    table = judged(frame, level=level, unit=unit.replace("-", " "), sampling=Sampling(resamples, seed))
+    table = compute_proxies(frame, level=level, unit=unit.replace("-", " "), sampling=Sampling(resamples, seed))
     if target is not None and len(table):
         column = "target_benchmark" if level == "benchmarks" else "target"
         check_name(level.removesuffix("s"), target, list(dict.fromkeys(table[column])))
         table = table[table[column] == target]
     print_or_write(table, lambda: _show(table, level), as_json=as_json, form=form, output=output)
     if table.empty:
-        note(f"No two {level} have loss networks in common, so that nothing can be judged.")
+        note(f"No two {level} have loss networks in common, so nothing can be judged.")
     for reason, count in table.note[table.note != ""].value_counts(sort=False).items():
         note(f"{count} of {len(table)} pairs: {reason}.")
     print_caveats(frame)
@@ -86,7 +86,7 @@ def _show(table: pd.DataFrame, level: str) -> None:
         for row in table.itertuples()
     ]
     of = ["setting"] if settings else []
-    show_table(
+    print_table(
         [*of, f"{name} as proxy", *of, "target", "Spearman", "95 % interval", "regret", "of best 3", "n", "verdict"],
         rows,
     )

@@ -1,6 +1,6 @@
-"""The figures, each one call: ``best_points(frame)`` and so on return an Altair chart, ``save`` writes it to a file.
+"""Figures, each one call: ``best_points(frame)`` and so on return an Altair chart, ``save`` writes it to a file.
 
-Altair is imported when one is touched.
+Altair is imported when the first of these names is used.
 """
 
 from __future__ import annotations

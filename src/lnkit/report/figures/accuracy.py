@@ -1,33 +1,36 @@
-"""Perceptual score against ImageNet accuracy: the scatter plot of Kumar et al. 2022."""
+"""Perceptual score against ImageNet accuracy: the scatter plot of Kumar2022."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from lnkit.analysis.fronts import accuracy_front, pareto_front
 from lnkit.analysis.measurements import OWN, PUBLISHED
 from lnkit.report.figures.captions import caveats, origin_legend, tooltips, with_tooltip_text
-from lnkit.report.figures.scatter import Axis, ScatterStyle, scatter
-from lnkit.report.figures.selection import panels
-from lnkit.report.figures.style import COLUMNS, styled
+from lnkit.report.figures.scatter import Axis, ScatterStyle, scatter_panels
+from lnkit.report.figures.style import styled
 
-AXES = ["imagenet_top1", "perceptual_score"]
 KUMAR = "Kumar et al. 2022, 64 pixels"
-SOURCES = {"default, spatial": KUMAR, "224 pixels, best point, spatial": "Pihlgren et al. 2023, 224 pixels"}
+GROUPS = {"default, spatial": KUMAR, "224 pixels, best point, spatial": "Pihlgren et al. 2023, 224 pixels"}
 
 
 def early_stopping(frame: pd.DataFrame | None = None, attributes: pd.DataFrame | None = None) -> Any:
-    """Perceptual score against ImageNet accuracy, with the Pareto front.
+    """Draw perceptual score against ImageNet accuracy, with the Pareto front.
 
-    The published networks whose accuracy is known (at 64 pixels those of Kumar et al. 2022, at 224 the best points of
-    Pihlgren et al. 2023) and, where both arguments are given, own loss networks with a 2AFC on BAPPS.
+    It has the published networks whose accuracy is known (at 64 pixels those of Kumar2022, at 224 pixels the best
+    points of Pihlgren2023) and, if both arguments are given, own loss networks with a 2AFC score on BAPPS.
 
     Args:
         frame: of measurements, see :func:`lnkit.analysis.measurements.to_frame`.
         attributes: see :func:`lnkit.analysis.attributes.attributes_frame`.
+
+    Returns:
+        An Altair chart.
+
+    References:
+        Kumar et al. 2022, Do better ImageNet classifiers assess perceptual similarity better?, TMLR.
     """
     rows = _published()
     if frame is not None and attributes is not None:
@@ -42,22 +45,22 @@ def early_stopping(frame: pd.DataFrame | None = None, attributes: pd.DataFrame |
         tooltip=tooltips(extra={"x_text": "ImageNet top-1"}),
         better="right",
     )
-    shown = [scatter(_front(part), style, number, line) for number, (line, part) in enumerate(panels(rows))]
-    chart = alt.concat(*shown, columns=COLUMNS).resolve_scale(x="independent", y="independent")
-    said = [
-        "Dashed and named: the Pareto front; none is both more accurate and closer to human judgment.",
+    subtitle = [
+        "Dashed and named: the Pareto front. No other network is both more accurate and closer to human judgment.",
         "Accuracies of networks at 64 and at 224 pixels are not the same thing.",
+        *origin_legend(rows),
+        *caveats(rows),
     ]
-    return styled(chart, "Perceptual score against ImageNet accuracy", [*said, *origin_legend(rows), *caveats(rows)])
+    return styled(scatter_panels(rows, style, _front), "Perceptual score against ImageNet accuracy", subtitle)
 
 
 def _published() -> pd.DataFrame:
-    found = accuracy_front().dropna(subset=AXES)
+    front = accuracy_front().dropna(subset=["imagenet_top1", "perceptual_score"])
     return pd.DataFrame(
         {
-            "x": found.imagenet_top1, "value": found.perceptual_score, "name": found.network,
-            "group": found.setting.replace(SOURCES), "setting": found.setting, "source": found.source,
-            "loss_network": found.network, "origin": PUBLISHED, "comparable": True, "sample": False,
+            "x": front.imagenet_top1, "value": front.perceptual_score, "name": front.network,
+            "group": front.setting.replace(GROUPS), "setting": front.setting, "source": front.source,
+            "loss_network": front.network, "origin": PUBLISHED, "comparable": True, "sample": False,
         }
     ).pipe(_completed)  # fmt: skip
 
@@ -70,7 +73,7 @@ def _own(frame: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _completed(rows: pd.DataFrame) -> pd.DataFrame:
-    """With all columns that a scatter plot and its tooltips take."""
+    """Add the columns that scatter plots and tooltips need and the rows lack."""
     empty: dict[str, Any] = {"low": float("nan"), "high": float("nan"), "n": pd.NA, "family": "", "weights": ""}
     empty |= {"collapsed": False, "caveat": "", "benchmark": "bapps"}
     rows = rows.assign(**{name: value for name, value in empty.items() if name not in rows.columns})

@@ -1,4 +1,4 @@
-"""What figures say in words: axes, subtitles and tooltips."""
+"""The text of figures: axis titles, subtitles and tooltips."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from lnkit.analysis.attributes import ATTRIBUTES
 from lnkit.analysis.measurements import OWN
 
-# What a tooltip says of a measurement, as text: Vega would show a missing number as 0.
+# Column -> its title in tooltips. All are text, because Vega would show a missing number as 0.
 TOOLTIPS: Mapping[str, str] = {
     "loss_network": "loss network",
     "family": "family",
@@ -24,41 +24,49 @@ TOOLTIPS: Mapping[str, str] = {
     "source": "source",
     "remark": "remark",
 }
-
-
-UNUSED = ("signature", "seed", "variant", "primary")  # left out, so that figures stay small
+UNUSED = ("signature", "seed", "variant", "primary")  # columns left out to keep figures small
 
 
 def score_title(score: str, unit: str, higher_is_better: bool) -> str:
-    """``x4_psnr_set5 (dB; higher is better)``."""
+    """Return the axis title of a score: ``x4_psnr_set5 (dB; higher is better)``."""
     direction = f"{'higher' if higher_is_better else 'lower'} is better"
     return f"{score} ({unit}; {direction})" if unit else f"{score} ({direction})"
 
 
 def attribute_title(attribute: str, logarithmic: bool = False) -> str:
-    """``multiply-adds up to the point, at 224 x 224 (logarithmic)``."""
+    """Return the axis title of an attribute: ``multiply-adds up to the point, at 224 x 224 (logarithmic)``."""
     return ATTRIBUTES[attribute] + " (logarithmic)" * logarithmic
 
 
 def origin_legend(frame: pd.DataFrame) -> list[str]:
-    """How own marks are told from published ones, where there are both."""
+    """Return the sentence that explains hollow and filled marks, if both occur."""
     return ["Filled: published. Hollow: own."] if frame.origin.nunique() > 1 else []
 
 
 def caveats(frame: pd.DataFrame, star: str = "") -> list[str]:
-    """What a picture of these measurements must say: samples, collapses, caveats, the latter after a ``star``."""
+    """Return the sentences that a figure of these measurements must show: sample data, collapses, doubtful tables.
+
+    Args:
+        frame: of measurements.
+        star: put before the caveats of published benchmarks.
+    """
     own = frame[frame.origin == OWN]
-    said = []
+    sentences = []
     if len(own) and own["sample"].any():
-        said.append("SAMPLE DATA: own results show that everything runs, and nothing about quality.")
+        sentences.append("SAMPLE DATA: own results show that everything runs, and say nothing about quality.")
     if len(own) and own.collapsed.any():
-        said.append("Includes trainings that collapsed, by their best network.")
+        sentences.append("Includes trainings that collapsed, with their best network.")
+    return sentences + published_caveats(frame, star)
+
+
+def published_caveats(frame: pd.DataFrame, star: str = "") -> list[str]:
+    """Return each caveat on published scores once, after the name of its benchmark."""
     doubtful = frame[frame.caveat != ""].drop_duplicates(["benchmark", "caveat"])
-    return said + [f"{star}{row.benchmark}: {row.caveat}." for row in doubtful.itertuples()]
+    return [f"{star}{row.benchmark}: {row.caveat}." for row in doubtful.itertuples()]
 
 
 def with_tooltip_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with the columns of :data:`TOOLTIPS`."""
+    """Return the frame with the text columns of :data:`TOOLTIPS`, without columns that no figure uses."""
     rows: Any = list(frame.itertuples())
     return frame.drop(columns=[name for name in UNUSED if name in frame]).assign(
         value_text=[f"{row.value:.6g} {row.unit}".strip() for row in rows],
@@ -69,7 +77,12 @@ def with_tooltip_text(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def tooltips(fields: Mapping[str, str] = TOOLTIPS, extra: Mapping[str, str] | None = None) -> list[alt.Tooltip]:
-    """Tooltips of columns of text, with the title of each."""
+    """Return the tooltips of text columns.
+
+    Args:
+        fields: column -> title.
+        extra: more of these, behind them.
+    """
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in {**fields, **(extra or {})}.items()]
 
 
@@ -78,10 +91,10 @@ def _interval(low: float, high: float) -> str:
 
 
 def _remark(row: Any) -> str:
-    said = [
+    remarks = [
         "sample data" * bool(row.sample),
         "not comparable with published scores" * (not row.comparable),
         "its training collapsed" * bool(row.collapsed),
         row.caveat,
     ]
-    return "; ".join(filter(None, said)) or "none"
+    return "; ".join(filter(None, remarks)) or "none"

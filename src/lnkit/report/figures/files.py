@@ -1,4 +1,4 @@
-"""Writes a chart to a file, in the form that its ending names."""
+"""Write charts to files; the ending names the format."""
 
 from __future__ import annotations
 
@@ -9,46 +9,48 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lnkit.data.atomic import atomic_write
-from lnkit.errors import LnkitError, UsageError
+from lnkit.errors import UsageError
+from lnkit.results.folder import output_file
 
 SCALE = 3  # pixels per unit: about 300 dpi at the width of a column
 
 
 def save(chart: Any, file: Path) -> None:
-    """Write ``chart`` as PNG, SVG, PDF, a page of HTML that needs no network, or the JSON of Vega-Lite.
+    """Write a chart as PNG, SVG, PDF, self-contained HTML, or Vega-Lite JSON.
+
+    Args:
+        chart: an Altair chart.
+        file: its ending, .png, .svg, .pdf, .html or .json, chooses the format.
 
     Raises:
-        UsageError: the ending of ``file`` is none of these.
-        LnkitError: the file cannot be written; nothing is left of it.
+        UsageError: ``file`` has another ending.
+        LnkitError: the file cannot be written; no part of it is left.
     """
     write = writer_for(file)
     spec = to_spec(chart)
-    try:
-        with atomic_write(file) as draft:
-            draft.write_bytes(write(spec))
-    except OSError as error:
-        raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place.") from error
+    with output_file(file) as tmp:
+        tmp.write_bytes(write(spec))
 
 
 def writer_for(file: Path) -> Callable[[dict[str, Any]], bytes]:
-    """What makes the content of such a file.
+    """Return the function that turns a Vega-Lite specification into the content of ``file``.
 
     Raises:
-        UsageError: the ending of ``file`` is none of those that can be written.
+        UsageError: the ending of ``file`` is not supported.
     """
     write = WRITERS.get(file.suffix.lower())
     if write is None:
-        raise UsageError(f"{file} has to end with one of {', '.join(WRITERS)}, which says what is written.")
+        raise UsageError(f"Expected a file that ends with one of {', '.join(WRITERS)}, got {file}.")
     return write
 
 
 def to_spec(chart: Any, *, validate: bool = True) -> dict[str, Any]:
-    """The Vega-Lite specification with its data, however many rows; the same for the same chart.
+    """Return the Vega-Lite specification of a chart with its data; the same chart always gives the same one.
 
     Args:
-        chart: of Altair.
-        validate: hold it against the schema of Vega-Lite, which takes longer than all the rest; needless for our own.
+        chart: an Altair chart, with any number of rows.
+        validate: check it against the schema of Vega-Lite. This takes longer than all the rest; charts of this package
+            do not need it.
     """
     import altair as alt  # noqa: PLC0415 - slow to import
 
@@ -58,11 +60,11 @@ def to_spec(chart: Any, *, validate: bool = True) -> dict[str, Any]:
 
 
 def _without_nan(value: Any) -> Any:
-    """JSON knows no NaN: a number that is missing is null."""
+    """Replace NaN, which JSON does not have, by null."""
     if isinstance(value, dict):
-        return {name: _without_nan(one) for name, one in value.items()}
+        return {name: _without_nan(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_without_nan(one) for one in value]
+        return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
@@ -79,13 +81,13 @@ def _svg(spec: dict[str, Any]) -> bytes:
 
 
 def _renumbered(svg: str) -> str:
-    """Vega counts clip paths through a whole process; count them anew, so that the same figure is the same file."""
+    """Number clip paths from 1: Vega counts them through a whole process, so equal figures would give other files."""
     numbers: dict[str, int] = {}
 
-    def anew(match: re.Match[str]) -> str:
+    def renumber(match: re.Match[str]) -> str:
         return f"{match[1]}{numbers.setdefault(match[2], len(numbers) + 1)}"
 
-    return re.sub(r'((?:url\(#|id=")clip)(\d+)', anew, svg)
+    return re.sub(r'((?:url\(#|id=")clip)(\d+)', renumber, svg)
 
 
 def _pdf(spec: dict[str, Any]) -> bytes:
@@ -95,11 +97,11 @@ def _pdf(spec: dict[str, Any]) -> bytes:
 
 
 def _html(spec: dict[str, Any]) -> bytes:
-    from lnkit.report.markup import Figure, page, section  # noqa: PLC0415 - reads the scripts
+    from lnkit.report.markup import Figure, Section, page  # noqa: PLC0415 - reads the scripts
 
     title = spec.get("title", {})
     name = title.get("text", "Figure") if isinstance(title, dict) else str(title)
-    return page(name, [section("figure", name, figures=[Figure("figure", spec)])]).encode()
+    return page(name, [Section("figure", name, figures=(Figure("figure", spec),))]).encode()
 
 
 def _json(spec: dict[str, Any]) -> bytes:
