@@ -112,9 +112,13 @@ def test_wrong_usage(arguments: list[str], said: str, capsys: Capture) -> None:
     [
         (DataError("The archive is cut off."), 1, "Error: The archive is cut off.\n"),
         (UsageError("Give one of the two."), 2, "Error: Give one of the two.\n"),
-        (OSError(errno.ENOSPC, "No space left", "/x/y"), 1, "Error: The disk is full while writing /x/y. Make room"),
+        (
+            OSError(errno.ENOSPC, "No space left", "/x/y"),
+            1,
+            "Error: The disk is full while writing /x/y. Free some space",
+        ),
         (ValueError("odd\nthing"), 1, "Error: ValueError: odd thing (`lnkit --traceback ...` shows where"),
-        (KeyboardInterrupt(), 130, "Interrupted. The same command goes on where it stopped.\n"),
+        (KeyboardInterrupt(), 130, "Interrupted. Run the same command again to resume.\n"),
     ],
 )
 def test_errors_are_sentences(error: BaseException, code: int, said: str, failing: Raise, capsys: Capture) -> None:

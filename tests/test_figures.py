@@ -56,7 +56,7 @@ def tables(records: list[RunRecord], *, with_published: bool = True) -> Tables:
 
 
 def own_records() -> list[RunRecord]:
-    """Of three backbones: two with what R's protocol gives, one with another protocol, which stands apart."""
+    """Of three backbones: two with the protocol of the reference code, one with another protocol, which stands apart."""
 
     def record(value: float, backbone: str, point: str, **changes: Any) -> RunRecord:
         known = {"imagenet_top1": 100 * value, "point_macs": 1e9 * value, "batch_norm": 1.0}
@@ -382,10 +382,12 @@ def test_constant_scores_are_drawn(published: Tables, tmp_path: Path) -> None:
 def test_endings(published: Tables, tmp_path: Path) -> None:
     chart = figures.ranks(published[0])
     for name in ("figure.jpg", "figure", "figure.png.txt"):
-        with pytest.raises(UsageError, match=r"has to end with one of \.png, \.svg, \.pdf, \.html, \.json"):
+        with pytest.raises(
+            UsageError, match=r"Expected a file that ends with one of \.png, \.svg, \.pdf, \.html, \.json, got "
+        ):
             figures.save(chart, tmp_path / name)
     figures.save(chart, tmp_path / "FIGURE.SVG")
-    with pytest.raises(LnkitError, match="cannot be written"):
+    with pytest.raises(LnkitError, match="Cannot write "):
         figures.save(chart, tmp_path / "nowhere" / "figure.svg")
     assert [file.name for file in tmp_path.iterdir()] == ["FIGURE.SVG"]
 

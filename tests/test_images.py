@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from lnkit.results import images as pictures
+from lnkit.results import images
 from lnkit.results.images import GAP, LINE, save_contact_sheet
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -77,12 +77,12 @@ def test_captions_are_drawn_and_shortened_to_their_column(tmp_path: Path) -> Non
 
 def test_shortening_marks_what_is_cut_off() -> None:
     font = ImageFont.load_default(size=14)
-    short = pictures._shortened("abcdefghijklmnopqrstuvwxyz", font, 80)
+    short = images._shortened("abcdefghijklmnopqrstuvwxyz", font, 80)
     assert short.endswith("...")
     assert font.getlength(short) <= 80
-    assert font.getlength(pictures._shortened("abcdefghijklmnopqrstuvwxyz", font, 400)) <= 400
-    assert pictures._shortened("ab", font, 80) == "ab"
-    assert pictures._shortened("ab", font, 1) == ""
+    assert font.getlength(images._shortened("abcdefghijklmnopqrstuvwxyz", font, 400)) <= 400
+    assert images._shortened("ab", font, 80) == "ab"
+    assert images._shortened("ab", font, 1) == ""
 
 
 def test_a_sheet_without_rows_has_captions(tmp_path: Path) -> None:
@@ -93,11 +93,11 @@ def test_a_sheet_without_rows_has_captions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "sentence"),
     [
-        ([flat(RED)], "has 1 images for 2 columns"),
-        ([flat(RED), np.zeros((4, 4, 3))], "8-bit image .* float64"),
-        ([flat(RED), np.zeros((4, 4, 4), np.uint8)], r"\(4, 4, 4\) came"),
-        ([flat(RED), np.zeros((0, 4, 3), np.uint8)], r"\(0, 4, 3\) came"),
-        ([flat(RED), np.zeros(4, np.uint8)], r"\(4,\) came"),
+        ([flat(RED)], "Expected 2 images in the row 'row', got 1"),
+        ([flat(RED), np.zeros((4, 4, 3))], "8-bit image .* got float64"),
+        ([flat(RED), np.zeros((4, 4, 4), np.uint8)], r"got uint8 of shape \(4, 4, 4\)"),
+        ([flat(RED), np.zeros((0, 4, 3), np.uint8)], r"got uint8 of shape \(0, 4, 3\)"),
+        ([flat(RED), np.zeros(4, np.uint8)], r"got uint8 of shape \(4,\)"),
     ],
 )
 def test_what_is_no_row_of_images_is_refused_and_nothing_written(

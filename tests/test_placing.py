@@ -281,8 +281,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert sum(line.startswith("net:mid") for line in lines) == 1
     assert "0.687 [0.677, 0.697]" in lines[2]
     assert "~ alexnet:late 0.688, at 76 % of its macs" in lines[2]
-    assert "it has no mean rank, since jnd_map of bapps was not measured." in said.stdout
-    assert "~ lies in the 95 % interval" in said.stdout
+    assert "it has no mean rank, because jnd_map of bapps was not measured." in said.stdout
+    assert "~ is within the 95 % interval" in said.stdout
 
 
 def test_the_refusal(tmp_path: Path) -> None:
@@ -290,10 +290,10 @@ def test_the_refusal(tmp_path: Path) -> None:
     said = run("net", folder=tmp_path)
     assert said.exit_code == 0
     assert "Made on other data than the official ones" in said.stdout
-    assert "place" not in said.stdout.splitlines()[1]
+    assert "rank" not in said.stdout.splitlines()[1]
     ranked = run("net", "--anyway", folder=tmp_path)
     assert "1 (1 to 2) of 57 *" in ranked.stdout or "1 (1 to 1) of 57 *" in ranked.stdout
-    assert "these places say nothing" in ranked.stdout
+    assert "these ranks mean nothing" in ranked.stdout
 
 
 def test_sample_data_and_cut_down_protocols_only_when_asked_for(tmp_path: Path) -> None:
