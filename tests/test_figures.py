@@ -56,7 +56,7 @@ def tables(records: list[RunRecord], *, with_published: bool = True) -> Tables:
 
 
 def own_records() -> list[RunRecord]:
-    """Of three backbones: two with the protocol of the reference code, one with another protocol, which stands apart."""
+    """Of three backbones: two with the protocol of the reference code, one with another, which stands apart."""
 
     def record(value: float, backbone: str, point: str, **changes: Any) -> RunRecord:
         known = {"imagenet_top1": 100 * value, "point_macs": 1e9 * value, "batch_norm": 1.0}

@@ -31,31 +31,25 @@ def _show_others(records: Sequence[RunRecord], names: Sequence[str]) -> None:
     click.echo()
     one_backbone = len({record.key.backbone for record in records}) == 1
     columns = ["+".join(r.key.points) if one_backbone else r.loss_network for r in records]
-    others = list(dict.fromkeys(label for name in names for label in _references(records, name)))
+    references = {
+        name: {**_values_of(records, name, "baselines"), **_values_of(records, name, "ceilings")} for name in names
+    }
+    others = list(dict.fromkeys(label for values in references.values() for label in values))
     rows = [
         [
             name,
             *(_cell(record, name) for record in records),
-            *(_number(_references(records, name), label) for label in others),
+            *(f"{references[name][label]:.4f}" if label in references[name] else "" for label in others),
         ]
         for name in names
     ]
     print_table(["score", *columns, *others], rows)
 
 
-def _references(records: Sequence[RunRecord], name: str) -> Mapping[str, float]:
-    """Return the baselines and ceilings of a score."""
-    return {**_values_of(records, name, "baselines"), **_values_of(records, name, "ceilings")}
-
-
 def _values_of(records: Sequence[RunRecord], name: str, kind: str) -> Mapping[str, float]:
     """Return baselines or ceilings of a score. These depend on the data alone, so any record with the score will do."""
     values = (getattr(record.scores[name], kind) for record in records if name in record.scores)
     return dict(sorted(next(values, {}).items()))
-
-
-def _number(values: Mapping[str, float], name: str) -> str:
-    return f"{values[name]:.4f}" if name in values else ""
 
 
 def format_value(score: ScoreRecord) -> str:

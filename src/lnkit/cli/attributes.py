@@ -39,9 +39,9 @@ def attributes(backbones: tuple[str, ...], per_point: bool, as_json: bool) -> No
         emit_json({name: {**whole, "points": points} for name, (whole, points) in values.items()})
     elif per_point:
         rows = [
-            [f"{name}:{point}", *_cells(v, POINT)]
+            [f"{name}:{point}", *(_cell(column, costs[column]) for column in POINT)]
             for name, (_, points) in values.items()
-            for point, v in points.items()
+            for point, costs in points.items()
         ]
         print_table(["loss network", *(column.replace("_", " ") for column in POINT)], rows)
     else:
@@ -101,10 +101,6 @@ def _disagree(name: str, computed: Values, published: Values) -> bool:
     if ours is None or theirs is None:
         return False
     return abs(ours - theirs) > TOLERANCE * ours if name == "macs" else ours != theirs
-
-
-def _cells(values: Values, columns: Sequence[str]) -> list[str]:
-    return [_cell(name, values[name]) for name in columns]
 
 
 def _cell(name: str, value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,32 +53,23 @@ def compare(
 
     gathered = gather_measurements("both", folder, bench, variant, sample, quiet=as_json)
     anyway = anyway or sample or variant in CUT_DOWN
-    places = _once(one for name in names for one in place(gathered, name, anyway=anyway))
-    stands = _once(one for name in names for one in standings(gathered, name, anyway=anyway))
+    places = list(dict.fromkeys(item for name in names for item in place(gathered, name, anyway=anyway)))
+    stands = list(dict.fromkeys(item for name in names for item in standings(gathered, name, anyway=anyway)))
     if as_json:
-        emit_json(
-            {"places": [_plain_place(one) for one in places], "backbones": [_plain_standing(one) for one in stands]}
-        )
+        bests = [item._asdict() | {"best_points": [best._asdict() for best in item.best_points]} for item in stands]
+        emit_json({"places": [_json_place(item) for item in places], "backbones": bests})
         return
-    for number, key in enumerate(dict.fromkeys((one.benchmark, one.setting) for one in places)):
+    for number, key in enumerate(dict.fromkeys((item.benchmark, item.setting) for item in places)):
         click.echo("\n" * bool(number), nl=False)
         _show(
-            [one for one in places if (one.benchmark, one.setting) == key],
-            [one for one in stands if (one.benchmark, one.setting) == key],
+            [item for item in places if (item.benchmark, item.setting) == key],
+            [item for item in stands if (item.benchmark, item.setting) == key],
         )
 
 
-def _once(items: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(items))
-
-
-def _plain_place(one: Place) -> dict[str, Any]:
-    near = {name: [n._asdict() for n in getattr(one, name)] for name in ("above", "equal", "below")}
-    return one._asdict() | near | {"twin": one.twin and one.twin._asdict()}
-
-
-def _plain_standing(one: Standing) -> dict[str, Any]:
-    return one._asdict() | {"best_points": [best._asdict() for best in one.best_points]}
+def _json_place(place: Place) -> dict[str, Any]:
+    near = {name: [n._asdict() for n in getattr(place, name)] for name in ("above", "equal", "below")}
+    return place._asdict() | near | {"twin": place.twin and place.twin._asdict()}
 
 
 def _show(places: Sequence[Place], stands: Sequence[Standing]) -> None:
@@ -87,13 +78,19 @@ def _show(places: Sequence[Place], stands: Sequence[Standing]) -> None:
     published = first.setting == "published"
     values = "published values, among" if published else f"own results ({first.setting}) beside"
     print_sentence(f"{first.benchmark}: {values} the {first.of - (not published)} loss networks of {first.study}")
-    columns = [column for column in _columns() if any(column[1](one) for one in places)]
-    print_table([name for name, _ in columns], [[cell(one) or "-" for _, cell in columns] for one in places])
-    if bests := [(one, best) for one in stands for best in one.best_points]:
+    columns = [column for column in _columns() if any(column[1](place) for place in places)]
+    print_table([name for name, _ in columns], [[cell(place) or "-" for _, cell in columns] for place in places])
+    if bests := [(standing, best) for standing in stands for best in standing.best_points]:
         click.echo()
         rows = [
-            (one.backbone, best.score, " = ".join(best.points), f"{best.value:.4g}", f"{best.rank:g} of {one.of}")
-            for one, best in bests
+            (
+                standing.backbone,
+                best.score,
+                " = ".join(best.points),
+                f"{best.value:.4g}",
+                f"{best.rank:g} of {standing.of}",
+            )
+            for standing, best in bests
         ]
         print_table(["backbone", "score", "best point", "value", "rank"], rows)
     for sentence in (*map(_mean_rank, stands), *_doubts(places)):
@@ -103,48 +100,48 @@ def _show(places: Sequence[Place], stands: Sequence[Standing]) -> None:
 def _columns() -> list[tuple[str, Callable[[Place], str]]]:
     """Return the columns; columns without any value are left out."""
     return [
-        ("loss network", lambda one: one.loss_network),
-        ("score", lambda one: one.score),
+        ("loss network", lambda place: place.loss_network),
+        ("score", lambda place: place.score),
         ("value", _value),
-        ("the study's", lambda one: f"{one.twin.value:g}" if one.twin else ""),
+        ("the study's", lambda place: f"{place.twin.value:g}" if place.twin else ""),
         ("rank", _rank),
         ("macs", _macs),
         ("beats", _beats),
         ("better with fewer macs", _cheaper),
-        ("next better", lambda one: _neighbor(one.above)),
-        ("next worse", lambda one: _neighbor(one.below)),
+        ("next better", lambda place: _neighbor(place.above)),
+        ("next worse", lambda place: _neighbor(place.below)),
     ]
 
 
-def _value(one: Place) -> str:
-    interval = f" [{one.low:.4g}, {one.high:.4g}]" if one.low is not None and one.high is not None else ""
-    return f"{one.value:.4g}{interval}"
+def _value(place: Place) -> str:
+    interval = f" [{place.low:.4g}, {place.high:.4g}]" if place.low is not None and place.high is not None else ""
+    return f"{place.value:.4g}{interval}"
 
 
-def _rank(one: Place) -> str:
+def _rank(place: Place) -> str:
     """Return ``3 (2 to 5) of 57``, with a star if it is not comparable."""
-    if one.rank is None:
+    if place.rank is None:
         return ""
-    possible = f" ({one.best_rank} to {one.worst_rank})" if one.low is not None else ""
-    return f"{one.rank:g}{possible} of {one.of}{' *' * bool(one.refusal)}"
+    possible = f" ({place.best_rank} to {place.worst_rank})" if place.low is not None else ""
+    return f"{place.rank:g}{possible} of {place.of}{' *' * bool(place.refusal)}"
 
 
-def _macs(one: Place) -> str:
+def _macs(place: Place) -> str:
     from lnkit.analysis.recommend.constraints import amount  # noqa: PLC0415 - not for help
 
-    return "" if one.macs is None else amount(one.macs)
+    return "" if place.macs is None else amount(place.macs)
 
 
-def _beats(one: Place) -> str:
-    if one.rank is None:
+def _beats(place: Place) -> str:
+    if place.rank is None:
         return ""
-    costlier = f" ({len(one.worse_and_dearer)} with more macs)" if one.macs is not None else ""
-    return f"{len(one.below)}{costlier}"
+    costlier = f" ({len(place.worse_and_dearer)} with more macs)" if place.macs is not None else ""
+    return f"{len(place.below)}{costlier}"
 
 
-def _cheaper(one: Place) -> str:
-    cheaper = one.better_and_cheaper
-    if one.rank is None or one.macs is None:
+def _cheaper(place: Place) -> str:
+    cheaper = place.better_and_cheaper
+    if place.rank is None or place.macs is None:
         return ""
     return f"{len(cheaper)}: {cheaper[0].loss_network}{', ...' * (len(cheaper) > 1)}" if cheaper else "none"
 
@@ -160,13 +157,14 @@ def _neighbor(near: Sequence[Neighbor]) -> str:
     return f"{'~ ' * nearest.within_interval}{nearest.loss_network} {nearest.value:g}{cost}"
 
 
-def _mean_rank(one: Standing) -> str:
-    points = f"{one.backbone} was measured at {', '.join(one.measured_points)}"
-    if one.mean_rank is None or one.place is None:
-        return f"{points}; it has no mean rank, because {', '.join(one.missing)} of {one.benchmark} was not measured."
-    star = " *" * bool(one.refusal)
+def _mean_rank(standing: Standing) -> str:
+    points = f"{standing.backbone} was measured at {', '.join(standing.measured_points)}"
+    if standing.mean_rank is None or standing.place is None:
+        missing = ", ".join(standing.missing)
+        return f"{points}; it has no mean rank, because {missing} of {standing.benchmark} was not measured."
+    position = f"number {standing.place:g} of {standing.of}{' *' * bool(standing.refusal)}"
     return (
-        f"{points}; its mean rank by best points is {one.mean_rank:.2f}, number {one.place:g} of {one.of}{star}, "
+        f"{points}; its mean rank by best points is {standing.mean_rank:.2f}, {position}, "
         "computed from the printed scores as for Table III."
     )
 
@@ -174,31 +172,27 @@ def _mean_rank(one: Standing) -> str:
 def _doubts(places: Sequence[Place]) -> list[str]:
     """Return each remark once, after the names of its loss networks unless it concerns all of them."""
     remarks: dict[str, list[str]] = {}
-    for one in places:
-        for remark in _doubts_about(one):
-            remarks.setdefault(remark, []).append(one.loss_network)
-    everyone = {one.loss_network for one in places}
+    for place in places:
+        for remark in _doubts_about(place):
+            remarks.setdefault(remark, []).append(place.loss_network)
+    everyone = {place.loss_network for place in places}
     sentences = [
         remark if set(about) == everyone else f"{', '.join(dict.fromkeys(about))}: {remark}"
         for remark, about in remarks.items()
     ]
-    undecided = any(n.within_interval for one in places for n in (*one.above[:1], *one.below[:1]))
+    undecided = any(n.within_interval for place in places for n in (*place.above[:1], *place.below[:1]))
     return sentences + ["~ is within the 95 % interval: it is not decided which of the two is better."] * undecided
 
 
-def _doubts_about(one: Place) -> list[str]:
-    if one.rank is None:
-        return [f"{_capital(one.refusal)}: {NOT_RANKED}"]
-    refusal = [f"{RANKED_ANYWAY} {one.refusal}."] if one.refusal else []
-    return [*refusal, *one.remarks, *([_missing_macs(one)] if one.macs is None else [])]
+def _doubts_about(place: Place) -> list[str]:
+    if place.rank is None:
+        return [f"{place.refusal[:1].upper()}{place.refusal[1:]}: {NOT_RANKED}"]
+    refusal = [f"{RANKED_ANYWAY} {place.refusal}."] if place.refusal else []
+    return [*refusal, *place.remarks, *([_missing_macs(place)] if place.macs is None else [])]
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _missing_macs(one: Place) -> str:
-    plain = one.loss_network.rpartition(":")[0].partition("@")[0]
+def _missing_macs(place: Place) -> str:
+    plain = place.loss_network.rpartition(":")[0].partition("@")[0]
     return (
         f"The macs are not known, because the result has no attributes: `lnkit attributes {plain}` computes them, and "
         "`lnkit eval --force` stores them with a new result."

@@ -100,11 +100,11 @@ def _constraints(filters: dict[str, Any]) -> Any:
 
 
 def _json_facts(conclusion: Conclusion, top: int) -> dict[str, Any]:
-    advice = [
-        one._asdict() | {"candidates": [candidate._asdict() for candidate in _shown(one, top)]}
-        for one in conclusion.advice
+    advices = [
+        advice._asdict() | {"candidates": [candidate._asdict() for candidate in _shown(advice, top)]}
+        for advice in conclusion.advice
     ]
-    return conclusion._asdict() | {"advice": advice}
+    return conclusion._asdict() | {"advice": advices}
 
 
 def _shown(advice: Advice, top: int) -> tuple[Candidate, ...]:
@@ -141,17 +141,17 @@ def _show_table(candidates: Sequence[Candidate]) -> None:
     scores = list(candidates[0].values)
     few = scores if len(scores) <= MAX_SCORES else []
     columns = ["loss network", "mean rank", *(few or ["ranks"]), "macs", "parameters"]
-    print_table(columns, [_row(one, few) for one in candidates])
+    print_table(columns, [_row(candidate, few) for candidate in candidates])
 
 
-def _row(one: Candidate, scores: Sequence[str]) -> list[str]:
+def _row(candidate: Candidate, scores: Sequence[str]) -> list[str]:
     from lnkit.analysis.recommend.constraints import amount  # noqa: PLC0415 - not for help
 
-    ranks = [f"{min(one.ranks.values()):g} to {max(one.ranks.values()):g}"]
+    ranks = [f"{min(candidate.ranks.values()):g} to {max(candidate.ranks.values()):g}"]
     return [
-        one.loss_network,
-        f"{one.mean_rank:.2f}",
-        *([f"{one.values[score]:.4g}" for score in scores] or ranks),
-        "-" if one.point_macs is None else amount(one.point_macs),
-        "-" if one.point_parameters is None else amount(one.point_parameters),
+        candidate.loss_network,
+        f"{candidate.mean_rank:.2f}",
+        *([f"{candidate.values[score]:.4g}" for score in scores] or ranks),
+        "-" if candidate.point_macs is None else amount(candidate.point_macs),
+        "-" if candidate.point_parameters is None else amount(candidate.point_parameters),
     ]

@@ -184,7 +184,7 @@ def _scores(frame: pd.DataFrame) -> Section:
         "source",
     ]
     rows = [
-        [r.loss_network, r.score, _value(r), _interval(r), r.unit, _whole(r.n), r.setting, r.weights, _signature(r)]
+        [r.loss_network, r.score, _value(r), _interval(r), r.unit, _attribute(r.n), r.setting, r.weights, _signature(r)]
         for r in frame.itertuples()
     ]
     caption = "Every score, with the signature of its run or the published table that it is from."
@@ -200,7 +200,7 @@ def _attributes(attributes: pd.DataFrame) -> Section:
 
 
 def _records(records: list[RunRecord]) -> Section:
-    columns = ["record", "loss network", "protocol", "made", "seconds", "device", "weights", "deviations and notes"]
+    columns = ["record", "loss network", "protocol", "created", "seconds", "device", "weights", "deviations and notes"]
     rows = [_record(record) for record in records]
     return Section("records", "Records", table(columns, rows, numeric=["seconds"], choose=["protocol"]))
 
@@ -237,10 +237,6 @@ def _signature(row: Any) -> Cell:
 
 def _number(value: Any, digits: int) -> str | None:
     return None if pd.isna(value) else f"{value:.{digits}f}"
-
-
-def _whole(value: Any) -> str | None:
-    return None if pd.isna(value) else f"{value}"
 
 
 def _attribute(value: Any) -> str | None:

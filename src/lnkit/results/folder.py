@@ -124,7 +124,8 @@ class ResultsFolder:
                 if arrays:
                     _write_arrays(tmp / _arrays_file(record), arrays)
                 for name, file in (files or {}).items():
-                    _copy(file, tmp / name)
+                    (tmp / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, tmp / name)
                 (tmp / RECORD_FILE).write_text(to_json(record), encoding="utf-8")
                 _put_in_place(tmp, target, replace=replace)
             finally:
@@ -223,11 +224,6 @@ def _writing_in(folder: Path) -> Iterator[None]:
 def _arrays_file(record: RunRecord) -> str:
     """Return the name of the file with the arrays of a record, even if it has none."""
     return next((name for name in record.files if name in ARRAYS_FILES), ARRAYS_FILES[0])
-
-
-def _copy(file: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file, target)
 
 
 def _write_arrays(file: Path, arrays: Arrays) -> None:

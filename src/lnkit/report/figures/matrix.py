@@ -57,12 +57,9 @@ def _setting(rows: pd.DataFrame, order: list[str]) -> Any:
     parts = [part for _, part in rows.groupby("benchmark", sort=False)]
     if len(parts) == 1:
         return _matrix(parts[0], backbones, order, title)
-    matrices = [_matrix(part, backbones, order, _title(part), named=not i) for i, part in enumerate(parts)]
+    titles = [f"{part.benchmark.iloc[0]}{STAR * bool((part.caveat != '').any())}" for part in parts]
+    matrices = [_matrix(part, backbones, order, titles[i], named=not i) for i, part in enumerate(parts)]
     return alt.hconcat(*matrices, spacing=14, bounds="flush").properties(title=panel_title(title))
-
-
-def _title(rows: pd.DataFrame) -> str:
-    return f"{rows.benchmark.iloc[0]}{STAR * bool((rows.caveat != '').any())}"
 
 
 def _matrix(rows: pd.DataFrame, backbones: list[str], order: list[str], title: str, *, named: bool = True) -> Any:
