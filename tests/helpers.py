@@ -10,7 +10,7 @@ from lnkit.benchmark import RunContext
 from lnkit.progress import SilentProgress
 from lnkit.results.records import RunKey, RunRecord, ScoreRecord
 
-DETERMINANTS = RunKey(
+RUN_KEY = RunKey(
     benchmark="bapps",
     benchmark_version="1",
     variant="paper",
@@ -28,7 +28,7 @@ DETERMINANTS = RunKey(
 def make_record(value: float = 0.7, **changes: Any) -> RunRecord:
     """A record as a run writes it; ``changes`` go to its key, or to the record itself."""
     own = {name: changes.pop(name) for name in list(changes) if name not in RunKey.__slots__}
-    key = replace(DETERMINANTS, **changes)
+    key = replace(RUN_KEY, **changes)
     scores = {
         "2afc": ScoreRecord(
             value=value,

@@ -144,7 +144,7 @@ def test_own_and_published_scores_stand_in_one_frame_and_are_not_ranked_together
     assert run(["analyze", "ranks", "--bench", "bapps"]) == 0
     captured = capsys.readouterr()
     assert "bapps (published)" in captured.out
-    assert "20 of 20 backbones lack a score of a column" in captured.err
+    assert "20 of 20 backbones lack a score, so they have no rank" in captured.err
     assert run(["analyze", "correlations", "--attribute", "depth", "--score", "2afc"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].split()[:3] == ["score", "setting", "attribute"]
@@ -160,13 +160,13 @@ def test_fronts(tmp_path: Path, capsys: Capture) -> None:
     rows = found(capsys, "front", "--from", "own", "--against", "depth")
     assert [row["loss_network"] for row in rows] == ["a0:mid", "a1:mid", "a2:mid"]
     assert run(["analyze", "front", "--from", "own", "--against", "depth"]) == 0
-    assert "Of 1 loss networks depth is not known; they are on no front." in capsys.readouterr().err
+    assert "depth is not known for 1 loss networks; they are on no front." in capsys.readouterr().err
     assert run(["analyze", "front", "--against", "batch_norm"]) == 2
     assert "There is no front against 'batch_norm'" in capsys.readouterr().err
     assert run(["analyze", "front", "--small-images"]) == 0
     captured = capsys.readouterr()
     assert captured.out.splitlines()[1].split()[0] == "alexnet:mid"
-    assert "no ImageNet accuracy is published" in captured.err
+    assert "have no published ImageNet accuracy" in captured.err
     assert len(found(capsys, "front", "--small-images", "--whole")) == 59
 
 
@@ -237,7 +237,7 @@ def test_mixed_and_foreign_json_is_passed_over_and_said(tmp_path: Path, capsys: 
     keep(tmp_path, missing, undefined)
     assert run(["analyze", "best-points", "--from", "own"]) == 0
     captured = capsys.readouterr()
-    for part in ("alien", "torn", "schema 99", "settings.json", "1 record on sample data left out"):
+    for part in ("alien", "torn", "Expected schema 2", "settings.json", "1 record on sample data left out"):
         assert part in captured.err
     lines = [line.split() for line in captured.out.splitlines()]
     assert lines[1] == ["backbone", "2afc", "other"]
@@ -246,7 +246,7 @@ def test_mixed_and_foreign_json_is_passed_over_and_said(tmp_path: Path, capsys: 
     assert "c" not in [line[0] for line in lines]
     assert run(["analyze", "correlations", "--from", "own", "--among-scores"]) == 0
     captured = capsys.readouterr()
-    assert "There are no two scores with a loss network in common" in captured.err
+    assert "No two scores have a loss network in common" in captured.err
 
 
 def test_runs_that_differ_in_their_seed_count_once(tmp_path: Path, capsys: Capture) -> None:
@@ -273,12 +273,12 @@ def test_tables_leave_in_the_forms_that_papers_take(tmp_path: Path, capsys: Capt
 
 def test_names_that_are_not_there_are_answered_with_near_ones(capsys: Capture) -> None:
     for arguments, sentence in (
-        (["ranks", "--score", "2afd"], "There is no score '2afd' in what was gathered. Did you mean '2afc'"),
+        (["ranks", "--score", "2afd"], "There is no score '2afd' in these measurements. Did you mean '2afc'"),
         (
             ["correlations", "--attribute", "dept"],
-            "There is no attribute 'dept' in what was gathered. Did you mean 'depth'",
+            "There is no attribute 'dept' in these measurements. Did you mean 'depth'",
         ),
-        (["proxies", "--target", "baps"], "There is no benchmark 'baps' in what was gathered. Did you mean 'bapps'"),
+        (["proxies", "--target", "baps"], "There is no benchmark 'baps' in these measurements. Did you mean 'bapps'"),
         (["ranks", "--bench", "baps"], "There are no scores of benchmark 'baps'"),
     ):
         assert run(["analyze", *arguments]) == 2

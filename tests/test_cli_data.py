@@ -73,7 +73,7 @@ def test_import_then_verify(capsys: pytest.CaptureFixture[str], archive: Path) -
     assert capsys.readouterr().out.strip() == str(dataset_dir("bapps"))
     assert MEMBERS.items() <= contents(dataset_dir("bapps")).items()
     assert run(["data", "verify", "bapps"]) == 0
-    assert capsys.readouterr().out.strip() == "bapps: all 2 files are as they arrived."
+    assert capsys.readouterr().out.strip() == "bapps: all 2 files are unchanged."
 
 
 def test_verify_names_what_changed(capsys: pytest.CaptureFixture[str], archive: Path) -> None:
@@ -89,7 +89,7 @@ def test_verify_names_what_changed(capsys: pytest.CaptureFixture[str], archive: 
 
 def test_verify_needs_something_to_verify(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["data", "verify", "bapps"]) == 1
-    assert "is not in the cache. `lnkit data fetch bapps` fetches it." in capsys.readouterr().err
+    assert "is not in the cache. `lnkit data fetch bapps` downloads it." in capsys.readouterr().err
     dataset_dir("bapps").mkdir(parents=True)
     (dataset_dir("bapps") / "file").write_text("by hand")
     assert run(["data", "verify", "bapps"]) == 1

@@ -19,7 +19,7 @@ from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 import lnkit
 from lnkit.cli import COMMANDS, run
 from lnkit.cli._output import print_table
-from lnkit.cli._progress import SpokenProgress, make_progress
+from lnkit.cli._progress import MessageProgress, make_progress
 from lnkit.errors import DataError, UsageError
 from lnkit.plugins.load import default_registry
 
@@ -42,7 +42,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Raise:
         def callback(**_: object) -> None:
             raise error
 
-        monkeypatch.setattr(import_module("lnkit.cli.listing").list_distances, "callback", callback)
+        monkeypatch.setattr(import_module("lnkit.cli.listings").list_distances, "callback", callback)
 
     return let_raise
 
@@ -112,9 +112,13 @@ def test_wrong_usage(arguments: list[str], said: str, capsys: Capture) -> None:
     [
         (DataError("The archive is cut off."), 1, "Error: The archive is cut off.\n"),
         (UsageError("Give one of the two."), 2, "Error: Give one of the two.\n"),
-        (OSError(errno.ENOSPC, "No space left", "/x/y"), 1, "Error: The disk is full while writing /x/y. Make room"),
+        (
+            OSError(errno.ENOSPC, "No space left", "/x/y"),
+            1,
+            "Error: The disk is full while writing /x/y. Free some space",
+        ),
         (ValueError("odd\nthing"), 1, "Error: ValueError: odd thing (`lnkit --traceback ...` shows where"),
-        (KeyboardInterrupt(), 130, "Interrupted. The same command goes on where it stopped.\n"),
+        (KeyboardInterrupt(), 130, "Interrupted. Run the same command again to resume.\n"),
     ],
 )
 def test_errors_are_sentences(error: BaseException, code: int, said: str, failing: Raise, capsys: Capture) -> None:
@@ -139,8 +143,8 @@ def test_a_reader_that_leaves() -> None:
     """`lnkit ... | head -0`: silence on stderr. The output is larger than what a pipe holds."""
     code = """
 import sys, click
-from lnkit.cli import listing, run
-listing.list_distances.callback = lambda **_: [click.echo("x" * 1000) for _ in range(500)]
+from lnkit.cli import listings, run
+listings.list_distances.callback = lambda **_: [click.echo("x" * 1000) for _ in range(500)]
 sys.exit(run(["list-distances"]))
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -357,7 +361,7 @@ with progress.task("Comparing [x]", 4000, unit="pairs") as advance:
 
 def test_progress_is_silent_in_a_pipe(capsys: Capture) -> None:
     progress = make_progress()
-    assert isinstance(progress.progress, SpokenProgress)
+    assert isinstance(progress.progress, MessageProgress)
     with progress.task("Comparing", 2, unit="pairs") as advance:
         advance(2)
     progress.say("1.3 GB will be fetched.")
@@ -368,7 +372,7 @@ def test_progress_is_silent_in_a_pipe(capsys: Capture) -> None:
 def test_quiet_leaves_remarks_out(
     options: list[str], said: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listing = import_module("lnkit.cli.listing")
+    listing = import_module("lnkit.cli.listings")
     monkeypatch.setattr(listing.list_distances, "callback", lambda **_: make_progress().say("Remark."))
     assert run([*options, "list-distances"]) == 0
     assert capsys.readouterr() == ("", said)

@@ -98,7 +98,7 @@ def test_fetch_then_verify(site: Site, capsys: pytest.CaptureFixture[str]) -> No
     assert "about 80.0 kB" in printed.err
     assert "License: none stated" in printed.err
     assert run(["data", "verify", "roads"]) == 0
-    assert capsys.readouterr().out.strip() == "roads: all 40 files are as they arrived."
+    assert capsys.readouterr().out.strip() == "roads: all 40 files are unchanged."
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
@@ -138,7 +138,7 @@ def test_interrupted_while_servers_are_silent(site: Site) -> None:
 KILLED_LATE = """
 import os
 from lnkit.cli import run
-from lnkit.data.fetch import dataset_download
+from lnkit.data.fetch import fetch as fetching
 
 dataset_download.write_manifest = lambda *arguments: os.kill(os.getpid(), 9)
 run(["data", "fetch", "roads"])

@@ -41,13 +41,13 @@ def test_help_waits_for_nothing(command: list[str]) -> None:
 def test_help_lists_both_commands_whole(capsys: Capture) -> None:
     assert run(["plugins", "--help"]) == 0
     commands = capsys.readouterr().out.split("Commands:")[1]
-    assert "check  Check everything that an installed plugin brings." in commands
+    assert "check  Check everything that an installed plugin adds." in commands
     assert "new    Write a new plugin that works and is yours to change." in commands
 
 
 def test_options_of_the_listing_do_not_go_before_a_command(capsys: Capture) -> None:
     assert run(["plugins", "--json", "check", "lnkit_builtins"]) == 2
-    assert "Give options of check behind it" in capsys.readouterr().err
+    assert "Give the options of check after it" in capsys.readouterr().err
 
 
 # check
@@ -203,7 +203,7 @@ def test_on_a_terminal_it_asks(tmp_path: Path) -> None:
     assert process.returncode == 0, err
     assert out == "Written: here\n"
     for question in ("a backbone?", "extraction points?", "a distance?", "a benchmark?"):
-        assert f"Shall it bring {question} [y/N]" in err
+        assert f"Include {question} [y/N]" in err
     assert "Folder [lnkit-mine]" in err
     modules = {file.name for file in (tmp_path / "here" / "src" / "lnkit_mine").iterdir()}
     assert modules == {"__init__.py", "distance.py", "benchmark.py"}

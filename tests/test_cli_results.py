@@ -60,7 +60,7 @@ def test_list_names_what_is_damaged(tmp_path: Path, capsys: Capture) -> None:
     (folder / "broken" / "result.json").write_text('{"schema": 7}')
     assert run(["results", "list"]) == 0
     captured = capsys.readouterr()
-    assert "has schema 7" in captured.err
+    assert "Expected schema 2 in" in captured.err
     assert "squeezenet1_1:mid" in captured.out
 
 
@@ -169,7 +169,7 @@ def test_rescore_computes_the_kept_scores_again(tmp_path: Path, capsys: Capture)
     scores = json.loads(capsys.readouterr().out)
     assert len(scores) > 5
     for score in scores.values():
-        assert score["computed"] == score["kept"]
+        assert score["computed"] == score["stored"]
 
 
 @pytest.mark.parametrize("command", [["show"], ["compare"], ["rescore"]])
@@ -189,7 +189,7 @@ def test_a_table_that_cannot_be_written_is_said(form: str, tmp_path: Path, capsy
     place = tmp_path / "nowhere" / "table"
     assert run(["results", "export", "--format", form, "--output", str(place)]) == 1
     said = capsys.readouterr().err
-    assert f"{place} cannot be written (No such file or directory)" in said
+    assert f"Cannot write {place} (No such file or directory)" in said
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
@@ -204,7 +204,7 @@ def test_a_disk_that_fills_up_leaves_no_half_table(form: str, tmp_path: Path, ca
         assert run(["results", "export", "--format", form, "--output", str(place / "table")]) == 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert "cannot be written (File too large)" in capsys.readouterr().err
+    assert "table (File too large)" in capsys.readouterr().err
     assert list(place.iterdir()) == []
 
 
@@ -213,4 +213,4 @@ def test_kept_distances_of_another_form_are_damage(tmp_path: Path, capsys: Captu
     folder = Path(json.loads(capsys.readouterr().out)[0]["folder"])
     np.savez(folder / "distances.npz", a=np.zeros(3))
     assert run(["results", "rescore", "pixel:image"]) == 1
-    assert "the kept distances do not have the form" in capsys.readouterr().err
+    assert "the stored arrays do not have the form" in capsys.readouterr().err

@@ -220,7 +220,7 @@ def test_many_failures_are_not_all_shown(
     assert run(["list-distances"]) == 0
     said = capsys.readouterr().err
     assert said.count("Warning: Plugin 'gone_") == warnings
-    assert said.count("There are more of these: `lnkit plugins` shows all.") == more
+    assert said.count("There are more of these; `lnkit plugins` shows all.") == more
 
 
 @pytest.mark.usefixtures("fresh_registry")

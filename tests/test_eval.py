@@ -185,7 +185,7 @@ def test_an_interrupted_run_goes_on(results: Path, capsys: Capture, monkeypatch:
 
     monkeypatch.setattr(ImageComparer, "compare", interrupted)
     assert run([*PIXEL, "--set", "resamples=999"]) == 130
-    assert "goes on where it stopped" in capsys.readouterr().err
+    assert "Run the same command again to resume" in capsys.readouterr().err
     (record,) = run_json([*PIXEL, "--set", "resamples=999"], capsys)
     families = sum("/" in name for name in whole)
     assert len(calls) == families + 1  # the one that was interrupted, and each family once
@@ -201,13 +201,13 @@ def test_an_interrupted_run_goes_on(results: Path, capsys: Capture, monkeypatch:
         (["--backbone", "pixel", "--point", "features.3"], 2, "features.3"),
         (["--backbone", "pixel", "--bench", "baps"], 2, "Did you mean 'bapps'"),
         (["--backbone", "pixel", "--protocol", "papr"], 2, "has no protocol 'papr'"),
-        (["--backbone", "pixel", "--set", "resolution"], 2, "takes FIELD=VALUE"),
+        (["--backbone", "pixel", "--set", "resolution"], 2, "Expected --set FIELD=VALUE"),
         (["--backbone", "pixel", "--set", "resoluton=3"], 2, "Did you mean 'resolution'"),
         (["--backbone", "pixel", "--distance", "spatal"], 2, "Did you mean 'spatial'"),
         (["--backbone", "pixel", "--engine", "fast"], 2, "No engine is named 'fast'"),
         (["--backbone", "pixel", "--set", "epsilon=small"], 2, "'epsilon' takes one of lpips, reference, torchmetrics"),
         (["--backbone", "pixel", "--device", "tpu"], 2, "device 'tpu'"),
-        (["--backbone", "pixel", "--data", "."], 2, "--sample brings its own data"),
+        (["--backbone", "pixel", "--data", "."], 2, "--sample uses data of its own"),
         (["--backbone", "alexnet", "--weights", "nowhere.safetensors"], 1, "nowhere.safetensors"),
         (["--backbone", "alexnet", "--weights", "random", "--set", "resolution=16"], 1, "too small"),
         ([], 2, "Missing option '--backbone'"),

@@ -27,10 +27,10 @@ from lnkit.analysis.published.frames import best_points as published_best_points
 from lnkit.analysis.score_rows import from_published, from_records, to_frame
 from lnkit.errors import LnkitError, UsageError
 from lnkit.report import figures
-from lnkit.report.figures.heat import DIVERGING, SEQUENTIAL
-from lnkit.report.figures.naming import PLACES, Panel, Place, place_names, width_of
-from lnkit.report.figures.saving import SCALE, plain
-from lnkit.report.figures.scatter import Axis, along, span
+from lnkit.report.figures.files import SCALE, to_spec
+from lnkit.report.figures.heat_map import DIVERGING, SEQUENTIAL
+from lnkit.report.figures.labels import POSITIONS, LabelPosition, Panel, label_width, place_labels
+from lnkit.report.figures.scatter import Axis, axis_range, points_along
 from lnkit.report.figures.style import COLORS, MUTED, POINTS, SHAPES
 from lnkit.results.records import RunRecord
 from lnkit.stats import Sampling
@@ -56,7 +56,7 @@ def tables(records: list[RunRecord], *, with_published: bool = True) -> Tables:
 
 
 def own_records() -> list[RunRecord]:
-    """Of three backbones: two with what R's protocol gives, one with another protocol, which stands apart."""
+    """Of three backbones: two with the protocol of the reference code, one with another, which stands apart."""
 
     def record(value: float, backbone: str, point: str, **changes: Any) -> RunRecord:
         known = {"imagenet_top1": 100 * value, "point_macs": 1e9 * value, "batch_norm": 1.0}
@@ -99,7 +99,7 @@ def parts(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def marks(chart: Any) -> list[dict[str, Any]]:
-    return [part for part in parts(plain(chart)) if part["mark"]["type"] == "point"]
+    return [part for part in parts(to_spec(chart)) if part["mark"]["type"] == "point"]
 
 
 def drawn(chart: Any) -> pd.DataFrame:
@@ -108,7 +108,7 @@ def drawn(chart: Any) -> pd.DataFrame:
 
 
 def texts(chart: Any) -> str:
-    return json.dumps(plain(chart)["title"])
+    return json.dumps(to_spec(chart)["title"])
 
 
 def elements(page: str) -> dict[str, set[str]]:
@@ -168,7 +168,7 @@ def test_spread_shows_each_value_and_boxes_of_many_only(both: Tables) -> None:
     chart = figures.point_spread(frame, "2afc")
     values = frame[frame.score == "2afc"]
     assert sorted(drawn(chart).value) == pytest.approx(sorted(values.value))
-    (boxes,) = [part["rows"] for part in parts(plain(chart)) if part["mark"]["type"] == "boxplot"]
+    (boxes,) = [part["rows"] for part in parts(to_spec(chart)) if part["mark"]["type"] == "boxplot"]
     comparable = values[values.comparable.astype(bool)]
     assert dict(boxes.groupby("point").value.median()) == pytest.approx(
         dict(comparable.groupby("point").value.median())
@@ -193,11 +193,11 @@ def test_where_lower_is_better_the_front_is_low(published: Tables) -> None:
     chart = figures.score_against_macs(frame.assign(higher_is_better=False), attributes, "2afc")
     rows = drawn(chart)
     assert rows.y[rows.front].min() == rows.y.min()
-    assert "lower is better" in json.dumps(plain(chart))
+    assert "lower is better" in json.dumps(to_spec(chart))
 
 
 def test_no_front_if_none_is_wanted(published: Tables) -> None:
-    spec = plain(figures.score_against_macs(*published, "2afc", front=False))
+    spec = to_spec(figures.score_against_macs(*published, "2afc", front=False))
     assert not any(part["mark"]["type"] in ("line", "text") for part in parts(spec))
     assert "Pareto" not in json.dumps(spec["title"])
 
@@ -207,13 +207,13 @@ def test_own_marks_are_hollow_and_have_intervals(both: Tables) -> None:
     for part in marks(chart):
         assert set(part["rows"].origin) == {"published" if part["mark"]["filled"] else "own"}
     assert "Hollow: own" in texts(chart)
-    bars = pd.concat([part["rows"] for part in parts(plain(chart)) if part["mark"]["type"] == "rule"])
+    bars = pd.concat([part["rows"] for part in parts(to_spec(chart)) if part["mark"]["type"] == "rule"])
     assert sorted(bars.high - bars.low) == pytest.approx([0.02] * 5)
     assert "Hollow" not in texts(figures.score_against_macs(*tables([]), "2afc"))
 
 
 def test_what_may_not_be_compared_stands_apart(both: Tables) -> None:
-    spec = plain(figures.score_against_macs(*both, "2afc"))
+    spec = to_spec(figures.score_against_macs(*both, "2afc"))
     first, second = spec["concat"]
     named = [" ".join(panel["title"]["text"]) for panel in (first, second)]
     assert re.fullmatch(r"published \(n = 56 .*\) and own, bapps/paper@\w+ \(n = 3 loss networks\)", named[0])
@@ -253,7 +253,7 @@ def test_early_stopping_takes_own_networks(both: Tables) -> None:
 
 
 def test_ranks_are_those_of_table_iii(published: Tables) -> None:
-    (cells,) = [p["rows"] for p in parts(plain(figures.ranks(published[0]))) if p["mark"]["type"] == "rect"]
+    (cells,) = [p["rows"] for p in parts(to_spec(figures.ranks(published[0]))) if p["mark"]["type"] == "rect"]
     drawn_ranks = cells.set_index(["backbone", "benchmark"])["rank"]
     table = average_rankings().set_index("backbone")
     for benchmark in ("bapps", "superres", "delineation", "autoencoder"):
@@ -266,7 +266,7 @@ def test_ranks_are_those_of_table_iii(published: Tables) -> None:
 def test_correlations_are_those_of_the_table(published: Tables) -> None:
     frame, attributes = published
     chart = figures.correlations(correlated(frame, attributes))
-    (cells,) = [part["rows"] for part in parts(plain(chart)) if part["mark"]["type"] == "rect"]
+    (cells,) = [part["rows"] for part in parts(to_spec(chart)) if part["mark"]["type"] == "rect"]
     rows = frame[frame.score == "2afc"].set_index("loss_network").value
     known = rows.corr(attributes.point_depth.reindex(rows.index), method="spearman")
     cell = cells[(cells.score == "2afc") & (cells.attribute == "point_depth")].iloc[0]
@@ -278,7 +278,7 @@ def test_correlations_are_those_of_the_table(published: Tables) -> None:
 def test_undefined_correlations_are_dashes(both: Tables) -> None:
     table = correlated(*both)
     undefined = table[table.coefficient.isna()]
-    shown = [part["rows"] for part in parts(plain(figures.correlations(table))) if part["mark"]["type"] == "text"]
+    shown = [part["rows"] for part in parts(to_spec(figures.correlations(table))) if part["mark"]["type"] == "text"]
     cells = pd.concat(shown)
     assert len(cells[cells.text == "–"]) == len(undefined[undefined.setting.isin(set(cells.setting))]) > 0
 
@@ -300,8 +300,8 @@ def test_samples_and_collapses_are_marked() -> None:
 
 def test_tooltips_say_what_is_not_known(both: Tables) -> None:
     rows = drawn(figures.score_against_macs(*both, "2afc")).set_index("loss_network")
-    assert rows.said_interval["alexnet:mid"] == rows.said_n["alexnet:mid"] == "not known"
-    assert (rows.said_interval["mine:early"], rows.said_n["mine:early"]) == ("0.69 to 0.71", "4,720")
+    assert rows.interval_text["alexnet:mid"] == rows.n_text["alexnet:mid"] == "not known"
+    assert (rows.interval_text["mine:early"], rows.n_text["mine:early"]) == ("0.69 to 0.71", "4,720")
     (said, *_) = [part["encoding"]["tooltip"] for part in marks(figures.point_spread(both[0], "2afc"))]
     assert {"loss network", "value", "95 % interval", "items", "weights", "source", "remark"} <= {
         t["title"] for t in said
@@ -311,7 +311,7 @@ def test_tooltips_say_what_is_not_known(both: Tables) -> None:
 
 def test_text_of_others_stays_data(both: Tables) -> None:
     for name, figure in FIGURES.items():
-        for part in parts(plain(figure(*both))):
+        for part in parts(to_spec(figure(*both))):
             expressions = json.dumps([part["mark"], part.get("transform")])
             assert "onerror" not in expressions, name
             assert "does_not_end" not in expressions, name
@@ -382,10 +382,12 @@ def test_constant_scores_are_drawn(published: Tables, tmp_path: Path) -> None:
 def test_endings(published: Tables, tmp_path: Path) -> None:
     chart = figures.ranks(published[0])
     for name in ("figure.jpg", "figure", "figure.png.txt"):
-        with pytest.raises(UsageError, match=r"has to end with one of \.png, \.svg, \.pdf, \.html, \.json"):
+        with pytest.raises(
+            UsageError, match=r"Expected a file that ends with one of \.png, \.svg, \.pdf, \.html, \.json, got "
+        ):
             figures.save(chart, tmp_path / name)
     figures.save(chart, tmp_path / "FIGURE.SVG")
-    with pytest.raises(LnkitError, match="cannot be written"):
+    with pytest.raises(LnkitError, match="Cannot write "):
         figures.save(chart, tmp_path / "nowhere" / "figure.svg")
     assert [file.name for file in tmp_path.iterdir()] == ["FIGURE.SVG"]
 
@@ -449,11 +451,11 @@ def test_a_point_looks_the_same_in_every_figure(published: Tables) -> None:
         assert looks["late"] == COLORS[3]
 
 
-def boxes(names: list[str], at: list[tuple[float, float]], places: list[Place]) -> list[tuple[float, ...]]:
+def boxes(names: list[str], at: list[tuple[float, float]], places: list[LabelPosition]) -> list[tuple[float, ...]]:
     found = []
     for name, (x, y), place in zip(names, at, places, strict=True):
-        left = x + place.dx - {"left": 0.0, "center": 0.5, "right": 1.0}[place.align] * width_of(name, 10)
-        found.append((left, y + place.dy - 5, left + width_of(name, 10), y + place.dy + 5))
+        left = x + place.dx - {"left": 0.0, "center": 0.5, "right": 1.0}[place.align] * label_width(name, 10)
+        found.append((left, y + place.dy - 5, left + label_width(name, 10), y + place.dy + 5))
     return found
 
 
@@ -466,32 +468,32 @@ def test_names_keep_off_each_other_and_stay_inside(seed: int) -> None:
     random = np.random.default_rng(seed)
     at = [(float(x), float(y)) for x, y in random.uniform((10, 10), (390, 290), (8, 2))]
     names = [f"backbone_{i}:mid" for i in range(8)]
-    places = place_names(names, at, Panel(400, 300, at, []), 10)
+    places = place_labels(names, at, Panel(400, 300, at, []), 10)
     found = boxes(names, at, places)
     assert not any(overlap(a, b) for a, b in itertools.combinations(found, 2))
     assert all(box[0] >= 0 and box[1] >= 0 and box[2] <= 400 and box[3] <= 300 for box in found)
 
 
 def test_a_name_alone_is_beside_its_mark() -> None:
-    assert place_names(["a"], [(50, 50)], Panel(100, 100, [(50, 50)], []), 10)[0].dy == 0
-    (place,) = place_names(["a"], [(99, 50)], Panel(100, 100, [(99, 50)], []), 10)
+    assert place_labels(["a"], [(50, 50)], Panel(100, 100, [(50, 50)], []), 10)[0].dy == 0
+    (place,) = place_labels(["a"], [(99, 50)], Panel(100, 100, [(99, 50)], []), 10)
     assert place.align == "right"
-    assert len(set(PLACES)) == len(PLACES)
+    assert len(set(POSITIONS)) == len(POSITIONS)
 
 
 def test_names_keep_off_lines() -> None:
-    line = along([(0, 50), (100, 50)])
-    (place,) = place_names(["name"], [(50, 50)], Panel(100, 100, [(50, 50)], line), 10)
+    line = points_along([(0, 50), (100, 50)])
+    (place,) = place_labels(["name"], [(50, 50)], Panel(100, 100, [(50, 50)], line), 10)
     assert place.dy != 0
     assert len(line) == 12
-    assert along([(1, 1)]) == along([]) == along([(1, 1), (1, 1)]) == []
+    assert points_along([(1, 1)]) == points_along([]) == points_along([(1, 1), (1, 1)]) == []
 
 
 def test_spans_leave_room() -> None:
-    linear = span(pd.Series([0.0, 100.0]), Axis("x"), 200, left=50, right=50)
+    linear = axis_range(pd.Series([0.0, 100.0]), Axis("x"), 200, left=50, right=50)
     assert (linear.low, linear.high) == pytest.approx((-50, 150))
     assert linear.fraction(50) == pytest.approx(0.5)
-    log = span(pd.Series([1.0, 100.0]), Axis("x", logarithmic=True), 200, left=50, right=50)
+    log = axis_range(pd.Series([1.0, 100.0]), Axis("x", logarithmic=True), 200, left=50, right=50)
     assert (log.low, log.high) == pytest.approx((0.1, 1000))
     assert log.fraction(10) == pytest.approx(0.5)
 

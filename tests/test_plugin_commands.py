@@ -57,7 +57,7 @@ def test_it_runs_and_is_listed(plugins: FakePlugins, capsys: pytest.CaptureFixtu
     assert run(["--help"]) == 0
     shown = capsys.readouterr().out
     assert "greet" in shown.partition("Commands of plugins:")[2]
-    assert "Of fake-greetings." in shown
+    assert "From fake-greetings." in shown
 
 
 def test_its_errors_are_sentences(plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +77,7 @@ def test_a_misspelled_one_is_suggested(plugins: FakePlugins, capsys: pytest.Capt
     [
         ("greetings:missing", "AttributeError"),
         ("nowhere:greet", "ModuleNotFoundError"),
-        ("greetings:number", "is no command of click"),
+        ("greetings:number", "Expected a click command in greetings:number"),
     ],
 )
 def test_a_broken_one_is_named(value: str, said: str, plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:

@@ -283,7 +283,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert "0.687 [0.677, 0.697]" in lines[2]
     assert "~ alexnet:late 0.688, at 76 % of its macs" in lines[2]
     assert "it has no mean rank, because jnd_map of bapps was not measured." in said.stdout
-    assert "~ lies in the 95 % interval" in said.stdout
+    assert "~ is within the 95 % interval" in said.stdout
 
 
 def test_the_refusal(tmp_path: Path) -> None:

@@ -374,7 +374,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 def test_no_answer_is_null_and_shows_no_order(tmp_path: Path) -> None:
     text = command("--task", "delineation", folder=tmp_path)
-    assert text.startswith("delineation: the data cannot answer this.\n")
+    assert text.startswith("delineation: the data do not support an answer.\n")
     assert "mean rank" not in text
     (answer,) = json.loads(command("--task", "delineation", "--json", folder=tmp_path))
     assert answer["answer"] is None
@@ -383,9 +383,9 @@ def test_no_answer_is_null_and_shows_no_order(tmp_path: Path) -> None:
 
 def test_the_headline_is_no_surer_than_the_data(tmp_path: Path) -> None:
     assert command("--task", "bapps", folder=tmp_path).startswith(
-        "bapps: vgg11:late comes first (published study), but the scores do not separate it from 4 others.\n"
+        "bapps: vgg11:late comes first (published study), but the scores do not distinguish it from 4 others.\n"
     )
-    assert "but the scores do not separate it from resnet50:semi_early.\n" in command(
+    assert "but the scores do not distinguish it from resnet50:semi_early.\n" in command(
         "--task", "x4_psnr_set5", folder=tmp_path
     )
 
@@ -406,10 +406,10 @@ def test_hostile_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
         (["--task", "superress"], "Did you mean 'superres'"),
         (["--task", "ssim"], "Did you mean 'x4_ssim_set5'"),
         (["--task", ""], "There are no scores of ''"),
-        (["--task", "superres", "--macs-below", "few"], "is no amount"),
-        (["--task", "superres", "--macs-below", "-1"], "is no amount"),
-        (["--task", "superres", "--macs-below", "nan"], "is no amount"),
-        (["--task", "superres", "--parameters-below", ""], "is no amount"),
+        (["--task", "superres", "--macs-below", "few"], "Expected a number above 0"),
+        (["--task", "superres", "--macs-below", "-1"], "Expected a number above 0"),
+        (["--task", "superres", "--macs-below", "nan"], "Expected a number above 0"),
+        (["--task", "superres", "--parameters-below", ""], "Expected a number above 0"),
         (["--task", "superres", "--top", "0"], "0 is not in the range"),
         (["--task", "superres", "--family", "VGGG"], "Did you mean 'VGG'?"),
         (["--task", "superres", "--family", "vgg"], "Did you mean 'VGG'?"),

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from helpers import DETERMINANTS, make_record
+from helpers import RUN_KEY, make_record
 
 from lnkit.errors import DataError
 from lnkit.results.records import SCHEMA, RunKey, from_json, record_id, to_json
@@ -42,20 +42,20 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(RunKey)])
-def test_every_determinant_makes_another_run(name: str) -> None:
-    other = replace(DETERMINANTS, **{name: CHANGED[name]})
-    assert other.digest() != DETERMINANTS.digest()
-    assert record_id(other) != record_id(DETERMINANTS)
+def test_every_field_of_the_key_makes_another_run(name: str) -> None:
+    other = replace(RUN_KEY, **{name: CHANGED[name]})
+    assert other.digest() != RUN_KEY.digest()
+    assert record_id(other) != record_id(RUN_KEY)
 
 
 def test_identity_does_not_depend_on_the_order_of_fields() -> None:
-    turned = replace(DETERMINANTS, protocol=dict(reversed(list(DETERMINANTS.protocol.items()))))
-    assert turned.digest() == DETERMINANTS.digest()
+    turned = replace(RUN_KEY, protocol=dict(reversed(list(RUN_KEY.protocol.items()))))
+    assert turned.digest() == RUN_KEY.digest()
 
 
 @pytest.mark.parametrize("name", ["../../etc", "timm/resnet18", "a b<c>", "x" * 300, "..."])
 def test_the_id_is_a_safe_folder_name(name: str) -> None:
-    found = record_id(replace(DETERMINANTS, backbone=name, points={name: name}))
+    found = record_id(replace(RUN_KEY, backbone=name, points={name: name}))
     assert "/" not in found
     assert not found.startswith(".")
     assert len(found) < 255
@@ -68,7 +68,7 @@ def test_the_id_is_a_safe_folder_name(name: str) -> None:
         ("{", "not JSON"),
         ("[]", "not an lnkit record"),
         ('{"a": 1}', "no field 'schema'"),
-        ('{"schema": 99}', "has schema 99, and this lnkit reads 2"),
+        ('{"schema": 99}', "Expected schema 2 in result.json, got 99"),
         ('{"schema": 2}', "damaged: a field is missing"),
         ('{"schema": 2, "scores": 3}', "damaged"),
         (json.dumps(json.loads(to_json(make_record())) | {"created": None}), "damaged.*created"),

@@ -11,7 +11,7 @@ import pytest
 from helpers import make_record
 
 from lnkit.errors import DataError, LnkitError, UsageError
-from lnkit.results.folder import FolderParts, ResultsFolder
+from lnkit.results.folder import FolderPartStore, ResultsFolder
 
 ARRAYS = {"2afc/cnn/d0": np.array([0.1, 0.2]), "2afc/cnn/judge": np.array([1.0, 0.0])}
 
@@ -65,7 +65,7 @@ def test_damaged_results_are_named_and_left_alone(tmp_path: Path) -> None:
     records, damaged = results.load()
     assert [r.key.seed for r in records] == [1]
     assert [d.path for d in damaged] == [file.parent]
-    with pytest.raises(DataError, match=r"damaged.*left alone.*--force"):
+    with pytest.raises(DataError, match=r"damaged.*Remove the folder .*--force"):
         results.find(record.key)
     assert len(file.read_text()) == 100
 
@@ -73,7 +73,7 @@ def test_damaged_results_are_named_and_left_alone(tmp_path: Path) -> None:
 def test_a_damaged_result_can_be_asked_for_and_is_named(tmp_path: Path) -> None:
     results, record = ResultsFolder(tmp_path), make_record()
     (results.write(record, ARRAYS) / "result.json").write_text("{")
-    with pytest.raises(DataError, match=r"not JSON.*left alone"):
+    with pytest.raises(DataError, match="is damaged: it is not JSON"):
         results.choose(record.id)
 
 
@@ -81,7 +81,7 @@ def test_a_record_that_is_not_that_of_its_folder_is_damage(tmp_path: Path) -> No
     results, record = ResultsFolder(tmp_path), make_record()
     file = results.write(record, ARRAYS) / "result.json"
     file.write_text(file.read_text().replace('"seed": 0', '"seed": 7'))
-    with pytest.raises(DataError, match="is not the record of this folder"):
+    with pytest.raises(DataError, match=f"Expected the record {record.id} in "):
         results.find(record.key)
 
 
@@ -128,14 +128,14 @@ def test_choose_by_id_hash_or_name(tmp_path: Path) -> None:
     assert results.choose(first.id) == first
     assert results.choose(second.key.digest()[:8]) == second
     assert results.choose("vgg16:mid") == second
-    with pytest.raises(UsageError, match="fits 2 results"):
+    with pytest.raises(UsageError, match="matches 2 results"):
         results.choose("bapps")
     with pytest.raises(UsageError, match="There is no result 'resnet'"):
         results.choose("resnet")
 
 
 def test_parts_are_computed_once(tmp_path: Path) -> None:
-    parts, calls = FolderParts(tmp_path / "parts"), []
+    parts, calls = FolderPartStore(tmp_path / "parts"), []
 
     def compute() -> dict[str, np.ndarray]:
         calls.append(1)
@@ -156,5 +156,5 @@ def test_a_part_that_fails_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError("boom")
 
     with pytest.raises(RuntimeError):
-        FolderParts(tmp_path).keep("a", fail)
+        FolderPartStore(tmp_path).get_or_compute("a", fail)
     assert list(tmp_path.iterdir()) == []

@@ -139,7 +139,7 @@ def test_baselines_stand_beside_the_scores(copying: FakePlugins, capsys: Capture
     assert run(["results", "show", "pixel:image"]) == 0
     out = capsys.readouterr().out
     assert "gray 0.0800" in out
-    assert "Beside it: copy/curves.png, copy/log.csv" in out
+    assert "Files: copy/curves.png, copy/log.csv" in out
 
 
 def test_the_sample_has_a_protocol_of_its_own(copying: FakePlugins, capsys: Capture) -> None:

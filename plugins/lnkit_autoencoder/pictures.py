@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lnkit.results.images import contact_sheet, keep_image
+from lnkit.results.images import save_contact_sheet, save_image
 from lnkit_autoencoder.autoencoder import Autoencoder, blocks, reconstruct
 from lnkit_autoencoder.images import Images, LabeledSet, Labels
 
@@ -49,7 +49,7 @@ def _overview(folder: Path, network: Autoencoder, data: LabeledSet, test: Images
         rows.append(("reconstruction", to_pixels(reconstruct(network, test, items, loss))))
     name = f"{data.name}-reconstructions.png"
     height = data.side * 2 if data.side < ENLARGED_BELOW else data.side
-    contact_sheet(folder / name, columns, rows, height)
+    save_contact_sheet(folder / name, columns, rows, height)
     return {name: folder / name}
 
 
@@ -69,7 +69,7 @@ def _single_images(
     for items in blocks(np.arange(min(len(test), MOST_IMAGES))):
         pixels = to_pixels(reconstruct(network, test, items, loss))
         for item, image in zip(items, pixels, strict=True):
-            files |= keep_image(folder, f"images/{data.name}/{item:05d}.png", image)
+            files |= save_image(folder, f"images/{data.name}/{item:05d}.png", image)
     return files
 
 

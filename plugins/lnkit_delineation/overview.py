@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lnkit.results.images import contact_sheet
+from lnkit.results.images import save_contact_sheet
 
 if TYPE_CHECKING:
     from lnkit_delineation.data import Pixels
@@ -57,4 +57,4 @@ def _legend() -> Pixels:
 
 
 def write_sheet(path: Path, rows: Sequence[Row]) -> None:
-    contact_sheet(path, COLUMNS, rows, HEIGHT)
+    save_contact_sheet(path, COLUMNS, rows, HEIGHT)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.results.images import keep_image
+from lnkit.results.images import save_image
 from lnkit.training.task import TrainingResult, TrainingSettings
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet
@@ -118,4 +118,4 @@ def _measure(
         found.rows.append(row(name, image, map_, pictures[""], pictures["_overlay"]))
     if context.keep_images:
         for ending, pixels in pictures.items():
-            found.files |= keep_image(context.folder, f"images/{name}{ending}.png", pixels)
+            found.files |= save_image(context.folder, f"images/{name}{ending}.png", pixels)

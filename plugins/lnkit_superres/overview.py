@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lnkit.results.images import contact_sheet
+from lnkit.results.images import save_contact_sheet
 from lnkit_superres.metrics import Pixels
 from lnkit_superres.test_sets import Tested
 
@@ -42,4 +42,4 @@ def _place(image: Tested) -> tuple[int, int]:
 
 
 def write_sheet(path: Path, rows: Sequence[Row]) -> None:
-    contact_sheet(path, COLUMNS, rows, HEIGHT)
+    save_contact_sheet(path, COLUMNS, rows, HEIGHT)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.results.images import keep_image
+from lnkit.results.images import save_image
 from lnkit.training.task import TrainingResult, TrainingSettings
 from lnkit_superres import TITLES
 from lnkit_superres.overview import Row, is_shown, row, write_sheet
@@ -99,6 +99,6 @@ def _test(context: RunContext, network: nn.Module, key: str, test: ImageSet, fou
         if is_shown(index, len(test.names)):
             found.rows.append(row(f"{factor} {TITLES[name]} {image.name}", image, int(factor[1:])))
         if context.keep_images:
-            found.files |= keep_image(context.folder, f"images/{key}/{image.name}.png", image.output)
+            found.files |= save_image(context.folder, f"images/{key}/{image.name}.png", image.output)
         advance(1)
     found.arrays |= {f"{key}/{measure}": np.array(list_) for measure, list_ in values.items()}

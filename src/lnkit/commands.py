@@ -1,7 +1,24 @@
-"""What subcommands of plugins use to speak as lnkit's own do.
+"""Output of plugins' commands in the style of lnkit's own: progress bars, tables, JSON, notes and warnings.
 
-A plugin announces a click command as an entry point of the group ``lnkit.commands``. Errors that it raises as
-:class:`lnkit.LnkitError` become a sentence and an exit code; an interrupt, and ``--traceback``, work as everywhere.
+A plugin registers a click command as an entry point of the group ``lnkit.commands``. Errors that the command raises as
+:class:`lnkit.LnkitError` become a sentence and an exit code; interrupts and ``--traceback`` work as in lnkit's own
+commands.
+
+Example:
+    >>> import click
+    >>> @click.command("count")
+    ... @json_option
+    ... def count(as_json: bool) -> None:
+    ...     with make_progress().task("Counting", 3, unit="images") as advance:
+    ...         for _ in range(3):
+    ...             advance(1)
+    ...     if as_json:
+    ...         emit_json({"images": 3})
+    ...     else:
+    ...         print_table(["images"], [[3]])
+    >>> count.main([], standalone_mode=False)
+    images
+    3
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def test_the_sheet_shows_images_above_what_was_made_of_them(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(pictures, "contact_sheet", lambda path, *rest: (drawn.extend(rest), path.touch()))
+    monkeypatch.setattr(pictures, "save_contact_sheet", lambda path, *rest: (drawn.extend(rest), path.touch()))
     ran(root, tmp_path)
     columns, rows, height = drawn
     assert columns == ["green", "red"]

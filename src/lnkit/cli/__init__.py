@@ -1,4 +1,4 @@
-"""The command line. What a command needs is imported when it runs, so that help and errors come at once."""
+"""The command line. Imports that a command needs are made when it runs, so that help and errors are fast."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from lnkit.cli._output import clean
+from lnkit.cli._output import Settings, clean
 from lnkit.cli._plugincommands import load_command, plugin_commands
-from lnkit.cli._settings import Settings
 from lnkit.data.atomic import DISK_FULL
 from lnkit.errors import LnkitError, did_you_mean, near_names
 
 if TYPE_CHECKING:
     from lnkit.plugins.entrypoints import EntryPoint
 
-# name -> (where the command is, its line in the help); a test holds the lines equal to the commands' own
+# name -> (where the command is, its line in the help); a test compares the lines with the commands' docstrings
 COMMANDS = {
     "eval": ("lnkit.cli.eval:eval_command", "Score loss networks on a benchmark."),
-    "list-backbones": ("lnkit.cli.listing:list_backbones", "List the backbones that can be cut into loss networks."),
-    "list-benchmarks": ("lnkit.cli.listing:list_benchmarks", "List the benchmarks, their protocols and their scores."),
-    "list-distances": ("lnkit.cli.listing:list_distances", "List the distances between features."),
+    "list-backbones": ("lnkit.cli.listings:list_backbones", "List the backbones that can be cut into loss networks."),
+    "list-benchmarks": ("lnkit.cli.listings:list_benchmarks", "List the benchmarks, their protocols and their scores."),
+    "list-distances": ("lnkit.cli.listings:list_distances", "List the distances between features."),
     "points": ("lnkit.cli.points:points", "Show the extraction points of a backbone."),
     "attributes": ("lnkit.cli.attributes:attributes", "Compute the attributes of backbones: depth, macs, structure."),
-    "results": ("lnkit.cli.results:results", "List, show, export and compare what was measured."),
+    "results": ("lnkit.cli.results:results", "List, show, export and compare results."),
     "published": ("lnkit.cli.published:published", "Show, export and audit the published tables."),
-    "analyze": ("lnkit.cli.analyze:analyze", "Rank, correlate and compare what was measured and published."),
+    "analyze": ("lnkit.cli.analyze:analyze", "Rank, correlate and compare measured and published scores."),
     "compare": ("lnkit.cli.compare:compare", "Rank own loss networks among the 56 published ones."),
-    "recommend": ("lnkit.cli.recommend:recommend", "Recommend a loss network, and explain why."),
-    "plot": ("lnkit.cli.plot:plot", "Draw a figure from results and published tables."),
-    "report": ("lnkit.cli.report:report", "Write everything into one HTML file that opens without a network."),
+    "recommend": ("lnkit.cli.recommend:recommend", "Recommend a loss network for a task, with reasons."),
+    "plot": ("lnkit.cli.plot:plot", "Draw a figure of results and published tables."),
+    "report": ("lnkit.cli.report:report", "Write a report of everything into one HTML file that needs no network."),
     "reproduce": (
         "lnkit.cli.reproduce:reproduce",
-        "Set own results beside the published tables, and say what is missing.",
+        "Compare own results with the published tables and list what is missing.",
     ),
     "data": ("lnkit.cli.data:data", "List, fetch, verify and import the data of benchmarks."),
     "plugins": ("lnkit.cli.plugins:plugins", "List the installed plugins, and why one failed."),
@@ -43,7 +42,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name and imports one when it is called."""
+    """A group that knows its commands by name and imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *self._added()]
@@ -61,10 +60,10 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
         if added := self._added():
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, f"Of {entry.distribution}.") for name, entry in added.items()])
+                formatter.write_dl([(name, f"From {entry.distribution}.") for name, entry in added.items()])
 
     def _added(self) -> dict[str, EntryPoint]:
-        """Commands of plugins; none of them replaces one of lnkit's own."""
+        """Return the commands of plugins; none of them replaces a command of lnkit."""
         return {name: entry for name, entry in plugin_commands().items() if name not in COMMANDS}
 
     def resolve_command(
@@ -80,9 +79,9 @@ class LazyGroup(click.Group):
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lnkit", prog_name="lnkit")
-@click.option("--strict", is_flag=True, help="Stop at the first plugin that fails, instead of going on without it.")
+@click.option("--strict", is_flag=True, help="Stop at the first plugin that fails instead of going on without it.")
 @click.option("--traceback", is_flag=True, help="Show where in the code an error arose.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no remarks, only results and errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results, warnings and errors: no progress and no notes.")
 @click.pass_context
 def cli(ctx: click.Context, strict: bool, traceback: bool, quiet: bool) -> None:
     """Evaluate loss networks: pretrained networks that compare images, as a perceptual metric or as a loss."""
@@ -90,60 +89,60 @@ def cli(ctx: click.Context, strict: bool, traceback: bool, quiet: bool) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit with its code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     code = run(sys.argv[1:])
-    if "torch" not in sys.modules:  # whose libraries count what is left, and complain
-        gc.freeze()  # what is left goes with the process: looking for garbage takes a tenth of a listing's time
+    if "torch" not in sys.modules:  # its libraries complain about objects that are left
+        gc.freeze()  # a last garbage collection would take a tenth of the time of `lnkit list-backbones`
     sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
-    """Carry out one command and say what went wrong in a sentence."""
+    """Run one command, print an error as a sentence, and return the exit code."""
     try:
         code = cli.main(arguments, prog_name="lnkit", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _complain("Interrupted. The same command goes on where it stopped.", 130)
+        return _print_error("Interrupted. Run the same command again to resume.", 130)
     except BrokenPipeError:
-        return _leave_quietly()
+        return _close_stdout()
     except Exception as error:
-        return _explain(error, _before_command(arguments))
+        return _print_exception(error, _wants_traceback(arguments))
 
 
-def _before_command(arguments: list[str]) -> bool:
-    """Whether ``--traceback`` stands among the options of lnkit itself."""
+def _wants_traceback(arguments: list[str]) -> bool:
+    """Return whether ``--traceback`` is among the options of lnkit itself."""
     own = arguments[: next((i for i, word in enumerate(arguments) if not word.startswith("-")), len(arguments))]
     return "--traceback" in own
 
 
-def _explain(error: Exception, show_traceback: bool) -> int:
+def _print_exception(error: Exception, show_traceback: bool) -> int:
     if show_traceback:
-        import traceback  # noqa: PLC0415 - only when it is asked for
+        import traceback  # noqa: PLC0415 - only with --traceback
 
         traceback.print_exception(error)
     if isinstance(error, LnkitError):
-        return _complain(str(error), error.exit_code)
+        return _print_error(str(error), error.exit_code)
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         where = f" while writing {error.filename}" if error.filename else ""
-        return _complain(
-            f"The disk is full{where}. Make room, or choose another folder, and give the command again.", 1
+        return _print_error(
+            f"The disk is full{where}. Free some space or choose another folder, then run the command again.", 1
         )
     text = " ".join(str(error).split())
-    return _complain(f"{type(error).__name__}: {text} (`lnkit --traceback ...` shows where this arose.)", 1)
+    return _print_error(f"{type(error).__name__}: {text} (`lnkit --traceback ...` shows where this arose.)", 1)
 
 
-def _complain(sentence: str, code: int) -> int:
+def _print_error(sentence: str, code: int) -> int:
     click.echo(clean(f"Error: {sentence}" if code != 130 else sentence), err=True)
     return code
 
 
-def _leave_quietly() -> int:
-    """Whoever read our output has gone (``lnkit ... | head``): close it so that Python does not complain at exit."""
+def _close_stdout() -> int:
+    """Close stdout after its reader has gone (``lnkit ... | head``), so that Python does not complain at exit."""
     import os  # noqa: PLC0415 - only here
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

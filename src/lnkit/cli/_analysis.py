@@ -1,14 +1,14 @@
-"""What the commands that read records and published tables share: their options, and how they gather and print."""
+"""Options and helpers shared by commands that read records and published tables or write tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lnkit.cli._output import clean, emit_json, note, print_table
+from lnkit.cli._output import note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,57 +16,82 @@ if TYPE_CHECKING:
     from lnkit.analysis.collect import ScoreSet
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+FORMATS = ("csv", "parquet", "markdown", "latex")
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+results_option = click.option(
+    "--results",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The results folder.  [default: $LNKIT_RESULTS or ./results]",
+)
+origin_option = click.option(
+    "--from",
+    "origin",
+    type=click.Choice(["own", "published", "both"]),
+    default="both",
+    show_default=True,
+    help="Use own results, the published scores, or both.",
+)
+bench_option = click.option("--bench", metavar="NAME", help="Only this benchmark.")
+format_option = click.option("--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True)
+output_option = click.option("--output", type=FILE, help="File to write; otherwise the table is printed.")
 
 
-def gather_options(command: Command) -> Command:
-    """Options that say what is to be analyzed; ``gathered`` takes them."""
+def source_options(command: Command) -> Command:
+    """Add the options that choose measurements; ``gather_measurements`` takes their values."""
     options = (
-        click.option("--from", "origin", type=click.Choice(["own", "published", "both"]), default="both",
-                     show_default=True, help="Own results, the published scores, or both."),
-        click.option("--results", "folder", type=click.Path(path_type=Path), help="Folder of results."),
-        click.option("--bench", metavar="NAME", help="Only this benchmark."),
-        click.option("--protocol", "variant", metavar="VARIANT", help="Of own results only this protocol variant."),
-        click.option("--sample", is_flag=True, help="Own results on sample data, instead of real ones."),
-    )  # fmt: skip
+        origin_option,
+        results_option,
+        bench_option,
+        click.option("--protocol", "variant", metavar="VARIANT", help="Only own results of this protocol variant."),
+        click.option("--sample", is_flag=True, help="Use own results on sample data instead of real data."),
+    )
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def gathered(
+def gather_measurements(
     origin: str, folder: Path | None, bench: str | None, variant: str | None, sample: bool, *, quiet: bool = False
 ) -> ScoreSet:
-    """Collect what the options ask for, and say what was left out, unless ``quiet``."""
+    """Collect the measurements that the source options choose, and note what was left out.
+
+    Args:
+        origin: "own", "published" or "both".
+        folder: of results; None for the default one.
+        bench: only this benchmark.
+        variant: only own results of this protocol variant.
+        sample: own results on sample data instead of real data.
+        quiet: print no notes.
+    """
     from lnkit.analysis.collect import Selection, gather  # noqa: PLC0415 - not for help
 
-    found = gather(folder, origin, Selection(bench, variant, sample))
+    gathered = gather(folder, origin, Selection(bench, variant, sample))
     if not quiet:
-        say(found.remarks)
-    return found
+        note_remarks(gathered)
+    return gathered
 
 
-def say(remarks: Iterable[str]) -> None:
-    for remark in remarks:
+def note_remarks(gathered: ScoreSet) -> None:
+    """Note what was left out or merged."""
+    for remark in gathered.remarks:
         note(f"Note: {remark}")
 
 
-def show_frame(frame: pd.DataFrame, as_json: bool, title: str = "", digits: int = 3) -> None:
-    """Print a DataFrame as a table, numbers with ``digits`` decimals and missing ones as "-", or as JSON records."""
-    if as_json:
-        import json  # noqa: PLC0415 - only where it is asked for
+def write_frame(
+    frame: pd.DataFrame, form: str, output: Path | None, higher_is_better: Mapping[str, bool] | None = None
+) -> None:
+    """Print a table in a format for papers or spreadsheets, or write it to a file.
 
-        emit_json(json.loads(frame.to_json(orient="records")))
-        return
-    rows = [[cell(value, digits) for value in row] for row in frame.itertuples(index=False)]
-    print_table([clean(str(column)).replace("_", " ") for column in frame.columns], rows, title=title)
+    Args:
+        frame: the table.
+        form: one of :data:`FORMATS`.
+        output: file to write; None prints.
+        higher_is_better: see :func:`lnkit.results.tables.write_table`.
+    """
+    from lnkit.results.tables import write_table  # noqa: PLC0415 - pandas
 
-
-def cell(value: Any, digits: int = 3) -> str:
-    """A value as text: ``0.701``, ``-`` where there is none."""
-    import math  # noqa: PLC0415 - not for help
-
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "-"
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+    click.echo(write_table(frame, form, output, higher_is_better), nl=False)
+    if output:
+        note(f"Wrote {len(frame):,} rows to {output}.")

@@ -1,4 +1,4 @@
-"""Ctrl-C that cannot get lost: Python drops one that falls into a destructor or into a callback from C."""
+"""A Ctrl-C that cannot be lost: Python drops one that arrives in a destructor or in a callback from C."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from types import FrameType
 
 from lnkit.progress import Advance, Progress
 
-_seen = False  # of the whole process, as signals are
+_seen = False  # global, because signals are
 
 
 def listen() -> None:
-    """From here on, remember that Ctrl-C was pressed, besides raising KeyboardInterrupt as Python does."""
+    """Remember from now on that Ctrl-C was pressed, besides raising KeyboardInterrupt."""
     global _seen
     _seen = False
-    signal.signal(signal.SIGINT, _note)
+    signal.signal(signal.SIGINT, _remember)
 
 
-def _note(_number: int, _frame: FrameType | None) -> None:
+def _remember(_number: int, _frame: FrameType | None) -> None:
     global _seen
     _seen = True
     raise KeyboardInterrupt
 
 
 class Interruptible:
-    """Progress that raises, at the next step, an interrupt that was dropped."""
+    """Progress that raises a dropped interrupt at the next step."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress

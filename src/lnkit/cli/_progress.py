@@ -1,4 +1,4 @@
-"""Progress bars on a terminal; elsewhere only what must be said."""
+"""Progress bars on a terminal; elsewhere only messages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lnkit.cli._interrupt import Interruptible
-from lnkit.cli._output import is_terminal, note
-from lnkit.cli._settings import settings
+from lnkit.cli._output import is_terminal, note, settings
 from lnkit.progress import Advance, SilentProgress
 
 if TYPE_CHECKING:
@@ -17,12 +16,17 @@ if TYPE_CHECKING:
 
 
 def make_progress() -> Interruptible:
-    """Bars if someone is looking."""
-    return Interruptible(BarProgress() if is_terminal(sys.stderr) and not settings().quiet else SpokenProgress())
+    """Return a progress display: bars if stderr is a terminal and ``--quiet`` is not given, else only messages.
+
+    Example:
+        >>> with make_progress().task("Comparing", 4000, unit="pairs") as advance:
+        ...     advance(1000, "0.12 s each")
+    """
+    return Interruptible(BarProgress() if is_terminal(sys.stderr) and not settings().quiet else MessageProgress())
 
 
-class SpokenProgress(SilentProgress):
-    """Draws nothing and still says what must be known, such as the size of a download."""
+class MessageProgress(SilentProgress):
+    """Draws no bars, but prints messages such as the size of a download."""
 
     def say(self, sentence: str) -> None:
         note(sentence)
@@ -37,7 +41,7 @@ class BarProgress:
 
     @contextmanager
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
-        """Open a bar; the display appears with the first one and goes with the last."""
+        """Open a bar; the display appears with the first bar and ends with the last."""
         if self._display is None:
             self._display = _make_display()
             self._display.start()

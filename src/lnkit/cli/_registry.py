@@ -1,32 +1,35 @@
-"""What is installed, for the commands that need to know."""
+"""The registry of plugins, with warnings about those that failed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lnkit.cli._output import note, warn
-from lnkit.cli._settings import settings
+from lnkit.cli._output import note, settings, warn
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
 
+MAX_SHOWN = 10  # failures and remarks before a result; a plugin can have thousands
 
-MOST = 10  # failures and remarks that are shown before a result; a plugin can have thousands
+
+def load_plugins() -> Registry:
+    """Load all plugins without warnings, for commands whose output is about the failures."""
+    from lnkit.plugins.load import default_registry, load_registry  # noqa: PLC0415 - not for help
+
+    return load_registry(strict=True) if settings().strict else default_registry()
 
 
 def open_registry() -> Registry:
-    """Load all plugins and name on stderr, once, those that failed or of which there is something to remark."""
-    from lnkit.plugins.load import default_registry, load_registry  # noqa: PLC0415 - not for help
-
-    registry = load_registry(strict=True) if settings().strict else default_registry()
-    for failure in registry.failures[:MOST]:
+    """Load all plugins and print their failures and remarks on stderr."""
+    registry = load_plugins()
+    for failure in registry.failures[:MAX_SHOWN]:
         warn(
             f"Plugin {failure.plugin!r} failed ({failure.stage}): {failure.reason.rstrip('.')}. "
             f"`lnkit plugins --traceback {failure.plugin}` shows more."
         )
     remarks = [remark for plugin in registry.plugins for remark in plugin.remarks]
-    for remark in remarks[:MOST]:
+    for remark in remarks[:MAX_SHOWN]:
         note(remark)
-    if len(registry.failures) > MOST or len(remarks) > MOST:
-        note("There are more of these: `lnkit plugins` shows all.")
+    if len(registry.failures) > MAX_SHOWN or len(remarks) > MAX_SHOWN:
+        note("There are more of these; `lnkit plugins` shows all.")
     return registry

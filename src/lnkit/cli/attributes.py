@@ -1,4 +1,4 @@
-"""`lnkit attributes`: what backbones are like, computed from the networks, with the published values beside them."""
+"""`lnkit attributes`: attributes of backbones, computed from the networks, beside the published values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POINT = (
     *("point_parameters", "point_depth", "point_macs", "point_channels", "point_features"),
     *("fraction_parameters", "fraction_depth", "fraction_macs"),
 )
-SIMILAR = 0.1  # of the computed macs: P's differ by up to 5.2 % in what it counts, which is no disagreement
+TOLERANCE = 0.1  # of the computed macs; those of Pihlgren2023 Table I count other operations and differ by up to 5.2 %
 
 Values = Mapping[str, float | None]
 
@@ -29,42 +29,44 @@ Values = Mapping[str, float | None]
 def attributes(backbones: tuple[str, ...], per_point: bool, as_json: bool) -> None:
     """Compute the attributes of backbones: depth, macs, structure.
 
-    They are read off a forward pass of one image of 224 x 224 pixels, without weights. Flops are multiply-adds, depth
-    is the number of matrix multiplications separated by a non-linearity on the longest path, and accuracy is what the
-    authors of the weights state. Where the published Table I says otherwise, both are shown. Without names: the
-    backbones of that table.
+    They are measured in a forward pass of one image of 224 x 224 pixels, without weights. Macs are multiply-adds, depth
+    is the number of matrix multiplications separated by a non-linearity on the longest path, and accuracy is the value
+    stated by the authors of the weights. Where the published Table I has another value, both are shown. Without names,
+    the command shows the backbones of that table.
     """
-    found = _measured(backbones) if backbones else _shipped()
+    values = _measured(backbones) if backbones else _shipped()
     if as_json:
-        emit_json({name: {**whole, "points": points} for name, (whole, points) in found.items()})
+        emit_json({name: {**whole, "points": points} for name, (whole, points) in values.items()})
     elif per_point:
         rows = [
-            [f"{name}:{point}", *_cells(v, POINT)] for name, (_, points) in found.items() for point, v in points.items()
+            [f"{name}:{point}", *(_cell(column, costs[column]) for column in POINT)]
+            for name, (_, points) in values.items()
+            for point, costs in points.items()
         ]
         print_table(["loss network", *(column.replace("_", " ") for column in POINT)], rows)
     else:
-        _show(found)
+        _show(values)
 
 
-def _show(found: Mapping[str, tuple[Values, Mapping[str, Values]]]) -> None:
+def _show(values: Mapping[str, tuple[Values, Mapping[str, Values]]]) -> None:
     published = {row["backbone"]: _as_computed(row) for row in read_rows("attributes")}
-    rows = [[name, *_both(whole, published.get(name, {}))] for name, (whole, _) in found.items()]
+    rows = [[name, *_both(whole, published.get(name, {}))] for name, (whole, _) in values.items()]
     print_table(["backbone", *(column.replace("_", " ") for column in BACKBONE)], rows)
     if any("[" in cell for row in rows for cell in row):
-        note("[in brackets] what Pihlgren et al. 2023, Table I, says otherwise; `lnkit published audit` says more.")
+        note("[in brackets]: another value in Table I of Pihlgren et al. 2023; `lnkit published audit` explains it.")
 
 
 def _measured(names: Sequence[str]) -> dict[str, tuple[Values, Mapping[str, Values]]]:
     registry = open_registry()
     specs = {name: registry.backbone(name) for name in names}
-    from lnkit.networks.attributes import measure_attributes  # noqa: PLC0415 - torch, after the names were found
+    from lnkit.networks.attributes import measure_attributes  # noqa: PLC0415 - torch, after the names were checked
 
     measured = {n: measure_attributes(spec, tuple(registry.points_at(n).values())) for n, spec in specs.items()}
-    return {name: (one.backbone, one.points) for name, one in measured.items()}
+    return {name: (attributes.backbone, attributes.points) for name, attributes in measured.items()}
 
 
 def _shipped() -> dict[str, tuple[Values, Mapping[str, Values]]]:
-    """The backbones of the study, as they were measured when the package was made."""
+    """Return the attributes of the backbones of Pihlgren2023, computed when the package was built."""
     points: dict[str, dict[str, Values]] = {row["backbone"]: {} for row in read_rows("computed_attributes")}
     for row in read_rows("computed_point_attributes"):
         points[row["backbone"]][row["point"]] = _numbers(row, POINT)
@@ -98,11 +100,7 @@ def _disagree(name: str, computed: Values, published: Values) -> bool:
     ours, theirs = computed[name], published.get(name)
     if ours is None or theirs is None:
         return False
-    return abs(ours - theirs) > SIMILAR * ours if name == "macs" else ours != theirs
-
-
-def _cells(values: Values, columns: Sequence[str]) -> list[str]:
-    return [_cell(name, values[name]) for name in columns]
+    return abs(ours - theirs) > TOLERANCE * ours if name == "macs" else ours != theirs
 
 
 def _cell(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`lnkit data`: the data of benchmarks, for machines with a network and machines without."""
+"""`lnkit data`: fetch, import and verify the data of benchmarks, with or without a network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lnkit.data.fetch.datasets import DatasetState
     from lnkit.specs import DatasetSpec
 
-SHOWN = 5  # names of damaged files in an error; --json has them all
+MAX_NAMES = 5  # of damaged files in an error; --json lists all
 
 
 @click.group()
@@ -29,7 +29,7 @@ def data() -> None:
 def list_command(as_json: bool) -> None:
     """List all datasets.
 
-    For each: its size, its license, where it lies, and whether it is there.
+    For each: its size, its license, its folder, and whether it is complete.
     """
     from lnkit.data.fetch.datasets import dataset_state  # noqa: PLC0415 - not for help
 
@@ -51,7 +51,7 @@ def list_command(as_json: bool) -> None:
 @data.command("fetch")
 @click.argument("name")
 def fetch_command(name: str) -> None:
-    """Fetch a dataset into the cache. Goes on where it was interrupted; prints the folder."""
+    """Download a dataset into the cache and print its folder. Resumes after an interruption."""
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.fetch.datasets import ensure_dataset  # noqa: PLC0415
 
@@ -62,9 +62,9 @@ def fetch_command(name: str) -> None:
 @click.argument("name")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 def import_command(name: str, paths: tuple[Path, ...]) -> None:
-    """Bring a dataset into the cache that was fetched elsewhere.
+    """Import a dataset that was downloaded elsewhere into the cache.
 
-    PATH is an archive, an unpacked folder, or a file that the dataset has under the same name.
+    PATH is an archive, an unpacked folder, or a file of the dataset with its original name.
     """
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.fetch.datasets import import_dataset  # noqa: PLC0415
@@ -76,29 +76,29 @@ def import_command(name: str, paths: tuple[Path, ...]) -> None:
 @click.argument("name")
 @json_option
 def verify_command(name: str, as_json: bool) -> None:
-    """Compare a dataset with its checksums. Reads every file, and names what changed since it arrived."""
+    """Compare a dataset with its checksums. Reads every file and names those that changed."""
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.fetch.checksums import compare_inventory  # noqa: PLC0415
 
     folder = _present(name)
-    found = compare_inventory(folder, make_progress())
+    comparison = compare_inventory(folder, make_progress())
     if as_json:
-        emit_json({"name": name, "folder": folder, "intact": found.intact, **asdict(found)})
-        if not found.intact:
+        emit_json({"name": name, "folder": folder, "intact": comparison.intact, **asdict(comparison)})
+        if not comparison.intact:
             raise click.exceptions.Exit(1)
         return
-    if not found.intact:
-        faults = {"missing": found.missing, "changed": found.changed, "not listed": found.extra}
-        what = "; ".join(f"{len(names):,} {kind}: {_some(names)}" for kind, names in faults.items() if names)
-        raise DataError(f"{folder} is not as it arrived: {what}. Import or fetch it again.")
-    click.echo(f"{name}: all {found.files:,} files are as they arrived.")
+    if not comparison.intact:
+        faults = {"missing": comparison.missing, "changed": comparison.changed, "not listed": comparison.extra}
+        changes = "; ".join(f"{len(names):,} {kind}: {_some(names)}" for kind, names in faults.items() if names)
+        raise DataError(f"{folder} has changed: {changes}. Import or fetch it again.")
+    click.echo(f"{name}: all {comparison.files:,} files are unchanged.")
 
 
 @data.command("path")
 @click.argument("name")
 @json_option
 def path_command(name: str, as_json: bool) -> None:
-    """Print the folder in which a dataset lies or would lie."""
+    """Print the folder of a dataset, whether it exists or not."""
     from lnkit.data.fetch.datasets import dataset_state  # noqa: PLC0415 - not for help
 
     state = dataset_state(_dataset(name), cache_dir())
@@ -107,11 +107,11 @@ def path_command(name: str, as_json: bool) -> None:
         return
     click.echo(state.folder)
     if state.state in {"missing", "begun"}:
-        note(f"It is not there yet; `lnkit data fetch {name}` fetches it.")
+        note(f"The dataset is not there yet; `lnkit data fetch {name}` downloads it.")
 
 
 def _known_datasets() -> dict[str, tuple[DatasetSpec, list[str]]]:
-    """Dataset name -> its facts, and the benchmarks that use it."""
+    """Return all datasets by name, each with the benchmarks that use it."""
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins, not for help
 
     known: dict[str, tuple[DatasetSpec, list[str]]] = {}
@@ -130,17 +130,21 @@ def _dataset(name: str) -> DatasetSpec:
 
 
 def _present(name: str) -> Path:
-    """The folder of a dataset that is in the cache."""
+    """Return the folder of a dataset in the cache.
+
+    Raises:
+        DataError: it is not there, or was not made by lnkit.
+    """
     from lnkit.data.fetch.datasets import dataset_state  # noqa: PLC0415 - not for help
 
     state = dataset_state(_dataset(name), cache_dir())
     if state.state == "by hand":
         raise DataError(
             f"{state.folder} was not made by lnkit, so there is nothing to compare it with. "
-            f"Move it away and run `lnkit data import {name} FOLDER` with its new place."
+            f"Move it elsewhere and run `lnkit data import {name} FOLDER` with its new path."
         )
     if state.state != "ready":
-        raise DataError(f"The dataset {name!r} is not in the cache. `lnkit data fetch {name}` fetches it.")
+        raise DataError(f"The dataset {name!r} is not in the cache. `lnkit data fetch {name}` downloads it.")
     return state.folder
 
 
@@ -162,4 +166,4 @@ def _row(spec: DatasetSpec, benchmarks: list[str], state: DatasetState) -> dict[
 
 
 def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")

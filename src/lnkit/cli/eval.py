@@ -1,4 +1,4 @@
-"""`lnkit eval`: run a benchmark on loss networks."""
+"""`lnkit eval`: score loss networks on a benchmark."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     multiple=True,
     default=("all",),
     metavar="POINT",
-    help="Extraction point, several as one loss network (early+mid), a node path, or `all` (default); may be repeated.",
+    help="Extraction point, several for one loss network (early+mid), a node, or `all` (the default); may be repeated.",
 )
 @click.option("--bench", default="bapps", show_default=True, metavar="NAME", help="Benchmark.")
 @click.option(
@@ -47,7 +47,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     "overrides",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Change a field of the protocol; `lnkit list-benchmarks --json` has them all.",
+    help="Change a field of the protocol; `lnkit list-benchmarks --json` shows all fields.",
 )
 @click.option("--distance", metavar="NAME", help="Short for --set distance=NAME.")
 @click.option(
@@ -55,92 +55,91 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     default="pretrained",
     show_default=True,
     metavar="FILE|random",
-    help="A file, `random`, or `pretrained`.",
+    help="Weights: a file, `random`, or `pretrained`.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of random weights, training and the bootstrap.")
-@click.option("--data", type=FOLDER, help="Folder with the data; otherwise they are fetched into the cache.")
-@click.option("--sample", is_flag=True, help="Use the small embedded sample: shows that it runs, not how good it is.")
-@click.option("--results", type=FOLDER, help="Where results are kept.  [default: $LNKIT_RESULTS or ./results]")
-@click.option("--force", is_flag=True, help="Run again what was already run.")
-@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="cuda, mps or cpu.")
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True)
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="eager, inductor or onnxruntime.")
+@click.option("--seed", default=0, show_default=True, help="Seed of random weights, training and the bootstrap.")
+@click.option("--data", type=FOLDER, help="Folder with the data; otherwise they are downloaded into the cache.")
 @click.option(
-    "--batch-size", type=click.IntRange(1), metavar="N", help="Triplets or pairs at a time; changes no score."
+    "--sample",
+    is_flag=True,
+    help="Use the small built-in sample, which shows that everything runs and says nothing about quality.",
 )
-@click.option("--images", "keep_images", is_flag=True, help="Keep every image that the benchmark makes, as PNG.")
+@click.option("--results", type=FOLDER, help="The results folder.  [default: $LNKIT_RESULTS or ./results]")
+@click.option("--force", is_flag=True, help="Run again even if there is a result.")
+@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cuda, mps or cpu.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True)
+@click.option(
+    "--engine", default="auto", show_default=True, metavar="NAME", help="auto, eager, inductor or onnxruntime."
+)
+@click.option(
+    "--batch-size", type=click.IntRange(1), metavar="N", help="Triplets or pairs in a batch; does not change scores."
+)
+@click.option("--images", "keep_images", is_flag=True, help="Save every image that the benchmark makes as PNG.")
 @json_option
 def eval_command(as_json: bool, **options: Any) -> None:
     """Score loss networks on a benchmark.
 
-    The same command again finds finished runs and goes on with interrupted ones.
+    The same command again reuses finished runs and resumes interrupted ones.
     """
-    runs, failed = _run_all(_requests(**options))
-    if as_json:
-        from lnkit.results.records import to_plain  # noqa: PLC0415 - only after a run
+    from lnkit.cli._interrupt import listen  # noqa: PLC0415 - nothing of this for --help
+    from lnkit.cli._progress import make_progress  # noqa: PLC0415
+    from lnkit.cli._registry import open_registry  # noqa: PLC0415
+    from lnkit.evaluation.runner import run  # noqa: PLC0415
+    from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415
 
-        emit_json([to_plain(run.record) | {"folder": str(run.folder), "found": run.found} for run in runs])
-    elif runs:
-        _show(runs)
-    for run in runs:
-        if run.record.collapsed:
-            warn(f"{run.record.loss_network} collapsed: {run.record.collapsed}.")
-            failed = failed or LnkitError.exit_code
-    if failed:
-        raise click.exceptions.Exit(failed)
+    requests = _requests(**options)
+    listen()
+    registry, progress = open_registry(), make_progress()
+    runs: list[FinishedRun] = []
+    exit_code = 0
+    for request in requests:
+        try:
+            with stdout_to_stderr():  # output of benchmarks and packages is not a result
+                runs += run(request, registry, progress)
+        except LnkitError as error:
+            if len(requests) == 1:
+                raise
+            warn(f"{request.backbone}: {error}")  # and go on with the other backbones
+            exit_code = max(exit_code, error.exit_code)
+    _show(runs, as_json)
+    for record in [finished.record for finished in runs if finished.record.collapsed]:
+        warn(f"{record.loss_network} collapsed: {record.collapsed}.")
+        exit_code = exit_code or LnkitError.exit_code
+    if exit_code:
+        raise click.exceptions.Exit(exit_code)
 
 
 def _requests(
-    backbones: tuple[str, ...], points: tuple[str, ...], overrides: tuple[str, ...], distance: str | None, **same: Any
+    backbones: tuple[str, ...], points: tuple[str, ...], overrides: tuple[str, ...], distance: str | None, **shared: Any
 ) -> list[RunRequest]:
+    """Return one request for each backbone."""
     from lnkit.evaluation.request import RunRequest  # noqa: PLC0415 - not for --help
 
-    if same["sample"] and same["data"]:
-        raise UsageError("--sample brings its own data, and --data names others: give one of the two.")
+    if shared["sample"] and shared["data"]:
+        raise UsageError("--sample uses data of its own, and --data names other data: give one of the two.")
     changes = dict(_assignment(text) for text in overrides)
     if distance:
         changes["distance"] = distance
     joined = ",".join(points)
-    return [RunRequest(backbone=name, points=joined, overrides=changes, **same) for name in dict.fromkeys(backbones)]
+    return [RunRequest(backbone=name, points=joined, overrides=changes, **shared) for name in dict.fromkeys(backbones)]
 
 
 def _assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise UsageError(f"--set takes FIELD=VALUE, for example resolution=224, and {text!r} came.")
+        raise UsageError(f"Expected --set FIELD=VALUE, for example resolution=224, got {text!r}.")
     return name.strip(), value.strip()
 
 
-def _run_all(requests: list[RunRequest]) -> tuple[list[FinishedRun], int]:
-    """Run one request after the other. With several, one that fails is named and the others go on."""
-    from lnkit.cli._interrupt import listen  # noqa: PLC0415 - not for --help
-    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - rich, not for --help
-    from lnkit.cli._registry import open_registry  # noqa: PLC0415 - not for --help
-    from lnkit.evaluation.runner import run  # noqa: PLC0415 - not for --help
-    from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415 - not for --help
+def _show(runs: list[FinishedRun], as_json: bool) -> None:
+    from lnkit.cli._scores import show_scores  # noqa: PLC0415 - not for --help
+    from lnkit.results.records import to_plain  # noqa: PLC0415
 
-    listen()
-    registry, progress = open_registry(), make_progress()
-    runs: list[FinishedRun] = []
-    failed = 0
-    for request in requests:
-        try:
-            with stdout_to_stderr():  # what benchmarks and packages print is no result
-                runs += run(request, registry, progress)
-        except LnkitError as error:
-            if len(requests) == 1:
-                raise
-            warn(f"{request.backbone}: {error}")
-            failed = max(failed, error.exit_code)
-    return runs, failed
-
-
-def _show(runs: list[FinishedRun]) -> None:
-    from lnkit.cli._scores import show_scores  # noqa: PLC0415 - only after a run
-
-    show_scores([run.record for run in runs])
-    found = sum(run.found for run in runs)
-    if found:
-        note(f"{found} of {len(runs)} had been run before and were found again; --force runs them anew.")
-    for run in runs:
-        click.echo(f"Results: {run.folder}")
+    if as_json:
+        emit_json([to_plain(run.record) | {"folder": str(run.folder), "found": run.found} for run in runs])
+    elif runs:
+        show_scores([run.record for run in runs])
+        if reused := sum(run.found for run in runs):
+            note(f"{reused} of {len(runs)} results existed before and were reused; --force runs them again.")
+        for run in runs:
+            click.echo(f"Results: {run.folder}")

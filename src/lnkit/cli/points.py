@@ -1,4 +1,4 @@
-"""`lnkit points`: where a backbone can be cut, and what that gives and costs."""
+"""`lnkit points`: where a backbone can be cut, with output shapes and costs."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ COST = ("parameters", "macs")
 
 @click.command("points")
 @click.argument("backbone")
-@click.option("--size", type=click.IntRange(min=1), default=64, show_default=True, help="Side of the image in pixels.")
+@click.option(
+    "--size", type=click.IntRange(min=1), default=64, show_default=True, help="Side of the square image in pixels."
+)
 @click.option("--all", "every", is_flag=True, help="List every node that can be a point, as a tree.")
 @json_option
 def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
     """Show the extraction points of a backbone.
 
-    For each: its node, its output (channels x height x width) for one image, the pixels between two positions, and the
-    parameters and macs up to there. A multiplication with its addition counts as one, as in the published tables. No
-    weights are needed.
+    For each: its node, its output for one image (channels x height x width), the stride in pixels, and the parameters
+    and macs (multiply-adds) up to the point. A multiplication with its addition counts as one, as in the published
+    tables. No weights are needed.
     """
     registry = open_registry()
     spec = registry.backbone(backbone)
-    from lnkit.networks.inspection import inspect_nodes, inspect_points  # noqa: PLC0415 - torch, after the name was found
+    from lnkit.networks.inspection import inspect_nodes, inspect_points  # noqa: PLC0415 - torch, after the name was checked
 
     if every:
         _show_nodes(spec, inspect_nodes(spec, size), size, as_json)
         return
     facts = inspect_points(spec, tuple(registry.points_at(backbone).values()), size)
     if as_json:
-        emit_json({"backbone": backbone, "size": size, "points": [_plain(one) for one in facts]})
+        emit_json({"backbone": backbone, "size": size, "points": [_json_facts(point) for point in facts]})
         return
     if facts:
         _show_points(spec, facts, size)
@@ -51,14 +53,14 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
 
 def _show_points(spec: BackboneSpec, facts: Sequence[PointFacts], size: int) -> None:
     columns = ["point", "node", "output", "stride", *COST, "description"]
-    print_table(columns, [row for one in facts for row in _rows(one)], title=_title(spec, size))
-    if any(one.problem == "too small" for one in facts):
+    print_table(columns, [row for point in facts for row in _rows(point)], title=_title(spec, size))
+    if any(point.problem == "too small" for point in facts):
         enough = max(spec.min_size, size + 1)
-        note(f"Images of {size} pixels are too small for some points; see them with --size {enough}.")
+        note(f"Images of {size} pixels are too small for some points; try --size {enough}.")
 
 
 def _rows(facts: PointFacts) -> list[list[str]]:
-    """One row for a point; of a set, one for each node, the costs of the whole beside the first."""
+    """Return one row for a point; for a set of nodes one row each, with the cost of the set in the first."""
     point = facts.point
     shapes = [_shape(output.shape) for output in facts.outputs] or [facts.problem] * len(point.nodes)
     strides = [str(output.stride or "-") for output in facts.outputs] or ["-"] * len(point.nodes)
@@ -71,22 +73,20 @@ def _rows(facts: PointFacts) -> list[list[str]]:
 
 def _show_nodes(spec: BackboneSpec, facts: Sequence[NodeFacts], size: int, as_json: bool) -> None:
     if as_json:
-        emit_json({"backbone": spec.name, "size": size, "nodes": [asdict(one) for one in facts]})
+        emit_json({"backbone": spec.name, "size": size, "nodes": [asdict(node) for node in facts]})
         return
-    rows = [[_indented(one.node), one.kind, _shape(one.shape), str(one.stride or "-"), *_costs(one)] for one in facts]
+    rows = [
+        ["  " * n.node.count(".") + n.node, n.kind, _shape(n.shape), str(n.stride or "-"), *_costs(n)] for n in facts
+    ]
     print_table(["node", "kind", "output", "stride", *COST], rows, title=_title(spec, size))
 
 
-def _indented(node: str) -> str:
-    return "  " * node.count(".") + node
-
-
 def _title(spec: BackboneSpec, size: int) -> str:
-    """``vgg16 at 64 x 64``, and what becomes of images of that size."""
+    """Return ``vgg16 at 64 x 64``, with the rule for resizing images if there is one."""
     return f"{spec.name} at {size} x {size}" + (f" ({spec.input_rule})" if spec.input_rule else "")
 
 
-def _plain(facts: PointFacts) -> dict[str, Any]:
+def _json_facts(facts: PointFacts) -> dict[str, Any]:
     return {
         **asdict(facts.point),
         "outputs": [asdict(output) for output in facts.outputs],

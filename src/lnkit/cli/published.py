@@ -1,4 +1,4 @@
-"""`lnkit published`: the published tables, and what comes out when they are computed again."""
+"""`lnkit published`: show, export and audit the published tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lnkit.cli._analysis import format_option, output_option, write_frame
 from lnkit.cli._output import emit_json, json_option, note, print_table
 from lnkit.errors import UsageError, did_you_mean, near_names
 
@@ -24,11 +25,11 @@ def published() -> None:
 @published.command("list")
 @json_option
 def list_command(as_json: bool) -> None:
-    """List the tables: what each holds, and where it is from."""
+    """List the tables with their content and source."""
     from lnkit.analysis.published.tables import TABLES, read_rows  # noqa: PLC0415 - not for help
 
     rows = [[name, len(read_rows(name)), facts.title, facts.source] for name, facts in TABLES.items()]
-    columns = ["table", "rows", "what", "source"]
+    columns = ["table", "rows", "content", "source"]
     if as_json:
         emit_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
@@ -42,9 +43,9 @@ def list_command(as_json: bool) -> None:
 @click.option("--score", metavar="NAME", help="Only this score.")
 @click.option("--point", metavar="POINT", help="Only this extraction point.")
 @json_option
-def show_command(table: str, as_json: bool, **wishes: str | None) -> None:
-    """Show a table, or the rows of it that are asked for. Doubtful rows come with their caveat."""
-    rows = _fitting(table, wishes)
+def show_command(table: str, as_json: bool, **filters: str | None) -> None:
+    """Show a table or some of its rows, with the caveats on doubtful rows."""
+    rows = _matching(table, filters)
     if as_json:
         emit_json(rows)
         return
@@ -57,28 +58,22 @@ def show_command(table: str, as_json: bool, **wishes: str | None) -> None:
 
 @published.command("export")
 @click.argument("table")
-@click.option(
-    "--format", "form", type=click.Choice(["csv", "parquet", "markdown", "latex"]), default="csv", show_default=True
-)
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; otherwise printed.")
+@format_option
+@output_option
 def export_command(table: str, form: str, output: Path | None) -> None:
-    """Write a table, with the source and the caveat of each row."""
+    """Print or write a table with the source and the caveat of each row."""
     from lnkit.analysis.published.tables import table_facts  # noqa: PLC0415 - not for help
 
-    table_facts(table)  # a wrong name is said before pandas is waited for
-    import lnkit.analysis.published.frames  # noqa: PLC0415
-    from lnkit.results.tables import write_table  # noqa: PLC0415 - pandas
+    table_facts(table)  # refuse a wrong name before pandas is loaded, which is slow
+    from lnkit.analysis.published import frames  # noqa: PLC0415 - pandas
 
-    frame = lnkit.analysis.published.frames.table(table)
-    click.echo(write_table(frame, form, output), nl=False)
-    if output:
-        note(f"{len(frame)} rows written to {output}.")
+    write_frame(frames.table(table), form, output)
 
 
 @published.command("audit")
 @json_option
 def audit_command(as_json: bool) -> None:
-    """Compute again what can be computed from the tables, and say where they hold together and where not."""
+    """Recompute the derived values in the tables, and report where they agree and where they do not."""
     from lnkit.analysis.published.audit import audit  # noqa: PLC0415 - pandas
 
     findings = audit()
@@ -93,22 +88,22 @@ def audit_command(as_json: bool) -> None:
         )
 
 
-def _fitting(table: str, wishes: dict[str, str | None]) -> list[Row]:
+def _matching(table: str, filters: dict[str, str | None]) -> list[Row]:
     from lnkit.analysis.published.tables import read_rows  # noqa: PLC0415 - not for help
 
     rows = read_rows(table)
-    for option, wanted in wishes.items():
-        if wanted is not None:
-            rows = _only(rows, table, FILTERS[option], wanted)
+    for option, value in filters.items():
+        if value is not None:
+            rows = _only(rows, table, FILTERS[option], value)
     return rows
 
 
-def _only(rows: list[Row], table: str, column: str, wanted: str) -> list[Row]:
+def _only(rows: list[Row], table: str, column: str, value: str) -> list[Row]:
     if column not in rows[0]:
         raise UsageError(f"The table {table} has no column {column!r}; it has: {', '.join(rows[0])}.")
-    fitting = [row for row in rows if row[column] == wanted]
-    if not fitting:
+    matching = [row for row in rows if row[column] == value]
+    if not matching:
         known = list(dict.fromkeys(row[column] for row in rows))
-        hint = did_you_mean(near_names(wanted, known))
-        raise UsageError(f"The table {table} has no {column} {wanted!r}.{hint} There are: {', '.join(known)}.")
-    return fitting
+        hint = did_you_mean(near_names(value, known))
+        raise UsageError(f"The table {table} has no {column} {value!r}.{hint} There are: {', '.join(known)}.")
+    return matching

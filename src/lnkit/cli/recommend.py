@@ -1,4 +1,4 @@
-"""`lnkit recommend`: the loss network to take for a task, and why."""
+"""`lnkit recommend`: recommend a loss network for a task, with reasons."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lnkit.cli._output import emit_json, json_option, note, print_table
-from lnkit.cli._sentences import say
+from lnkit.cli._analysis import note_remarks, origin_option, results_option
+from lnkit.cli._output import emit_json, json_option, print_sentence, print_table
 
 if TYPE_CHECKING:
     from lnkit.analysis.recommend.candidates import Candidate
@@ -19,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 MAGNITUDES = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 FLAGS = ("batch_norm", "skip_connections", "branches", "conv_1x1")
-MOST_SCORES = 4  # beside each other before the table turns unreadable
+MAX_SCORES = 4  # columns in a readable table
 
 
 class Amount(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -35,7 +35,7 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
         except ValueError:
             amount = float("nan")
         if not 0 < amount < float("inf"):
-            self.fail(f"{value!r} is no amount; a number above 0 is expected, such as 2e9, 500M or 2G.", param, ctx)
+            self.fail(f"Expected a number above 0, such as 2e9, 500M or 2G, got {value!r}.", param, ctx)
         return amount
 
 
@@ -46,110 +46,112 @@ def _flag_option(name: str) -> Callable[[Command], Command]:
 
 @click.command("recommend")
 @click.option("--task", "tasks", multiple=True, required=True, metavar="TASK",
-              help="A benchmark or one of its scores: superres, x4_psnr_set5. Can be given again.")  # fmt: skip
-@click.option("--macs-below", type=Amount(), help="Multiply-adds up to the point, at 224 x 224.")
-@click.option("--parameters-below", type=Amount(), help="Parameters up to the point.")
+              help="A benchmark or one of its scores: superres, x4_psnr_set5. May be repeated.")  # fmt: skip
+@click.option("--macs-below", type=Amount(), help="Most multiply-adds up to the point, at 224 x 224.")
+@click.option("--parameters-below", type=Amount(), help="Most parameters up to the point.")
 @_flag_option("batch_norm")
 @_flag_option("skip_connections")
 @_flag_option("branches")
 @_flag_option("conv_1x1")
-@click.option("--family", multiple=True, metavar="NAME", help="Only this family. Can be given again.")
-@click.option("--backbone", multiple=True, metavar="NAME", help="Only this backbone. Can be given again.")
-@click.option("--point", multiple=True, metavar="POINT", help="Only this extraction point. Can be given again.")
-@click.option("--from", "origin", type=click.Choice(["own", "published", "both"]), default="both", show_default=True,
-              help="Own results, the published scores, or both.")  # fmt: skip
-@click.option("--results", "folder", type=click.Path(path_type=Path), help="Folder of results.")
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many to show.")
+@click.option("--family", multiple=True, metavar="NAME", help="Only this family. May be repeated.")
+@click.option("--backbone", multiple=True, metavar="NAME", help="Only this backbone. May be repeated.")
+@click.option("--point", multiple=True, metavar="POINT", help="Only this extraction point. May be repeated.")
+@origin_option
+@results_option
+@click.option(
+    "--top", type=click.IntRange(min=1), default=5, show_default=True, help="Number of loss networks to show."
+)
 @json_option
-def recommend(tasks: tuple[str, ...], origin: str, folder: Path | None, top: int, as_json: bool, **wishes: Any) -> None:
-    """Recommend a loss network, and explain why.
+def recommend(
+    tasks: tuple[str, ...], origin: str, folder: Path | None, top: int, as_json: bool, **filters: Any
+) -> None:
+    """Recommend a loss network for a task, with reasons.
 
-    The loss networks that meet the constraints are sorted by their mean rank over the scores of the task. Own results
-    that are comparable with published ones come first if they have three or more loss networks to choose from, then the
-    published study, then other own results. Several tasks are answered one by one and together. If the data cannot
+    Loss networks that meet the constraints are ordered by their mean rank over the scores of the task. Own results that
+    are comparable with published ones are used first, if there are three or more to choose from; then the published
+    study, then other own results. Several tasks are answered one by one and together. If the data do not support an
     answer, the command says so, and the answer in --json is null.
     """
     from lnkit.analysis.collect import gather  # noqa: PLC0415
     from lnkit.analysis.recommend.recommend import recommendations  # noqa: PLC0415 - not for help
 
-    found = gather(folder, origin)
-    conclusions = recommendations(found, tasks, _constraints(wishes))
+    gathered = gather(folder, origin)
+    conclusions = recommendations(gathered, tasks, _constraints(filters))
     if as_json:
-        emit_json([_plain(one, top) for one in conclusions])
+        emit_json([_json_facts(conclusion, top) for conclusion in conclusions])
         return
-    for number, one in enumerate(conclusions):
+    for number, conclusion in enumerate(conclusions):
         click.echo("\n" * bool(number), nl=False)
-        _show(one, top)
-    for remark in found.remarks:
-        note(f"Note: {remark}")
+        _show(conclusion, top)
+    note_remarks(gathered)
 
 
-def _constraints(wishes: dict[str, Any]) -> Any:
+def _constraints(filters: dict[str, Any]) -> Any:
     from lnkit.analysis.recommend.constraints import Constraints  # noqa: PLC0415 - not for help
 
     return Constraints(
-        macs_below=wishes["macs_below"],
-        parameters_below=wishes["parameters_below"],
-        flags={name: wishes[name] for name in FLAGS if wishes[name] is not None},
-        families=wishes["family"],
-        backbones=wishes["backbone"],
-        points=wishes["point"],
+        macs_below=filters["macs_below"],
+        parameters_below=filters["parameters_below"],
+        flags={name: filters[name] for name in FLAGS if filters[name] is not None},
+        families=filters["family"],
+        backbones=filters["backbone"],
+        points=filters["point"],
     )
 
 
-def _plain(conclusion: Recommendation, top: int) -> dict[str, Any]:
-    by_setting = [
-        one._asdict() | {"candidates": [candidate._asdict() for candidate in _shown(one, top)]}
-        for one in conclusion.by_setting
+def _json_facts(conclusion: Recommendation, top: int) -> dict[str, Any]:
+    advices = [
+        advice._asdict() | {"candidates": [candidate._asdict() for candidate in _shown(advice, top)]}
+        for advice in conclusion.by_setting
     ]
-    return conclusion._asdict() | {"by_setting": by_setting}
+    return conclusion._asdict() | {"by_setting": advices}
 
 
 def _shown(advice: SettingRecommendation, top: int) -> tuple[Candidate, ...]:
-    """Return no candidates without an answer, so that nobody takes the first of them for one."""
+    """Return the candidates to show: none if there is no answer, so that nobody takes the first for one."""
     return advice.candidates[:top] if advice.answer else ()
 
 
 def _show(conclusion: Recommendation, top: int) -> None:
-    say(f"{conclusion.task}: {_headline(conclusion)}.")
+    print_sentence(f"{conclusion.task}: {_headline(conclusion)}.")
     for remark in conclusion.remarks:
-        say(remark)
+        print_sentence(remark)
     for advice in conclusion.by_setting:
         click.echo()
-        say(advice.explanation[0])
+        print_sentence(advice.explanation[0])
         if shown := _shown(advice, top):
             _show_table(shown)
         for sentence in (*advice.explanation[1:], *advice.left_out):
-            say(f"- {sentence}", "  ")
+            print_sentence(f"- {sentence}", "  ")
 
 
 def _headline(conclusion: Recommendation) -> str:
-    """Format the answer: ``take vgg11:late (published study)``, or less if other loss networks are as good."""
+    """Return ``take vgg11:late (published study)``, or a weaker sentence if the scores do not decide."""
     if conclusion.answer is None:
-        return "the data cannot answer this"
-    who = "published study" if conclusion.setting == "published" else "own results"
+        return "the data do not support an answer"
+    source = "published study" if conclusion.setting == "published" else "own results"
     if not conclusion.rivals:
-        return f"take {conclusion.answer} ({who})"
+        return f"take {conclusion.answer} ({source})"
     count = len(conclusion.rivals)
     others = conclusion.rivals[0] if count == 1 else f"{count} others"
-    return f"{conclusion.answer} comes first ({who}), but the scores do not separate it from {others}"
+    return f"{conclusion.answer} comes first ({source}), but the scores do not distinguish it from {others}"
 
 
 def _show_table(candidates: Sequence[Candidate]) -> None:
     scores = list(candidates[0].values)
-    few = scores if len(scores) <= MOST_SCORES else []
+    few = scores if len(scores) <= MAX_SCORES else []
     columns = ["loss network", "mean rank", *(few or ["ranks"]), "macs", "parameters"]
-    print_table(columns, [_row(one, few) for one in candidates])
+    print_table(columns, [_row(candidate, few) for candidate in candidates])
 
 
-def _row(one: Candidate, scores: Sequence[str]) -> list[str]:
+def _row(candidate: Candidate, scores: Sequence[str]) -> list[str]:
     from lnkit.analysis.recommend.constraints import amount  # noqa: PLC0415 - not for help
 
-    ranks = [f"{min(one.ranks.values()):g} to {max(one.ranks.values()):g}"]
+    ranks = [f"{min(candidate.ranks.values()):g} to {max(candidate.ranks.values()):g}"]
     return [
-        one.loss_network,
-        f"{one.mean_rank:.2f}",
-        *([f"{one.values[score]:.4g}" for score in scores] or ranks),
-        "-" if one.point_macs is None else amount(one.point_macs),
-        "-" if one.point_parameters is None else amount(one.point_parameters),
+        candidate.loss_network,
+        f"{candidate.mean_rank:.2f}",
+        *([f"{candidate.values[score]:.4g}" for score in scores] or ranks),
+        "-" if candidate.point_macs is None else amount(candidate.point_macs),
+        "-" if candidate.point_parameters is None else amount(candidate.point_parameters),
     ]

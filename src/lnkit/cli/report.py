@@ -1,4 +1,4 @@
-"""`lnkit report`: one page of everything."""
+"""`lnkit report`: one HTML page of everything."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from typing import Any
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
+from lnkit.cli._analysis import FILE, gather_measurements, source_options
 from lnkit.cli._output import note
 
 
 @click.command("report")
-@gather_options
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="report.html", show_default=True,
-              help="File to write.")  # fmt: skip
+@source_options
+@click.option("--output", type=FILE, default="report.html", show_default=True, help="File to write.")
 @click.option("--title", default="Loss networks", show_default=True, help="Title of the page.")
-def report(output: Path, title: str, **wishes: Any) -> None:
-    """Write everything into one HTML file that opens without a network.
+def report(output: Path, title: str, **filters: Any) -> None:
+    """Write a report of everything into one HTML file that needs no network.
 
-    Overview, ranks, best points, interactive figures, correlations, every score with its signature and interval, the
-    records behind them, and the caveats. Tables sort and filter.
+    It has an overview, ranks, best points, interactive figures, correlations, every score with its signature and
+    interval, the records behind them, and the caveats. Readers can sort and filter its tables.
     """
-    found = gathered(**wishes)
-    note(f"Writing a report of {len(found.rows):,} scores ...")
+    gathered = gather_measurements(**filters)
+    note(f"Writing a report of {len(gathered.rows):,} scores ...")
     from lnkit.report.page import write_report  # noqa: PLC0415 - pandas and altair
 
-    size = write_report(found, output, title)
+    size = write_report(gathered, output, title)
     click.echo(f"Report: {output} ({size / 1e6:.1f} MB)")

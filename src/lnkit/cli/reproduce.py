@@ -7,28 +7,32 @@ from pathlib import Path
 
 import click
 
-from lnkit.cli._analysis import gathered
+from lnkit.cli._analysis import FILE, gather_measurements, results_option
 from lnkit.cli._output import emit_json, json_option, note, print_table
 
 
 @click.command("reproduce")
-@click.option("--results", "folder", type=click.Path(path_type=Path), help="Folder of results.")
-@click.option("--protocol", "variant", metavar="VARIANT",
-              help="Results of this variant; otherwise the comparable ones, `reference` before others.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default="reproduction.html",
-              show_default=True, help="File to write: .html or .md.")  # fmt: skip
+@results_option
+@click.option(
+    "--protocol",
+    "variant",
+    metavar="VARIANT",
+    help="Use results of this variant; otherwise the comparable ones, `reference` before others.",
+)
+@click.option(
+    "--output", type=FILE, default="reproduction.html", show_default=True, help="File to write: .html or .md."
+)
 @json_option
 def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: bool) -> None:
-    """Set own results beside the published tables, and say what is missing.
+    """Compare own results with the published tables and list what is missing.
 
-    One section for each table of the published study: ours, published, the difference, and what may explain it; then
-    the commands that would make what is not there yet.
+    The page has one section for each table of the published study: our value, the published one, the difference, and
+    possible reasons for it; then the commands that compute the missing values.
     """
-    from lnkit.report.reproduction import reproduce as set_beside  # noqa: PLC0415 - not for help
+    from lnkit.report.reproduction import reproduce as compare_with_tables  # noqa: PLC0415 - not for help
     from lnkit.report.reproduction import write_page  # noqa: PLC0415
 
-    found = gathered("both", folder, None, None, False, quiet=as_json)
-    parts = set_beside(found, variant)
+    parts = compare_with_tables(gather_measurements("both", folder, None, None, False, quiet=as_json), variant)
     if as_json:
         emit_json([asdict(part) for part in parts])
         return
@@ -36,4 +40,4 @@ def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: b
     print_table(["table", "ours", "missing"], [[part.title, len(part.lines), part.missing] for part in parts])
     click.echo(f"Page: {output}")
     if any(part.missing for part in parts):
-        note("The page lists the commands that make what is missing.")
+        note("The page lists the commands that compute the missing values.")

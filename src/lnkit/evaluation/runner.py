@@ -19,7 +19,7 @@ from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
 from lnkit.evaluation.services import Services
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
-from lnkit.results.folder import PARTS_FOLDER, FolderParts, ResultsFolder, results_dir
+from lnkit.results.folder import PARTS_FOLDER, FolderPartStore, ResultsFolder, results_dir
 from lnkit.results.records import RunKey, RunRecord
 from lnkit.specs import LossNetworkId, load_object
 
@@ -172,10 +172,10 @@ class _Runner:
 
             restore_trainings(self.results.path / record.id, record.files, folder)
 
-    def _parts(self, keys: Iterable[RunKey]) -> FolderParts:
+    def _parts(self, keys: Iterable[RunKey]) -> FolderPartStore:
         """Open the store for unfinished work of exactly these runs; empty it when the user wants everything anew."""
         digest = hashlib.sha256("".join(sorted(key.digest() for key in keys)).encode()).hexdigest()[:16]
-        parts = FolderParts(self.results.path / PARTS_FOLDER / digest)
+        parts = FolderPartStore(self.results.path / PARTS_FOLDER / digest)
         if self.request.force:
             parts.clear()
         return parts

@@ -1,1 +1,1 @@
-"""Pages and pictures of what was measured and published. Reads records and tables, and needs no torch."""
+"""HTML reports and figures of measured and published scores. Reads records and tables, and needs no torch."""

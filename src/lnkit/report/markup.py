@@ -1,4 +1,4 @@
-"""The HTML of pages: self-contained, without a request, and with nothing in it that is taken for markup but ours."""
+"""Self-contained HTML pages: they load nothing, and text from records is always escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-# What turns the direction of reading could make a name look like another one.
+# Characters that change the reading direction could make one name look like another.
 DIRECTIONS = dict.fromkeys(
     map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"), "\ufffd"
 )
@@ -28,32 +28,29 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a page with a title, to which the page's list of contents leads."""
+    """A part of a page with a title, listed in the table of contents."""
 
     id: str
     title: str
-    body: str  # HTML
+    body: str = ""  # HTML
     figures: tuple[Figure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell that sorts by another value than it shows, or holds HTML of our own."""
+    """A table cell that holds HTML, or sorts by another value than it shows."""
 
     shown: str  # HTML
-    value: str = ""  # to sort and to choose by
+    value: str = ""  # to sort and filter by
 
 
 def escape(value: Any) -> str:
-    """Text as HTML: what it says, and nothing that it could do."""
+    """Return text as HTML in which nothing of it acts as markup."""
     return html.escape(str(value).translate(DIRECTIONS), quote=True)
 
 
-def section(id: str, title: str, body: str = "", figures: Sequence[Figure] = ()) -> Section:  # noqa: A002 - HTML's name
-    return Section(id, title, body, tuple(figures))
-
-
 def paragraph(text: str, kind: str = "") -> str:
+    """Return escaped text as a paragraph; ``kind`` is its CSS class."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
@@ -66,15 +63,15 @@ def table(
     choose: Collection[str] = (),
     sortable: bool = True,
 ) -> str:
-    """A table whose cells are escaped.
+    """Return a table whose cells are escaped.
 
     Args:
-        columns: their titles.
-        rows: of values; a :class:`Cell` is taken as it is, None is shown as a dash.
+        columns: the titles of the columns.
+        rows: of values; a :class:`Cell` is not escaped, and None is shown as a dash.
         caption: above the table.
-        numeric: columns that are aligned and sorted as numbers.
-        choose: columns whose values can be chosen from a list.
-        sortable: a reader may sort and filter it.
+        numeric: columns to align and sort as numbers.
+        choose: columns whose values a reader can choose from a list.
+        sortable: let readers sort and filter the table.
     """
     heads = "".join(
         f'<th scope="col"{_class(name in numeric)}{" data-choose" * (name in choose)}>{escape(name)}</th>'
@@ -84,11 +81,10 @@ def table(
         f"<tr>{''.join(_cell(value, name in numeric) for name, value in zip(columns, row, strict=True))}</tr>\n"
         for row in rows
     )
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
+    heading = f"<caption>{escape(caption)}</caption>" if caption else ""
     kind = ' class="sortable"' if sortable else ""
-    return (
-        f'<div class="scroll"><table{kind}>{said}<thead><tr>{heads}</tr></thead><tbody>\n{lines}</tbody></table></div>'
-    )
+    head = f"{heading}<thead><tr>{heads}</tr></thead>"
+    return f'<div class="scroll"><table{kind}>{head}<tbody>\n{lines}</tbody></table></div>'
 
 
 def _class(number: bool) -> str:
@@ -102,15 +98,18 @@ def _cell(value: Any, number: bool) -> str:
 
 
 def page(title: str, sections: Sequence[Section], lead: str = "") -> str:
-    """A whole page: ``lead`` (HTML) stands below its title, a list of contents follows, then the sections.
+    """Return a complete page with scripts and styles inside; it forbids all requests and all other scripts.
 
-    Scripts and styles are inside, and the page itself forbids every request and every script that is not its own.
+    Args:
+        title: of the page.
+        sections: in order, after a table of contents.
+        lead: HTML below the title.
     """
-    figures = [figure for one in sections for figure in one.figures]
+    figures = [figure for section in sections for figure in section.figures]
     scripts = [*([_vega(), _asset("figures.js")] if figures else []), _asset("page.js")]
-    contents = "".join(f'<a href="#{one.id}">{escape(one.title)}</a>' for one in sections)
+    contents = "".join(f'<a href="#{section.id}">{escape(section.title)}</a>' for section in sections)
     parts = [f"<h1>{escape(title)}</h1>", lead, *([f"<nav>{contents}</nav>"] if len(sections) > 1 else [])]
-    parts += [_section(one) for one in sections]
+    parts += [_section(section) for section in sections]
     parts += [f"<script>{script}</script>" for script in scripts]
     body = "\n".join(parts)
     return (
@@ -129,17 +128,17 @@ def _head(title: str, scripts: Sequence[str]) -> str:
     )
 
 
-def _section(one: Section) -> str:
+def _section(section: Section) -> str:
     figures = "".join(
         f'<figure data-figure="{figure.id}-spec"></figure>\n'
         f'<script type="application/json" id="{figure.id}-spec">{_as_data(figure.spec)}</script>\n'
-        for figure in one.figures
+        for figure in section.figures
     )
-    return f'<section id="{one.id}">\n<h2>{escape(one.title)}</h2>\n{one.body}\n{figures}</section>'
+    return f'<section id="{section.id}">\n<h2>{escape(section.title)}</h2>\n{section.body}\n{figures}</section>'
 
 
 def _as_data(spec: dict[str, Any]) -> str:
-    """JSON in which nothing can end the element around it."""
+    """Return JSON in which nothing can end the script element around it."""
     return json.dumps(spec, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -153,7 +152,7 @@ def _asset(name: str) -> str:
 
 @cache
 def _vega() -> str:
-    """The scripts that draw, from the package that draws pictures too, so that nothing is fetched."""
+    """Return the scripts that draw figures. They are in vl-convert, so that pages load nothing."""
     import vl_convert  # noqa: PLC0415 - slow to import, and only for figures
 
     bundle = str(vl_convert.javascript_bundle(None))  # type: ignore[arg-type]  # its stub knows no default

@@ -1,4 +1,4 @@
-"""Own results beside the published tables: ours, published, the difference, why, and what is not there yet."""
+"""Own results beside the published tables: ours, published, the difference, its reason, and what is missing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lnkit.analysis.attributes import attributes_of_study
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.published.tables import read_rows
 from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow
-from lnkit.data.atomic import atomic_write
-from lnkit.errors import LnkitError, UsageError
+from lnkit.errors import UsageError
+from lnkit.results.folder import output_file
 from lnkit.results.records import RunRecord
 
-FLOPS = "millions of multiply-adds"
+MACS = "millions of multiply-adds"
 REFERENCE = "reference"  # the variant that computes what the published study computed
 NUMERALS = {  # the published tables of scores, in their order
     f"Table {numeral}": title
@@ -33,13 +33,13 @@ NUMERALS = {  # the published tables of scores, in their order
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A published value, and ours if there is one."""
+    """One row: a published value, and ours if there is one."""
 
     what: str  # "2afc vgg16:late", "depth of vgg16"
-    ours: str  # "" where it is not there yet
+    ours: str
     published: str
     difference: str
-    why: str  # what explains a difference
+    why: str  # reasons for a difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,49 +47,50 @@ class Part:
     """One table of the published study."""
 
     title: str  # "Table V: BAPPS: 2AFC and JND"
-    lines: tuple[Line, ...]  # that we have
-    missing: int  # values that we have not
-    commands: tuple[str, ...]  # that would make them
+    lines: tuple[Line, ...]  # of values that we have
+    missing: int  # number of values that we do not have
+    commands: tuple[str, ...]  # that produce the missing values
     caveat: str = ""
 
 
-def reproduce(found: ScoreSet, variant: str | None = None) -> list[Part]:
-    """Set own results beside each published table.
+def reproduce(gathered: ScoreSet, variant: str | None = None) -> list[Part]:
+    """Compare own results with each published table.
 
     Args:
-        found: own records and the published study.
-        variant: the protocol whose results are taken; None takes the comparable ones, ``reference`` before others.
+        gathered: own records and the published study.
+        variant: use results of this protocol variant; None uses comparable results, ``reference`` before others.
 
     Returns:
-        A part for each of Tables I to XI of Pihlgren et al. 2023.
+        A part for each of Tables I to XI of Pihlgren2023 (arXiv 2302.04032).
     """
-    own = _own(found, variant)
-    reasons = {record.id: _reason(record) for record in found.records}
-    scores = [_scores(table, title, own, reasons, found) for table, title in NUMERALS.items()]
-    ranked = ScoreSet([one for one in found.rows if one.origin == OWN and one in set(own.values())], [], [])
-    return [_table_1(found), _table_2(), *_tables_3_and_4(ranked), *scores]
+    own = _own(gathered, variant)
+    reasons = {record.id: _reason(record) for record in gathered.records}
+    scores = [_scores(table, title, own, reasons, gathered) for table, title in NUMERALS.items()]
+    used = set(own.values())
+    ranked = ScoreSet([row for row in gathered.rows if row.origin == OWN and row in used], [], [])
+    return [_table_1(), _table_2(), *_tables_3_and_4(ranked), *scores]
 
 
-def _own(found: ScoreSet, variant: str | None) -> dict[tuple[str, str], ScoreRow]:
-    """(score, loss network) -> our value; of several the one of the reference protocol, then the first."""
-    wanted = [
-        one for one in found.rows if one.origin == OWN and (one.variant == variant if variant else one.comparable)
+def _own(gathered: ScoreSet, variant: str | None) -> dict[tuple[str, str], ScoreRow]:
+    """Return (score, loss network) -> our value; of several, that of the reference protocol, else the first."""
+    rows = [
+        row for row in gathered.rows if row.origin == OWN and (row.variant == variant if variant else row.comparable)
     ]
-    wanted.sort(key=lambda one: one.variant != REFERENCE)
+    rows.sort(key=lambda row: row.variant != REFERENCE)
     values: dict[tuple[str, str], ScoreRow] = {}
-    for one in wanted:
-        values.setdefault((one.score, f"{one.backbone.partition('@')[0]}:{one.point}"), one)
+    for row in rows:
+        values.setdefault((row.score, f"{row.backbone.partition('@')[0]}:{row.point}"), row)
     return values
 
 
 def _reason(record: RunRecord) -> str:
-    """What may explain that a record's scores differ from the published ones."""
-    facts = record.key
-    said = [record.incomparable] if record.incomparable else []
-    said += [f"protocol {facts.variant}"] * (facts.variant != REFERENCE)
-    said += [f"weights {record.weights}"] * (record.weights != "IMAGENET1K_V1")
-    said += ["one training, one seed"] * (facts.benchmark != "bapps")
-    return ", ".join([*said, *record.deviations])
+    """Return reasons why a record's scores may differ from the published ones."""
+    key = record.key
+    reasons = [record.incomparable] if record.incomparable else []
+    reasons += [f"protocol {key.variant}"] * (key.variant != REFERENCE)
+    reasons += [f"weights {record.weights}"] * (record.weights != "IMAGENET1K_V1")
+    reasons += ["one training, one seed"] * (key.benchmark != "bapps")
+    return ", ".join([*reasons, *record.deviations])
 
 
 def _scores(
@@ -97,14 +98,14 @@ def _scores(
     title: str,
     own: Mapping[tuple[str, str], ScoreRow],
     reasons: Mapping[str, str],
-    found: ScoreSet,
+    gathered: ScoreSet,
 ) -> Part:
-    rows = [one for one in found.rows if one.origin == PUBLISHED and one.source.endswith(f", {table}")]
+    rows = [row for row in gathered.rows if row.origin == PUBLISHED and row.source.endswith(f", {table}")]
     lines = [
-        _line(one, own[one.score, one.loss_network], reasons) for one in rows if (one.score, one.loss_network) in own
+        _line(row, own[row.score, row.loss_network], reasons) for row in rows if (row.score, row.loss_network) in own
     ]
-    missing = [one for one in rows if (one.score, one.loss_network) not in own]
-    caveat = next((one.caveat for one in rows if one.caveat), "")
+    missing = [row for row in rows if (row.score, row.loss_network) not in own]
+    caveat = next((row.caveat for row in rows if row.caveat), "")
     return Part(f"{table}: {title}", tuple(lines), len(missing), tuple(_commands(missing)), caveat)
 
 
@@ -121,10 +122,10 @@ def _line(published: ScoreRow, ours: ScoreRow, reasons: Mapping[str, str]) -> Li
 
 
 def _commands(missing: Iterable[ScoreRow]) -> list[str]:
-    """One command for each backbone and benchmark."""
+    """Return one command for each backbone and benchmark."""
     points: dict[tuple[str, str], list[str]] = {}
-    for one in missing:
-        points.setdefault((one.benchmark, one.backbone), []).append(one.point)
+    for row in missing:
+        points.setdefault((row.benchmark, row.backbone), []).append(row.point)
     return [
         f"lnkit eval --backbone {backbone} --point {','.join(dict.fromkeys(names))} --bench {bench} "
         f"--protocol {REFERENCE}"
@@ -132,8 +133,8 @@ def _commands(missing: Iterable[ScoreRow]) -> list[str]:
     ]
 
 
-def _table_1(found: ScoreSet) -> Part:
-    """The attributes, which need no runs."""
+def _table_1() -> Part:
+    """Compare the attributes, which need no runs."""
     computed = {name.partition(":")[0]: values for name, values in attributes_of_study().items()}
     lines = [
         Line(f"{name} of {row['backbone']}", f"{ours:g}", f"{theirs:g}", f"{ours - theirs:+g}", _why(name, row))
@@ -144,22 +145,19 @@ def _table_1(found: ScoreSet) -> Part:
 
 
 def _why(name: str, row: Mapping[str, str]) -> str:
-    if name == FLOPS:
+    if name == MACS:
         return "of convolutions and matrix products alone"
     return row["caveat"] if name in row["caveat"] else ""
 
 
 def _attributes(row: Mapping[str, str], ours: Mapping[str, float | None]) -> Iterable[tuple[str, float, float]]:
-    names = {
-        name: name for name in ("imagenet_top1", "depth", "skip_connections", "branches", "conv_1x1", "batch_norm")
-    }
-    for name in names:
+    for name in ("imagenet_top1", "depth", "skip_connections", "branches", "conv_1x1", "batch_norm"):
         yield name, ours[name] or 0.0, float(row[name])
-    yield FLOPS, round((ours["macs"] or 0.0) / 1e6), float(row["mflops_224"])
+    yield MACS, round((ours["macs"] or 0.0) / 1e6), float(row["mflops_224"])
 
 
 def _table_2() -> Part:
-    """The extraction points: the nodes that plugins register under the four names."""
+    """Compare the extraction points: the nodes that plugins register under the four names."""
     from lnkit.plugins.load import default_registry  # noqa: PLC0415 - plugins
 
     registry = default_registry()
@@ -174,11 +172,11 @@ def _table_2() -> Part:
 
 
 def _tables_3_and_4(own: ScoreSet) -> list[Part]:
-    """Mean ranks and best points, of the backbones that have all that they need."""
+    """Compare mean ranks and best points of the backbones that have all scores they need."""
     titles = ("Table III: mean ranks", "Table IV: best points")
     caveats = [read_rows(name)[0]["caveat"] for name in ("average_rankings", "best_points")]
     if not own.rows:
-        return [Part(title, (), 1, ("(from Tables V to XI, once they are there)",), caveat)
+        return [Part(title, (), 1, ("(from Tables V to XI, once these have values)",), caveat)
                 for title, caveat in zip(titles, caveats, strict=True)]  # fmt: skip
     from lnkit.analysis.rankings import best_points, mean_ranks  # noqa: PLC0415 - pandas
 
@@ -195,7 +193,7 @@ def _ranks(ours: Any) -> Iterable[Line]:
         for benchmark in ("bapps", "superres", "delineation", "autoencoder", "all"):
             if row["backbone"] in ours.index and benchmark in ours.columns:
                 value = float(ours.loc[row["backbone"], benchmark])
-                if value == value:  # a number
+                if value == value:  # not NaN
                     why = "" if count == 14 else f"ranked among {count} backbones, not 14"
                     yield Line(f"{benchmark} {row['backbone']}", f"{value:.2f}", row[benchmark],
                                f"{value - float(row[benchmark]):+.2f}", why)  # fmt: skip
@@ -205,52 +203,50 @@ def _best(ours: Any) -> Iterable[Line]:
     ties = {(row.score, row.backbone): row.ties for row in ours.itertuples()}
     for row in read_rows("best_points"):
         for column in ("2afc", "jnd_map", "x4_ssim_bsd100", "x8_ssim_bsd100", "svhn_accuracy", "stl10_accuracy"):
-            if found := ties.get((column, row["backbone"])):
-                same = "" if row[column] in found else "differs"
-                yield Line(f"{column} {row['backbone']}", " or ".join(found), row[column], same, row["caveat"])
+            if points := ties.get((column, row["backbone"])):
+                same = "" if row[column] in points else "differs"
+                yield Line(f"{column} {row['backbone']}", " or ".join(points), row[column], same, row["caveat"])
 
 
 def write_page(parts: Sequence[Part], file: Path) -> None:
-    """Write the parts as a page of HTML or, for a file that ends with .md, as Markdown.
+    """Write the parts as an HTML page or, for a file that ends with .md, as Markdown.
 
     Raises:
-        UsageError: the ending is neither.
+        UsageError: ``file`` has another ending.
         LnkitError: the file cannot be written.
     """
     forms = {".html": as_html, ".md": as_markdown}
     if file.suffix.lower() not in forms:
-        raise UsageError(f"{file} has to end with .html or .md, which says what is written.")
-    try:
-        with atomic_write(file) as draft:
-            draft.write_text(forms[file.suffix.lower()](parts), encoding="utf-8")
-    except OSError as error:
-        raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place with --output.") from error
+        raise UsageError(f"Expected a file that ends with .html or .md, got {file}.")
+    with output_file(file) as tmp:
+        tmp.write_text(forms[file.suffix.lower()](parts), encoding="utf-8")
 
 
 COLUMNS = ("what", "ours", "published", "difference", "why")
 
 
 def as_html(parts: Sequence[Part]) -> str:
-    """The parts as one self-contained page."""
-    from lnkit.report.markup import escape, page, paragraph, section, table  # noqa: PLC0415 - not for JSON
+    """Return the parts as one self-contained page."""
+    from lnkit.report.markup import Section, escape, page, paragraph, table  # noqa: PLC0415 - not for JSON
 
     sections = []
     for number, part in enumerate(parts):
         rows = [[getattr(line, name) for name in COLUMNS] for line in part.lines]
-        body = f'<p class="caveat">{escape(part.caveat)}.</p>' if part.caveat else ""
-        body += table(COLUMNS, rows, numeric=["difference"]) if rows else paragraph("Nothing of this is there yet.")
+        body = paragraph(f"{part.caveat}.", "caveat") if part.caveat else ""
+        empty = paragraph("There are no own results for this table yet.")
+        body += table(COLUMNS, rows, numeric=["difference"]) if rows else empty
         if part.commands and part.missing:
             commands = "\n".join(escape(command) for command in part.commands)
-            summary = f"{part.missing} values are not there yet; these commands make them"
+            summary = f"{part.missing} values are missing; these commands compute them"
             body += f"<details><summary>{summary}</summary><pre><code>{commands}</code></pre></details>"
-        sections.append(section(f"part-{number}", part.title, body))
-    lead = paragraph("Ours beside Pihlgren et al. 2023, arXiv 2302.04032, table by table.", "muted")
-    return page("Reproduced", sections, lead)
+        sections.append(Section(f"part-{number}", part.title, body))
+    lead = paragraph("Own results beside Pihlgren et al. 2023, arXiv 2302.04032, table by table.", "muted")
+    return page("Reproduction", sections, lead)
 
 
 def as_markdown(parts: Sequence[Part]) -> str:
-    """The parts as Markdown."""
-    return "\n".join(["# Reproduced\n", *(text for part in parts for text in _markdown(part))])
+    """Return the parts as Markdown."""
+    return "\n".join(["# Reproduction\n", *(text for part in parts for text in _markdown(part))])
 
 
 def _markdown(part: Part) -> Iterable[str]:
@@ -262,9 +258,13 @@ def _markdown(part: Part) -> Iterable[str]:
         yield from (f"| {' | '.join(_plain(getattr(line, name)) for name in COLUMNS)} |" for line in part.lines)
         yield ""
     if part.commands and part.missing:
-        yield f"{part.missing} values are not there yet:\n\n```\n" + "\n".join(part.commands) + "\n```\n"
+        yield (
+            f"{part.missing} values are missing; these commands compute them:\n\n```\n"
+            + "\n".join(part.commands)
+            + "\n```\n"
+        )
 
 
 def _plain(text: str) -> str:
-    """One cell: no line breaks, no bars, no markup."""
+    """Return text for one cell: no line breaks, no bars, no markup."""
     return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")

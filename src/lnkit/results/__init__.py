@@ -1,1 +1,1 @@
-"""What runs leave behind: records, the folder they lie in, and what is read from them."""
+"""Results of runs: records, the folder that holds them, tables made from them, and images."""

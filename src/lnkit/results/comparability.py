@@ -1,4 +1,4 @@
-"""Whether two results measure the same thing, and if not, in which field they differ."""
+"""Whether results are comparable, and in which fields they differ if they are not."""
 
 from __future__ import annotations
 
@@ -8,38 +8,31 @@ from typing import Any
 from lnkit.results.records import RunRecord
 
 ABSENT = "nothing"
-DISTANCE = "protocol.distance"  # the fact that a backbone with a distance of its own need not share
+_OWN = object()  # a value that belongs to the backbone, not to the protocol
+DISTANCE = "protocol.distance"  # may differ for a backbone with a distance of its own
 
 
 def differences(records: Sequence[RunRecord]) -> list[str]:
-    """Say each field that makes these records incomparable, with the values that came.
+    """Return each field in which these records must not differ but do, with its values.
 
-    The loss network may differ, since that is what is compared, and so may the machine. The protocol, the data and the
-    precision may not. A backbone that brings its own distance (raw pixels, say) is compared all the same.
+    Loss networks and machines may differ, but not protocol, data and precision. A backbone with a distance of its own
+    (such as raw pixels) may also have another distance.
+
+    Returns:
+        Phrases such as ``precision: fp32 against bf16``.
     """
-    facts = [_shared_facts(record) for record in records]
+    facts = [protocol_facts(record) | ({DISTANCE: _OWN} if record.own_distance else {}) for record in records]
     names = dict.fromkeys(name for fact in facts for name in fact)
-    found = []
+    different = []
     for name in names:
         values = [fact.get(name, ABSENT) for fact in facts if fact.get(name) is not _OWN]
         if any(value != values[0] for value in values):
-            found.append(f"{name}: {' against '.join(str(value) for value in dict.fromkeys(map(str, values)))}")
-    return found
-
-
-class _Own:
-    """Stands for a value that belongs to the backbone, not to the protocol."""
-
-
-_OWN = _Own()
-
-
-def _shared_facts(record: RunRecord) -> dict[str, Any]:
-    return protocol_facts(record) | ({DISTANCE: _OWN} if record.own_distance else {})
+            different.append(f"{name}: {' against '.join(str(value) for value in dict.fromkeys(map(str, values)))}")
+    return different
 
 
 def protocol_facts(record: RunRecord) -> dict[str, Any]:
-    """What was measured, on which data and how: everything that two results must share to be compared."""
+    """Return everything that two results must share to be comparable: benchmark, protocol, data and precision."""
     key = record.key
     facts: dict[str, Any] = {
         "benchmark": key.benchmark,
@@ -48,7 +41,7 @@ def protocol_facts(record: RunRecord) -> dict[str, Any]:
         "precision": key.precision,
         "sample": record.sample,
     }
-    # Learned weights of a distance belong to the loss network, as the backbone's own do.
+    # Learned weights of a distance belong to the loss network, like the weights of its backbone.
     protocol = {name: value for name, value in key.protocol.items() if not name.endswith("_weights")}
     facts |= {f"protocol.{name}": value for name, value in protocol.items()}
     facts |= {f"data.{part}": digest[:12] for part, digest in key.data.items()}

@@ -1,4 +1,4 @@
-"""The results folder: one folder per run, written whole or not at all, read back as records."""
+"""The results folder: one folder per run, which appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from lnkit.benchmark import Arrays
 
 RECORD_FILE = "result.json"
-ARRAYS_FILES = ("distances.npz", "values.npz")  # of a benchmark that measures, and of one that trains
-PARTS_FOLDER = ".parts"  # of runs that are not finished
+ARRAYS_FILES = ("distances.npz", "values.npz")  # of a benchmark that only measures, and of one that trains
+PARTS_FOLDER = ".parts"  # for unfinished runs
 
 
-def results_dir(given: Path | None = None) -> Path:
-    """The folder asked for, else ``LNKIT_RESULTS``, else ``results`` below the working directory.
+def results_dir(folder: Path | None = None) -> Path:
+    """Return the given folder, else ``LNKIT_RESULTS``, else ``results`` in the working directory.
 
     Raises:
-        UsageError: it is a file.
+        UsageError: the path is a file.
     """
-    path = given or Path(os.environ.get("LNKIT_RESULTS") or "results")
+    path = folder or Path(os.environ.get("LNKIT_RESULTS") or "results")
     if path.is_file():
-        raise UsageError(f"{path} is a file, and results are kept in a folder: name one with --results DIR.")
+        raise UsageError(f"Expected a folder for results, got the file {path}; name a folder with --results DIR.")
     return path
 
 
 @dataclass(frozen=True)
-class Damaged:
-    """A folder whose record cannot be read, and why; it is named and left alone."""
+class DamagedRecord:
+    """A folder whose record cannot be read, and the reason."""
 
     path: Path
     reason: str
@@ -46,15 +46,15 @@ class Damaged:
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """Records on disk. Processes may write to it at the same time."""
+    """Records on disk. Several processes may write to it at the same time."""
 
     path: Path
 
     def find(self, key: RunKey) -> RunRecord | None:
-        """The record of the run that ``key`` describe, if it was finished.
+        """Return the record of the run with this key, or None if there is none.
 
         Raises:
-            DataError: there is one, and it cannot be read.
+            DataError: the record cannot be read.
         """
         folder = self.path / record_id(key)
         if not folder.is_dir():
@@ -62,15 +62,13 @@ class ResultsFolder:
         try:
             return self.read(folder)
         except DataError as error:
-            raise DataError(
-                f"{error} It was left alone: remove the folder {folder}, or give --force to replace it."
-            ) from error
+            raise DataError(f"{error} Remove the folder {folder}, or replace it with --force.") from error
 
     def read(self, folder: Path) -> RunRecord:
         """Read the record in ``folder``.
 
         Raises:
-            DataError: it is missing, damaged, of another schema, or that of another folder.
+            DataError: the record is missing, damaged, of another schema, or belongs into another folder.
         """
         file = folder / RECORD_FILE
         try:
@@ -80,11 +78,15 @@ class ResultsFolder:
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{file} cannot be read ({error}).") from error
         if record.id != folder.name:
-            raise DataError(f"{file} is not the record of this folder: what it says makes it {record.id}.")
+            raise DataError(f"Expected the record {folder.name} in {file}, got {record.id}.")
         return record
 
     def arrays(self, record: RunRecord) -> dict[str, np.ndarray]:
-        """The arrays kept beside the record, by name."""
+        """Return the arrays stored beside a record, by name.
+
+        Raises:
+            DataError: they are missing or damaged.
+        """
         import numpy as np  # noqa: PLC0415 - listing records needs no numpy
 
         file = self.path / record.id / _arrays_file(record)
@@ -93,15 +95,22 @@ class ResultsFolder:
                 return {name: stored[name] for name in stored.files}
         except FileNotFoundError as error:
             raise DataError(f"{file} is missing; run the same command again with --force.") from error
-        except Exception as error:  # zip, zlib and numpy each have errors of their own for what is damaged
+        except Exception as error:  # zip, zlib and numpy each have errors of their own for damaged files
             raise DataError(f"{file} is damaged; run the same command again with --force.") from error
 
     def write(
         self, record: RunRecord, arrays: Arrays, files: Mapping[str, Path] | None = None, *, replace: bool = False
     ) -> Path:
-        """Write a record, its arrays and copies of ``files`` as one folder: all of it appears at once, or nothing does.
+        """Write a record, its arrays and its files as one folder, which appears complete or not at all.
 
-        Where two processes finish the same run, the first stays, unless ``replace`` is set.
+        Args:
+            record: of the run.
+            arrays: stored beside it, by name.
+            files: copied beside it, by name.
+            replace: replace an existing record; otherwise the first of two equal runs stays.
+
+        Returns:
+            The folder of the record.
 
         Raises:
             LnkitError: the folder cannot be written to.
@@ -109,54 +118,55 @@ class ResultsFolder:
         target = self.path / record.id
         with _writing_in(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            draft = self.path / PARTS_FOLDER / tmp_name()
-            draft.mkdir(parents=True)
+            tmp = self.path / PARTS_FOLDER / tmp_name()
+            tmp.mkdir(parents=True)
             try:
                 if arrays:
-                    _write_arrays(draft / _arrays_file(record), arrays)
+                    _write_arrays(tmp / _arrays_file(record), arrays)
                 for name, file in (files or {}).items():
-                    _copy(file, draft / name)
-                (draft / RECORD_FILE).write_text(to_json(record), encoding="utf-8")
-                _put_in_place(draft, target, replace=replace)
+                    (tmp / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, tmp / name)
+                (tmp / RECORD_FILE).write_text(to_json(record), encoding="utf-8")
+                _put_in_place(tmp, target, replace=replace)
             finally:
-                shutil.rmtree(draft, ignore_errors=True)
+                shutil.rmtree(tmp, ignore_errors=True)
         return target
 
-    def load(self) -> tuple[list[RunRecord], list[Damaged]]:
-        """All records, by name, and the folders that look like records and cannot be read."""
+    def load(self) -> tuple[list[RunRecord], list[DamagedRecord]]:
+        """Return all records, by name, and the folders whose records cannot be read."""
         records, damaged = [], []
         for folder in self._folders():
             try:
                 records.append(self.read(folder))
             except DataError as error:
-                damaged.append(Damaged(folder, str(error)))
+                damaged.append(DamagedRecord(folder, str(error)))
         return records, damaged
 
     def choose(self, text: str) -> RunRecord:
-        """The one record that ``text`` means: an id, the start of its hash or id, or ``backbone:points``.
+        """Return the record that ``text`` identifies: its id, the start of its id or hash, or ``backbone:points``.
 
         Raises:
-            UsageError: none or several fit.
-            DataError: it is there, and cannot be read.
+            UsageError: no record matches, or several do.
+            DataError: the record cannot be read.
         """
         records, damaged = self.load()
-        fits: list[Callable[[RunRecord], bool]] = [
+        matchers: list[Callable[[RunRecord], bool]] = [
             lambda r: r.id == text,
             lambda r: r.id.startswith(text) or r.key.digest().startswith(text),
             lambda r: r.loss_network == text,
         ]
-        for fit in fits:
-            found = [record for record in records if fit(record)]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                names = ", ".join(record.id for record in found[:5])
+        for matches in matchers:
+            matching = [record for record in records if matches(record)]
+            if len(matching) == 1:
+                return matching[0]
+            if matching:
+                names = ", ".join(record.id for record in matching[:5])
                 raise UsageError(
-                    f"{text!r} fits {len(found)} results in {self.path} ({names}); name one by its full id."
+                    f"{text!r} matches {len(matching)} results in {self.path} ({names}); name one by its full id."
                 )
-        if reason := next((one.reason for one in damaged if one.path.name.startswith(text)), ""):
-            raise DataError(f"{reason} It was left alone.")
-        raise UsageError(f"There is no result {text!r} in {self.path}; `lnkit results list` shows what is there.")
+        if reason := next((record.reason for record in damaged if record.path.name.startswith(text)), ""):
+            raise DataError(reason)
+        raise UsageError(f"There is no result {text!r} in {self.path}; `lnkit results list` shows all results.")
 
     def _folders(self) -> Iterator[Path]:
         if self.path.is_dir():
@@ -164,13 +174,17 @@ class ResultsFolder:
 
 
 @dataclass(frozen=True)
-class FolderParts:
-    """Finished parts of a run that is still going, so that the same command can go on after a kill."""
+class FolderPartStore:
+    """Finished parts of an unfinished run on disk, so that the same command can resume it."""
 
     path: Path
 
     def get_or_compute(self, key: str, compute: Callable[[], Arrays]) -> Mapping[str, Any]:
-        """Return the stored part, or compute and store it. A damaged part is computed again.
+        """Return the stored part, or compute and store it; a damaged part is computed again.
+
+        Args:
+            key: of the part, unique within the run and usable as a file name.
+            compute: returns the arrays of the part, by name.
 
         Raises:
             LnkitError: the folder cannot be written to.
@@ -181,58 +195,68 @@ class FolderParts:
         try:
             with np.load(file, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except Exception:  # whatever is wrong with a part, computing it anew is right
+        except Exception:  # missing or damaged in any way: compute it
             part = compute()
         with _writing_in(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            with atomic_write(file) as draft:
-                _write_arrays(draft, part)
+            with atomic_write(file) as tmp:
+                _write_arrays(tmp, part)
         return part
 
     def clear(self) -> None:
+        """Remove all parts."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
 @contextmanager
 def _writing_in(folder: Path) -> Iterator[None]:
-    """Turn a disk that is full or closed to us into a sentence."""
+    """Turn errors of the disk into a message for users."""
     try:
         yield
     except OSError as error:
         reason = "the disk is full" if error.errno in DISK_FULL else error.strerror
         raise LnkitError(
-            f"Results cannot be kept in {folder}: {reason}. Change that, or name another folder with "
-            "--results DIR, and give the command again; what is finished stays."
+            f"Cannot write results to {folder}: {reason}. Change that, or name another folder with --results DIR, "
+            "and run the command again; finished parts are not computed again."
         ) from error
 
 
 def _arrays_file(record: RunRecord) -> str:
-    """The name of the arrays beside a record; what they would be called where it has none."""
+    """Return the name of the file with the arrays of a record, even if it has none."""
     return next((name for name in record.files if name in ARRAYS_FILES), ARRAYS_FILES[0])
-
-
-def _copy(file: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file, target)
 
 
 def _write_arrays(file: Path, arrays: Arrays) -> None:
     import numpy as np  # noqa: PLC0415 - only while running
 
     with file.open("wb") as stream:
-        # NumPy before 2.1 would keep a keyword `allow_pickle` as one more array.
+        # NumPy before 2.1 would store a keyword `allow_pickle` as another array.
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
 
 
-def _put_in_place(draft: Path, target: Path, *, replace: bool) -> None:
+def _put_in_place(tmp: Path, target: Path, *, replace: bool) -> None:
     if replace and target.exists():
         old = target.parent / f".{tmp_name()}"
         target.rename(old)
-        draft.rename(target)
+        tmp.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         return
     try:
-        draft.rename(target)
+        tmp.rename(target)
     except OSError:
         if not target.is_dir():  # otherwise another process finished the same run first
             raise
+
+
+@contextmanager
+def output_file(file: Path) -> Iterator[Path]:
+    """Give a temporary path that becomes ``file`` at the end, for files that a user asked for with --output.
+
+    Raises:
+        LnkitError: the file cannot be written; no part of it is left.
+    """
+    try:
+        with atomic_write(file) as tmp:
+            yield tmp
+    except OSError as error:
+        raise LnkitError(f"Cannot write {file} ({error.strerror}). Name another file with --output.") from error

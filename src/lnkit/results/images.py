@@ -1,4 +1,4 @@
-"""Pictures made of images: a table of them with captions, for a look at what a network puts out."""
+"""Save images of a run as PNG: single ones, and tables of them with captions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 from lnkit.data.atomic import atomic_write
 
 Pixels = NDArray[np.uint8]
-Font = Any  # of Pillow: a FreeTypeFont, or the bitmap font where Pillow was built without FreeType
+Font = Any  # Pillow's FreeTypeFont, or its bitmap font if Pillow was built without FreeType
 
 GAP = 6  # pixels between images, and around them
-TEXT = 14  # pixels, height of the letters
+TEXT = 14  # pixels, height of letters
 LINE = TEXT + 6  # pixels, height of a line of text
-ROW_CAPTION = 150  # pixels at most, width of the captions of rows
-SMALL = 64  # pixels; images that are shown larger than they are and no higher than this keep their pixels visible
+ROW_CAPTION = 150  # pixels, largest width of the captions of rows
+SMALL = 64  # pixels; images up to this height are enlarged without smoothing, so that their pixels stay visible
 BACKGROUND, INK = (255, 255, 255), (30, 30, 30)
 
 
@@ -30,57 +30,66 @@ class _Row:
     images: list[Image.Image]  # all of one height
 
 
-def contact_sheet(
+def save_contact_sheet(
     path: Path,
     columns: Sequence[str],
     rows: Sequence[tuple[str, Sequence[Pixels]]],
     height: int = 160,
 ) -> None:
-    """Write a table of images to ``path`` as a PNG, whole or not at all.
+    """Save a table of images as a PNG file, which appears complete or not at all.
 
     Args:
-        path: where it goes.
+        path: of the file.
         columns: a caption for each column.
-        rows: a caption and one 8-bit image for each column; RGB (H, W, 3) or gray (H, W). All images of a row are
-            shown at one height, small ones with their pixels visible.
+        rows: a caption and one 8-bit image for each column, RGB (H, W, 3) or gray (H, W). All images are scaled to
+            the height of the rows, small ones without smoothing.
         height: of the rows, in pixels.
 
-    Raises ValueError: a row has another number of images than there are columns, or what is in it is no 8-bit image.
+    Raises:
+        ValueError: a row does not have one image for each column, or has something else than 8-bit images.
     """
     font = ImageFont.load_default(size=TEXT)
-    shown = [
-        _Row(caption, [_fit(_picture(pixels).convert("RGB"), height) for pixels in images]) for caption, images in rows
-    ]
-    for row in shown:
+    scaled = [_Row(caption, [_fit(_to_image(pixels), height) for pixels in images]) for caption, images in rows]
+    for row in scaled:
         if len(row.images) != len(columns):
-            raise ValueError(f"The row {row.caption!r} has {len(row.images)} images for {len(columns)} columns.")
-    sheet = _draw(columns, shown, font, height)
-    with atomic_write(path) as draft:
-        sheet.save(draft, "PNG")
+            raise ValueError(f"Expected {len(columns)} images in the row {row.caption!r}, got {len(row.images)}.")
+    sheet = _draw(columns, scaled, font, height)
+    with atomic_write(path) as tmp:
+        sheet.save(tmp, "PNG")
 
 
-def keep_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
-    """Write an 8-bit image, RGB (H, W, 3) or gray (H, W), to ``folder/name`` ("images/set5/001.png") as a PNG.
+def save_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
+    """Save an 8-bit image as a PNG file.
 
-    Returns {name: path}, as ``Outcome.files`` takes it.
+    Args:
+        folder: that ``name`` is relative to.
+        name: of the file, such as "images/set5/001.png"; its folders are created.
+        pixels: RGB (H, W, 3) or gray (H, W), 8-bit.
+
+    Returns:
+        ``{name: path}``, the form of ``Outcome.files``.
+
+    Raises:
+        ValueError: ``pixels`` is not an 8-bit image.
     """
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as draft:
-        _picture(pixels).save(draft, "PNG")
+    with atomic_write(path) as tmp:
+        _to_image(pixels).save(tmp, "PNG")
     return {name: path}
 
 
-def _picture(pixels: Pixels) -> Image.Image:
-    """An image of an array, gray or in color as that is."""
+def _to_image(pixels: Pixels) -> Image.Image:
     array = np.ascontiguousarray(pixels)
     if array.dtype != np.uint8 or array.shape[2:] not in {(), (3,)} or array.ndim not in {2, 3} or not array.size:
-        raise ValueError(f"An 8-bit image (H, W, 3) or (H, W) is expected, and {array.dtype} {array.shape} came.")
+        raise ValueError(
+            f"Expected an 8-bit image of shape (H, W, 3) or (H, W), got {array.dtype} of shape {array.shape}."
+        )
     return Image.fromarray(array)
 
 
 def _fit(image: Image.Image, height: int) -> Image.Image:
-    """The image at this height, in RGB; enlarged without smoothing if it is small."""
+    """Scale an image to this height, in RGB; a small image is enlarged without smoothing."""
     image = image.convert("RGB")
     size = (max(1, round(image.width * height / image.height)), height)
     if size == image.size:
@@ -111,7 +120,7 @@ def _length(text: str, font: Font) -> int:
 
 
 def _shortened(text: str, font: Font, width: int) -> str:
-    """As much of the text as fits into ``width`` pixels; what is cut off is marked."""
+    """Return as much of the text as fits into ``width`` pixels, with "..." if it was cut."""
     if _length(text, font) <= width:
         return text
     while text and _length(f"{text}...", font) > width:

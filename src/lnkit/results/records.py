@@ -1,6 +1,6 @@
-"""What a run leaves behind: its scores, with everything needed to repeat them.
+"""Records of runs: the scores, with everything needed to repeat them.
 
-A record is written as ``result.json`` in a folder of its own; its identity is the hash of what determines its scores.
+A record is written as ``result.json`` in a folder of its own. Its id is a hash of its key, on which the scores depend.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 from lnkit.errors import DataError
 from lnkit.protocols import SAMPLE_VARIANT
 
-CUT_DOWN = ("quick", SAMPLE_VARIANT)  # variants that show that everything runs
+CUT_DOWN = ("quick", SAMPLE_VARIANT)  # protocol variants that only show that everything runs
 
-PARTIAL = "partial:"  # how a note begins that says in what the data are not the official ones
+PARTIAL = "partial:"  # first word of a note on how the data differ from the official ones
 
-SCHEMA = 2  # raised when a reader of the old form could misread the new one
+SCHEMA = 2  # increased when a reader of the old form could misread the new one
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreRecord:
-    """One score as it was measured."""
+    """One score of a run."""
 
     value: float
     unit: str  # "fraction"
@@ -33,32 +33,32 @@ class ScoreRecord:
     primary: bool
     aggregation: str  # "mean of 6 families"
     signature: str  # the score in one line; see lnkit.results.signature
-    n: int = 0  # items
-    interval: tuple[float, float] | None = None  # 95 % bootstrap
-    ceilings: Mapping[str, float] = field(default_factory=dict)
-    baselines: Mapping[str, float] = field(default_factory=dict)  # what a method without a network reaches
+    n: int = 0  # number of items
+    interval: tuple[float, float] | None = None  # low and high, 95 % bootstrap
+    ceilings: Mapping[str, float] = field(default_factory=dict)  # the best that is possible, such as human agreement
+    baselines: Mapping[str, float] = field(default_factory=dict)  # of methods without a network
 
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """Everything that the scores of a run depend on; two runs that agree in all of it are the same run."""
+    """Everything that the scores of a run depend on; two runs with equal keys are the same run."""
 
     benchmark: str  # "bapps"
     benchmark_version: str  # "1"
     variant: str  # "paper"
-    protocol: Mapping[str, Any]  # every field of the protocol that ran
+    protocol: Mapping[str, Any]  # every field of the protocol
     backbone: str  # "squeezenet1_1"
     points: Mapping[str, str]  # point -> node, in order
     weights_sha256: str  # of the backbone's tensors; see lnkit.networks.weights
     data: Mapping[str, str]  # part of the data -> SHA-256 of its content
     seed: int
     precision: str  # "fp32"
-    plugins: Mapping[str, str]  # "backbone" -> "lnkit 0.1.0": who supplied it, and which version
-    input: Mapping[str, Any] = field(default_factory=dict)  # what the backbone's mean, std and size rule make of images
-    extra: Mapping[str, str] = field(default_factory=dict)  # hashes of other files that matter: "lin_weights"
+    plugins: Mapping[str, str]  # "backbone" -> "lnkit 0.1.0": the distribution that supplied it, and its version
+    input: Mapping[str, Any] = field(default_factory=dict)  # mean, std and size rule of the backbone
+    extra: Mapping[str, str] = field(default_factory=dict)  # hashes of other files that scores depend on: "lin_weights"
 
     def digest(self) -> str:
-        """SHA-256 over the sorted JSON of all fields."""
+        """Return the SHA-256 of the sorted JSON of all fields."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -70,41 +70,57 @@ class RunRecord:
     key: RunKey
     scores: Mapping[str, ScoreRecord]
     weights: str  # "IMAGENET1K_V1"
-    weights_source: str  # where they came from: a file, a URL, "random, seed 0"
+    weights_source: str  # a file, a URL, "random, seed 0"
     family: str  # of the backbone: "SqueezeNet"
-    own_distance: bool  # the backbone brought its distance, so that it is no deviation from the protocol
-    sample: bool  # made on sample data: shows that it runs, says nothing about quality
-    deviations: tuple[str, ...]  # where the protocol differs from its variant
-    notes: tuple[str, ...]  # what a reader of the scores must know
+    own_distance: bool  # the backbone has a distance of its own, which is no deviation from the protocol
+    sample: bool  # measured on sample data, which says nothing about quality
+    deviations: tuple[str, ...]  # of the protocol from its variant
+    notes: tuple[str, ...]  # for readers of the scores
     environment: Mapping[str, str]  # versions, device, engine
     created: str  # ISO 8601, UTC
-    seconds: float  # of the whole run that this was part of
-    files: tuple[str, ...] = ()  # beside the record
-    collapsed: str = ""  # what happened to its training, and when; "" for a run that came to its end
+    seconds: float  # duration of the whole run, which may have measured several loss networks
+    files: tuple[str, ...] = ()  # beside the record, as paths relative to its folder
+    collapsed: str = ""  # how and when the training collapsed; "" if it did not
     attributes: Mapping[str, float | None] = field(default_factory=dict)  # of the loss network; see networks.attributes
 
     @property
     def id(self) -> str:
-        """Readable and unique: ``bapps_squeezenet1_1_mid_3f2a9c1b2d4e``."""
+        """The readable and unique name of the run: ``bapps_squeezenet1_1_mid_3f2a9c1b2d4e``."""
         return record_id(self.key)
 
     @property
     def loss_network(self) -> str:
+        """``squeezenet1_1:mid``."""
         return f"{self.key.backbone}:{'+'.join(self.key.points)}"
 
     @property
+    def protocol_name(self) -> str:
+        """``bapps/paper``."""
+        return f"{self.key.benchmark}/{self.key.variant}"
+
+    @property
+    def weights_name(self) -> str:
+        """``IMAGENET1K_V1@1a2b3c4d``."""
+        return f"{self.weights}@{self.key.weights_sha256[:8]}"
+
+    @property
+    def created_minute(self) -> str:
+        """``2026-05-01 12:30``, UTC."""
+        return self.created[:16].replace("T", " ")
+
+    @property
     def main_scores(self) -> tuple[str, ...]:
-        """The names of the primary scores; of all where the data gave none of these."""
+        """The names of the primary scores, or of all scores if the data allowed no primary one."""
         return tuple(name for name, score in self.scores.items() if score.primary) or tuple(self.scores)
 
     @property
     def has_images(self) -> bool:
-        """Whether every image that was made lies beside it."""
+        """Whether the images that the benchmark made lie beside the record."""
         return any(name.startswith("images/") for name in self.files)
 
     @property
     def incomparable(self) -> str:
-        """Why the scores may not stand beside published ones, as half a sentence; "" where they may."""
+        """Why the scores are not comparable with published ones, as half a sentence; "" if they are."""
         if self.sample:
             return "made on sample data"
         if self.key.variant in CUT_DOWN:
@@ -115,12 +131,12 @@ class RunRecord:
 
     @property
     def comparable(self) -> bool:
-        """Whether the scores may stand beside published ones."""
+        """Whether the scores are comparable with published ones."""
         return not self.incomparable
 
 
 def record_id(key: RunKey) -> str:
-    """The name of the folder of the run that ``key`` describe: safe on every file system."""
+    """Return the name of the folder of a run, safe on every file system."""
     points = "+".join(key.points)
     points = points if len(points) <= 40 else f"{len(key.points)}-points"
     words = (key.benchmark, key.backbone, points)
@@ -129,20 +145,24 @@ def record_id(key: RunKey) -> str:
 
 
 def to_plain(record: RunRecord) -> dict[str, Any]:
-    """The record as plain dictionaries and lists, its schema and id first."""
+    """Return the record as plain dictionaries and lists, its schema and id first."""
     return {"schema": SCHEMA, "id": record.id, **dataclasses.asdict(record)}
 
 
 def to_json(record: RunRecord) -> str:
-    """The record as the text of its ``result.json``."""
+    """Return the record as the text of its ``result.json``."""
     return json.dumps(to_plain(record), indent=2, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str, where: str = "the record") -> RunRecord:
-    """Read a record back.
+    """Read a record from the text of its ``result.json``.
+
+    Args:
+        text: the JSON.
+        where: names the file in error messages.
 
     Raises:
-        DataError: the text is not a record of this schema; the message says what is wrong and leaves the file alone.
+        DataError: the text is not a record of this schema.
     """
     try:
         fields = json.loads(text)
@@ -152,7 +172,7 @@ def from_json(text: str, where: str = "the record") -> RunRecord:
         raise DataError(f"{where} is not an lnkit record: it has no field 'schema'.")
     if fields["schema"] != SCHEMA:
         raise DataError(
-            f"{where} has schema {fields['schema']!r}, and this lnkit reads {SCHEMA}; use the lnkit that wrote it."
+            f"Expected schema {SCHEMA} in {where}, got {fields['schema']!r}; use the version of lnkit that wrote it."
         )
     try:
         return _from_fields(fields)
@@ -160,7 +180,7 @@ def from_json(text: str, where: str = "the record") -> RunRecord:
         raise DataError(f"{where} is damaged: a field is missing or has the wrong form ({error}).") from error
 
 
-_FORMS: dict[str, type | tuple[type, ...]] = {  # of the fields that a reader takes apart
+_FORMS: dict[str, type | tuple[type, ...]] = {  # types of the fields that other code reads
     **dict.fromkeys(("protocol", "points", "data", "plugins", "environment"), dict),
     **dict.fromkeys(("benchmark", "variant", "backbone", "weights_sha256", "created", "weights_source"), str),
     **dict.fromkeys(("seconds",), (int, float)),

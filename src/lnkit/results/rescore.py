@@ -1,4 +1,4 @@
-"""Scores computed again from what a run kept, without a network."""
+"""Compute scores again from the stored arrays of a run, without a network."""
 
 from __future__ import annotations
 
@@ -14,29 +14,34 @@ if TYPE_CHECKING:
 
 
 def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, float]:
-    """The scores of ``record`` as its benchmark computes them now from the kept ``arrays``.
+    """Return the scores of a run, computed again from its stored arrays.
+
+    Args:
+        record: of the run.
+        arrays: stored beside it, see :meth:`lnkit.results.folder.ResultsFolder.arrays`.
+        registry: knows the benchmark.
 
     Raises:
-        UsageError: the benchmark cannot score kept arrays, or has another version than the record.
-        DataError: the arrays are not what the benchmark keeps.
+        UsageError: the benchmark cannot score stored arrays, or has another version than the record.
+        DataError: the arrays do not have the form that the benchmark stores.
     """
-    facts = record.key
-    benchmark = registry.benchmark(facts.benchmark)
+    key = record.key
+    benchmark = registry.benchmark(key.benchmark)
     if benchmark.rescore is None:
         raise UsageError(
-            f"Benchmark {benchmark.name!r} cannot compute scores from kept arrays; run it again with --force."
+            f"Benchmark {benchmark.name!r} cannot compute scores from stored arrays; run it again with --force."
         )
-    if benchmark.version != facts.benchmark_version:
+    if benchmark.version != key.benchmark_version:
         raise UsageError(
-            f"The result was made by version {facts.benchmark_version} of {benchmark.name!r}, and version "
-            f"{benchmark.version} is installed; run it again."
+            f"Expected a result of version {benchmark.version} of {benchmark.name!r}, which is installed, got one of "
+            f"version {key.benchmark_version}; run the benchmark again."
         )
-    protocol = type(benchmark.protocols[facts.variant])(**facts.protocol)
+    protocol = type(benchmark.protocols[key.variant])(**key.protocol)
     try:
-        outcome = load_object(benchmark.rescore)(arrays, protocol, facts.seed)
+        outcome = load_object(benchmark.rescore)(arrays, protocol, key.seed)
     except (KeyError, ValueError, IndexError) as error:
         raise DataError(
-            f"{record.id}: the kept distances do not have the form that {benchmark.name!r} gives them; "
+            f"{record.id}: the stored arrays do not have the form that {benchmark.name!r} gives them; "
             "run the same command again with --force."
         ) from error
     return {name: score.value for name, score in outcome.scores.items()}

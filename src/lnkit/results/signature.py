@@ -1,4 +1,4 @@
-"""A score in one line that says what it is, so that two numbers can be compared by eye."""
+"""One line that identifies a score, so that two numbers can be compared by eye."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from lnkit.results.records import RunKey
 
 
 def score_signature(score: str, aggregation: str, key: RunKey, weights: str, protocol: str) -> str:
-    """Everything that the value depends on, shortest first where it matters most.
+    """Return everything that a score depends on, in one line.
 
     ``2afc|squeezenet1_1:mid|IMAGENET1K_V1@1a2b3c4d|bapps.1/paper|spatial,norm:lpips|input:backbone|64px,bilinear|``
     ``mean of 6 families|data:5e6f7a8b|fp32|lnkit 0.1.0``
+
+    Args:
+        score: its name.
+        aggregation: how it was computed from items; "" means as measured.
+        key: of the run.
+        weights: the name of the weights.
+        protocol: the protocol in words, see :func:`lnkit.protocols.phrase`.
     """
     network = f"{key.backbone}:{'+'.join(key.points)}"
     resized = key.input.get("size")
@@ -30,8 +37,8 @@ def score_signature(score: str, aggregation: str, key: RunKey, weights: str, pro
 
 
 def data_digest(key: RunKey) -> str:
-    """Eight hexadecimal digits that stand for all parts of the data."""
-    import hashlib  # noqa: PLC0415 - only where a signature is made
+    """Return eight hexadecimal digits that identify all parts of the data."""
+    import hashlib  # noqa: PLC0415 - only to make a signature
 
     text = "\n".join(f"{part} {digest}" for part, digest in sorted(key.data.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:8]

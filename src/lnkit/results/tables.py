@@ -1,36 +1,40 @@
-"""Records as tables: DataFrames, and the text forms that papers and spreadsheets take. Imports pandas."""
+"""Records as tables: DataFrames, and files for papers and spreadsheets. Imports pandas."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lnkit.data.atomic import atomic_write
-from lnkit.errors import LnkitError, UsageError
+from lnkit.errors import UsageError
+from lnkit.results.folder import output_file
 from lnkit.results.records import RunRecord
 
 
 def scores_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
-    """One row per score of each record, with what is needed to filter and to read it."""
+    """Return one row per score of each record, with the columns needed to filter and read it.
+
+    Example:
+        >>> scores_frame([]).columns.tolist()
+        ['run', 'score', 'value']
+    """
     rows = [_score_row(record, name) for record in records for name in record.scores]
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["run", "score", "value"])
 
 
 def _score_row(record: RunRecord, name: str) -> dict[str, Any]:
-    facts, score = record.key, record.scores[name]
+    key, score = record.key, record.scores[name]
     low, high = score.interval or (None, None)
     return {
         "run": record.id,
-        "benchmark": facts.benchmark,
-        "variant": facts.variant,
-        "backbone": facts.backbone,
+        "benchmark": key.benchmark,
+        "variant": key.variant,
+        "backbone": key.backbone,
         "family": record.family,
-        "points": "+".join(facts.points),
+        "points": "+".join(key.points),
         "weights": record.weights,
         "score": name,
         "value": score.value,
@@ -48,7 +52,12 @@ def _score_row(record: RunRecord, name: str) -> dict[str, Any]:
 
 
 def wide_frame(records: Sequence[RunRecord], scores: Sequence[str]) -> pd.DataFrame:
-    """One row per record, one column per score; a score that a record lacks stays empty."""
+    """Return one row per record and one column per score, empty where a record lacks the score.
+
+    Args:
+        records: in the order of the rows.
+        scores: names, in the order of the columns.
+    """
     rows = [
         {"loss network": record.loss_network, "weights": record.weights}
         | {name: record.scores[name].value if name in record.scores else None for name in scores}
@@ -58,25 +67,25 @@ def wide_frame(records: Sequence[RunRecord], scores: Sequence[str]) -> pd.DataFr
 
 
 def directions(records: Sequence[RunRecord]) -> dict[str, bool]:
-    """Of each score whether larger values are better."""
+    """Return for each score whether larger values are better."""
     return {name: score.higher_is_better for record in records for name, score in record.scores.items()}
 
 
 def write_table(
     frame: pd.DataFrame, form: str, file: Path | None, higher_is_better: Mapping[str, bool] | None = None
 ) -> str:
-    """Return the table as text, or write it to ``file`` (under a temporary name first) and return nothing.
+    """Return a table as text, or write it to a file and return "".
 
     Args:
         frame: the table.
         form: "csv", "parquet", "markdown" or "latex".
-        file: where it goes; None returns it.
-        higher_is_better: columns of scores. In LaTeX and Markdown the best of each is bold and the second underlined;
-            equal values, as printed, share that.
+        file: to write, complete or not at all; None returns the text.
+        higher_is_better: for each column of scores. In LaTeX and Markdown the best value of each is bold and the
+            second underlined, and so are values that are printed equal.
 
     Raises:
-        UsageError: Parquet was asked for without a file, or without pyarrow.
-        LnkitError: the file cannot be written; nothing is left of it.
+        UsageError: Parquet without a file, or without pyarrow.
+        LnkitError: the file cannot be written; no part of it is left.
     """
     if form == "parquet":
         _write_parquet(frame, file)
@@ -89,26 +98,16 @@ def write_table(
     text = writers[form]()
     if file is None:
         return text
-    with _written_whole(file) as draft:
-        draft.write_text(text, encoding="utf-8")
+    with output_file(file) as tmp:
+        tmp.write_text(text, encoding="utf-8")
     return ""
-
-
-@contextmanager
-def _written_whole(file: Path) -> Iterator[Path]:
-    """The same as ``atomic_write``, with a sentence for a place that cannot be written to."""
-    try:
-        with atomic_write(file) as draft:
-            yield draft
-    except OSError as error:
-        raise LnkitError(f"{file} cannot be written ({error.strerror}). Name another place with --output.") from error
 
 
 def _write_parquet(frame: pd.DataFrame, file: Path | None) -> None:
     if file is None:
-        raise UsageError("Parquet is a binary format: say where it goes with --output FILE.")
+        raise UsageError("Parquet is a binary format: name a file with --output FILE.")
     try:
-        with _written_whole(file) as draft, draft.open("wb") as stream:
+        with output_file(file) as tmp, tmp.open("wb") as stream:
             frame.to_parquet(stream, index=False)
     except ImportError as error:
         raise UsageError("Parquet needs pyarrow: `pip install 'lnkit[parquet]'`, or choose --format csv.") from error
@@ -116,7 +115,7 @@ def _write_parquet(frame: pd.DataFrame, file: Path | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """How a kind of text marks what stands out, and keeps what only looks like markup."""
+    """How a text format marks the best values, and escapes its special characters."""
 
     best: str  # "\\textbf{%s}"
     second: str
@@ -142,7 +141,13 @@ MARKDOWN = Markup("**%s**", "<u>%s</u>", _escape_markdown)
 
 
 def marked(frame: pd.DataFrame, markup: Markup, higher_is_better: Mapping[str, bool]) -> pd.DataFrame:
-    """The cells as text, with the best and the second of each column of scores marked."""
+    """Return the cells as text, with the best and the second value of each column of scores marked.
+
+    Args:
+        frame: the table.
+        markup: of the text format.
+        higher_is_better: for each column of scores.
+    """
     columns = {
         markup.escape(str(name)): _marked_column(frame[name], markup, higher_is_better.get(str(name)))
         for name in frame.columns

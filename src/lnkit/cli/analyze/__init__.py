@@ -1,4 +1,4 @@
-"""`lnkit analyze`: ranks, correlations, proxies, fronts and differences of what was measured and published."""
+"""`lnkit analyze`: ranks, correlations, proxies, fronts and differences of scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lnkit.cli.analyze.ranks import best_points, ranks
 
 @click.group()
 def analyze() -> None:
-    """Rank, correlate and compare what was measured and published."""
+    """Rank, correlate and compare measured and published scores."""
 
 
 for command in (best_points, ranks, correlations, proxies, front, difference):

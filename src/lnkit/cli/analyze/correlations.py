@@ -1,4 +1,4 @@
-"""`lnkit analyze correlations`: scores against attributes, and among each other."""
+"""`lnkit analyze correlations`: correlations of scores with attributes or with each other."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
-from lnkit.cli._output import note
-from lnkit.cli.analyze._showing import (
-    chosen,
-    deliver,
-    interval,
-    number,
+from lnkit.cli._analysis import gather_measurements, source_options
+from lnkit.cli._output import note, print_table
+from lnkit.cli.analyze._tables import (
+    check_name,
+    format_interval,
+    format_number,
+    format_p,
     output_options,
-    p_value,
-    refuse_unknown,
+    print_caveats,
+    print_or_write,
     sampling_options,
-    say_caveats,
     score_option,
-    several,
-    show_table,
+    select_scores,
     unit_option,
+    varies,
 )
 
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ METHODS = ("pearson", "spearman", "kendall")
 
 
 @click.command("correlations")
-@gather_options
+@source_options
 @score_option
 @click.option("--attribute", "attributes", metavar="NAME", multiple=True, help="Only this attribute; may be repeated.")
-@click.option("--among-scores", is_flag=True, help="Correlate scores with each other, instead of with attributes.")
-@click.option("--every-score", is_flag=True, help="Every score, instead of the main ones of each benchmark.")
+@click.option("--among-scores", is_flag=True, help="Correlate scores with each other instead of with attributes.")
+@click.option("--every-score", is_flag=True, help="Use every score instead of the main ones of each benchmark.")
 @unit_option
 @click.option("--method", type=click.Choice([*METHODS, "all"]), default="spearman", show_default=True)
 @sampling_options
@@ -45,58 +44,58 @@ METHODS = ("pearson", "spearman", "kendall")
 def correlations(as_json: bool, form: str | None, output: Path | None, **options: Any) -> None:
     """Correlate scores with attributes or scores.
 
-    Positive means that better scores go with larger attributes, whatever the direction of the score. Intervals are of
-    95 %, from bootstrap samples of backbones with all their points; p allows for these belonging together. It is
-    corrected for all tests of one coefficient in the table, after Holm and after Benjamini and Hochberg, so that what
-    --score and --attribute leave out is not counted.
+    Positive means that better scores go with larger attributes, whatever the direction of the score. The 95 % intervals
+    are from bootstrap samples of backbones with all their points, and p takes into account that these points are
+    dependent. It is corrected for all tests of one coefficient in the table, after Holm and after Benjamini and
+    Hochberg; tests that --score and --attribute leave out do not count.
     """
-    table, frame = _correlated(**options)
-    deliver(table, lambda: _show(table), as_json=as_json, form=form, output=output)
+    table, frame = _correlations(**options)
+    print_or_write(table, lambda: _show(table), as_json=as_json, form=form, output=output)
     _say_undefined(table)
-    say_caveats(frame)
+    print_caveats(frame)
 
 
-def _correlated(
+def _correlations(
     scores: Sequence[str], attributes: Sequence[str], among_scores: bool, every_score: bool, **options: Any
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The table of coefficients, and the measurements it is made of."""
+    """Return the table of coefficients, and the measurements that they are computed from."""
     unit, method = options.pop("unit").replace("-", " "), options.pop("method")
     resamples, seed = options.pop("resamples"), options.pop("seed")
-    found = gathered(**options)
+    gathered = gather_measurements(**options)
     from lnkit.analysis.correlations import attribute_correlations, score_correlations  # noqa: PLC0415 - scipy
     from lnkit.analysis.rankings import counted  # noqa: PLC0415 - pandas
     from lnkit.stats import METHODS, Sampling  # noqa: PLC0415 - numpy
 
-    frame = found.frame()
-    frame = chosen(frame, scores) if scores else frame if every_score else counted(frame)
+    frame = gathered.frame()
+    frame = select_scores(frame, scores) if scores else frame if every_score else counted(frame)
     methods, sampling = METHODS if method == "all" else (method,), Sampling(resamples, seed)
     if among_scores:
         return score_correlations(frame, unit=unit, methods=methods, sampling=sampling), frame
-    known = found.attributes()
+    known = gathered.attributes()
     for name in attributes:
-        refuse_unknown("attribute", name, [column for column in known.columns if column != "attributes_from"])
+        check_name("attribute", name, [column for column in known.columns if column != "attributes_from"])
     known = known[list(attributes)] if attributes else known
     return attribute_correlations(frame, known, unit=unit, methods=methods, sampling=sampling), frame
 
 
 def _show(table: pd.DataFrame) -> None:
-    """What is defined; of the settings as much as is needed to tell rows apart."""
+    """Print the defined coefficients, with the settings only where these differ."""
     defined = table[table.coefficient.notna()]
     other = "attribute" if "attribute" in table else "other_score"
-    settings = [name for name in ("setting", "other_setting") if name in table and several(table[name])]
-    labels = ["score", *settings[:1], other, *settings[1:], *(["method"] if several(table.method) else [])]
+    settings = [name for name in ("setting", "other_setting") if name in table and varies(table[name])]
+    labels = ["score", *settings[:1], other, *settings[1:], *(["method"] if varies(table.method) else [])]
     rows = [
         [
             *(str(getattr(row, name)) for name in labels),
-            number(row.coefficient),
-            interval(row.low, row.high),
-            *map(p_value, (row.p, row.p_holm, row.p_bh)),
+            format_number(row.coefficient),
+            format_interval(row.low, row.high),
+            *map(format_p, (row.p, row.p_holm, row.p_bh)),
             str(row.n),
         ]
         for row in defined.itertuples()
     ]
     names = [name.replace("_", " ") for name in labels]
-    show_table([*names, "coefficient", "95 % interval", "p", "p (Holm)", "p (BH)", "n"], rows)
+    print_table([*names, "coefficient", "95 % interval", "p", "p (Holm)", "p (BH)", "n"], rows)
 
 
 def _say_undefined(table: pd.DataFrame) -> None:
@@ -107,4 +106,4 @@ def _say_undefined(table: pd.DataFrame) -> None:
         if reason:
             note(f"{count} of {len(table)} correlations: {reason}.")
     if table.empty:
-        note("There are no two scores with a loss network in common, so nothing was correlated.")
+        note("No two scores have a loss network in common, so nothing was correlated.")

@@ -1,4 +1,4 @@
-"""`lnkit analyze difference`: whether two runs differ by more than the choice of test items."""
+"""`lnkit analyze difference`: test whether two runs differ by more than the choice of test items explains."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lnkit.cli._output import note
-from lnkit.cli.analyze._showing import deliver, output_options, p_value, sampling_options, score_option, show_table
+from lnkit.cli._analysis import results_option
+from lnkit.cli._output import note, print_table
+from lnkit.cli.analyze._tables import format_p, output_options, print_or_write, sampling_options, score_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,18 +21,13 @@ if TYPE_CHECKING:
 
 @click.command("difference")
 @click.argument("runs", nargs=2, metavar="RUN RUN")
-@click.option(
-    "--results",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The results folder.  [default: $LNKIT_RESULTS or ./results]",
-)
+@results_option
 @score_option
 @click.option(
     "--together",
     metavar="ARRAY",
     default="",
-    help="Draw items together that agree in this kept array, such as `reference`: they are not independent.",
+    help="Draw items together that are equal in this stored array, such as `reference`; they are not independent.",
 )
 @sampling_options
 @output_options
@@ -46,32 +42,32 @@ def difference(
 ) -> None:
     """Test whether two results really differ.
 
-    That is, by more than the choice of test items.
+    That is, by more than the choice of test items explains.
 
-    RUN is an id, the start of an id or hash, or backbone:points. Both are scored anew on the same items, drawn with
-    replacement (paired bootstrap), from what the runs kept. The difference is the second run's score minus the first's.
+    RUN is an id, the start of an id or hash, or backbone:points. Both are scored again, from stored arrays, on the same
+    items drawn with replacement (paired bootstrap). The difference is the second run's score minus the first's.
     """
-    kept = _kept(runs, folder)
+    stored = _read(runs, folder)
     from lnkit.stats import Sampling  # noqa: PLC0415 - numpy
 
-    found = _differences(kept, scores, Sampling(resamples, seed), together)
-    names = [run.record.loss_network for run in kept]
-    deliver(found.table, lambda: _show(found.table, names), **forms)  # type: ignore[arg-type]
-    for remark in found.remarks:
+    differences = _differences(stored, scores, Sampling(resamples, seed), together)
+    names = [run.record.loss_network for run in stored]
+    print_or_write(differences.table, lambda: _show(differences.table, names), **forms)  # type: ignore[arg-type]
+    for remark in differences.remarks:
         note(remark)
 
 
-def _kept(runs: Sequence[str], folder: Path | None) -> tuple[StoredRun, StoredRun]:
+def _read(runs: Sequence[str], folder: Path | None) -> tuple[StoredRun, StoredRun]:
     from lnkit.analysis.significance import StoredRun  # noqa: PLC0415 - pandas
     from lnkit.results.folder import ResultsFolder, results_dir  # noqa: PLC0415 - not for help
 
-    place = ResultsFolder(results_dir(folder))
-    first, second = (place.choose(run) for run in runs)
-    return StoredRun(first, place.arrays(first)), StoredRun(second, place.arrays(second))
+    results = ResultsFolder(results_dir(folder))
+    first, second = (results.choose(run) for run in runs)
+    return StoredRun(first, results.arrays(first)), StoredRun(second, results.arrays(second))
 
 
 def _differences(
-    kept: tuple[StoredRun, StoredRun], scores: Sequence[str], sampling: Sampling, together: str
+    stored: tuple[StoredRun, StoredRun], scores: Sequence[str], sampling: Sampling, together: str
 ) -> Differences:
     from lnkit.analysis.significance import paired_differences  # noqa: PLC0415 - pandas
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - only while working
@@ -80,7 +76,7 @@ def _differences(
     registry = open_registry()
     with make_progress().task("scoring resamples", sampling.resamples, unit="resamples") as advance:
         return paired_differences(
-            kept, registry, scores=scores, sampling=sampling, together=together, advance=lambda steps: advance(steps)
+            stored, registry, scores=scores, sampling=sampling, together=together, advance=lambda steps: advance(steps)
         )
 
 
@@ -92,9 +88,9 @@ def _show(table: pd.DataFrame, names: Sequence[str]) -> None:
             f"{row.second:.4f}",
             f"{row.difference:+.4f}",
             f"[{row.low:+.4f}, {row.high:+.4f}]",
-            p_value(row.p),
+            format_p(row.p),
             f"{row.n:,}",
         ]
         for row in table.itertuples()
     ]
-    show_table(["score", *names, "difference", "95 % interval", "p", "items"], rows)
+    print_table(["score", *names, "difference", "95 % interval", "p", "items"], rows)

@@ -1,4 +1,4 @@
-"""`lnkit analyze proxies`: which benchmark, or score, can stand for which other."""
+"""`lnkit analyze proxies`: which benchmark or score can stand in for another."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
-from lnkit.cli._output import note
-from lnkit.cli.analyze._showing import (
-    deliver,
-    interval,
-    number,
+from lnkit.cli._analysis import gather_measurements, source_options
+from lnkit.cli._output import note, print_table
+from lnkit.cli.analyze._tables import (
+    check_name,
+    format_interval,
+    format_number,
     output_options,
-    refuse_unknown,
+    print_caveats,
+    print_or_write,
     sampling_options,
-    say_caveats,
-    several,
-    show_table,
     unit_option,
+    varies,
 )
 
 if TYPE_CHECKING:
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
 
 
 @click.command("proxies")
-@gather_options
+@source_options
 @click.option(
     "--level",
     type=click.Choice(["benchmarks", "scores"]),
     default="benchmarks",
     show_default=True,
-    help="Compare mean ranks of whole benchmarks, or their main scores one by one.",
+    help="Compare mean ranks of benchmarks, or their main scores one by one.",
 )
 @click.option("--target", metavar="NAME", help="Only proxies of this benchmark or score.")
 @unit_option
@@ -42,51 +41,52 @@ if TYPE_CHECKING:
 def proxies(
     level: str, target: str | None, as_json: bool, form: str | None, output: Path | None, **options: Any
 ) -> None:
-    """Judge which score can stand for which other.
+    """Judge which score can stand in for another.
 
-    The coefficient is Spearman's, of two rankings of the same loss networks. Regret is what is lost of the target by
-    taking the proxy's best loss network, or the best of its best three, as a part of the target's range. The verdict
-    rests on the 95 % interval: usable from .7 on, weak from .3 on, no below .7; otherwise the data cannot tell.
+    The coefficient is Spearman's, of two rankings of the same loss networks. Regret is the loss in the target score
+    from taking the proxy's best loss network, or the best of its best three, as a fraction of the target's range. The
+    verdict depends on the 95 % interval: usable from .7 on, weak from .3 on, no below .7; otherwise the data cannot
+    tell.
     """
     unit, resamples, seed = (options.pop(name) for name in ("unit", "resamples", "seed"))
-    frame = gathered(**options).frame()
-    from lnkit.analysis.proxy import proxies as judged  # noqa: PLC0415 - scipy
+    frame = gather_measurements(**options).frame()
+    from lnkit.analysis.proxy import proxies as compute_proxies  # noqa: PLC0415 - scipy
     from lnkit.stats import Sampling  # noqa: PLC0415 - numpy
 
-    table = judged(frame, level=level, unit=unit.replace("-", " "), sampling=Sampling(resamples, seed))
+    table = compute_proxies(frame, level=level, unit=unit.replace("-", " "), sampling=Sampling(resamples, seed))
     if target is not None and len(table):
         column = "target_benchmark" if level == "benchmarks" else "target"
-        refuse_unknown(level.removesuffix("s"), target, list(dict.fromkeys(table[column])))
+        check_name(level.removesuffix("s"), target, list(dict.fromkeys(table[column])))
         table = table[table[column] == target]
-    deliver(table, lambda: _show(table, level), as_json=as_json, form=form, output=output)
+    print_or_write(table, lambda: _show(table, level), as_json=as_json, form=form, output=output)
     if table.empty:
-        note(f"No two {level} have loss networks in common, so that nothing can be judged.")
+        note(f"No two {level} have loss networks in common, so nothing can be judged.")
     for reason, count in table.note[table.note != ""].value_counts(sort=False).items():
         note(f"{count} of {len(table)} pairs: {reason}.")
-    say_caveats(frame)
+    print_caveats(frame)
 
 
 def _show(table: pd.DataFrame, level: str) -> None:
     name = "benchmark" if level == "benchmarks" else "score"
     proxy, target = ("proxy_benchmark", "target_benchmark") if level == "benchmarks" else ("proxy", "target")
-    settings = several([*table.proxy_setting, *table.target_setting])
+    settings = varies([*table.proxy_setting, *table.target_setting])
     rows = [
         [
             *([row.proxy_setting] if settings else []),
             getattr(row, proxy),
             *([row.target_setting] if settings else []),
             getattr(row, target),
-            number(row.spearman, 2),
-            interval(row.low, row.high),
-            number(row.regret_1, 2),
-            number(row.regret_3, 2),
+            format_number(row.spearman, 2),
+            format_interval(row.low, row.high),
+            format_number(row.regret_1, 2),
+            format_number(row.regret_3, 2),
             str(row.n),
             row.verdict,
         ]
         for row in table.itertuples()
     ]
     of = ["setting"] if settings else []
-    show_table(
+    print_table(
         [*of, f"{name} as proxy", *of, "target", "Spearman", "95 % interval", "regret", "of best 3", "n", "verdict"],
         rows,
     )

@@ -1,4 +1,4 @@
-"""`lnkit analyze best-points` and `lnkit analyze ranks`: Tables III and IV, of any measurements."""
+"""`lnkit analyze best-points` and `lnkit analyze ranks`: Pihlgren2023 Tables IV and III of any measurements."""
 
 from __future__ import annotations
 
@@ -8,87 +8,94 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import gather_options, gathered
-from lnkit.cli._output import note
-from lnkit.cli.analyze._showing import chosen, deliver, number, output_options, say_caveats, score_option, show_table
+from lnkit.cli._analysis import gather_measurements, source_options
+from lnkit.cli._output import note, print_table
+from lnkit.cli.analyze._tables import (
+    format_number,
+    output_options,
+    print_caveats,
+    print_or_write,
+    score_option,
+    select_scores,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @click.command("best-points")
-@gather_options
+@source_options
 @score_option
 @output_options
 def best_points(scores: Sequence[str], as_json: bool, form: str | None, output: Path | None, **wishes: Any) -> None:
     """Show the best point of each backbone.
 
-    For each score, as Table IV of Pihlgren et al. 2023; points that are equally good stand side by side.
+    For each score, like Table IV of Pihlgren et al. 2023; points that are equally good stand side by side.
     """
-    frame = _gathered_scores(scores, wishes)
-    from lnkit.analysis.rankings import best_points as found_points  # noqa: PLC0415 - pandas
+    frame = _measurements(scores, wishes)
+    from lnkit.analysis.rankings import best_points as compute_best_points  # noqa: PLC0415 - pandas
 
-    found = found_points(frame)
-    found = found.assign(ties=[" ".join(points) for points in found.ties])
-    deliver(found, lambda: _show_points(found), as_json=as_json, form=form, output=output)
-    say_caveats(frame)
+    best = compute_best_points(frame)
+    best = best.assign(ties=[" ".join(points) for points in best.ties])
+    print_or_write(best, lambda: _show_points(best), as_json=as_json, form=form, output=output)
+    print_caveats(frame)
 
 
 @click.command("ranks")
-@gather_options
+@source_options
 @score_option
 @click.option(
     "--by",
     type=click.Choice(["benchmark", "score", "loss-network"]),
     default="benchmark",
     show_default=True,
-    help="Mean ranks for each benchmark, or ranks for each score: of backbones by their best point, or loss networks.",
+    help="Show mean ranks for each benchmark, or ranks for each score: of backbones by best points, or loss networks.",
 )
 @output_options
 def ranks(scores: Sequence[str], by: str, as_json: bool, form: str | None, output: Path | None, **wishes: Any) -> None:
     """Rank the backbones by their best points.
 
-    1 is the best, ties share their mean rank. By benchmark they are means over its main scores, and `all` is the mean
-    of the benchmarks, each counted alike: Table III of Pihlgren et al. 2023.
+    1 is the best, and ties share their mean rank. The rank for a benchmark is the mean over its main scores, and `all`
+    is the mean over benchmarks, all with the same weight, as in Table III of Pihlgren et al. 2023.
     """
-    frame = _gathered_scores(scores, wishes)
+    frame = _measurements(scores, wishes)
     from lnkit.analysis import rankings  # noqa: PLC0415 - pandas
 
     if by == "benchmark":
-        found = rankings.mean_ranks(frame).reset_index()
-        deliver(found, lambda: _show_means(found), as_json=as_json, form=form, output=output)
+        table = rankings.mean_ranks(frame).reset_index()
+        print_or_write(table, lambda: _show_means(table), as_json=as_json, form=form, output=output)
     else:
-        found = (rankings.score_ranks if by == "score" else rankings.loss_network_ranks)(frame)
+        table = (rankings.score_ranks if by == "score" else rankings.loss_network_ranks)(frame)
         key = "backbone" if by == "score" else "loss_network"
-        deliver(found, lambda: _show_ranks(found, key), as_json=as_json, form=form, output=output)
-    say_caveats(frame)
+        print_or_write(table, lambda: _show_ranks(table, key), as_json=as_json, form=form, output=output)
+    print_caveats(frame)
 
 
-def _gathered_scores(scores: Sequence[str], wishes: dict[str, Any]) -> pd.DataFrame:
-    frame = gathered(**wishes).frame()
-    return chosen(frame, scores) if scores else frame
+def _measurements(scores: Sequence[str], wishes: dict[str, Any]) -> pd.DataFrame:
+    frame = gather_measurements(**wishes).frame()
+    return select_scores(frame, scores) if scores else frame
 
 
-def _show_points(found: pd.DataFrame) -> None:
-    """One table for each benchmark and setting: backbones by scores."""
-    for (setting, benchmark), group in found.groupby(["setting", "benchmark"], sort=False):
+def _show_points(best: pd.DataFrame) -> None:
+    """Print one table of backbones by scores for each benchmark and setting."""
+    for (setting, benchmark), group in best.groupby(["setting", "benchmark"], sort=False):
         table = group.pivot_table(index="backbone", columns="score", values="ties", aggfunc="first", sort=False)
         rows = [[name, *(text if isinstance(text, str) else "-" for text in row)] for name, *row in table.itertuples()]
-        show_table(["backbone", *table.columns], rows, title=_title(setting, benchmark))
+        print_table(["backbone", *table.columns], rows, title=_title(setting, benchmark))
 
 
-def _show_means(found: pd.DataFrame) -> None:
-    rows = [[name, *(number(value, 2) for value in values)] for name, *values in found.itertuples(index=False)]
-    show_table(list(found.columns), rows)
-    if lacking := int(found["all"].isna().sum()):
-        note(f"{lacking} of {len(found)} backbones lack a score of a column, and so a rank over all (-).")
+def _show_means(table: pd.DataFrame) -> None:
+    rows = [[name, *(format_number(value, 2) for value in values)] for name, *values in table.itertuples(index=False)]
+    print_table(list(table.columns), rows)
+    if lacking := int(table["all"].isna().sum()):
+        note(f"{lacking} of {len(table)} backbones lack a score, so they have no rank over all benchmarks (-).")
 
 
-def _show_ranks(found: pd.DataFrame, key: str) -> None:
-    for (setting, benchmark), group in found.groupby(["setting", "benchmark"], sort=False):
+def _show_ranks(ranks: pd.DataFrame, key: str) -> None:
+    for (setting, benchmark), group in ranks.groupby(["setting", "benchmark"], sort=False):
         table = group.pivot_table(index=key, columns="score", values="rank", sort=False)
-        rows = [[name, *(number(value, 1) for value in row)] for name, *row in table.itertuples()]
-        show_table([key.replace("_", " "), *table.columns], rows, title=_title(setting, benchmark))
+        rows = [[name, *(format_number(value, 1) for value in row)] for name, *row in table.itertuples()]
+        print_table([key.replace("_", " "), *table.columns], rows, title=_title(setting, benchmark))
 
 
 def _title(setting: object, benchmark: object) -> str:

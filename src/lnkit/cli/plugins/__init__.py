@@ -1,4 +1,4 @@
-"""`lnkit plugins`: what is installed, and what authors need to write and check their own."""
+"""`lnkit plugins`: list installed plugins, write a new one, and check one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import click
 
 from lnkit.cli._output import json_option
 from lnkit.cli.plugins.check import check
-from lnkit.cli.plugins.listing import list_plugins
 from lnkit.cli.plugins.new import new
+from lnkit.cli.plugins.overview import list_plugins
 
 
 @click.group("plugins", invoke_without_command=True)
@@ -17,13 +17,15 @@ from lnkit.cli.plugins.new import new
 def plugins(ctx: click.Context, name: str | None, as_json: bool) -> None:
     """List the installed plugins, and why one failed.
 
-    LNKIT_PLUGINS lists the plugins to load, separated by commas; lnkit's own always are. LNKIT_PLUGINS=none loads no
-    other.
+    The environment variable LNKIT_PLUGINS lists the plugins to load, separated by commas; those of lnkit itself are
+    always loaded. LNKIT_PLUGINS=none loads no others.
     """
     if ctx.invoked_subcommand is None:
         list_plugins(name, as_json)
     elif name is not None or as_json:
-        raise click.UsageError(f"Give options of {ctx.invoked_subcommand} behind it; these belong to the listing.")
+        raise click.UsageError(
+            f"Give the options of {ctx.invoked_subcommand} after it; options before it belong to the list of plugins."
+        )
 
 
 plugins.add_command(new)

@@ -1,6 +1,6 @@
-"""The figures, each one call: ``best_points(frame)`` and so on return an Altair chart, ``save`` writes it to a file.
+"""Figures, each one call: ``best_points(frame)`` and so on return an Altair chart, ``save`` writes it to a file.
 
-Altair is imported when one is touched.
+Altair is imported when the first of these names is used.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from lnkit.report.figures.against import score_against as score_against
     from lnkit.report.figures.against import score_against_accuracy as score_against_accuracy
     from lnkit.report.figures.against import score_against_macs as score_against_macs
-    from lnkit.report.figures.choosing import of_score as of_score
+    from lnkit.report.figures.files import save as save
     from lnkit.report.figures.matrix import best_points as best_points
-    from lnkit.report.figures.saving import save as save
+    from lnkit.report.figures.selection import select_score as select_score
     from lnkit.report.figures.spread import point_spread as point_spread
     from lnkit.report.figures.tables import correlations as correlations
     from lnkit.report.figures.tables import ranks as ranks
@@ -30,9 +30,9 @@ __getattr__, __all__ = lazy_exports(
             "score_against_accuracy",
             "score_against_macs",
         ),
-        "lnkit.report.figures.choosing": ("of_score",),
+        "lnkit.report.figures.selection": ("select_score",),
         "lnkit.report.figures.matrix": ("best_points",),
-        "lnkit.report.figures.saving": ("save",),
+        "lnkit.report.figures.files": ("save",),
         "lnkit.report.figures.spread": ("point_spread",),
         "lnkit.report.figures.tables": (
             "correlations",

@@ -1,63 +1,66 @@
-"""Perceptual score against ImageNet accuracy: the scatter plot of Kumar et al. 2022."""
+"""Perceptual score against ImageNet accuracy: the scatter plot of Kumar2022."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
 from lnkit.analysis.fronts import accuracy_front, pareto_front
 from lnkit.analysis.score_rows import OWN, PUBLISHED
-from lnkit.report.figures.choosing import panels
-from lnkit.report.figures.scatter import Axis, Look, scatter
-from lnkit.report.figures.style import COLUMNS, finished
-from lnkit.report.figures.wording import described, remarks, telling_apart, tooltips
+from lnkit.report.figures.captions import caveats, origin_legend, tooltips, with_tooltip_text
+from lnkit.report.figures.scatter import Axis, ScatterStyle, scatter_panels
+from lnkit.report.figures.style import styled
 
-AXES = ["imagenet_top1", "perceptual_score"]
 KUMAR = "Kumar et al. 2022, 64 pixels"
-THEIRS = {"default, spatial": KUMAR, "224 pixels, best point, spatial": "Pihlgren et al. 2023, 224 pixels"}
+GROUPS = {"default, spatial": KUMAR, "224 pixels, best point, spatial": "Pihlgren et al. 2023, 224 pixels"}
 
 
 def early_stopping(frame: pd.DataFrame | None = None, attributes: pd.DataFrame | None = None) -> Any:
-    """Perceptual score against ImageNet accuracy, with the Pareto front.
+    """Draw perceptual score against ImageNet accuracy, with the Pareto front.
 
-    The published networks whose accuracy is known (at 64 pixels those of Kumar et al. 2022, at 224 the best points of
-    Pihlgren et al. 2023) and, where both arguments are given, own loss networks with a 2AFC on BAPPS.
+    It has the published networks whose accuracy is known (at 64 pixels those of Kumar2022, at 224 pixels the best
+    points of Pihlgren2023) and, if both arguments are given, own loss networks with a 2AFC score on BAPPS.
 
     Args:
         frame: of measurements, see :func:`lnkit.analysis.score_rows.to_frame`.
         attributes: see :func:`lnkit.analysis.attributes.attributes_frame`.
+
+    Returns:
+        An Altair chart.
+
+    References:
+        Kumar et al. 2022, Do better ImageNet classifiers assess perceptual similarity better?, TMLR.
     """
     rows = _published()
     if frame is not None and attributes is not None:
         rows = pd.concat([rows, _own(frame, attributes)], ignore_index=True)
-    rows = described(rows)
-    look = Look(
+    rows = with_tooltip_text(rows)
+    style = ScatterStyle(
         x=Axis("ImageNet top-1 accuracy (percent; higher is better)"),
         y=Axis("perceptual score, 100 x 2AFC (percent; higher is better)"),
         group="group",
         order=list(dict.fromkeys(rows.group)),
         group_title="network",
-        tooltip=tooltips(extra={"said_x": "ImageNet top-1"}),
+        tooltip=tooltips(extra={"x_text": "ImageNet top-1"}),
         better="right",
     )
-    shown = [scatter(_front(part), look, number, line) for number, (line, part) in enumerate(panels(rows))]
-    chart = alt.concat(*shown, columns=COLUMNS).resolve_scale(x="independent", y="independent")
-    said = [
-        "Dashed and named: the Pareto front; none is both more accurate and closer to human judgment.",
+    subtitle = [
+        "Dashed and named: the Pareto front. No other network is both more accurate and closer to human judgment.",
         "Accuracies of networks at 64 and at 224 pixels are not the same thing.",
+        *origin_legend(rows),
+        *caveats(rows),
     ]
-    return finished(chart, "Perceptual score against ImageNet accuracy", [*said, *telling_apart(rows), *remarks(rows)])
+    return styled(scatter_panels(rows, style, _front), "Perceptual score against ImageNet accuracy", subtitle)
 
 
 def _published() -> pd.DataFrame:
-    found = accuracy_front().dropna(subset=AXES)
+    front = accuracy_front().dropna(subset=["imagenet_top1", "perceptual_score"])
     return pd.DataFrame(
         {
-            "x": found.imagenet_top1, "value": found.perceptual_score, "name": found.network,
-            "group": found.setting.replace(THEIRS), "setting": found.setting, "source": found.source,
-            "loss_network": found.network, "origin": PUBLISHED, "comparable": True, "sample": False,
+            "x": front.imagenet_top1, "value": front.perceptual_score, "name": front.network,
+            "group": front.setting.replace(GROUPS), "setting": front.setting, "source": front.source,
+            "loss_network": front.network, "origin": PUBLISHED, "comparable": True, "sample": False,
         }
     ).pipe(_completed)  # fmt: skip
 
@@ -70,11 +73,11 @@ def _own(frame: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _completed(rows: pd.DataFrame) -> pd.DataFrame:
-    """With all columns that a scatter plot and its tooltips take."""
+    """Add the columns that scatter plots and tooltips need and the rows lack."""
     empty: dict[str, Any] = {"low": float("nan"), "high": float("nan"), "n": pd.NA, "family": "", "weights": ""}
     empty |= {"collapsed": False, "caveat": "", "benchmark": "bapps"}
     rows = rows.assign(**{name: value for name, value in empty.items() if name not in rows.columns})
-    return rows.assign(y=rows.value, unit="percent", said_x=[f"{x:.4g} percent" for x in rows.x], line="front")
+    return rows.assign(y=rows.value, unit="percent", x_text=[f"{x:.4g} percent" for x in rows.x], line="front")
 
 
 def _front(rows: pd.DataFrame) -> pd.DataFrame:

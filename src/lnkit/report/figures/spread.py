@@ -1,4 +1,4 @@
-"""How a score spreads over the backbones at each extraction point: Figure 3 of Pihlgren et al. 2023."""
+"""The spread of a score over the backbones at each extraction point: Pihlgren2023 Figure 3."""
 
 from __future__ import annotations
 
@@ -7,50 +7,44 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from lnkit.report.figures.choosing import of_score, panels
-from lnkit.report.figures.style import (
-    COLUMNS,
-    HEIGHT,
-    SIZE,
-    finished,
-    groups,
-    marks,
-    panel_title,
-    points_in_order,
-)
-from lnkit.report.figures.wording import described, remarks, score_title, telling_apart, tooltips
+from lnkit.report.figures.captions import caveats, origin_legend, score_title, tooltips, with_tooltip_text
+from lnkit.report.figures.selection import panels, select_score
+from lnkit.report.figures.style import COLUMNS, HEIGHT, SIZE, groups, marks, panel_title, points_in_order, styled
 
-BOXED = 5  # values: a box of fewer would show a spread that nobody measured
+MIN_BOXED = 5  # values; a box of fewer would show a spread that nobody measured
 POINT = 104  # pixels for each extraction point
-JITTER = 0.75  # half the width over which the backbones of a point are spread, as a part of half of POINT
+JITTER = 0.75  # half the width over which the backbones of a point are spread, as a fraction of half of POINT
 
 
 def point_spread(frame: pd.DataFrame, score: str) -> Any:
-    """The distribution of a score over backbones, for each extraction point: a mark for each and a box for all.
+    """Draw the distribution of a score over backbones at each extraction point: a mark for each, and a box for all.
 
     Boxes reach from the first to the third quartile, with the median; whiskers to the last value within 1.5 times that
-    range. Backbones keep their place from left to right.
+    range. Each backbone has the same place, from left to right, at every point.
 
     Args:
         frame: of measurements.
         score: one of them.
 
+    Returns:
+        An Altair chart.
+
     Raises:
-        UsageError: there is no such score, or it is known of one loss network only.
+        UsageError: there is no such score, or only one loss network has it.
     """
-    rows = described(of_score(frame, score))
+    rows = with_tooltip_text(select_score(frame, score))
     families = sorted(rows.family.unique())
     backbones = list(dict.fromkeys(rows.sort_values(["family", "backbone"]).backbone))
     rows = rows.assign(place=[2 * (backbones.index(b) + 0.5) / len(backbones) - 1 for b in rows.backbone])
-    shown = [_panel(part, families, line) for line, part in panels(rows)]
+    shown = [_panel(part, families, title) for title, part in panels(rows)]
     chart = alt.concat(*shown, columns=COLUMNS).resolve_scale(x="independent", y="independent", xOffset="independent")
-    said = [f"Boxes: quartiles of {BOXED} backbones or more; whiskers within 1.5 times their height."]
-    return finished(chart, f"{score} at each extraction point", [*said, *telling_apart(rows), *remarks(rows)])
+    legend = f"Boxes: quartiles of {MIN_BOXED} backbones or more; whiskers within 1.5 times their height."
+    return styled(chart, f"{score} at each extraction point", [legend, *origin_legend(rows), *caveats(rows)])
 
 
 def _panel(rows: pd.DataFrame, families: list[str], title: str) -> Any:
     order = points_in_order(list(rows.point.unique()))
-    crowded = rows[rows.groupby("point").value.transform("size") >= BOXED]
+    crowded = rows[rows.groupby("point").value.transform("size") >= MIN_BOXED]
     first = rows.iloc[0]
     axis = alt.Axis(labelAngle=0 if max(map(len, order)) < POINT / 8 else -30, ticks=False)
     x = alt.X("point:N", title="extraction point", sort=order, scale=alt.Scale(domain=order), axis=axis)

@@ -1,4 +1,4 @@
-"""How all figures look: colors that everybody can tell apart, and sizes that survive print."""
+"""The look of all figures: colors for every kind of color vision, and sizes that can be printed."""
 
 from __future__ import annotations
 
@@ -11,53 +11,65 @@ import altair as alt
 from lnkit.analysis.score_rows import OWN
 
 POINTS = ("early", "semi_early", "mid", "late")  # from the input to the output
-# The palette of Okabe and Ito (2008), made for color-blind readers, without yellow, which vanishes on white. The first
-# four, which the standard points get, go from light to dark, so that they differ in gray print too.
+# The palette of Okabe and Ito (2008), made for color-blind readers, without yellow, which is invisible on white. The
+# first four are those of the standard points and go from light to dark, so that they differ in gray print too.
 COLORS = ("#E69F00", "#009E73", "#0072B2", "#000000", "#CC79A7", "#56B4E9", "#D55E00")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right", "triangle-left", "cross")
 MUTED, INK, PALE = "#595959", "#222222", "#e6e6e6"  # MUTED has a contrast of 7 : 1 on white
 COLUMNS = 2  # of panels
-WIDTH, HEIGHT = 440, 320  # of a panel, in the unit that is printed with saving.SCALE pixels
+WIDTH, HEIGHT = 440, 320  # of a panel, in units; each unit is files.SCALE pixels in a PNG
 SIZE = 70  # area of a circle
-# Vega's size of a shape is about the area of its box. Times these, all shapes cover about as much as a circle.
+# Vega's size of a shape is about the area of its box. Multiplied by these, all shapes cover as much as a circle.
 AREAS = {shape: 1.7 if shape.startswith("triangle") else 1.0 for shape in SHAPES}
 AREAS |= {"square": 0.85, "diamond": 1.6, "cross": 1.4}
 NAME_SIZE = 10  # font size of names beside marks
 FONT = "Helvetica, Arial, sans-serif"
-LONGEST = 240  # pixels of a label: what is longer ends with an ellipsis, tooltips say all
-LINE = 96  # characters of a line of a subtitle
+MAX_LABEL = 240  # pixels; longer labels end with an ellipsis, and tooltips show all of them
+LINE = 96  # characters in a line of a subtitle
 LETTER = 6.2  # mean width in pixels of a letter of panel titles
-SHORTEST = 34  # characters in a line of a panel title; narrow panels have longer ones than they are wide
+MIN_TITLE = 34  # characters in a line of a panel title, even if the panel is narrower
 
 
-def finished(chart: alt.TopLevelMixin, title: str, subtitle: Sequence[str] = ()) -> Any:
-    """The chart with its title and subtitle, and the look that all figures share."""
+def styled(chart: alt.TopLevelMixin, title: str, subtitle: Sequence[str] = ()) -> Any:
+    """Add a title, a subtitle and the look that all figures share.
+
+    Args:
+        chart: changed in place.
+        title: wrapped into lines.
+        subtitle: sentences, each on lines of its own.
+    """
     lines = [line for text in subtitle for line in textwrap.wrap(text, LINE)]
-    said = alt.TitleParams(textwrap.wrap(title, LINE * 3 // 4), subtitle=lines, anchor="start", offset=14)
-    styled: Any = chart  # changed in place: each of Altair's methods would copy all of it
-    styled.title, styled.background = said, "white"
-    styled.config = alt.Config(
+    heading = alt.TitleParams(textwrap.wrap(title, LINE * 3 // 4), subtitle=lines, anchor="start", offset=14)
+    with_title: Any = chart  # changed in place: each of Altair's methods would copy all of it
+    with_title.title, with_title.background = heading, "white"
+    with_title.config = alt.Config(
         font=FONT,
         axis=alt.AxisConfig(
-            labelFontSize=12, titleFontSize=13, titleFontWeight="normal", gridColor=PALE, labelLimit=LONGEST
+            labelFontSize=12, titleFontSize=13, titleFontWeight="normal", gridColor=PALE, labelLimit=MAX_LABEL
         ),
-        legend=alt.LegendConfig(labelFontSize=12, titleFontSize=12, labelLimit=LONGEST),
+        legend=alt.LegendConfig(labelFontSize=12, titleFontSize=12, labelLimit=MAX_LABEL),
         title=alt.TitleConfig(fontSize=15, subtitleFontSize=12, subtitleColor=MUTED),
         view=alt.ViewConfig(stroke="#cccccc"),
     )
-    return styled
+    return with_title
 
 
 def panel_title(text: str, width: float = WIDTH) -> alt.TitleParams:
-    """What stands above one panel of several, wrapped to its width in pixels."""
-    lines = textwrap.wrap(text, max(int(width / LETTER), SHORTEST))
+    """Return the title of one panel of several, wrapped to the width of the panel in pixels."""
+    lines = textwrap.wrap(text, max(int(width / LETTER), MIN_TITLE))
     return alt.TitleParams(lines, fontSize=12, fontWeight="normal", anchor="start", frame="group")
 
 
 def groups(field: str, names: Sequence[str], title: str, size: float = SIZE) -> dict[str, Any]:
-    """Encodings that tell groups apart twice, by color and by shape.
+    """Return encodings that show groups twice, by color and by shape.
 
-    There is one color less than there are shapes, so 56 groups differ in the pair.
+    There is one color fewer than there are shapes, so that 56 groups differ in the pair.
+
+    Args:
+        field: column of the groups.
+        names: of the groups, in the order of the legend.
+        title: of the legend.
+        size: area of a circle, in square pixels.
     """
     order, numbers = list(names), _numbers(names)
     shapes = [SHAPES[i % len(SHAPES)] for i in numbers]
@@ -73,7 +85,7 @@ def groups(field: str, names: Sequence[str], title: str, size: float = SIZE) -> 
 
 
 def _numbers(names: Sequence[str]) -> list[int]:
-    """Standard points look the same in every figure, whichever of them are in it."""
+    """Number the groups so that a standard point looks the same in every figure."""
     standard = [name for name in names if name in POINTS]
     others = [name for name in names if name not in POINTS]
     known = {name: POINTS.index(name) for name in standard}
@@ -82,7 +94,7 @@ def _numbers(names: Sequence[str]) -> list[int]:
 
 
 def marks(rows: Any, grouped: dict[str, Any], **encodings: Any) -> Any:
-    """Marks of measurements: published ones filled, own ones hollow and above the others."""
+    """Draw measurements as marks: published ones filled, own ones hollow and above the others."""
     own = rows.origin == OWN
     filled = alt.Chart(rows[~own]).mark_point(filled=True, opacity=1, stroke="white", strokeWidth=0.7)
     hollow = alt.Chart(rows[own]).mark_point(filled=False, opacity=1, fill="white", strokeWidth=1.8)
@@ -91,10 +103,10 @@ def marks(rows: Any, grouped: dict[str, Any], **encodings: Any) -> Any:
 
 
 def points_in_order(points: Sequence[str]) -> list[str]:
-    """The standard ones from input to output, then others by name."""
+    """Return each point once: the standard ones from input to output, then the others by name."""
     return [*[p for p in POINTS if p in set(points)], *sorted(set(points) - set(POINTS))]
 
 
 def zooming(number: int = 0) -> alt.Parameter:
-    """Drag and scroll to look closer; named, so that the same figure is always the same text."""
+    """Let a reader drag and scroll; the parameter has a name so that the same figure is always the same text."""
     return alt.selection_interval(bind="scales", name=f"zoom_{number}")

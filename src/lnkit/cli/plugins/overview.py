@@ -1,4 +1,4 @@
-"""`lnkit plugins` by itself: every installed plugin, what it adds, and why one failed."""
+"""`lnkit plugins` without a subcommand: every installed plugin, what it adds, and why it failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._output import clean, emit_json, print_table
-from lnkit.cli._settings import settings
+from lnkit.cli._registry import load_plugins
 from lnkit.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -16,21 +16,14 @@ if TYPE_CHECKING:
 
 
 def list_plugins(name: str | None, as_json: bool) -> None:
-    """Show all plugins, or the traceback of the one called ``name``."""
-    registry = open_quietly()
+    """Show all plugins, or the traceback of the plugin called ``name``."""
+    registry = load_plugins()
     if name is not None:
         click.echo(_traceback(registry, name))
     elif as_json:
         emit_json([_facts(registry, plugin) for plugin in registry.plugins])
     else:
         _show(registry)
-
-
-def open_quietly() -> Registry:
-    """Load all plugins without the warnings that other commands give: here the failures are the output."""
-    from lnkit.plugins.load import default_registry, load_registry  # noqa: PLC0415 - plugins, not for help
-
-    return load_registry(strict=True) if settings().strict else default_registry()
 
 
 def _show(registry: Registry) -> None:
@@ -44,23 +37,23 @@ def _show(registry: Registry) -> None:
     for backbone, names in _dangling(registry).items():
         click.echo(clean(f"Dangling: {', '.join(names)} for the backbone {backbone!r}, which is not installed."))
     if any(plugin.failures for plugin in registry.plugins):
-        click.echo(clean("`lnkit plugins --traceback NAME` shows where."))
+        click.echo(clean("`lnkit plugins --traceback NAME` shows where in its code."))
     if off := [plugin.name for plugin in registry.plugins if plugin.state == "off"]:
         click.echo(clean(f"LNKIT_PLUGINS leaves out {', '.join(off)}."))
 
 
 def _adds(plugin: Plugin) -> str:
-    """``14 backbones, 59 points``."""
+    """Return ``14 backbones, 59 points``."""
     counts = ((kind, len(names)) for kind, names in plugin.added.items())
     return ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts) or "-"
 
 
 def _dangling(registry: Registry) -> dict[str, list[str]]:
-    """Backbone -> ``point (plugin)``."""
-    found: dict[str, list[str]] = {}
+    """Return the points of backbones that are not installed: backbone -> ``point (plugin)``."""
+    dangling: dict[str, list[str]] = {}
     for backbone, point, plugin in registry.dangling:
-        found.setdefault(backbone, []).append(f"{point.name} ({plugin})")
-    return found
+        dangling.setdefault(backbone, []).append(f"{point.name} ({plugin})")
+    return dangling
 
 
 def _facts(registry: Registry, plugin: Plugin) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Heat maps: a cell for each pair, its color and the number in it saying the same."""
+"""Heat maps: one cell for each pair, with its value as a color and as a number."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pandas as pd
 
 from lnkit.report.figures.style import panel_title
 
-ROW = 24  # pixels of a cell
-# Of ColorBrewer's palettes for color-blind readers the light parts, on which black numbers can be read.
+ROW = 24  # pixels, height of a cell
+# The light parts of ColorBrewer's palettes for color-blind readers, on which black numbers can be read.
 DIVERGING = ("#f1a340", "#f7f7f7", "#998ec3")  # PuOr
 SEQUENTIAL = ("#6baed6", "#9ecae1", "#c6dbef", "#deebf7", "#f7fbff")  # Blues, dark is low
 
@@ -21,22 +21,28 @@ SEQUENTIAL = ("#6baed6", "#9ecae1", "#c6dbef", "#deebf7", "#f7fbff")  # Blues, d
 class Cells:
     """What the panels of a heat map share."""
 
-    x: str  # columns of the rows: what goes to the right,
-    y: str  # what goes down,
-    value: str  # and what is in the cells
+    x: str  # column of the rows that goes across
+    y: str  # column that goes down
+    value: str  # column that is in the cells
     digits: int
-    low: float  # the values of the first and the last color
-    high: float
+    low: float  # the value of the first color
+    high: float  # the value of the last color
     colors: tuple[str, ...]
     tooltip: list[alt.Tooltip]
-    column: int = 52  # pixels of a cell
-    angle: int = -40  # of the labels above
-    bold: str = ""  # a column of bool: numbers to stress
+    column: int = 52  # pixels, width of a cell
+    angle: int = -40  # degrees, of the labels above
+    bold: str = ""  # a column of bool: numbers in bold
     x_order: list[str] = field(default_factory=list)
 
 
-def heat(rows: pd.DataFrame, cells: Cells, title: str = "") -> Any:
-    """One panel; cells without a value show a dash."""
+def heat_map(rows: pd.DataFrame, cells: Cells, title: str = "") -> Any:
+    """Draw one panel; cells without a value show a dash.
+
+    Args:
+        rows: one for each cell.
+        cells: which columns are shown, and how.
+        title: of the panel.
+    """
     missing = rows[cells.value].isna()
     rows = rows.assign(
         text=[_text(value, cells.digits) for value in rows[cells.value]],
@@ -56,17 +62,17 @@ def heat(rows: pd.DataFrame, cells: Cells, title: str = "") -> Any:
     )
     fields = alt.Chart(rows[~missing]).mark_rect(stroke="white", strokeWidth=1).encode(color=color, **encodings)
     layers = [fields, *_numbers(rows, encodings)]
-    said = panel_title(title, cells.column * len(across)) if title else ""
-    return alt.layer(*layers).properties(width=alt.Step(cells.column), height=alt.Step(ROW), title=said)
+    heading = panel_title(title, cells.column * len(across)) if title else ""
+    return alt.layer(*layers).properties(width=alt.Step(cells.column), height=alt.Step(ROW), title=heading)
 
 
 def _numbers(rows: pd.DataFrame, encodings: dict[str, Any]) -> list[Any]:
-    """A layer for the bold numbers and one for the others."""
-    made = []
+    """Return one layer for bold numbers and one for the others."""
+    layers = []
     for weight, part in rows.groupby("weight"):
         text = alt.Chart(part).mark_text(fontSize=11, color="black", fontWeight=str(weight))  # type: ignore[arg-type]
-        made.append(text.encode(text="text:N", **encodings))
-    return made
+        layers.append(text.encode(text="text:N", **encodings))
+    return layers
 
 
 def _text(value: float, digits: int) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from lnkit.results import images as pictures
-from lnkit.results.images import GAP, LINE, contact_sheet
+from lnkit.results import images
+from lnkit.results.images import GAP, LINE, save_contact_sheet
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -34,7 +34,9 @@ def boxes(sheet: np.ndarray, color: tuple[int, int, int]) -> tuple[int, int, int
 
 def test_images_stand_in_rows_and_columns_at_one_height(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
-    contact_sheet(path, ["a", "b"], [("one", [flat(RED), flat(GREEN, 40, 80)]), ("two", [flat(BLUE), flat(RED)])], 60)
+    save_contact_sheet(
+        path, ["a", "b"], [("one", [flat(RED), flat(GREEN, 40, 80)]), ("two", [flat(BLUE), flat(RED)])], 60
+    )
     sheet = written(path)
     green, blue = boxes(sheet, GREEN), boxes(sheet, BLUE)
     assert green[:2] == (LINE + GAP, LINE + GAP + 60)
@@ -46,26 +48,26 @@ def test_images_stand_in_rows_and_columns_at_one_height(tmp_path: Path) -> None:
 
 def test_small_images_keep_their_pixels(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    contact_sheet(tmp_path / "sheet.png", [""], [("", [pixels])], height=64)
+    save_contact_sheet(tmp_path / "sheet.png", [""], [("", [pixels])], height=64)
     sheet = written(tmp_path / "sheet.png")[LINE + GAP : LINE + GAP + 64, 2 * GAP : 2 * GAP + 64]
     np.testing.assert_array_equal(sheet, pixels.repeat(8, 0).repeat(8, 1))
 
 
 def test_large_images_are_smoothed(tmp_path: Path) -> None:
     pixels = (np.indices((200, 200)).sum(0) % 2 * 255).astype(np.uint8)  # a checkerboard becomes gray
-    contact_sheet(tmp_path / "sheet.png", [""], [("", [pixels])], height=50)
+    save_contact_sheet(tmp_path / "sheet.png", [""], [("", [pixels])], height=50)
     middle = written(tmp_path / "sheet.png")[LINE + GAP + 10 : LINE + GAP + 40, 2 * GAP + 10 : 2 * GAP + 40]
     assert abs(middle.astype(int) - 127).max() < 8
 
 
 def test_gray_images_are_taken(tmp_path: Path) -> None:
-    contact_sheet(tmp_path / "sheet.png", ["mask"], [("", [np.full((30, 30), 200, np.uint8)])], height=30)
+    save_contact_sheet(tmp_path / "sheet.png", ["mask"], [("", [np.full((30, 30), 200, np.uint8)])], height=30)
     assert boxes(written(tmp_path / "sheet.png"), (200, 200, 200))[:2] == (LINE + GAP, LINE + GAP + 30)
 
 
 def test_captions_are_drawn_and_shortened_to_their_column(tmp_path: Path) -> None:
     texts = ["a caption that is far too long for a column of so few pixels", ""]
-    contact_sheet(tmp_path / "sheet.png", texts, [("", [flat(RED), flat(GREEN)])], height=80)
+    save_contact_sheet(tmp_path / "sheet.png", texts, [("", [flat(RED), flat(GREEN)])], height=80)
     sheet = written(tmp_path / "sheet.png")
     dark = (sheet[:LINE] < 128).all(2).any(0)
     left, right = boxes(sheet, RED)[2:]
@@ -75,32 +77,32 @@ def test_captions_are_drawn_and_shortened_to_their_column(tmp_path: Path) -> Non
 
 def test_shortening_marks_what_is_cut_off() -> None:
     font = ImageFont.load_default(size=14)
-    short = pictures._shortened("abcdefghijklmnopqrstuvwxyz", font, 80)
+    short = images._shortened("abcdefghijklmnopqrstuvwxyz", font, 80)
     assert short.endswith("...")
     assert font.getlength(short) <= 80
-    assert font.getlength(pictures._shortened("abcdefghijklmnopqrstuvwxyz", font, 400)) <= 400
-    assert pictures._shortened("ab", font, 80) == "ab"
-    assert pictures._shortened("ab", font, 1) == ""
+    assert font.getlength(images._shortened("abcdefghijklmnopqrstuvwxyz", font, 400)) <= 400
+    assert images._shortened("ab", font, 80) == "ab"
+    assert images._shortened("ab", font, 1) == ""
 
 
 def test_a_sheet_without_rows_has_captions(tmp_path: Path) -> None:
-    contact_sheet(tmp_path / "sheet.png", ["a", "b"], [])
+    save_contact_sheet(tmp_path / "sheet.png", ["a", "b"], [])
     assert (written(tmp_path / "sheet.png") < 128).any()
 
 
 @pytest.mark.parametrize(
     ("images", "sentence"),
     [
-        ([flat(RED)], "has 1 images for 2 columns"),
-        ([flat(RED), np.zeros((4, 4, 3))], "8-bit image .* float64"),
-        ([flat(RED), np.zeros((4, 4, 4), np.uint8)], r"\(4, 4, 4\) came"),
-        ([flat(RED), np.zeros((0, 4, 3), np.uint8)], r"\(0, 4, 3\) came"),
-        ([flat(RED), np.zeros(4, np.uint8)], r"\(4,\) came"),
+        ([flat(RED)], "Expected 2 images in the row 'row', got 1"),
+        ([flat(RED), np.zeros((4, 4, 3))], "8-bit image .* got float64"),
+        ([flat(RED), np.zeros((4, 4, 4), np.uint8)], r"got uint8 of shape \(4, 4, 4\)"),
+        ([flat(RED), np.zeros((0, 4, 3), np.uint8)], r"got uint8 of shape \(0, 4, 3\)"),
+        ([flat(RED), np.zeros(4, np.uint8)], r"got uint8 of shape \(4,\)"),
     ],
 )
 def test_what_is_no_row_of_images_is_refused_and_nothing_written(
     tmp_path: Path, images: list[np.ndarray], sentence: str
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
-        contact_sheet(tmp_path / "sheet.png", ["a", "b"], [("row", images)])
+        save_contact_sheet(tmp_path / "sheet.png", ["a", "b"], [("row", images)])
     assert not list(tmp_path.iterdir())

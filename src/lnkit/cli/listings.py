@@ -1,4 +1,4 @@
-"""`lnkit list-backbones`, `list-benchmarks` and `list-distances`: what is registered, and which plugin brought it."""
+"""`lnkit list-backbones`, `list-benchmarks` and `list-distances`: everything registered, with its plugin."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 def list_backbones(pattern: str, family: str | None, as_json: bool) -> None:
     """List the backbones that can be cut into loss networks.
 
-    PATTERN, such as 'timm/vit*' or resnet, leaves only names that match it, or hold it if it has no star. --json also
-    has the other sets of weights of each (NAME.TAG is the backbone with them), its points' nodes and its sizes.
+    PATTERN, such as 'timm/vit*' or resnet, selects names that match it, or that contain it if it has no wildcard.
+    --json also shows the other weights of each backbone (NAME.TAG is the backbone with them), the nodes of its points
+    and its input sizes.
     """
     registry = open_registry()
-    facts = [_backbone_facts(registry, one) for one in _of_family(registry, family) if _matches(one.name, pattern)]
+    facts = [_backbone_facts(registry, spec) for spec in _of_family(registry, family) if _matches(spec.name, pattern)]
     if not facts:
         raise UnknownNameError(f"No backbone's name matches {pattern!r}; `lnkit list-backbones` shows all of them.")
     if as_json:
@@ -66,8 +67,8 @@ def list_distances(as_json: bool) -> None:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """Whether a name fits a pattern of the shell's kind; one without any wildcard may lie anywhere in it."""
-    from fnmatch import fnmatchcase  # noqa: PLC0415 - for this list alone
+    """Return whether a name matches a shell pattern, or contains it if it has no wildcard."""
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - only for this list
 
     return fnmatchcase(name, pattern) if set("*?[") & set(pattern) else pattern in name
 
@@ -100,7 +101,7 @@ def _backbone_facts(registry: Registry, backbone: BackboneSpec) -> dict[str, Any
 
 
 def _benchmark_facts(registry: Registry, benchmark: BenchmarkSpec) -> dict[str, Any]:
-    from lnkit.protocols import as_dict  # noqa: PLC0415 - for this list alone
+    from lnkit.protocols import as_dict  # noqa: PLC0415 - only for this list
 
     return {
         "name": benchmark.name,
@@ -135,6 +136,6 @@ def _distance_facts(registry: Registry, distance: DistanceSpec) -> dict[str, Any
 
 
 def _score_names(fact: dict[str, Any]) -> str:
-    """The primary scores; all of them where none is."""
+    """Return the names of the primary scores, or of all scores if none is primary."""
     primary = [name for name, score in fact["scores"].items() if score["primary"]]
     return ", ".join(primary or fact["scores"])

@@ -1,0 +1,117 @@
+"""Write charts to files; the ending names the format."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lnkit.errors import UsageError
+from lnkit.results.folder import output_file
+
+SCALE = 3  # pixels per unit: about 300 dpi at the width of a column
+
+
+def save(chart: Any, file: Path) -> None:
+    """Write a chart as PNG, SVG, PDF, self-contained HTML, or Vega-Lite JSON.
+
+    Args:
+        chart: an Altair chart.
+        file: its ending, .png, .svg, .pdf, .html or .json, chooses the format.
+
+    Raises:
+        UsageError: ``file`` has another ending.
+        LnkitError: the file cannot be written; no part of it is left.
+    """
+    write = writer_for(file)
+    spec = to_spec(chart)
+    with output_file(file) as tmp:
+        tmp.write_bytes(write(spec))
+
+
+def writer_for(file: Path) -> Callable[[dict[str, Any]], bytes]:
+    """Return the function that turns a Vega-Lite specification into the content of ``file``.
+
+    Raises:
+        UsageError: the ending of ``file`` is not supported.
+    """
+    write = WRITERS.get(file.suffix.lower())
+    if write is None:
+        raise UsageError(f"Expected a file that ends with one of {', '.join(WRITERS)}, got {file}.")
+    return write
+
+
+def to_spec(chart: Any, *, validate: bool = True) -> dict[str, Any]:
+    """Return the Vega-Lite specification of a chart with its data; the same chart always gives the same one.
+
+    Args:
+        chart: an Altair chart, with any number of rows.
+        validate: check it against the schema of Vega-Lite. This takes longer than all the rest; charts of this package
+            do not need it.
+    """
+    import altair as alt  # noqa: PLC0415 - slow to import
+
+    with alt.data_transformers.enable("default", max_rows=None):
+        spec: dict[str, Any] = _without_nan(chart.to_dict(validate=validate))
+    return spec
+
+
+def _without_nan(value: Any) -> Any:
+    """Replace NaN, which JSON does not have, by null."""
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _png(spec: dict[str, Any]) -> bytes:
+    import vl_convert  # noqa: PLC0415 - slow to import
+
+    return bytes(vl_convert.vegalite_to_png(spec, scale=SCALE))
+
+
+def _svg(spec: dict[str, Any]) -> bytes:
+    import vl_convert  # noqa: PLC0415
+
+    return _renumbered(str(vl_convert.vegalite_to_svg(spec))).encode()
+
+
+def _renumbered(svg: str) -> str:
+    """Number clip paths from 1: Vega counts them through a whole process, so equal figures would give other files."""
+    numbers: dict[str, int] = {}
+
+    def renumber(match: re.Match[str]) -> str:
+        return f"{match[1]}{numbers.setdefault(match[2], len(numbers) + 1)}"
+
+    return re.sub(r'((?:url\(#|id=")clip)(\d+)', renumber, svg)
+
+
+def _pdf(spec: dict[str, Any]) -> bytes:
+    import vl_convert  # noqa: PLC0415
+
+    return bytes(vl_convert.vegalite_to_pdf(spec))
+
+
+def _html(spec: dict[str, Any]) -> bytes:
+    from lnkit.report.markup import Figure, Section, page  # noqa: PLC0415 - reads the scripts
+
+    title = spec.get("title", {})
+    name = title.get("text", "Figure") if isinstance(title, dict) else str(title)
+    return page(name, [Section("figure", name, figures=(Figure("figure", spec),))]).encode()
+
+
+def _json(spec: dict[str, Any]) -> bytes:
+    return (json.dumps(spec, indent=1, allow_nan=False) + "\n").encode()
+
+
+WRITERS: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
+    ".png": _png,
+    ".svg": _svg,
+    ".pdf": _pdf,
+    ".html": _html,
+    ".json": _json,
+}
