@@ -48,7 +48,7 @@ def test_on_two_places_the_importable_one_counts(fake_plugins: FakePlugins, monk
     assert "old" not in registry.backbones
     (plugin,) = [plugin for plugin in registry.plugins if plugin.name == "twice"]
     assert (plugin.version, plugin.state) == ("2.0", "ok")
-    assert plugin.remarks == [
+    assert plugin.warnings == [
         f"twice is installed more than once: 2.0 is used, and not 1.0 in {fake_plugins.folder}. Run `pip uninstall "
         "twice` until none is left, and install it again."
     ]
@@ -94,13 +94,17 @@ def test_the_same_version_twice_is_no_matter(fake_plugins: FakePlugins) -> None:
         ("faulty = os:absent", "faulty", "AttributeError: module 'os' has no attribute 'absent'"),
         ("faulty = os:path.absent", "faulty", "AttributeError: module 'posixpath' has no attribute 'absent'"),
         ("faulty = os.path", "faulty", "It implements no hook: mark its functions with @lnkit.hookimpl."),
-        ("faulty =", "faulty", "Its entry_points.txt is broken: a line in the group lnkit is no"),
-        ("faulty", "faulty", "stumble over such a line too: uninstall faulty, and tell"),
-        ("faulty = two words", "faulty", "leads to 'two words', and package.module or package.module:attribute is exp"),
-        ("faulty = .relative", "faulty", "leads to '.relative'"),
-        ("faulty = a/b.py", "faulty", "leads to 'a/b.py'"),
-        ("faulty = a:b:c", "faulty", "leads to 'a:b:c'"),
-        ("faulty = x\x1b\u202ey", "faulty", "leads to 'x y'"),
+        ("faulty =", "faulty", "in each line of the group lnkit in its entry_points.txt, got a broken line"),
+        ("faulty", "faulty", "fail on it too: uninstall faulty, and tell"),
+        (
+            "faulty = two words",
+            "faulty",
+            "Expected its entry point to be package.module or package.module:attribute, got 'two words'",
+        ),
+        ("faulty = .relative", "faulty", "got '.relative'"),
+        ("faulty = a/b.py", "faulty", "got 'a/b.py'"),
+        ("faulty = a:b:c", "faulty", "got 'a:b:c'"),
+        ("faulty = x\x1b\u202ey", "faulty", "got 'x y'"),
         ("= os", "(nameless)", "It implements no hook"),
     ],
 )
@@ -224,7 +228,7 @@ def test_many_failures_are_not_all_shown(
 
 
 @pytest.mark.usefixtures("fresh_registry")
-def test_remarks_are_said_once_and_can_be_silenced(
+def test_warnings_are_shown_once_and_can_be_silenced(
     fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for version in ("1.0", "2.0"):

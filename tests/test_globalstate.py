@@ -1,4 +1,4 @@
-"""What a plugin changes for the whole process is put back and named, and what it makes everybody wait for is named."""
+"""Changes of process state by a plugin are undone and reported, and so are slow plugins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from torch import nn
 
 from lnkit import BackboneSpec, PluginError
 from lnkit.networks.weights import build_random, load_backbone
-from lnkit.plugins import remarks
+from lnkit.plugins import plugin_warnings
 from lnkit.plugins.load import load_registry
 from lnkit.plugins.registry import Registry
 
@@ -40,13 +40,13 @@ PLUGIN = """
 """
 
 CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
-    # what the remark names: (what the plugin does, how that looks from outside)
+    # what the warning names: (what the plugin does, how that looks from outside)
     "Python's random generator": ("import random; random.seed(1)", random.getstate),
     "NumPy's random generator": ("import numpy; numpy.random.seed(1)", lambda: np.random.get_state()[1].tolist()),
     "torch's random generator": ("import torch; torch.manual_seed(987)", lambda: torch.get_rng_state().tolist()),
     "torch's default dtype": ("import torch; torch.set_default_dtype(torch.float64)", torch.get_default_dtype),
     "torch's default device": ("import torch; torch.set_default_device('meta')", lambda: torch.ones(1).device),
-    "torch's recording of gradients": ("import torch; torch.set_grad_enabled(False)", torch.is_grad_enabled),
+    "torch's gradient mode": ("import torch; torch.set_grad_enabled(False)", torch.is_grad_enabled),
     "torch's number of threads": (
         "import torch; torch.set_num_threads(torch.get_num_threads() + 1)",
         torch.get_num_threads,
@@ -55,15 +55,15 @@ CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
         "import torch; torch.use_deterministic_algorithms(True)",
         torch.are_deterministic_algorithms_enabled,
     ),
-    "torch's precision of float32 products": (
+    "torch's float32 matmul precision": (
         "import torch; torch.set_float32_matmul_precision('medium')",
         torch.get_float32_matmul_precision,
     ),
-    "torch's choice of cuDNN algorithms": (
+    "torch's cuDNN settings": (
         "import torch; torch.backends.cudnn.benchmark = True",
         lambda: torch.backends.cudnn.benchmark,
     ),
-    "the folder of torch.hub": ("import torch; torch.hub.set_dir('/elsewhere')", torch.hub.get_dir),
+    "torch.hub's folder": ("import torch; torch.hub.set_dir('/elsewhere')", torch.hub.get_dir),
     "the working directory": ("import os; os.chdir('/')", Path.cwd),
     "the environment's TORCH_HOME": ("import os; os.environ['TORCH_HOME'] = '/'", lambda: os.environ["TORCH_HOME"]),
     "the environment's HF_HOME and LNKIT_CACHE": (
@@ -71,8 +71,8 @@ CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: (os.environ.get("HF_HOME"), os.environ["LNKIT_CACHE"]),
     ),
     "the order of sys.path": ("import sys; sys.path.insert(0, '/first')", lambda: sys.path[0]),
-    "everybody's warning filters": ("import warnings; warnings.simplefilter('error')", lambda: warnings.filters[:]),
-    "everybody's logging": (
+    "the global warning filters": ("import warnings; warnings.simplefilter('error')", lambda: warnings.filters[:]),
+    "the root logger": (
         "import logging; logging.basicConfig(level=10, force=True); logging.disable(40)",
         lambda: (logging.root.level, logging.root.handlers[:], logging.root.manager.disable),
     ),
@@ -89,7 +89,7 @@ def test_changes_are_put_back_and_named(what: str, where: str, fake_plugins: Fak
     registry = load_registry(only=["changer"])
     assert look() == before
     assert "changer" in registry.backbones, "it works all the same"
-    assert remarks_on("changer", registry)[-1] == f"Plugin 'changer' changes {what} {where}, which was put back."
+    assert warnings_of("changer", registry)[-1] == f"Plugin 'changer' changes {what} {where}; lnkit undid this."
 
 
 def test_drawing_from_a_generator_is_put_back_too(fake_plugins: FakePlugins) -> None:
@@ -97,7 +97,7 @@ def test_drawing_from_a_generator_is_put_back_too(fake_plugins: FakePlugins) -> 
     before = torch.get_rng_state()
     registry = load_registry(only=["changer"])
     assert torch.equal(torch.get_rng_state(), before)
-    assert "torch's random generator" in remarks_on("changer", registry)[0]
+    assert "torch's random generator" in warnings_of("changer", registry)[0]
 
 
 def test_a_working_directory_that_the_plugin_removed(
@@ -109,7 +109,7 @@ def test_a_working_directory_that_the_plugin_removed(
     fake_plugins.add("changer", PLUGIN.format(at_import="", in_hook=change))
     registry = load_registry(only=["changer"])
     assert "changer" in registry.backbones
-    assert "the working directory" in remarks_on("changer", registry)[0]
+    assert "the working directory" in warnings_of("changer", registry)[0]
 
 
 def test_the_generators_of_a_gpu_that_is_in_use(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,11 +122,11 @@ def test_the_generators_of_a_gpu_that_is_in_use(fake_plugins: FakePlugins, monke
     fake_plugins.add("changer", PLUGIN.format(at_import=f"import torch; {change}", in_hook=""))
     registry = load_registry(only=["changer"])
     assert [state.tolist() for state in states] == [[0] * 4, [1] * 4]
-    assert "changes torch's random generators on the GPU when" in remarks_on("changer", registry)[0]
+    assert "changes torch's GPU random generators when" in warnings_of("changer", registry)[0]
 
 
-def remarks_on(name: str, registry: Registry) -> list[str]:
-    return next(plugin.remarks for plugin in registry.plugins if plugin.name == name)
+def warnings_of(name: str, registry: Registry) -> list[str]:
+    return next(plugin.warnings for plugin in registry.plugins if plugin.name == name)
 
 
 def test_changes_are_put_back_where_the_plugin_fails(fake_plugins: FakePlugins) -> None:
@@ -135,7 +135,7 @@ def test_changes_are_put_back_where_the_plugin_fails(fake_plugins: FakePlugins) 
     registry = load_registry(only=["changer"])
     assert (Path.cwd(), torch.is_grad_enabled()) == (before, True)
     assert [failure.plugin for failure in registry.failures] == ["changer"]
-    assert len(remarks_on("changer", registry)) == 1
+    assert len(warnings_of("changer", registry)) == 1
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_is_the_plugins_own_is_left(
     with warnings.catch_warnings():
         registry = load_registry(only=["harmless"])
         mine = [one for one in warnings.filters if "mine" in str(one) or "Own" in str(one)]
-    assert remarks_on("harmless", registry) == []
+    assert warnings_of("harmless", registry) == []
     assert bool(mine) == ("warnings" in harmless)
     assert (sys.path[-1] == "/last") == ("sys.path" in harmless)
     assert ("MY_OWN" in os.environ) == ("MY_OWN" in harmless)
@@ -233,9 +233,11 @@ def test_torch_is_put_back_to_how_it_begins(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("changer", PLUGIN.format(at_import=TORCH_CHANGES.strip(), in_hook=""))
     done = lnkit(fake_plugins.folder, LIST + TORCH_STATE)
     assert json.loads(done.stderr.splitlines()[-1]) == [True] * 10
-    changed = [what for what in CHANGES if what.startswith(("torch", "the folder")) and "threads" not in what]
+    changed = [what for what in CHANGES if what.startswith("torch") and "threads" not in what]
     waiting, changing = done.stderr.splitlines()[:2]
-    assert waiting.startswith("Plugin 'changer' imports torch, numpy when it is imported, and every command waits")
+    assert waiting.startswith(
+        "Plugin 'changer' imports torch, numpy when it is imported, which delays every command by"
+    )
     assert all(what in changing for what in changed)
     assert "changer" in done.stdout
 
@@ -243,7 +245,7 @@ def test_torch_is_put_back_to_how_it_begins(fake_plugins: FakePlugins) -> None:
 def test_torch_is_not_imported_to_look_at_it(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("changer", PLUGIN.format(at_import="import os; os.chdir('/')", in_hook=""))
     done = lnkit(fake_plugins.folder, LIST + "import sys; assert not {'torch', 'numpy', 'random'} & set(sys.modules)")
-    assert done.stderr == "Plugin 'changer' changes the working directory when it is imported, which was put back.\n"
+    assert done.stderr == "Plugin 'changer' changes the working directory when it is imported; lnkit undid this.\n"
 
 
 NOISE = (
@@ -263,7 +265,7 @@ def test_nothing_that_a_plugin_prints_gets_between_results(fake_plugins: FakePlu
 BUILD = """
 import contextlib, sys
 from lnkit.networks.weights import build_random
-from lnkit.registry import default_registry
+from lnkit.plugins.load import default_registry
 with contextlib.redirect_stdout(sys.stderr):
     build_random(default_registry().backbone("changer"))
 print("result")
@@ -298,22 +300,20 @@ def test_a_plugin_may_close_what_it_was_given(fake_plugins: FakePlugins) -> None
     assert any(backbone["name"] == "changer" for backbone in json.loads(lnkit(fake_plugins.folder, LIST).stdout))
 
 
-# Waiting
+# Slow plugins
 
 
 def test_a_plugin_that_sleeps_is_named(fake_plugins: FakePlugins) -> None:
-    sleep = f"import time; time.sleep({remarks.SLOW})"
+    sleep = f"import time; time.sleep({plugin_warnings.SLOW})"
     fake_plugins.add("slow", PLUGIN.format(at_import="", in_hook=sleep))
-    (remark,) = remarks_on("slow", load_registry(only=["slow"]))
-    assert re.fullmatch(
-        r"Plugin 'slow' takes \d\.\d s in register_backbone, and every command waits for that\.", remark
-    )
+    (warning,) = warnings_of("slow", load_registry(only=["slow"]))
+    assert re.fullmatch(r"Plugin 'slow' takes \d\.\d s in register_backbone, which delays every command\.", warning)
 
 
-def test_lnkits_own_plugins_give_no_cause_for_remarks() -> None:
-    own = [plugin for plugin in load_registry(only=[]).plugins if plugin.own]
-    assert {plugin.name: plugin.remarks for plugin in own} == {plugin.name: [] for plugin in own}
-    assert len(own) >= 3
+def test_bundled_plugins_cause_no_warnings() -> None:
+    bundled = [plugin for plugin in load_registry(only=[]).plugins if plugin.bundled]
+    assert {plugin.name: plugin.warnings for plugin in bundled} == {plugin.name: [] for plugin in bundled}
+    assert len(bundled) >= 3
 
 
 # While a backbone is built

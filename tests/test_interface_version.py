@@ -17,7 +17,7 @@ from lnkit.specs import PluginFailure
 __all__ = ["fake_plugins"]
 
 NEWER = (
-    "It was made for version 2 of lnkit's plugin interface, and lnkit 0.1.0 has 1. Upgrade lnkit (pip install "
+    "It was made for version 2 of lnkit's plugin interface, but lnkit 0.1.0 has 1. Upgrade lnkit (pip install "
     "--upgrade lnkit), or install an older version of versioned."
 )
 
@@ -64,7 +64,7 @@ def test_an_older_one_is_refused(fake_plugins: FakePlugins, monkeypatch: pytest.
     failure = failure_of("versioned")
     assert failure is not None
     assert failure.reason == (
-        "It was made for version 2 of lnkit's plugin interface, and lnkit 0.1.0 has 3. Upgrade the plugin (pip install "
+        "It was made for version 2 of lnkit's plugin interface, but lnkit 0.1.0 has 3. Upgrade the plugin (pip install "
         "--upgrade versioned), or install an older lnkit."
     )
 
@@ -83,8 +83,8 @@ def test_what_is_no_version(version: str, fake_plugins: FakePlugins) -> None:
     failure = failure_of("versioned")
     assert failure is not None
     assert failure.stage == "validate"
-    assert failure.reason.startswith("LNKIT_INTERFACE is the version of lnkit's plugin interface")
-    assert failure.reason.endswith(f"a whole number from 1 such as 1, and {version} came.")
+    assert failure.reason.startswith("Expected LNKIT_INTERFACE, the version of lnkit's plugin interface that")
+    assert failure.reason.endswith(f"to be a whole number from 1 such as 1, got {version}.")
 
 
 OBJECT = """
@@ -182,5 +182,5 @@ def test_source_that_cannot_be_read_is_left_alone(content: bytes, fake_plugins: 
 
 def test_modules_without_source() -> None:
     for place in ("sys", "absent.module:thing", "os.path"):
-        assert interface.misfit_in_source(place, "lnkit-x") == ""
+        assert interface.mismatch_in_source(place, "lnkit-x") == ""
     assert "absent" not in sys.modules

@@ -89,23 +89,23 @@ FAULTS = {
     "hands over a dict": (
         hook("register_backbone", "register({})"),
         "register_backbone",
-        "BackboneSpec here",
+        "expected a BackboneSpec, got dict",
     ),
     "hands over the wrong spec": (
         hook("register_distance", f"register({GOOD_SPEC})"),
         "register_distance",
-        "DistanceS",
+        "expected a DistanceSpec, got BackboneSpec",
     ),
     "forgets the backbone": (
         hook("register_extraction_points", "register(lnkit.ExtractionPoint('late', 'x'))"),
         "register_extraction_points",
-        "the name of a backbone",
+        r"Expected register\(backbone\'s name, point, \.\.\.\), got ExtractionPoint",
     ),
-    "a name that is none": (backbone("name=None"), "register_backbone", "None is no name"),
-    "a name with a line break": (backbone("name='x\\n'"), "register_backbone", r"'x\\n' is no name"),
+    "a name that is none": (backbone("name=None"), "register_backbone", "None is not a valid backbone name"),
+    "a name with a line break": (backbone("name='x\\n'"), "register_backbone", r"'x\\n' is not a valid backbone name"),
     "a name too long": (backbone("name='x' * 201"), "register_backbone", "it has 201 characters, over 200"),
-    "a reserved name": (backbone("name='random'"), "register_backbone", "a meaning of its own"),
-    "load that is no function": (backbone("load='vgg'"), "register_backbone", "load must be callable, and 'vgg' came"),
+    "a reserved name": (backbone("name='random'"), "register_backbone", "a meaning on the command line"),
+    "load that is no function": (backbone("load='vgg'"), "register_backbone", "load must be callable, got 'vgg'"),
     "family that is empty": (backbone("family=''"), "register_backbone", "family must be a text that is not empty"),
     "mean of two numbers": (backbone("mean=(0.5, 0.5)"), "register_backbone", "mean must be a tuple of three numbers"),
     "std of zero": (backbone("std=(1.0, 0.0, 1.0)"), "register_backbone", "std must be three numbers above 0"),
@@ -116,7 +116,7 @@ FAULTS = {
     "a weights file of no size": (
         backbone("remote=lnkit.RemoteFile('https://x.org/y', size=None)"),
         "register_backbone",
-        "The weights file of 'changed': size must be a number of bytes, and None came",
+        "The weights file of 'changed': size must be a number of bytes, got None",
     ),
     "a weights file without an address": (
         backbone("remote=lnkit.RemoteFile('/etc/passwd', size=1)"),
@@ -134,15 +134,15 @@ FAULTS = {
         "register_backbone",
         "citation must be a text on one line",
     ),
-    "a family that steers": (backbone("family='\\x1b[2J'"), "register_backbone", r"family must be .*'\\x1b\[2J' came"),
+    "a family that steers": (backbone("family='\\x1b[2J'"), "register_backbone", r"family must be .*got '\\x1b\[2J'"),
     "a description turned round": (point("description='\\u202e'"), "register_extraction_points", "description must be"),
     "requires as a text": (backbone("requires='timm'"), "register_backbone", "requires must be a tuple"),
     "a node that is no path": (point("node='a..b'"), "register_extraction_points", "node must be a dotted module path"),
     "a node twice": (point("node='a+a'"), "register_extraction_points", "node must be"),
     "an unknown layout": (point("layout='CHW'"), "register_extraction_points", "layout must be one of NCHW"),
     "a number that is an answer": (point("prefix_tokens=True"), "register_extraction_points", "a number of tokens"),
-    "a point called all": (point("name='all'"), "register_extraction_points", "a meaning of its own"),
-    "a point with a plus": (point("name='a+b'"), "register_extraction_points", "is no name for this extraction point"),
+    "a point called all": (point("name='all'"), "register_extraction_points", "a meaning on the command line"),
+    "a point with a plus": (point("name='a+b'"), "register_extraction_points", "is not a valid extraction point name"),
     "no protocols": (benchmark("protocols={}"), "register_benchmark", "protocols must be a mapping"),
     "a protocol that is a dict": (benchmark("protocols={'paper': {}}"), "register_benchmark", "a frozen dataclass"),
     "no scores": (benchmark("scores=()"), "register_benchmark", "scores must be a tuple of ScoreSpec"),
@@ -159,7 +159,7 @@ FAULTS = {
     "a dataset outside of the cache": (
         benchmark("datasets=(lnkit.DatasetSpec('../up', 'Up', (), ''),)"),
         "register_benchmark",
-        r"'\.\./up' is no name for this dataset",
+        r"'\.\./up' is not a valid dataset name",
     ),
     "a checksum that is none": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, 'ab'),), ''),)"),
@@ -169,7 +169,7 @@ FAULTS = {
     "a file outside of its dataset": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, path='../x'),), ''),)"),
         "register_benchmark",
-        r"The file of 'd': path must be a path that stays in the dataset's folder, or empty, and '\.\./x' came",
+        r"The file of 'd': path must be a path that stays in the dataset's folder, or empty, got '\.\./x'",
     ),
     "another checksum that is none": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, md5='ab'),), ''),)"),
@@ -179,7 +179,7 @@ FAULTS = {
     "two files at one place": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, path='a'),) * 2, ''),)"),
         "register_benchmark",
-        "The dataset 'd': files must be at different places, none of them within another, and 'a' came",
+        "The dataset 'd': files must be at different places, none of them within another, got 'a'",
     ),
     "two archives of one name": (
         benchmark(
@@ -187,7 +187,7 @@ FAULTS = {
             "lnkit.RemoteFile('file:///y/a.zip', 1)), ''),)"
         ),
         "register_benchmark",
-        r"files must be at different places, none of them within another, and 'a\.zip' came",
+        r"files must be at different places, none of them within another, got 'a\.zip'",
     ),
     "a listing that is none": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', list_files='index.html'),)"),
@@ -349,4 +349,4 @@ def test_several_specs_at_once_count_together_or_not_at_all(fake_plugins: FakePl
     fake_plugins.add("several", hook("register_backbone", f"register({specs})"))
     registry = load_registry(only=["several"])
     assert "kept_back" not in registry.backbones
-    assert "'kept back' is no name" in registry.failures[0].reason
+    assert "'kept back' is not a valid backbone name" in registry.failures[0].reason

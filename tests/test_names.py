@@ -47,7 +47,7 @@ def test_good_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*BAD, None, 3, b"x", ["x"]], ids=ascii)
 def test_bad_names(name: object) -> None:
-    with pytest.raises(PluginError, match="is no name for this backbone: ") as caught:
+    with pytest.raises(PluginError, match="is not a valid backbone name: ") as caught:
         check_name("backbone", name)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
@@ -97,14 +97,14 @@ def test_every_name_that_passes_is_safe(tmp_path: Path) -> None:
 def test_points_are_plain_words(name: str) -> None:
     """What joins points on the command line cannot be in one."""
     check_name("extraction point", "semi_early-2", POINT_NAME)
-    with pytest.raises(PluginError, match="is no name for this extraction point: "):
+    with pytest.raises(PluginError, match="is not a valid extraction point name: "):
         check_name("extraction point", name, POINT_NAME)
 
 
 @pytest.mark.parametrize("name", ["2afc/<a b>", "<>", "a|b", "a\n", "<٣>", "x/../y", "<b>x</b>y z"])
 def test_scores(name: str) -> None:
     check_name("score", "2afc/<family>", SCORE_NAME)
-    with pytest.raises(PluginError, match="is no name for this score"):
+    with pytest.raises(PluginError, match="is not a valid score name"):
         check_name("score", name, SCORE_NAME)
 
 

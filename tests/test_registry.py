@@ -126,7 +126,9 @@ def test_unknown_names_are_told_the_near_ones(kind: str, name: str, near: str, r
 
 def test_unknown_names_may_belong_to_a_plugin_that_failed(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("broken", "import absent_package")
-    with pytest.raises(UnknownNameError, match=r"a plugin that failed to load: broken \(`lnkit plugins` says why\)"):
+    with pytest.raises(
+        UnknownNameError, match=r"may belong to a plugin that failed to load: broken \(`lnkit plugins` says why\)"
+    ):
         load_registry(only=["broken"]).backbone("anything")
 
 
@@ -232,7 +234,10 @@ def test_weights_that_a_backbone_does_not_have(name: str, message: str, fake_plu
     [
         ("return 1 / 0", "failed to describe it: ZeroDivisionError"),
         ("return None", "failed to describe it: .*BackboneSpec"),
-        ("return lnkit.BackboneSpec('vgg16', 'Fake', load=print)", "describes 'vgg16' under that name"),
+        (
+            "return lnkit.BackboneSpec('vgg16', 'Fake', load=print)",
+            "Expected the plugin of net.v2.a1 to describe it, got 'vgg16'",
+        ),
     ],
 )
 def test_a_plugin_that_cannot_describe_what_it_promised(body: str, message: str, fake_plugins: FakePlugins) -> None:

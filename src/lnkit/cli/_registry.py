@@ -24,7 +24,7 @@ def open_registry() -> Registry:
             f"Plugin {failure.plugin!r} failed ({failure.stage}): {failure.reason.rstrip('.')}. "
             f"`lnkit plugins --traceback {failure.plugin}` shows more."
         )
-    remarks = [remark for plugin in registry.plugins for remark in plugin.remarks]
+    remarks = [remark for plugin in registry.plugins for remark in plugin.warnings]
     for remark in remarks[:MOST]:
         note(remark)
     if len(registry.failures) > MOST or len(remarks) > MOST:

@@ -22,10 +22,10 @@ from lnkit.networks.hub import provide
 from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
 from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.output import stdout_to_stderr
-from lnkit.plugins.process_state import kept
-from lnkit.plugins.remarks import GENERATORS, SETTINGS
-from lnkit.plugins.rules import shown
-from lnkit.plugins.user_backbones import is_own
+from lnkit.plugins.process_state import preserved
+from lnkit.plugins.rules import printable
+from lnkit.plugins.torch_state import GENERATORS, SETTINGS
+from lnkit.plugins.user_backbones import is_user_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec
 
@@ -103,7 +103,7 @@ def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
 @contextlib.contextmanager
 def _own_generators(seed: int) -> Iterator[None]:
     """Draw from generators seeded for us alone, torch's and what else a plugin may draw from; put the caller's back."""
-    with kept(GENERATORS):
+    with preserved(GENERATORS):
         random.seed(seed)
         numpy.random.seed(seed % 2**32)
         torch.default_generator.manual_seed(seed)
@@ -145,7 +145,7 @@ def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
 @contextlib.contextmanager
 def _apart(spec: BackboneSpec) -> Iterator[None]:
     """Keep what a plugin prints from the results, and put back what it changes for the whole process."""
-    with kept(GENERATORS), kept(SETTINGS) as changed, stdout_to_stderr():
+    with preserved(GENERATORS), preserved(SETTINGS) as changed, stdout_to_stderr():
         yield
     if changed:
         _say_once(f"Building {spec.name} changes {', '.join(changed)}, which was put back; tell its plugin's author.")
@@ -163,7 +163,7 @@ def _broken(spec: BackboneSpec, error: BaseException) -> LnkitError:
 
 def _blame(spec: BackboneSpec, did: str) -> LnkitError:
     """Make an error of what the code behind a backbone did: a plugin's, or the user's own."""
-    if is_own(spec.name):
+    if is_user_backbone(spec.name):
         return UsageError(f"{spec.name} {did}")
     return PluginError(f"Backbone {spec.name} cannot be built: its plugin {did} Tell the plugin's author.")
 
@@ -191,4 +191,4 @@ def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
 
 
 def _reason(error: BaseException) -> str:
-    return shown((str(error) or type(error).__name__).splitlines()[0])
+    return printable((str(error) or type(error).__name__).splitlines()[0])

@@ -18,7 +18,7 @@ from lnkit import protocols
 from lnkit.benchmark import BenchmarkData, BenchmarkSpec, Outcome, Score, ScoreSpec
 from lnkit.errors import PluginError
 from lnkit.evaluation.request import Resolved
-from lnkit.plugins.registry import OWN_CODE
+from lnkit.plugins.registry import USER_CODE
 from lnkit.results.folder import ARRAYS_FILES
 from lnkit.results.records import RunKey, RunRecord, ScoreRecord
 from lnkit.results.signature import score_signature
@@ -66,7 +66,7 @@ def run_key(
 
 def _supplier(plugin: Plugin, loaded: LoadedBackbone) -> str:
     """``lnkit 0.1.0``; own code has no version, so that what it computes with stands for it."""
-    if plugin is not OWN_CODE:
+    if plugin is not USER_CODE:
         return f"{plugin.distribution} {plugin.version}"
     from lnkit.networks.fingerprint import fingerprint  # noqa: PLC0415 - torch, after a network was loaded
 

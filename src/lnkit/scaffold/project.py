@@ -123,7 +123,7 @@ def usable_name(given: str) -> str:
 def _require_free(project: Project, registry: Registry) -> None:
     """Refuse names that another plugin has; the same plugin, installed earlier, is no other."""
     for plugin in registry.plugins:
-        if plugin.own and plugin.name == project.module:
+        if plugin.bundled and plugin.name == project.module:
             raise UsageError(f"{project.module} is a plugin of lnkit itself; choose another name.")
     for part in project.parts:
         kind, name = part.registers[0], part.registers[1].format(name=project.name)

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from lnkit.errors import LnkitError
 from lnkit.plugins.failures import sentence_of
-from lnkit.plugins.rules import shown
+from lnkit.plugins.rules import printable
 
 Check = Callable[[Any], Iterator[str]]  # yields a sentence for everything that is wrong; its docstring says what holds
 
@@ -81,4 +81,4 @@ class Case:
 
 def raised(error: BaseException) -> str:
     """What an error says, in one sentence; lnkit's own errors are sentences already."""
-    return shown(str(error)) if isinstance(error, LnkitError | NotChecked) else f"It raises {sentence_of(error)}"
+    return printable(str(error)) if isinstance(error, LnkitError | NotChecked) else f"It raises {sentence_of(error)}"

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lnkit.plugins.importing import HOOKS
+from lnkit.plugins.hooks import HOOKS
 from lnkit.plugins.isolation import Plugin
+from lnkit.plugins.plugin_warnings import HEAVY
 from lnkit.plugins.registry import Registry
-from lnkit.plugins.remarks import HEAVY
 from lnkit.testing.findings import Check, NotChecked
 
 
@@ -65,7 +65,7 @@ def light_imports(thing: PluginThing) -> Iterator[str]:
 def no_remarks(thing: PluginThing) -> Iterator[str]:
     """It registers at once, and changes nothing that belongs to the whole process."""
     _require_loaded(thing)
-    yield from thing.plugin.remarks
+    yield from thing.plugin.warnings
 
 
 def own_names(thing: PluginThing) -> Iterator[str]:
