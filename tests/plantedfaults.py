@@ -93,7 +93,7 @@ def register_benchmark(register):
 """
 
 FETCH = """
-    from lnkit.data.datasets import ensure_dataset
+    from lnkit.data.fetch.datasets import ensure_dataset
     file = lnkit.RemoteFile("http://127.0.0.1:9/probe.zip", size=10)
     ensure_dataset(lnkit.DatasetSpec("probe", "Fake", (file,), "none"), context.cache, context.progress)
 """
@@ -132,14 +132,14 @@ FAULTS = {
     "seeds everybody's generator": (
         "(register):\n",
         "(register):\n    import random; random.seed(0)\n",
-        "no remarks",
+        "no warnings",
         "changes Python's random generator in register_backbone",
     ),
     "a name in capitals": (
         'name="probe", fam',
         'name="VGG16", fam',
-        "own names",
-        "backbone 'VGG16' differs from 'vgg16'",
+        "unique names",
+        "backbone 'VGG16' differs from 'vgg16' of plugin 'lnkit_torchvision' only",
     ),
     # how its backbone is built
     "cannot be built": ("return Network()", "raise OSError('no')", "builds", "raised OSError: no"),
@@ -167,13 +167,13 @@ FAULTS = {
         "self.first(images)",
         "self.first(images.mul_(2))",
         "untouched input",
-        "writes to the images",
+        "modifies its input",
     ),
     "needs larger images": (
         "12, 3, stride=2, padding=1",
         "12, 3",
         "smallest size",
-        "min_size=1, but: Images of 1 x 1 pix",
+        "Its min_size is 1, but: Images of 1 x 1 pix",
     ),
     # what comes out at its points
     "no such node": ('node="second")', 'node="secnd")', "nodes", "Point 'late': 'probe' has no node 'secnd'.*second"),
@@ -200,21 +200,21 @@ FAULTS = {
     "a hook of the network": (
         "return Network()",
         "n = Network(); n.register_forward_pre_hook(lambda _, given: (given[0] * 2,)); return n",
-        "own forward pass",
-        "Point 'early': cut out of the network, its features differ from .* by 0",
+        "same as uncut",
+        "Point 'early': its features differ from those of the uncut network by 0",
     ),
     "not finite": ("(images).relu()", "(images).log()", "finite features", "Point 'late' .*NaN or infinite"),
     "dropout for good": (
         "self.first(images).relu()",
         "nn.functional.dropout(self.first(images), 0.5, True)",
         "repeated features",
-        "Point 'late' gives other features for the same images",
+        "Point 'late' gives different features for the same images",
     ),
     "batch statistics": (
         "self.first(images).relu()",
         "self.first(images - images.mean(0, keepdim=True))",
-        "alone or in a batch",
-        "Point 'early': alone, an image has other features",
+        "batch independence",
+        "Point 'early': the features of an image alone and in a batch of 2 differ by",
     ),
     # its distance
     "cannot be loaded": (
@@ -223,24 +223,44 @@ FAULTS = {
         "one number for each pair",
         "ZeroDivisionErr",
     ),
-    "one number for all": (".flatten(1).mean(1)", ".mean()", "one number for each pair", r"of shape \(\)"),
-    "not zero": ("(a - b).square()", "((a - b).square() + 1)", "zero for the same", "at distance 1 from themselves"),
-    "negative": ("(a - b).square()", "-(a - b).square()", "never negative", "at distance -"),
+    "one number for all": (
+        ".flatten(1).mean(1)",
+        ".mean()",
+        "one number for each pair",
+        r"real numbers for two tensors of shape .*, got .* of shape \(\)",
+    ),
+    "not zero": (
+        "(a - b).square()",
+        "((a - b).square() + 1)",
+        "zero for the same",
+        "Expected distance 0 of features to themselves, got 1",
+    ),
+    "negative": (
+        "(a - b).square()",
+        "-(a - b).square()",
+        "never negative",
+        "0 or more between unrelated features, got -",
+    ),
     "divides by zero": ("(a - b).square()", "(a - b).square().div(a.sum())", "finite distances", "all zero"),
     "a bare root": (
         ".flatten(1).mean(1)",
         ".flatten(1).mean(1).sqrt()",
         "finite gradients",
-        "where the features agree",
+        "if the features are equal",
     ),
     "divides by its batch": (
         "(a - b).square()",
         "(a - b).square().div(a.amax() + 1)",
-        "alone or in a batch",
-        "differs by",
+        "batch independence",
+        "alone and in a batch differ by",
     ),
-    "drawn at random": (".flatten(1)", ".flatten(1).mul(a.new_empty(1).uniform_())", "repeated distances", "at random"),
-    "in place": ("(a - b).square()", "a.sub_(b).square()", "untouched features", "writes to the features"),
+    "drawn at random": (
+        ".flatten(1)",
+        ".flatten(1).mul(a.new_empty(1).uniform_())",
+        "repeated distances",
+        "draws random numbers",
+    ),
+    "in place": ("(a - b).square()", "a.sub_(b).square()", "untouched features", "modifies the features"),
     # its benchmark
     "does not run": ("batches = []", "1 / 0", "declared scores", "ZeroDivisionError"),
     "unknown distance": ("DistanceConfig()", "DistanceConfig('abc')", "declared scores", "No distance is called 'abc'"),
@@ -252,12 +272,12 @@ FAULTS = {
         "declared scores",
         "no score at the point 'fine'",
     ),
-    "random scores": ("float(value)", "__import__('random').random()", "repeated scores", "when it is run again"),
+    "random scores": ("float(value)", "__import__('random').random()", "repeated scores", "in a second run"),
     "counts batches": ("float(value)", "1 / len(batches)", "any batch size", "is 1.0, but 0.125 with batches of 1"),
     "counts networks": (
         "float(value)",
         "1 / len(values)",
-        "any company",
-        "'fine', nearer is 0.5, but 1.0 when no other",
+        "network independence",
+        "'fine', nearer is 0.5, but 1.0 without the other",
     ),
 }

@@ -73,12 +73,10 @@ def test_what_is_wrong_is_said_in_sentences(fake_plugins: FakePlugins, capsys: C
     (built,) = [line for line in lines if line.startswith("Failed: backbone probe, builds. Backbone probe cannot be")]
     assert "its plugin gave int" in built
     assert not any(line.startswith("Skipped: backbone probe") for line in lines), "which would say the same again"
-    start = (
-        "Skipped: benchmark probe, declared scores, repeated scores, any batch size, any company. Not checked. It has"
-    )
+    start = "Skipped: benchmark probe, declared scores, repeated scores, any batch size, network independence. Not che"
     assert any(line.startswith(start) and line.endswith("no sample. Ask the authors.") for line in lines)
     assert any(
-        line.startswith("Failed: distance probe, never negative. Unrelated features are at dis") for line in lines
+        line.startswith("Failed: distance probe, never negative. Expected a distance of 0 or more") for line in lines
     )
     assert lines[-1].endswith(" passed, 2 failed, 14 skipped")
 
@@ -95,7 +93,7 @@ def test_findings_as_json(fake_plugins: FakePlugins, capsys: Capture) -> None:
         "check": "loads",
         "subject": "plugin faulty",
         "state": "passed",
-        "sentence": "It is found once, imported, and its hooks are lnkit's.",
+        "message": "It is installed once, can be imported, and implements only hooks of lnkit.",
     }
 
 

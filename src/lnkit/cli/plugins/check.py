@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lnkit.plugins.registry import Registry
-    from lnkit.testing import Choice, Finding
+    from lnkit.testing import CheckOptions, CheckResult
 
 STATES = ("passed", "failed", "skipped")
 
@@ -31,9 +31,9 @@ def check(names: tuple[str, ...], only: tuple[str, ...], limit: int | None, pret
     NAME is what `lnkit plugins` lists it as. The exit code is 1 if anything is wrong.
     """
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
-    from lnkit.testing import LIMIT, Choice  # noqa: PLC0415 - torch, not for help
+    from lnkit.testing import LIMIT, CheckOptions  # noqa: PLC0415 - torch, not for help
 
-    choice = Choice(only, LIMIT if limit is None else limit, pretrained, make_progress())
+    choice = CheckOptions(only, LIMIT if limit is None else limit, pretrained, make_progress())
     registry = open_quietly()
     found = {name: _examine(name, choice, registry) for name in dict.fromkeys(names)}
     if as_json:
@@ -47,23 +47,23 @@ def check(names: tuple[str, ...], only: tuple[str, ...], limit: int | None, pret
         raise click.exceptions.Exit(1)
 
 
-def _examine(name: str, choice: Choice, registry: Registry) -> list[Finding]:
+def _examine(name: str, choice: CheckOptions, registry: Registry) -> list[CheckResult]:
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415 - not for help
-    from lnkit.testing import collect, left_out  # noqa: PLC0415 - torch, not for help
+    from lnkit.testing import collect, selection_note  # noqa: PLC0415 - torch, not for help
 
     cases = collect(name, choice, registry)
-    if remark := left_out(name, choice, registry):
+    if remark := selection_note(name, choice, registry):
         note(remark)
     findings = []
     with choice.progress.task(f"checking {name}", len(cases), unit="checks") as advance:
         for case in cases:
             with stdout_to_stderr():  # what plugins print is no finding
-                findings.append(case.examine())
+                findings.append(case.run())
             advance(1)
     return findings
 
 
-def _show(findings: Sequence[Finding]) -> None:
+def _show(findings: Sequence[CheckResult]) -> None:
     """One row for each thing, then a sentence for all that did not pass."""
     counts: Counter[tuple[str, str]] = Counter((finding.subject, finding.state) for finding in findings)
     subjects = dict.fromkeys(finding.subject for finding in findings)
@@ -72,7 +72,7 @@ def _show(findings: Sequence[Finding]) -> None:
     for finding in findings:
         # Where something failed, what could not be checked for it has nothing to add.
         if finding.state == "failed" or (finding.state == "skipped" and not counts[finding.subject, "failed"]):
-            told.setdefault((finding.state, finding.subject, finding.sentence), []).append(finding.check)
+            told.setdefault((finding.state, finding.subject, finding.message), []).append(finding.check)
     for (state, subject, sentence), checks in told.items():
         click.echo(clean(f"{state.capitalize()}: {subject}, {', '.join(checks)}. {sentence}"))
     total: Counter[str] = Counter(finding.state for finding in findings)
