@@ -1,4 +1,4 @@
-"""Make one picture look like another through the eyes of a loss network: a deep perceptual loss in a training loop."""
+"""Optimize an image with a deep perceptual loss until its features equal those of a photograph."""
 
 import torch
 from skimage import data

@@ -172,20 +172,20 @@ def test_it_is_written_to_a_folder_of_its_name(
     modules = {file.name for file in (tmp_path / "lnkit-my-net" / "src" / "lnkit_my_net").iterdir()}
     assert modules == {"__init__.py", "distance.py", "points.py"}
     assert run(["plugins", "new", "my-net", "--distance"]) == 2
-    assert "lnkit-my-net is there already" in capsys.readouterr().err
+    assert "lnkit-my-net exists already" in capsys.readouterr().err
 
 
 def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lnkit", "plugins", "new", "mine"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: Say what the plugin is to bring: --backbone, --points,")
+    assert done.stderr.startswith("Error: Choose one or more parts of the plugin: --backbone, --points,")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_cannot_be_used_is_said_before_anything_is_asked(capsys: Capture) -> None:
     assert run(["plugins", "new", "a_b"]) == 2
-    assert "'a_b' is no name for a plugin" in capsys.readouterr().err
+    assert "'a_b' is not a valid plugin name" in capsys.readouterr().err
 
 
 def test_on_a_terminal_it_asks(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def example(name: str, folder: Path, *arguments: str, code: int = 0) -> str:
 @pytest.mark.slow
 def test_rank_points_ranks_four_points(tmp_path: Path) -> None:
     pytest.importorskip("lnkit_timm")
-    rows = example("rank_points.py", tmp_path).splitlines()[1:]
+    rows = example("rank_points.py", tmp_path).splitlines()
     values = [float(row.split()[2]) for row in rows]
     assert len(values) == 4
     assert values == sorted(values, reverse=True)

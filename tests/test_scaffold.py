@@ -15,7 +15,7 @@ from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
 from lnkit.errors import UsageError
 from lnkit.plugins.load import load_registry
-from lnkit.scaffold import PARTS, Project, plan, usable_name, write
+from lnkit.scaffold import PARTS, Project, normalize_name, plan, write
 
 __all__ = ["fake_plugins"]
 
@@ -36,28 +36,28 @@ def project(name: str, *parts: str) -> Project:
     ("given", "name"),
     [("mine", "mine"), ("My-Net2", "my-net2"), ("lnkit-mine", "mine"), ("3d", "3d"), (LONGEST, LONGEST)],
 )
-def test_usable_names(given: str, name: str) -> None:
-    assert usable_name(given) == name
+def test_valid_names(given: str, name: str) -> None:
+    assert normalize_name(given) == name
 
 
 @pytest.mark.parametrize(
     "given", ["", "my_net", "my net", "-mine", "mine-", "a--b", "../up", "<b>", "naïve", "lnkit-", f"{LONGEST}s", "a\n"]
 )
-def test_unusable_names(given: str) -> None:
-    with pytest.raises(UsageError, match="is no name for a plugin: use up to 32 letters and digits, and hyphens"):
-        usable_name(given)
+def test_invalid_names(given: str) -> None:
+    with pytest.raises(UsageError, match="is not a valid plugin name: use up to 32 letters and digits, and hyphens"):
+        normalize_name(given)
 
 
 @pytest.mark.parametrize(
     ("name", "parts", "said"),
     [
-        ("all", NAMES, "the word has a meaning of its own"),
+        ("all", NAMES, "the word has a meaning"),
         ("torchvision", ("distance",), "lnkit_torchvision is a plugin of lnkit itself"),
-        ("vgg16", ("backbone",), "There is a backbone 'vgg16' already, of the plugin lnkit_torchvision"),
-        ("style", ("distance",), "There is a distance 'style' already, of the plugin lnkit_builtins"),
+        ("vgg16", ("backbone",), "The backbone 'vgg16' exists already, in the plugin lnkit_torchvision"),
+        ("style", ("distance",), "The distance 'style' exists already, in the plugin lnkit_builtins"),
         ("bapps", ("benchmark",), "lnkit_bapps is a plugin of lnkit itself"),
-        ("late", ("points",), "There is a point 'squeezenet1_1:late' already"),
-        ("mine", (), "Say what the plugin is to bring: --backbone, --points, --distance, --benchmark, or several"),
+        ("late", ("points",), "The point 'squeezenet1_1:late' exists already"),
+        ("mine", (), "Choose one or more parts of the plugin: --backbone, --points, --distance, --benchmark"),
     ],
 )
 def test_refused_plans(name: str, parts: tuple[str, ...], said: str) -> None:
@@ -92,7 +92,7 @@ def test_each_part_is_short() -> None:
     """About twenty lines of code, blank ones left out; a whole benchmark has twice as many."""
     files = project("mine").files()
     lines = {name: [line for line in files[f"src/lnkit_mine/{name}.py"].splitlines() if line.strip()] for name in NAMES}
-    assert {name: len(found) <= (55 if name == "benchmark" else 25) for name, found in lines.items()} == dict.fromkeys(
+    assert {name: len(code) <= (55 if name == "benchmark" else 25) for name, code in lines.items()} == dict.fromkeys(
         NAMES, True
     )
 
@@ -112,11 +112,11 @@ def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "kept.txt").write_text("mine")
-    with pytest.raises(UsageError, match="is there already, and nothing in it was changed"):
+    with pytest.raises(UsageError, match="exists already; nothing was written"):
         write(project("mine"), folder)
     assert [file.name for file in folder.iterdir()] == ["kept.txt"]
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         write(project("mine"), tmp_path / "link")
 
 
@@ -131,13 +131,13 @@ def test_nothing_is_there_before_everything_is(tmp_path: Path, monkeypatch: pyte
     """Whoever stops it half-way, with a kill too, leaves no half project under the name."""
     seen: list[bool] = []
 
-    class GlobalState(dict[str, str]):
+    class WatchedFiles(dict[str, str]):
         def items(self) -> Any:
             for item in super().items():
                 yield item
                 seen.append((tmp_path / "mine").exists())
 
-    monkeypatch.setattr(Project, "files", lambda _: GlobalState({"one.py": "", "two.py": ""}))
+    monkeypatch.setattr(Project, "files", lambda _: WatchedFiles({"one.py": "", "two.py": ""}))
     write(project("mine"), tmp_path / "mine")
     assert seen == [False, False]
     assert {file.name for file in (tmp_path / "mine").iterdir()} == {"one.py", "two.py"}
