@@ -1,4 +1,4 @@
-"""A plugin without fault that brings everything, and one fault for each of lnkit.testing's checks to find in it."""
+"""A valid plugin with one item of each kind, and a fault for each check of lnkit.testing to find in it."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def open_data(context):
 def run(context, data):
     batches = []
     comparer = context.comparer(lnkit.DistanceConfig(), 8)
-    found = comparer.compare(*data.content, advance=batches.append)[:, 0]
-    values = (found < found.mean(0)).mean(0)
+    distances = comparer.compare(*data.content, advance=batches.append)[:, 0]
+    values = (distances < distances.mean(0)).mean(0)
     return {
         network: lnkit.Outcome({"nearer": lnkit.Score(float(value))})
         for network, value in zip(context.networks, values)
@@ -98,9 +98,9 @@ FETCH = """
     ensure_dataset(lnkit.DatasetSpec("probe", "Fake", (file,), "none"), context.cache, context.progress)
 """
 
-# what is wrong: (a piece of the good plugin, what stands there instead, the check that finds it, what that says)
+# fault: (text of the valid plugin, its replacement, check that finds it, message)
 FAULTS = {
-    # how it registers
+    # registration
     "cannot be imported": ("import lnkit\n", "import lnkit, absent_package\n", "loads", "No module named 'absent_pack"),
     "implements no hook": ("@lnkit.hookimpl\n", "", "loads", "It implements no hook"),
     "a hook raises": ('"probe", load=lambda', '"probe", 1 / 0, load=lambda', "registers", "ZeroDivisionError"),
@@ -141,7 +141,7 @@ FAULTS = {
         "unique names",
         "backbone 'VGG16' differs from 'vgg16' of plugin 'lnkit_torchvision' only",
     ),
-    # how its backbone is built
+    # building the backbone
     "cannot be built": ("return Network()", "raise OSError('no')", "builds", "raised OSError: no"),
     "builds no module": ("return Network()", "return 3", "builds", "its plugin gave int"),
     "has no points": (
@@ -175,7 +175,7 @@ FAULTS = {
         "smallest size",
         "Its min_size is 1, but: Images of 1 x 1 pix",
     ),
-    # what comes out at its points
+    # extraction points
     "no such node": ('node="second")', 'node="secnd")', "nodes", "Point 'late': 'probe' has no node 'secnd'.*second"),
     "a node that is not run": (
         "self.tokens(self.rows(second)).mean(1)",
@@ -216,7 +216,7 @@ FAULTS = {
         "batch independence",
         "Point 'early': the features of an image alone and in a batch of 2 differ by",
     ),
-    # its distance
+    # distance
     "cannot be loaded": (
         "load=lambda: dist",
         "load=lambda: 1 / 0 * dist",
@@ -261,7 +261,7 @@ FAULTS = {
         "draws random numbers",
     ),
     "in place": ("(a - b).square()", "a.sub_(b).square()", "untouched features", "modifies the features"),
-    # its benchmark
+    # benchmark
     "does not run": ("batches = []", "1 / 0", "declared scores", "ZeroDivisionError"),
     "unknown distance": ("DistanceConfig()", "DistanceConfig('abc')", "declared scores", "No distance is called 'abc'"),
     "undeclared": ('{"nearer": lnkit.S', '{"other": lnkit.S', "declared scores", "'other' that it does not declare"),

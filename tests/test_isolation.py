@@ -1,4 +1,4 @@
-"""A plugin that fails, however it does, takes nothing with it and is named with stage and reason."""
+"""A plugin that fails in any way affects no other, and is reported with stage and reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hook(name: str, body: str, arguments: str = "register") -> str:
 
 
 def backbone(change: str) -> str:
-    """A plugin that registers one good backbone and then one with ``change`` in it."""
+    """Return a plugin that registers a valid backbone, then one with changed fields."""
     good = "register(lnkit.BackboneSpec(name='good_before', family='Fake', load=print))"
     fields = f"**(dict(name='changed', family='Fake', load=print) | dict({change}))"
     return hook("register_backbone", f"{good}; register(lnkit.BackboneSpec({fields}))")
@@ -228,7 +228,7 @@ def names(registry: Registry) -> set[str]:
 
 
 def test_the_faultless_benchmark_registers(fake_plugins: FakePlugins) -> None:
-    """What the faulty ones are made from has no fault itself."""
+    """The benchmark without changes, from which the faulty ones are made, is valid."""
     fake_plugins.add("faultless", benchmark("") + backbone("").replace("    import lnkit", "") + point(""))
     registry = load_registry()
     assert [failure for failure in registry.failures if failure.plugin == "faultless"] == []
@@ -249,14 +249,14 @@ def test_an_entry_point_to_a_missing_attribute(fake_plugins: FakePlugins) -> Non
     assert "AttributeError" in failure.reason
 
 
-def test_other_hooks_of_a_plugin_that_failed_in_one_go_on(fake_plugins: FakePlugins) -> None:
+def test_a_plugin_that_fails_in_one_hook_keeps_the_others(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("partly", BACKBONE.format(name="still_there") + hook("register_benchmark", "1 / 0"))
     registry = load_registry()
     assert "still_there" in registry.backbones
     assert [failure.stage for failure in registry.failures if failure.plugin == "partly"] == ["register_benchmark"]
 
 
-def test_a_name_that_is_taken_stays(fake_plugins: FakePlugins) -> None:
+def test_a_registered_name_is_never_replaced(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("aaa", BACKBONE.format(name="vgg16"))
     fake_plugins.add("bbb", BACKBONE.format(name="same"))
     fake_plugins.add("ccc", BACKBONE.format(name="same"))
@@ -304,13 +304,13 @@ def test_register_after_the_hook(fake_plugins: FakePlugins) -> None:
     assert "after the hook had returned" in registry.failures[-1].reason
 
 
-def test_keyboard_interrupt_is_not_kept(fake_plugins: FakePlugins) -> None:
+def test_keyboard_interrupt_is_raised(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("slow", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         load_registry()
 
 
-def test_what_plugins_print_goes_to_stderr(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_of_plugins_goes_to_stderr(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
     source = hook("register_backbone", "print('hello from hook')")
     fake_plugins.add("chatty", source.replace("import lnkit", "import lnkit; print('hello from import')"))
     load_registry()
@@ -344,7 +344,7 @@ def test_a_plugin_of_ten_thousand_backbones(fake_plugins: FakePlugins) -> None:
     assert {kind: len(names) for kind, names in plugin.added.items()} == {"backbone": 10_000, "point": 40_000}
 
 
-def test_several_specs_at_once_count_together_or_not_at_all(fake_plugins: FakePlugins) -> None:
+def test_several_specs_are_registered_together_or_not_at_all(fake_plugins: FakePlugins) -> None:
     specs = f"{GOOD_SPEC}, lnkit.BackboneSpec(name='kept back', family='Fake', load=print)"
     fake_plugins.add("several", hook("register_backbone", f"register({specs})"))
     registry = load_registry(only=["several"])

@@ -1,4 +1,4 @@
-"""Names of what plugins bring can be typed, filed and shown, whatever is tried."""
+"""Valid names can be typed in a shell, used as paths and printed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_bad_names(name: object) -> None:
 
 
 def test_every_name_that_passes_is_safe(tmp_path: Path) -> None:
-    """By what other programs say: it needs no quotes in a shell, stays in its folder, and is no device of Windows."""
+    """It needs no quotes in a shell, stays in its folder, and is no device on Windows."""
     generator = random.Random(0)
     pieces = [
         "a",
@@ -95,7 +95,7 @@ def test_every_name_that_passes_is_safe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.b", "a/b", "a+b", "a,b", "a:b", "all", "", "x\n", "x٣", "-a"])
 def test_points_are_plain_words(name: str) -> None:
-    """What joins points on the command line cannot be in one."""
+    """They cannot contain characters that join points on the command line."""
     check_name("extraction point", "semi_early-2", POINT_NAME)
     with pytest.raises(PluginError, match="is not a valid extraction point name: "):
         check_name("extraction point", name, POINT_NAME)
@@ -108,8 +108,8 @@ def test_scores(name: str) -> None:
         check_name("score", name, SCORE_NAME)
 
 
-def test_patterns_answer_at_once_whatever_is_asked() -> None:
-    """A pattern that tries all ways of splitting a long name would not come back."""
+def test_patterns_are_fast_for_long_names() -> None:
+    """A pattern that backtracks over all ways to split a name would not return."""
     for pattern in (NAME, POINT_NAME, SCORE_NAME):
         assert not pattern.fullmatch("a" * 100_000 + "!")
         assert not pattern.fullmatch("a/" * 50_000 + "!")

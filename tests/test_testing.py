@@ -1,4 +1,4 @@
-"""lnkit.testing: a good plugin passes every check, and each check finds the fault that was planted for it."""
+"""lnkit.testing: a valid plugin passes every check, and each check finds the fault planted for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def test_a_good_plugin_passes(fake_plugins: FakePlugins) -> None:
     assert [result for result in results if result.state != "passed"] == []
     subjects = dict.fromkeys(result.subject for result in results)
     assert list(subjects) == ["plugin good", "backbone probe", "points of pixel", "distance probe", "benchmark probe"]
-    assert {result.check for result in results} == {check for _, _, check, _ in FAULTS.values()}, "each is seen failing"
+    assert {result.check for result in results} == {check for _, _, check, _ in FAULTS.values()}, (
+        "each check has a fault that it finds"
+    )
     assert all(result.message.endswith(".") for result in results)
 
 
@@ -46,7 +48,7 @@ def test_fault(fault: str, fake_plugins: FakePlugins) -> None:
     assert "\n" not in failed.message
 
 
-def test_pretrained_weights_are_looked_at_on_request(fake_plugins: FakePlugins) -> None:
+def test_pretrained_weights_are_checked_on_request(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("faulty", GOOD.replace("nn.Linear(12, 5)", "nn.Linear(12, 6 if pretrained else 5)"))
     asked = CheckOptions(pretrained=True)
     (failed,) = [result for result in results_of("faulty", choice=asked) if result.state != "passed"]
@@ -62,27 +64,27 @@ def test_a_backbone_without_pretrained_weights_is_checked_with_random_ones(fake_
     assert results["pretrained weights"].message == "Not checked. It has no pretrained weights."
 
 
-def test_fetching_pretrained_weights_is_heard_of(fake_plugins: FakePlugins) -> None:
-    """Nobody listens at that port; the attempt is what counts."""
+def test_downloads_of_pretrained_weights_are_announced(fake_plugins: FakePlugins) -> None:
+    """No server listens at that port: the download fails, but it is announced."""
     remote = "remote=lnkit.RemoteFile('http://127.0.0.1:9/probe-01234567.pth', size=10)"
     fake_plugins.add("remote", GOOD.replace('weights="theirs"', f'weights="theirs", {remote}'))
-    heard: list[str] = []
+    sentences: list[str] = []
 
-    class Listening(SilentProgress):
+    class RecordingProgress(SilentProgress):
         def say(self, sentence: str) -> None:
-            heard.append(sentence)
+            sentences.append(sentence)
 
-    (built,) = results_of("remote", "builds", CheckOptions(pretrained=True, progress=Listening()))
+    (built,) = results_of("remote", "builds", CheckOptions(pretrained=True, progress=RecordingProgress()))
     assert built.state == "failed"
-    assert any("theirs weights of probe" in sentence for sentence in heard)
+    assert any("theirs weights of probe" in sentence for sentence in sentences)
 
 
-def test_what_cannot_be_asked_is_skipped_and_says_why(fake_plugins: FakePlugins) -> None:
+def test_checks_that_do_not_apply_are_skipped_with_a_reason(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("faulty", GOOD.replace("return Network()", "raise OSError('no')"))
     results = [result for result in results_of("faulty") if result.subject == "backbone probe"]
     assert [result.check for result in results if result.state == "failed"] == ["builds"]
     skipped = [result for result in results if result.state == "skipped"]
-    assert len(skipped) == len(results) - 2, "whether it has points can be told"
+    assert len(skipped) == len(results) - 2, "it has points even if it cannot be built"
     assert all("Not checked. Backbone probe cannot be built" in result.message for result in skipped)
 
 
@@ -92,9 +94,7 @@ NO_SAMPLE = "import lnkit.errors; raise lnkit.UsageError('Get the images from th
 @pytest.mark.parametrize(
     ("instead", "said"), [(NO_SAMPLE, "Get the images from their authors."), (FETCH, "fetching p")]
 )
-def test_a_benchmark_without_a_sample_is_said_and_not_failed(
-    instead: str, said: str, fake_plugins: FakePlugins
-) -> None:
+def test_a_benchmark_without_a_sample_is_skipped(instead: str, said: str, fake_plugins: FakePlugins) -> None:
     fake_plugins.add("sampleless", GOOD.replace("    import numpy as np\n", f"    {instead.strip()}\n"))
     results = [result for result in results_of("sampleless") if result.subject == "benchmark probe"]
     assert {result.state for result in results} == {"skipped"}
@@ -102,7 +102,7 @@ def test_a_benchmark_without_a_sample_is_said_and_not_failed(
 
 
 @pytest.mark.parametrize(("named", "state"), [('weights=""', "skipped"), ('distance="probe"', "passed")])
-def test_a_learned_distance_is_tried_at_a_point_of_a_backbone_that_names_it(
+def test_a_learned_distance_is_checked_at_a_point_of_its_backbone(
     named: str, state: str, fake_plugins: FakePlugins
 ) -> None:
     learned = "load=lambda backbone, point: {('probe', 'early'): distance}[backbone, point], per_point=True"
@@ -113,13 +113,13 @@ def test_a_learned_distance_is_tried_at_a_point_of_a_backbone_that_names_it(
     assert ("no backbone of its plugin has it as its distance" in results[0].message) == (state == "skipped")
 
 
-def test_points_for_a_backbone_that_nobody_installed_are_no_fault(fake_plugins: FakePlugins) -> None:
+def test_dangling_points_are_no_fault(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("good", GOOD)
     assert "points of absent" not in {case.subject.title for case in collect("good")}
     assert ("absent", "good") in {(backbone, plugin) for backbone, _, plugin in load_registry().dangling}
 
 
-def test_a_network_is_let_go_after_its_last_check(fake_plugins: FakePlugins) -> None:
+def test_a_network_is_freed_after_its_last_check(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("good", GOOD)
     cases = [case for case in collect("good") if case.subject.title == "backbone probe"]
     subject = cases[0].subject
@@ -153,13 +153,13 @@ MANY = """
         (CheckOptions(limit=0), [f"{index:02}" for index in range(100)]),
     ],
 )
-def test_of_many_backbones_some_are_chosen(choice: CheckOptions, names: list[str], fake_plugins: FakePlugins) -> None:
+def test_selection_of_backbones(choice: CheckOptions, names: list[str], fake_plugins: FakePlugins) -> None:
     fake_plugins.add("many", MANY)
     titles = dict.fromkeys(case.subject.title for case in collect("many", choice))
     assert list(titles) == ["plugin many", *(f"backbone many/{name}" for name in names)]
 
 
-def test_what_is_left_out_is_said(fake_plugins: FakePlugins) -> None:
+def test_a_note_says_how_many_backbones_are_checked(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("many", MANY)
     registry = load_registry()
     assert selection_note("many", CheckOptions(limit=4), registry).startswith(
@@ -177,7 +177,7 @@ def test_wrong_names(fake_plugins: FakePlugins) -> None:
         collect("many", CheckOptions(only=("many/7",)))
 
 
-def test_a_plugin_that_is_left_out_is_said_to_be(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disabled_plugin_fails_to_load(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_plugins.add("good", GOOD)
     monkeypatch.setenv("LNKIT_PLUGINS", "none")
     results = {result.check: result for result in results_of("good")}
@@ -241,7 +241,7 @@ def test_the_library_needs_no_pytest(fake_plugins: FakePlugins) -> None:
 
 
 def run_python(*arguments: str, folder: Path, site: Path) -> str:
-    """Run Python in ``folder`` with the plugins in ``site``, and return what it printed."""
+    """Run Python in ``folder`` with the plugins in ``site``, and return its output."""
     environment = {**os.environ, "PYTHONPATH": str(site)}
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False

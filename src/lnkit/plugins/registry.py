@@ -36,9 +36,7 @@ class Registry:
     benchmarks: dict[str, BenchmarkSpec] = field(default_factory=dict)
     dangling: list[tuple[str, ExtractionPoint, str]] = field(default_factory=list)  # backbone, point, plugin
     providers: dict[tuple[str, str], Plugin] = field(default_factory=dict)  # ("backbone", "vgg16") -> plugin
-    found: dict[str, BackboneSpec] = field(
-        default_factory=dict
-    )  # made on request: with other weights, or from user code
+    found: dict[str, BackboneSpec] = field(default_factory=dict)  # on request: with other weights, or user code
 
     @property
     def failures(self) -> tuple[PluginFailure, ...]:
