@@ -1,4 +1,4 @@
-"""Optimize an image with a deep perceptual loss until its features equal those of a photograph."""
+"""Use a deep perceptual loss in a training loop: optimize an image so that it looks like a photograph."""
 
 import torch
 from skimage import data

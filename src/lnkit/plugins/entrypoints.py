@@ -33,7 +33,7 @@ class EntryPoint(NamedTuple):
 class Installed(NamedTuple):
     """One installed version of a distribution."""
 
-    place: str  # folder or archive on the path
+    location: str  # folder or archive on the path
     stem: str  # of its metadata folder: "lnkit_timm-0.1.0"; name and version in the metadata take precedence
     read: Callable[[str], str]  # file of the metadata -> its text; empty if missing or unreadable
 
@@ -48,8 +48,8 @@ def find_entry_points(path: Iterable[str] | None = None, group: str = GROUP) -> 
         group: of the entry points.
     """
     distributions: dict[str, list[Installed]] = {}  # distribution -> its versions, the imported one first
-    for place in sys.path if path is None else path:
-        for installed in _installed_in(place or "."):
+    for location in sys.path if path is None else path:
+        for installed in _installed_in(location or "."):
             distributions.setdefault(_key(installed.stem), []).append(installed)
     return [entry for versions in distributions.values() for entry in _entry_points(group, *versions)]
 
@@ -62,33 +62,32 @@ def parse_entry_points(text: str, group: str = GROUP) -> Iterator[tuple[str, str
             section = line.strip("[] ")
         elif section == group and line and not line.startswith(("#", ";")):
             name, _, value = line.partition("=")
-            yield (
-                printable(name)[:MAX_LENGTH],
-                printable(value.partition("[")[0])[:MAX_LENGTH],
-            )  # extras are in brackets
+            path = value.partition("[")[0]  # extras follow in brackets
+            yield printable(name)[:MAX_LENGTH], printable(path)[:MAX_LENGTH]
 
 
 def _key(stem: str) -> str:
+    """Return the distribution's name in the one spelling that tells whether two versions belong together."""
     return stem.partition("-")[0].lower().replace(".", "_")
 
 
-def _entry_points(group: str, used: Installed, *left: Installed) -> Iterator[EntryPoint]:
+def _entry_points(group: str, used: Installed, *unused: Installed) -> Iterator[EntryPoint]:
     text = used.read("entry_points.txt")
     if group not in text:
         return
     name, version = _name_and_version(used)
-    versions = ((_name_and_version(other)[1], other.place) for other in left)
-    others = tuple(f"{other} in {printable(place)}" for other, place in versions if other != version)
+    versions = ((_name_and_version(other)[1], other.location) for other in unused)
+    others = tuple(f"{other} in {printable(location)}" for other, location in versions if other != version)
     for entry, value in parse_entry_points(text, group):
         yield EntryPoint(entry, value, name, version, others)
 
 
-def _installed_in(place: str) -> Iterator[Installed]:
+def _installed_in(location: str) -> Iterator[Installed]:
     """Yield the distributions in one folder or archive of the path."""
     try:
-        names = os.listdir(place)  # noqa: PTH208 - pathlib takes 4 ms to import
+        names = os.listdir(location)  # noqa: PTH208 - pathlib takes 4 ms to import
     except NotADirectoryError:
-        yield from _in_archive(place)
+        yield from _in_archive(location)
         return
     except OSError:  # missing or unreadable: imports find nothing in it either
         return
@@ -96,24 +95,24 @@ def _installed_in(place: str) -> Iterator[Installed]:
     for name in names:
         if name.endswith((".dist-info", ".egg-info")):
             versions.setdefault(_key(name), []).append(name)
-    for several in versions.values():
-        for name in several if len(several) == 1 else _last_written_first(place, several):
-            yield Installed(place, name.rpartition(".")[0], partial(_read, f"{place}/{name}"))
+    for same in versions.values():
+        for name in same if len(same) == 1 else _last_written_first(location, same):
+            yield Installed(location, name.rpartition(".")[0], partial(_read, f"{location}/{name}"))
 
 
-def _last_written_first(place: str, names: Sequence[str]) -> list[str]:
+def _last_written_first(location: str, names: Sequence[str]) -> list[str]:
     """Sort versions installed over each other in one folder: Python imports the files that were written last."""
 
     def written(name: str) -> tuple[float, list[int]]:
-        return os.stat(f"{place}/{name}").st_mtime, [int(number) for number in re.findall(r"\d+", name)]  # noqa: PTH116
+        return os.stat(f"{location}/{name}").st_mtime, [int(number) for number in re.findall(r"\d+", name)]  # noqa: PTH116
 
     return sorted(names, key=written, reverse=True)
 
 
 def _read(folder: str, file: str) -> str:
     try:
-        with open(f"{folder}/{file}", encoding="utf-8-sig", errors="replace") as opened:  # noqa: PTH123 - see above
-            return opened.read()
+        with open(f"{folder}/{file}", encoding="utf-8-sig", errors="replace") as stream:  # noqa: PTH123 - see above
+            return stream.read()
     except OSError:  # reporting damaged metadata is up to pip
         return ""
 
@@ -127,13 +126,13 @@ def _name_and_version(installed: Installed) -> tuple[str, str]:
     return facts.get("Name") or printable(name), facts.get("Version") or printable(version) or "unknown"
 
 
-def _in_archive(place: str) -> Iterator[Installed]:
+def _in_archive(location: str) -> Iterator[Installed]:
     from importlib.metadata import distributions  # noqa: PLC0415 - slow, and archives on the path are rare
 
-    for distribution in distributions(path=[place]):
+    for distribution in distributions(path=[location]):
         read = partial(_read_archived, distribution)
-        if name := _name_and_version(Installed(place, "", read))[0]:
-            yield Installed(place, name.replace("-", "_"), read)
+        if name := _name_and_version(Installed(location, "", read))[0]:
+            yield Installed(location, name.replace("-", "_"), read)
 
 
 def _read_archived(distribution: Any, file: str) -> str:

@@ -98,8 +98,8 @@ class BenchmarkSubject:
             registry = self.registry.with_backbone(BACKBONE, {name: ExtractionPoint(name, name) for name in POINTS})
             finished = run(request, registry, _Offline())
         return {
-            "+".join(run.record.key.points): {name: score.value for name, score in run.record.scores.items()}
-            for run in finished
+            "+".join(result.record.key.points): {name: score.value for name, score in result.record.scores.items()}
+            for result in finished
         }
 
     def release(self) -> None:

@@ -63,7 +63,7 @@ class DistanceSubject:
                 "It is learned for each point, but no backbone of its plugin has it as its distance: the points are "
                 "unknown."
             )
-        # lnkit's own `lin` needs weights, which otherwise the user gives.
+        # lnkit's own `lin` needs the weights that a user gives it otherwise.
         return {"weight": torch.ones(CHANNELS)} if self.spec.name == "lin" else {}
 
     def features(self, seed: int, rows: int = ROWS, columns: int = COLUMNS) -> Tensor:
@@ -115,9 +115,8 @@ def zero_for_the_same(subject: DistanceSubject) -> Iterator[str]:
 
 def never_negative(subject: DistanceSubject) -> Iterator[str]:
     """No distance is below 0."""
-    lowest = min(
-        float(subject.unrelated.min()), float(subject.distance(subject.features(2), subject.features(1)).min())
-    )
+    swapped = subject.distance(subject.features(2), subject.features(1))
+    lowest = min(float(subject.unrelated.min()), float(swapped.min()))
     if lowest < -subject.tolerance:
         yield f"Expected a distance of 0 or more between unrelated features, got {lowest:.3g}."
 
@@ -156,9 +155,8 @@ def batch_independence(subject: DistanceSubject) -> Iterator[str]:
 
 def repeated_distances(subject: DistanceSubject) -> Iterator[str]:
     """The same features give the same distance in a second call."""
-    if not torch.equal(
-        subject.unrelated.nan_to_num(), subject.distance(subject.features(1), subject.features(2)).nan_to_num()
-    ):
+    again = subject.distance(subject.features(1), subject.features(2))
+    if not torch.equal(subject.unrelated.nan_to_num(), again.nan_to_num()):
         yield "The distance differs in a second call: it draws random numbers or keeps state."
 
 
