@@ -65,7 +65,7 @@ def open_data(context):
 
 def run(context, data):
     batches = []
-    comparer = context.comparer(lnkit.DistanceConfig(), 8)
+    comparer = context.services.comparer(lnkit.DistanceConfig(), 8)
     distances = comparer.compare(*data.content, advance=batches.append)[:, 0]
     values = (distances < distances.mean(0)).mean(0)
     return {

@@ -138,7 +138,7 @@ def test_interrupted_while_servers_are_silent(site: Site) -> None:
 KILLED_LATE = """
 import os
 from lnkit.cli import run
-from lnkit.data import fetching
+from lnkit.data.fetch import fetch as fetching
 
 fetching.describe = lambda *arguments: os.kill(os.getpid(), 9)
 run(["data", "fetch", "roads"])

@@ -255,7 +255,7 @@ MEMORY_OF = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from lnkit.data.columns import Column, ColumnTable, open_columns
+from lnkit.data.pack.columns import Column, ColumnTable, open_columns
 from lnkit.progress import SilentProgress
 source, rows = Path(sys.argv[1]), int(sys.argv[2])
 (source / "seed").parent.mkdir()

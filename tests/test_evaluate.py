@@ -164,7 +164,7 @@ def test_the_same_network_is_found_again_and_another_is_not() -> None:
 
 
 def test_wrong_calls_are_sentences() -> None:
-    with pytest.raises(UsageError, match=r"nn.Module or a BackboneSpec, and int came"):
+    with pytest.raises(UsageError, match=r"nn.Module or a BackboneSpec, got int"):
         lnkit.evaluate(3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"no option 'devise'. Did you mean 'device'\?"):
         lnkit.evaluate("pixel", devise="cpu")
@@ -174,7 +174,7 @@ def test_wrong_calls_are_sentences() -> None:
         lnkit.evaluate(small_network(), **SAMPLE)
     with pytest.raises(UnknownNameError, match="no node 'd'"):
         lnkit.evaluate(small_network(), {"end": "d"}, **SAMPLE)
-    with pytest.raises(UsageError, match="no others can be asked for"):
+    with pytest.raises(UsageError, match="is built with its weights, so random ones cannot be had"):
         lnkit.evaluate(small_network(), "c", weights="random", **SAMPLE)
 
 

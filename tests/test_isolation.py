@@ -105,7 +105,11 @@ FAULTS = {
     "a name with a line break": (backbone("name='x\\n'"), "register_backbone", r"'x\\n' is not a valid backbone name"),
     "a name too long": (backbone("name='x' * 201"), "register_backbone", "it has 201 characters, over 200"),
     "a reserved name": (backbone("name='random'"), "register_backbone", "a meaning on the command line"),
-    "load that is no function": (backbone("load='vgg'"), "register_backbone", "load must be callable, got 'vgg'"),
+    "load that is no function": (
+        backbone("load='vgg'"),
+        "register_backbone",
+        "load must be callable, or 'module:function', got 'vgg'",
+    ),
     "family that is empty": (backbone("family=''"), "register_backbone", "family must be a text that is not empty"),
     "mean of two numbers": (backbone("mean=(0.5, 0.5)"), "register_backbone", "mean must be a tuple of three numbers"),
     "std of zero": (backbone("std=(1.0, 0.0, 1.0)"), "register_backbone", "std must be three numbers above 0"),
@@ -192,7 +196,7 @@ FAULTS = {
     "a listing that is none": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', list_files='index.html'),)"),
         "register_benchmark",
-        "The dataset 'd': list_files must be a function from fetch to the files, or None",
+        "The dataset 'd': list_files must be a function from fetch to the files, its place, or None",
     ),
     "a dataset of no size": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', size='1 GB'),)"),

@@ -15,7 +15,7 @@ import re, sys
 from pathlib import Path
 
 import numpy as np
-from lnkit.data.packing import release
+from lnkit.data.pack.image_table import release
 
 p0, p1 = (np.load(name, mmap_mode="r") for name in sys.argv[1:])
 for start in range(0, len(p0), 1024):

@@ -60,7 +60,7 @@ def test_targets_may_come_before_the_output(network: LossNetwork) -> None:
     targets = loss.targets(target.requires_grad_())
     assert set(targets) == {"early", "mid"}
     assert not any(features.requires_grad for features in targets.values())
-    assert torch.equal(loss.between(output, targets), loss(output, target))
+    assert torch.equal(loss.loss_to_features(output, targets), loss(output, target))
     loss.micro_batch = 3
     for point, features in loss.targets(target).items():
         torch.testing.assert_close(features, targets[point])

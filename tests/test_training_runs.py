@@ -49,7 +49,7 @@ COPYING = """
 
         class Copying(TrainingTask):
             items = 12
-            feature_loss = context.feature_loss(lnkit.DistanceConfig(context.protocol.distance))
+            feature_loss = context.services.feature_loss(lnkit.DistanceConfig(context.protocol.distance))
             steps = 0
 
             def build(self):
@@ -83,7 +83,7 @@ COPYING = """
         protocol, network = context.protocol, context.networks[0]
         title = f"copying with {network}"
         settings = TrainingSettings("copy", title, protocol.iterations, protocol.batch_size, 10, context.seed)
-        trained = context.train(make_task(context, data.content), settings)
+        trained = context.services.train(make_task(context, data.content), settings)
         files = dict(trained.files)
         if context.keep_images:
             context.folder.mkdir(exist_ok=True)
@@ -191,7 +191,7 @@ def test_a_benchmark_that_only_measures_may_not_train(fake_plugins: FakePlugins,
     fake_plugins.add("copying_plugin", COPYING.replace("trains=True", "trains=False"))
     default_registry.cache_clear()
     assert run(EVAL) == 1
-    assert "it takes trains=True in its BenchmarkSpec" in capsys.readouterr().err
+    assert "its BenchmarkSpec needs trains=True" in capsys.readouterr().err
     default_registry.cache_clear()
 
 

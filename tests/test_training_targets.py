@@ -37,7 +37,7 @@ def test_they_are_the_features_of_the_images(loss: DeepPerceptualLoss) -> None:
     for point, features in expected.items():
         torch.testing.assert_close(found[point], features)
     output = torch.rand(3, 3, 12, 12)
-    torch.testing.assert_close(loss.between(output, found), loss(output, images(items)))
+    torch.testing.assert_close(loss.loss_to_features(output, found), loss(output, images(items)))
 
 
 def test_the_same_bits_whatever_is_asked_first(loss: DeepPerceptualLoss) -> None:

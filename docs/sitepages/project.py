@@ -40,4 +40,4 @@ def readme(plugin: Plugin) -> str:
 
 
 def _entry_points(file: Path) -> list[str]:
-    return list(tomllib.loads(file.read_text(encoding="utf-8"))["project"]["entry-points"]["lnkit"])
+    return list(tomllib.loads(file.read_text(encoding="utf-8"))["project"]["entry-points"].get("lnkit", ()))

@@ -15,8 +15,6 @@ from lnkit_autoencoder.protocol import VARIANTS, AutoencoderProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.benchmark import RunContext
-
 SVHN_SERVER = "http://ufldl.stanford.edu/housenumbers"
 
 SVHN = lnkit.DatasetSpec(
@@ -78,18 +76,6 @@ SCORES = tuple(
 )
 
 
-def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_autoencoder.data import open_data  # noqa: PLC0415 - numpy, only when it runs
-
-    return open_data(context)
-
-
-def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_autoencoder.run import run  # noqa: PLC0415 - torch, only when it runs
-
-    return run(context, data)
-
-
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: AutoencoderProtocol, seed: int) -> lnkit.Outcome:
     from lnkit_autoencoder.scores import score_arrays  # noqa: PLC0415 - numpy, only when it runs
 
@@ -104,8 +90,8 @@ AUTOENCODER = lnkit.BenchmarkSpec(
     "Pihlgren et al. 2023 (arXiv 2302.04032)",
     protocols=VARIANTS,
     scores=SCORES,
-    open_data=_open_data,
-    run=_run,
+    open_data="lnkit_autoencoder.data:open_data",
+    run="lnkit_autoencoder.run:run",
     datasets=(SVHN, STL10),
     rescore=_rescore,
     trains=True,

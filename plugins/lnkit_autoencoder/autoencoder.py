@@ -21,7 +21,7 @@ from lnkit_autoencoder.protocol import AutoencoderProtocol
 
 if TYPE_CHECKING:
     from lnkit.progress import Progress
-    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+    from lnkit.training.task import FeatureLoss
 
 Features = Mapping[str, Tensor]  # point -> (N, C, H, W)
 
@@ -68,12 +68,12 @@ class AutoencoderTask(TrainingTask):
     """Learn to put images into few numbers from which they, or their features, can be made again."""
 
     def __init__(
-        self, images: Images, protocol: AutoencoderProtocol, loss: DeepPerceptualLoss, seed: int, progress: Progress
+        self, images: Images, protocol: AutoencoderProtocol, loss: FeatureLoss, seed: int, progress: Progress
     ) -> None:
         """Hold out what the protocol says; what only training needs is left to :meth:`prepare`."""
         self.images, self.protocol, self.feature_loss = images, protocol, loss
         self._loss, self._progress = loss, progress
-        self.device = next(loss.buffers()).device
+        self.device = next(loss.network.buffers()).device
         self.training, self.validation = hold_out(len(images), protocol.holdout, (seed, SPLIT))
         self.items = len(self.training)
         self.shapes = feature_shapes(images, loss)
@@ -128,7 +128,7 @@ class AutoencoderTask(TrainingTask):
     def _difference(self, outputs: Any, features: Features) -> Tensor:
         if self.protocol.target == "features":
             return feature_difference(outputs, features)
-        return self._loss.between(outputs, features)
+        return self._loss.loss_to_features(outputs, features)
 
 
 class _Variations:
@@ -158,19 +158,19 @@ def has_settled(network: nn.Module) -> bool:
     return not seen or min(seen) >= SETTLED
 
 
-def feature_shapes(images: Images, loss: DeepPerceptualLoss) -> Shapes:
+def feature_shapes(images: Images, loss: FeatureLoss) -> Shapes:
     """{point: (C, H, W)} of the features of one image."""
-    features = loss.targets(images.take(np.arange(1)).to(next(loss.buffers()).device))
+    features = loss.targets(images.take(np.arange(1)).to(next(loss.network.buffers()).device))
     return {point: (found.shape[1], found.shape[2], found.shape[3]) for point, found in features.items()}
 
 
-def embed(network: Autoencoder, images: Images, loss: DeepPerceptualLoss, progress: Progress) -> NDArray[np.float32]:
+def embed(network: Autoencoder, images: Images, loss: FeatureLoss, progress: Progress) -> NDArray[np.float32]:
     """The embeddings (N, z) of all images, block by block, so that they don't depend on the device's memory."""
     found = [embeddings.cpu().numpy() for embeddings in _embeddings(network, images, loss, progress)]
     return np.concatenate(found).astype(np.float32)
 
 
-def _embeddings(network: Autoencoder, images: Images, loss: DeepPerceptualLoss, progress: Progress) -> Iterator[Tensor]:
+def _embeddings(network: Autoencoder, images: Images, loss: FeatureLoss, progress: Progress) -> Iterator[Tensor]:
     device = next(network.parameters()).device
     with torch.no_grad(), progress.task("embedding images", len(images), unit="images") as advance:
         for items in blocks(np.arange(len(images))):
@@ -179,7 +179,7 @@ def _embeddings(network: Autoencoder, images: Images, loss: DeepPerceptualLoss, 
             advance(len(items))
 
 
-def reconstruct(network: Autoencoder, images: Images, items: NDArray[np.int64], loss: DeepPerceptualLoss) -> Tensor:
+def reconstruct(network: Autoencoder, images: Images, items: NDArray[np.int64], loss: FeatureLoss) -> Tensor:
     """What the decoder makes of these images, (N, 3, H, W) in [0, 1] on the CPU; only where it makes images."""
     device = next(network.parameters()).device
     made = []

@@ -15,7 +15,7 @@ from lnkit_autoencoder.images import Images, LabeledSet, Labels
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunContext
-    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+    from lnkit.training.task import FeatureLoss
 
 COLUMNS, PAIRS = 10, 3  # of the overview: classes side by side, and images of each one below the other
 ENLARGED_BELOW = 96  # pixels; smaller images are shown at twice their size
@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 
 
 def keep_pictures(
-    context: RunContext, network: Autoencoder, data: LabeledSet, test: Images, loss: DeepPerceptualLoss
+    context: RunContext, network: Autoencoder, data: LabeledSet, test: Images, loss: FeatureLoss
 ) -> tuple[dict[str, Path], list[str]]:
     """Draw the overview, and write the single images if the user wants them; return the files, and notes on them."""
     if context.protocol.target == "features":
@@ -38,9 +38,7 @@ def keep_pictures(
     return files | _single_images(context.folder, network, data, test, loss), notes
 
 
-def _overview(
-    folder: Path, network: Autoencoder, data: LabeledSet, test: Images, loss: DeepPerceptualLoss
-) -> dict[str, Path]:
+def _overview(folder: Path, network: Autoencoder, data: LabeledSet, test: Images, loss: FeatureLoss) -> dict[str, Path]:
     """Test images above their reconstructions, a column for each class."""
     shown = shown_items(data.test_labels[test.chosen])
     columns = [data.classes[label] for label in shown]
@@ -64,7 +62,7 @@ def shown_items(labels: Labels) -> dict[int, list[int]]:
 
 
 def _single_images(
-    folder: Path, network: Autoencoder, data: LabeledSet, test: Images, loss: DeepPerceptualLoss
+    folder: Path, network: Autoencoder, data: LabeledSet, test: Images, loss: FeatureLoss
 ) -> dict[str, Path]:
     """The reconstructions of the first test images, each as a PNG."""
     files: dict[str, Path] = {}

@@ -21,7 +21,7 @@ from lnkit_autoencoder.scores import score_arrays
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunContext
-    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+    from lnkit.training.task import FeatureLoss
 
 
 @dataclass
@@ -57,14 +57,14 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
     """Train and test with the one loss network of the run, on each data set."""
     (network,) = context.networks
     found = _Findings()
-    loss = context.feature_loss(context.protocol.distance_config())
+    loss = context.services.feature_loss(context.protocol.distance_config())
     for one in data.content:
         _run_on(context, _Used.of(one, context.protocol), loss, found)
     scored = score_arrays(found.arrays)
     return {network: replace(scored, notes=tuple(found.notes), files=found.files, collapsed="; ".join(found.collapsed))}
 
 
-def _run_on(context: RunContext, used: _Used, loss: DeepPerceptualLoss, found: _Findings) -> None:
+def _run_on(context: RunContext, used: _Used, loss: FeatureLoss, found: _Findings) -> None:
     name = used.data.name
     trained = _train_autoencoder(context, used, loss)
     found.files |= trained.files
@@ -87,7 +87,7 @@ def _run_on(context: RunContext, used: _Used, loss: DeepPerceptualLoss, found: _
     _classify(context, used, train, test, found)
 
 
-def _train_autoencoder(context: RunContext, used: _Used, loss: DeepPerceptualLoss) -> TrainingResult:
+def _train_autoencoder(context: RunContext, used: _Used, loss: FeatureLoss) -> TrainingResult:
     protocol, name = context.protocol, used.data.name
     task = AutoencoderTask(used.unlabeled, protocol, loss, context.seed, context.progress)
     settings = TrainingSettings(
@@ -98,10 +98,10 @@ def _train_autoencoder(context: RunContext, used: _Used, loss: DeepPerceptualLos
         validate_every=task.batches,
         seed=context.seed,
     )
-    return context.train(task, settings)
+    return context.services.train(task, settings)
 
 
-def _embedding(context: RunContext, network: Autoencoder, images: Images, loss: DeepPerceptualLoss) -> Any:
+def _embedding(context: RunContext, network: Autoencoder, images: Images, loss: FeatureLoss) -> Any:
     return lambda: {"embeddings": embed(network, images, loss, context.progress)}
 
 
@@ -129,7 +129,7 @@ def _train_classifier(
 ) -> tuple[float, TrainingResult]:
     """Its accuracy in validation, NaN if it collapsed before there was any, and the classifier."""
     task = ClassifierTask(embedded, hidden, context.protocol)
-    trained = context.train(task, _classifier_settings(context, name, hidden, task))
+    trained = context.services.train(task, _classifier_settings(context, name, hidden, task))
     found.files |= trained.files
     if trained.collapsed:
         found.notes.append(f"{name}: the training of the classifier {layers(hidden)} collapsed: {trained.collapsed}")

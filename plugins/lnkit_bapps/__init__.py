@@ -6,16 +6,10 @@ two patches look the same? The distance of a loss network is scored against the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import lnkit
-from lnkit_bapps.protocol import VARIANTS, BappsProtocol
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from lnkit.benchmark import RunContext
+from lnkit_bapps.protocol import VARIANTS
 
 SERVER = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset"
 
@@ -56,24 +50,6 @@ SCORES = (
 )
 
 
-def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_bapps.run import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
-
-    return open_data(context)
-
-
-def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_bapps.run import run  # noqa: PLC0415 - numpy, only when it runs
-
-    return run(context, data)
-
-
-def _rescore(arrays: Mapping[str, np.ndarray], protocol: BappsProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_bapps.scores import Distances, score_all  # noqa: PLC0415 - numpy, only when it runs
-
-    return score_all(Distances.from_arrays(arrays), protocol, seed)
-
-
 BAPPS = lnkit.BenchmarkSpec(
     name="bapps",
     title="perceptual similarity",
@@ -81,10 +57,10 @@ BAPPS = lnkit.BenchmarkSpec(
     citation="Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018",
     protocols=VARIANTS,
     scores=SCORES,
-    open_data=_open_data,
-    run=_run,
+    open_data="lnkit_bapps.run:open_data",
+    run="lnkit_bapps.run:run",
     datasets=(DATASET,),
-    rescore=_rescore,
+    rescore="lnkit_bapps.run:rescore",
 )
 
 

@@ -1,30 +1,32 @@
-"""The benchmark's run: distances shard by shard, then scores."""
+"""The run of `bapps`: open the data, measure distances in shards, score them."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from functools import cache
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
+from lnkit.benchmark import Arrays, RunContext, RunFacts
 from lnkit.data.fetch.choose_folder import data_folder
-from lnkit.data.pack.image_table import release
-from lnkit.datasets.two_afc import open_bapps
+from lnkit.datasets.two_afc import BappsData, open_bapps
+from lnkit.evaluation.shards import open_shards
 from lnkit_bapps import DATASET
+from lnkit_bapps.protocol import BappsProtocol
 from lnkit_bapps.sample import sample_folder
 from lnkit_bapps.scores import Distances, score_all
 
-if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
-    from lnkit.datasets.two_afc import BappsData
-    from lnkit.distances.comparer import ImageComparer
 
-
-Array = np.ndarray[Any, Any]
-
-SHARD = 1024  # items between two savings; a kill loses at most this much, and its size changes no distance
+def open_data(facts: RunFacts) -> BenchmarkData:
+    """Find, fetch if needed, and pack what the protocol asks for."""
+    protocol = facts.protocol
+    data = open_bapps(
+        data_folder(facts, DATASET, sample_folder),
+        facts.cache,
+        resolution=protocol.resolution,
+        resize_filter=protocol.resize_filter,
+        progress=facts.progress,
+        parts=tuple(protocol.parts.split("+")),
+    )
+    return BenchmarkData(data, data.fingerprints, data.notes, image_size=protocol.resolution)
 
 
 def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome]:
@@ -34,70 +36,25 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
 
 
 def _measure(context: RunContext, data: BappsData) -> dict[LossNetworkId, Distances]:
-    """The distances of all families, for each loss network."""
+    """Measure the distances of all families, for each loss network."""
     items = slice(0, context.protocol.per_family or None)
     total = sum(len(f.p0[items]) for f in data.two_afc) + sum(len(f.p0[items]) for f in data.jnd)
     tables = {network: Distances() for network in context.networks}
-    title = f"comparing images with {context.networks[0].backbone}"
-    with context.progress.task(title, total, unit="pairs") as advance:
-        measurement = _Measurement(context, total, advance)
-        for family in data.two_afc:
-            judge = family.judge[items].astype(np.float64)  # means of float32 would lose digits
-            found = measurement.distances(f"2afc-{family.name}", family.ref[items], family.p0[items], family.p1[items])
+    with open_shards(context, total, "pairs") as shards:
+        for triplets in data.two_afc:
+            judge = triplets.judge[items].astype(np.float64)  # means of float32 would lose digits
+            images = triplets.ref[items], triplets.p0[items], triplets.p1[items]
+            distances = shards.compare(f"2afc-{triplets.name}", *images)
             for index, table in enumerate(tables.values()):
-                table.two_afc[family.name] = (judge, found[:, 0, index], found[:, 1, index])
+                table.two_afc[triplets.name] = (judge, distances[:, 0, index], distances[:, 1, index])
         for pairs in data.jnd:
             same = pairs.same[items].astype(np.float64)
-            found = measurement.distances(f"jnd-{pairs.name}", pairs.p0[items], pairs.p1[items])
+            distances = shards.compare(f"jnd-{pairs.name}", pairs.p0[items], pairs.p1[items])
             for index, table in enumerate(tables.values()):
-                table.jnd[pairs.name] = (same, found[:, 0, index])
+                table.jnd[pairs.name] = (same, distances[:, 0, index])
     return tables
 
 
-class _Measurement:
-    """Compares images in shards, each kept as soon as it is done."""
-
-    def __init__(self, context: RunContext, total: int, advance: Callable[[int], None]) -> None:
-        self.store, self.advance = context.store, advance
-        # Built only if a shard is missing: a measurement that was finished before needs no network.
-        self.comparer: Callable[[], ImageComparer] = cache(
-            lambda: context.comparer(context.protocol.distance_config(), total)
-        )
-
-    def distances(self, key: str, *images: Array) -> Array:
-        """Distances of the first images to the others, (N, others, loss networks)."""
-        shards = [self._shard(f"{key}-{part.start:06d}", [array[part] for array in images]) for part in _slices(images)]
-        return np.concatenate(shards)
-
-    def _shard(self, key: str, images: list[Array]) -> Array:
-        counted = 0
-
-        def count(steps: int) -> None:
-            nonlocal counted
-            counted += steps
-            self.advance(steps)
-
-        part = self.store.get_or_compute(key, lambda: {"distance": self.comparer().compare(*images, advance=count)})
-        release(*images)
-        self.advance(len(images[0]) - counted)  # all of them, if the shard was kept from an earlier run
-        found: Array = part["distance"]
-        return found
-
-
-def _slices(images: tuple[Array, ...]) -> Iterator[slice]:
-    for start in range(0, len(images[0]), SHARD):
-        yield slice(start, start + SHARD)
-
-
-def open_data(context: RunContext) -> BenchmarkData:
-    """Find, fetch if need be, and pack what the protocol asks for."""
-    protocol = context.protocol
-    found = open_bapps(
-        data_folder(context, DATASET, sample_folder),
-        context.cache,
-        resolution=protocol.resolution,
-        resize_filter=protocol.resize_filter,
-        progress=context.progress,
-        parts=tuple(protocol.parts.split("+")),
-    )
-    return BenchmarkData(found, found.fingerprints, found.notes, image_size=protocol.resolution)
+def rescore(arrays: Arrays, protocol: BappsProtocol, seed: int) -> Outcome:
+    """Score the distances of an earlier run."""
+    return score_all(Distances.from_arrays(arrays), protocol, seed)

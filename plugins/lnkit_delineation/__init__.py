@@ -6,8 +6,7 @@ and is applied to its own output again. How well its marks agree with drawn maps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import lnkit
@@ -17,16 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from lnkit.benchmark import RunContext
-
 SPLITS = {"train": 1108, "valid": 14, "test": 49}  # tiles of the Massachusetts Roads Dataset; Mnih 2013
 BASELINE = "bce"
-
-
-def _list_mrd(fetch: Callable[[lnkit.RemoteFile], Path]) -> Sequence[lnkit.RemoteFile]:
-    from lnkit_delineation.mrd import list_tiles  # noqa: PLC0415 - only when tiles are to be fetched
-
-    return list_tiles(fetch)
 
 
 MRD = lnkit.DatasetSpec(
@@ -36,7 +27,7 @@ MRD = lnkit.DatasetSpec(
     license="published for research by V. Mnih (2013); the aerial images are the Commonwealth of Massachusetts's",
     homepage="https://www.cs.toronto.edu/~vmnih/data/",
     layout="{train,valid,test}/sat/NAME.tiff with map/NAME.tif, 1500 x 1500 pixels",
-    list_files=_list_mrd,
+    list_files="lnkit_delineation.mrd:list_tiles",
     size=7_950_000_000,  # 1,171 aerial images of 1500 x 1500 x 3 bytes without compression, and small maps
 )
 
@@ -63,18 +54,6 @@ def _scores() -> tuple[lnkit.ScoreSpec, ...]:
     )
 
 
-def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_delineation.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
-
-    return open_data(context)
-
-
-def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_delineation.run import run  # noqa: PLC0415 - torch, only when it runs
-
-    return run(context, data)
-
-
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: DelineationProtocol, seed: int) -> lnkit.Outcome:
     from lnkit_delineation.scores import score_all  # noqa: PLC0415 - numpy, only when it runs
 
@@ -95,8 +74,8 @@ DELINEATION = lnkit.BenchmarkSpec(
     "Pihlgren et al. 2023 (arXiv 2302.04032)",
     protocols=VARIANTS,
     scores=_scores(),
-    open_data=_open_data,
-    run=_run,
+    open_data="lnkit_delineation.data:open_data",
+    run="lnkit_delineation.run:run",
     datasets=(MRD,),
     rescore=_rescore,
     trains=True,

@@ -22,7 +22,7 @@ from lnkit_delineation.protocol import STRIDE
 from lnkit_delineation.sample import NOTE, sample_folder
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
+    from lnkit.benchmark import RunFacts
 
 Pixels = NDArray[np.uint8]
 Size = tuple[int, int]  # height, width
@@ -52,35 +52,35 @@ class DelineationData:
     test: Tiles  # resized, or as they are
 
 
-def open_data(context: RunContext) -> BenchmarkData:
+def open_data(facts: RunFacts) -> BenchmarkData:
     """Find, fetch if need be, and pack what the protocol asks for.
 
     Raises:
         DataError: a split is missing, tiles do not fit together, or maps mark nothing.
     """
-    protocol, root = context.protocol, data_folder(context, MRD, sample_folder)
+    protocol, root = facts.protocol, data_folder(facts, MRD, sample_folder)
     train, valid, tested = (find_split(root, name) for name in ("train", "valid", protocol.split))
     resized = (protocol.size, protocol.size)
     found = DelineationData(
-        train=_open(context, train, None),
-        valid=_open(context, valid, resized),
-        test=_open(context, tested, resized if protocol.tiles == "resized" else None),
+        train=_open(facts, train, None),
+        valid=_open(facts, valid, resized),
+        test=_open(facts, tested, resized if protocol.tiles == "resized" else None),
     )
     _check_crop(found.train, train.folder, protocol.crop)
     for tiles, split in ((found.train, train), (found.valid, valid), (found.test, tested)):
         _check_maps(tiles, split.folder)
     prints = {"train": found.train.sha256, "valid": found.valid.sha256, protocol.split: found.test.sha256}
-    notes = (*_notes(context, (train, valid, tested)), *_gray_notes(found.train, train.folder))
+    notes = (*_notes(facts, (train, valid, tested)), *_gray_notes(found.train, train.folder))
     return BenchmarkData(found, prints, notes, image_size=protocol.crop)
 
 
-def _notes(context: RunContext, splits: tuple[Split, ...]) -> tuple[str, ...]:
-    if context.sample:
+def _notes(facts: RunFacts, splits: tuple[Split, ...]) -> tuple[str, ...]:
+    if facts.sample:
         return (NOTE,)
     return partial_notes(tuple(dict.fromkeys(splits)))
 
 
-def _open(context: RunContext, split: Split, size: Size | None) -> Tiles:
+def _open(facts: RunFacts, split: Split, size: Size | None) -> Tiles:
     """A split's tiles, decoded once and then mapped into memory; as they are where no size is given."""
     height, width = size or _size_of_first(split)
     how = f"resized to {width} x {height}, bilinear" if size else "as it is"
@@ -88,8 +88,8 @@ def _open(context: RunContext, split: Split, size: Size | None) -> Tiles:
         "sat": Column(split.images, (height, width, 3), _reader("RGB", size), f"RGB, {how}"),
         "map": Column(split.maps, (height, width), _reader("L", size), f"gray, {how}"),
     }
-    folder = packed_dir(split.folder, context.cache) / f"delineation-{width}x{height}-{'resized' if size else 'full'}"
-    packed = open_columns(ColumnTable(f"delineation {split.name}", split.folder, columns), folder, context.progress)
+    folder = packed_dir(split.folder, facts.cache) / f"delineation-{width}x{height}-{'resized' if size else 'full'}"
+    packed = open_columns(ColumnTable(f"delineation {split.name}", split.folder, columns), folder, facts.progress)
     return Tiles(split.stems, packed.arrays["sat"], packed.arrays["map"], packed.sha256)
 
 

@@ -58,7 +58,7 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
 
 def _train(context: RunContext, data: DelineationData) -> TrainingResult:
     protocol = context.protocol
-    task = DelineationTask(protocol, data, context.feature_loss(protocol.distance_config()))
+    task = DelineationTask(protocol, data, context.services.feature_loss(protocol.distance_config()))
     settings = TrainingSettings(
         name=NAME,
         title=f"road delineation with {context.networks[0]}",
@@ -69,7 +69,7 @@ def _train(context: RunContext, data: DelineationData) -> TrainingResult:
         validates=protocol.keeps,
         constant_below=1e-4,  # early on, roads are improbable everywhere
     )
-    return context.train(task, settings)
+    return context.services.train(task, settings)
 
 
 def _test(context: RunContext, network: nn.Module, data: DelineationData, found: _Findings) -> None:

@@ -17,7 +17,7 @@ from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epo
 from lnkit_delineation.network import UNet
 
 if TYPE_CHECKING:
-    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+    from lnkit.training.task import FeatureLoss
     from lnkit_delineation.data import DelineationData, Pixels
     from lnkit_delineation.protocol import DelineationProtocol
 
@@ -27,7 +27,7 @@ AT_ONCE = 4  # tiles of a validation batch; a constant, so that rounding is the 
 class DelineationTask(TrainingTask):
     """Learns to mark what the maps mark."""
 
-    def __init__(self, protocol: DelineationProtocol, data: DelineationData, feature_loss: DeepPerceptualLoss) -> None:
+    def __init__(self, protocol: DelineationProtocol, data: DelineationData, feature_loss: FeatureLoss) -> None:
         self.protocol, self.data = protocol, data
         self.feature_loss = self._loss = feature_loss
         self.items = len(data.train.images)
@@ -68,7 +68,7 @@ class DelineationTask(TrainingTask):
         for weight, marks in zip(weights(times), network.applied(image, times), strict=True):
             bce = bce + weight * cross_entropy(marks, truth)
             if mu:
-                features = features + weight * self._loss.between(three_channels(marks), targets)
+                features = features + weight * self._loss.loss_to_features(three_channels(marks), targets)
         return {"loss": bce + mu * features, "bce": bce, "feature loss": features}
 
     def validate(self, network: nn.Module) -> Validation:

@@ -7,8 +7,7 @@ images by 4 and by 8. How near its outputs come to the truth on three test sets 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import lnkit
@@ -17,8 +16,6 @@ from lnkit_superres.protocol import VARIANTS, SuperresProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.benchmark import RunContext
-
 COCO = "http://images.cocodataset.org"
 SELF_EX_SR = "https://raw.githubusercontent.com/jbhuang0604/SelfExSR/master/data"
 BSDS = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds"
@@ -26,12 +23,6 @@ BSDS = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds"
 FACTORS = (4, 8)
 TEST_SETS = {"set5": 5, "set14": 14, "bsd100": 100}  # name -> images of the official set
 TITLES = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100"}  # as the literature writes them, and folders are named
-
-
-def _list_coco(fetch: Callable[[lnkit.RemoteFile], Path]) -> Sequence[lnkit.RemoteFile]:
-    from lnkit_superres.coco import list_images  # noqa: PLC0415 - numpy and json, only when images are to be fetched
-
-    return list_images(fetch)
 
 
 def _single_files(folder: str, count: int) -> tuple[lnkit.RemoteFile, ...]:
@@ -54,7 +45,7 @@ COCO_IMAGES = lnkit.DatasetSpec(
     license="the images keep their Flickr licenses, annotations CC BY 4.0 (COCO Consortium)",
     homepage="https://cocodataset.org",
     layout="train/NAME.jpg (10,000 of train2014) and valid/NAME.jpg (100 of val2014)",
-    list_files=_list_coco,
+    list_files="lnkit_superres.coco:list_images",
     size=1_903_000_000,  # about: 10,100 images, and the annotations that list them
 )
 SET5 = lnkit.DatasetSpec(
@@ -101,18 +92,6 @@ def _scores() -> tuple[lnkit.ScoreSpec, ...]:
     )
 
 
-def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_superres.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
-
-    return open_data(context)
-
-
-def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_superres.run import run  # noqa: PLC0415 - torch, only when it runs
-
-    return run(context, data)
-
-
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: SuperresProtocol, seed: int) -> lnkit.Outcome:
     from lnkit_superres.scores import score_all  # noqa: PLC0415 - numpy, only when it runs
 
@@ -127,8 +106,8 @@ SUPERRES = lnkit.BenchmarkSpec(
     "Pihlgren et al. 2023 (arXiv 2302.04032)",
     protocols=VARIANTS,
     scores=_scores(),
-    open_data=_open_data,
-    run=_run,
+    open_data="lnkit_superres.data:open_data",
+    run="lnkit_superres.run:run",
     datasets=(COCO_IMAGES, SET5, SET14, BSDS300),
     rescore=_rescore,
     trains=True,

@@ -22,7 +22,7 @@ from lnkit_superres.layout import Folder, Places, drawn, find_places, images_in,
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from lnkit.benchmark import RunContext
+    from lnkit.benchmark import RunFacts
     from lnkit.progress import Progress
 
 Images = NDArray[np.uint8]  # (N, H, W, 3), RGB
@@ -55,50 +55,50 @@ class SuperresData:
     tests: Mapping[str, ImageSet]  # "set5" -> images
 
 
-def open_data(context: RunContext) -> BenchmarkData:
+def open_data(facts: RunFacts) -> BenchmarkData:
     """Find, fetch if need be, and pack what the protocol asks for."""
-    protocol, places = context.protocol, find(context)
+    protocol, places = facts.protocol, find(facts)
     degradation, factors = Degradation.of(protocol), protocol.chosen_factors
     train, valid = (
-        open_training(_drawn(folder, count), degradation, factors, context.cache, context.progress)
+        open_training(_drawn(folder, count), degradation, factors, facts.cache, facts.progress)
         for folder, count in ((places.train, protocol.train_images), (places.valid, protocol.valid_images))
     )
     least = LEAST_LOW * max(factors)
     tests = {name: open_test(name, folder, protocol.test_per_set, least) for name, folder in places.tests.items()}
     fingerprints = {"train": train.sha256, "valid": valid.sha256} | {name: test.sha256 for name, test in tests.items()}
-    notes = _notes(context, places)
+    notes = _notes(facts, places)
     return BenchmarkData(SuperresData(train, valid, tests), fingerprints, notes, image_size=protocol.size)
 
 
-def find(context: RunContext) -> Places:
+def find(facts: RunFacts) -> Places:
     """The sample, the user's own folder, or the downloads in the cache."""
-    if context.sample:
+    if facts.sample:
         from lnkit_superres.sample import sample_folder  # noqa: PLC0415 - scikit-image, only for the sample
 
-        return find_places(sample_folder(context.cache))
-    if context.data:
-        return find_places(context.data)
-    return _fetched(context)
+        return find_places(sample_folder(facts.cache))
+    if facts.data:
+        return find_places(facts.data)
+    return _fetched(facts)
 
 
-def _fetched(context: RunContext) -> Places:
+def _fetched(facts: RunFacts) -> Places:
     from lnkit.data.fetch.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
     from lnkit_superres import BSDS300, COCO_IMAGES, SET5, SET14  # noqa: PLC0415 - beside it
 
     set5, set14, bsds, coco = (
-        ensure_dataset(spec, context.cache, context.progress) for spec in (SET5, SET14, BSDS300, COCO_IMAGES)
+        ensure_dataset(spec, facts.cache, facts.progress) for spec in (SET5, SET14, BSDS300, COCO_IMAGES)
     )
     tests = {"set5": set5, "set14": set14, "bsd100": bsds / "BSDS300" / "images" / "test"}
     found = {name: images_in(folder) for name, folder in tests.items()}
     return Places(images_in(coco / "train"), images_in(coco / "valid"), found)
 
 
-def _notes(context: RunContext, places: Places) -> tuple[str, ...]:
-    if context.sample:
+def _notes(facts: RunFacts, places: Places) -> tuple[str, ...]:
+    if facts.sample:
         from lnkit_superres.sample import NOTE  # noqa: PLC0415 - scikit-image, only for the sample
 
         return (NOTE,)
-    return partial_notes(places, context.protocol.train_images, context.protocol.valid_images)
+    return partial_notes(places, facts.protocol.train_images, facts.protocol.valid_images)
 
 
 def _drawn(folder: Folder, count: int) -> Folder:

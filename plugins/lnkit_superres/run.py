@@ -71,9 +71,9 @@ def _run_factor(context: RunContext, data: SuperresData, factor: int, found: _Fi
 
 def _train(context: RunContext, data: SuperresData, factor: int) -> TrainingResult:
     protocol = context.protocol
-    loss = context.feature_loss(protocol.distance_config())
+    loss = context.services.feature_loss(protocol.distance_config())
     task = SuperresTask(factor, protocol, data, loss, context.progress)
-    return context.train(task, _settings(protocol, factor, context))
+    return context.services.train(task, _settings(protocol, factor, context))
 
 
 def _settings(protocol: SuperresProtocol, factor: int, context: RunContext) -> TrainingSettings:

@@ -19,7 +19,7 @@ from lnkit_superres.network import TransformationNetwork
 
 if TYPE_CHECKING:
     from lnkit.progress import Progress
-    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+    from lnkit.training.task import FeatureLoss
     from lnkit_superres.data import Images, SuperresData
     from lnkit_superres.protocol import SuperresProtocol
 
@@ -34,7 +34,7 @@ class SuperresTask(TrainingTask):
         factor: int,
         protocol: SuperresProtocol,
         data: SuperresData,
-        feature_loss: DeepPerceptualLoss,
+        feature_loss: FeatureLoss,
         progress: Progress,
     ) -> None:
         self.factor, self.protocol = factor, protocol
@@ -67,7 +67,7 @@ class SuperresTask(TrainingTask):
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         output = network(in_unit_range(batch["low"]))
         if self._kept is not None:
-            return {"loss": self._loss.between(output, self._kept.of(batch))}
+            return {"loss": self._loss.loss_to_features(output, self._kept.of(batch))}
         return {"loss": self._loss(output, in_unit_range(batch["high"]))}
 
     def validate(self, network: nn.Module) -> Validation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lnkit._lazy import lazy_exports
+from lnkit._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from lnkit.benchmark import BenchmarkData as BenchmarkData
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from lnkit.specs import LossNetworkId as LossNetworkId
     from lnkit.specs import RemoteFile as RemoteFile
     from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
-
-__version__ = "0.1.0"
 
 __getattr__, __all__ = lazy_exports(
     __name__,

@@ -1,4 +1,8 @@
-"""What a running benchmark may use: its data folder, its protocol, the networks, and a place to keep finished parts."""
+"""What a benchmark declares, what it is given to run, and what it returns.
+
+A plugin registers a :class:`BenchmarkSpec`. lnkit calls its ``open_data`` with the :class:`RunFacts` of a run, and its
+``run`` with a :class:`RunContext`: the same facts, and the services that load networks, compare images and train.
+"""
 
 from __future__ import annotations
 
@@ -12,47 +16,128 @@ from lnkit.specs import BackboneSpec, DatasetSpec, DistanceAt, DistanceConfig, E
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
+    from torch import Tensor
 
-    from lnkit.distances.comparer import ImageComparer
-    from lnkit.networks.loss_network import LossNetwork
-    from lnkit.training.perceptual_loss import DeepPerceptualLoss
-    from lnkit.training.task import TrainingResult, TrainingSettings, TrainingTask
+    from lnkit.training.task import FeatureLoss, TrainingResult, TrainingSettings, TrainingTask
+
+__all__ = [
+    "ArrayStore",
+    "Arrays",
+    "BenchmarkData",
+    "BenchmarkSpec",
+    "FeatureNetwork",
+    "ImageComparer",
+    "Outcome",
+    "RunContext",
+    "RunFacts",
+    "RunServices",
+    "Score",
+    "ScoreSpec",
+]
+
+Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 
 
-Arrays = Mapping[str, "np.ndarray"]
+class ImageComparer(Protocol):
+    """Measures distances between many images; see :class:`lnkit.distances.ImageComparer`."""
+
+    def compare(
+        self,
+        reference: np.ndarray[Any, Any],
+        *others: np.ndarray[Any, Any],
+        advance: Callable[[int], None] | None = None,
+    ) -> np.ndarray[Any, Any]:
+        """Return distances (N, number of others, number of distances) of 8-bit RGB images (N, H, W, 3)."""
+        ...
+
+    def matrix(
+        self,
+        images: np.ndarray[Any, Any],
+        *,
+        advance: Callable[[int], None] | None = None,
+        keep: Callable[[str, Callable[[], Arrays]], Arrays] = ...,
+    ) -> np.ndarray[Any, Any]:
+        """Return the distances (N, N, number of distances) between all images (N, H, W, 3) of a set."""
+        ...
 
 
-class PartStore(Protocol):
-    """Keeps finished parts of a long run, so that the same command goes on where it stopped."""
+class FeatureNetwork(Protocol):
+    """A loss network: the features of images at all of its points; see :class:`lnkit.LossNetwork`."""
+
+    @property
+    def points(self) -> Sequence[ExtractionPoint]:
+        """The points of one node each."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is, and images have to be."""
+        ...
+
+    def features(self, images: Tensor) -> dict[str, Tensor]:
+        """Return {point name: features (N, C, H', W')} of images (N, 3, H, W) in [0, 1]."""
+        ...
+
+
+class ArrayStore(Protocol):
+    """Finished parts of a long run, so that the same command goes on where it stopped."""
 
     def get_or_compute(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
-        """Return the part stored under ``key``, computing and storing it (atomically) if there is none yet."""
+        """Return the part stored under ``key``; compute it and store it atomically if there is none."""
+        ...
+
+
+class RunServices(Protocol):
+    """What lnkit does for a running benchmark."""
+
+    def comparer(self, distances: DistanceConfig | Sequence[DistanceAt], expected_items: int) -> ImageComparer:
+        """Make a comparer.
+
+        Args:
+            distances: one distance, measured by each loss network of the run; or any distances at any layers.
+            expected_items: about how many items will be compared; few are not worth building a fast engine for.
+        """
+        ...
+
+    def loss_network(self) -> FeatureNetwork:
+        """Cut the backbone at the layers of all loss networks of the run; on ``context.device``."""
+        ...
+
+    def feature_loss(self, distance: DistanceConfig) -> FeatureLoss:
+        """Make the loss of the run's loss network. Only for benchmarks that train."""
+        ...
+
+    def train(self, task: TrainingTask, settings: TrainingSettings) -> TrainingResult:
+        """Train a network, from where an interrupted run stopped. Only for benchmarks that train."""
         ...
 
 
 @dataclass(frozen=True)
-class RunContext:
-    """Handed to a benchmark by the runner; the same for ``open_data`` and ``run``."""
+class RunFacts:
+    """What is run, on what and how; plain values, known before anything is loaded."""
 
     protocol: Any  # the benchmark's own frozen dataclass, overrides applied
-    networks: tuple[LossNetworkId, ...]  # what to score; all of one backbone
-    data: Path | None  # the user's --data folder; None: the benchmark's own folder in the cache
-    cache: Path  # where packed arrays and the like are kept
+    backbone: BackboneSpec  # of all loss networks
+    networks: tuple[LossNetworkId, ...]  # the loss networks to score
+    layers: Mapping[LossNetworkId, tuple[ExtractionPoint, ...]]  # points of one node each; a named set has several
+    data: Path | None  # the user's --data folder; None: the dataset in the cache
+    cache: Path  # folder for packed arrays and the like
     sample: bool  # use the small embedded sample instead of the data
     seed: int  # of everything that is drawn
     progress: Progress
-    store: PartStore
-    # comparer(what to measure, number of items to come): a distance by each of the networks, or measures of your own
-    comparer: Callable[[DistanceConfig | Sequence[DistanceAt], int], ImageComparer]
-    backbone: BackboneSpec  # that all of them are cut from
-    layers: Callable[[LossNetworkId], tuple[ExtractionPoint, ...]]  # the points of a network, joined ones taken apart
-    loss_network: Callable[[], LossNetwork]  # gives the features of all layers at once; on ``device``
-    feature_loss: Callable[[DistanceConfig], DeepPerceptualLoss]  # of the one loss network of a run that trains
-    train: Callable[[TrainingTask, TrainingSettings], TrainingResult]  # goes on where it stopped; see lnkit.training
-    folder: Path  # the run's own, for files on their way to the record; it lives until the run is finished
-    device: str = "cpu"  # on which loss_network, feature_loss and trained networks are: "cuda:0"
-    batch_size: int | None = None  # images at a time where that changes no score; None: whatever does best
+    device: str = "cpu"  # of loss_network, feature_loss and trained networks: "cuda:0"
+    batch_size: int | None = None  # images at a time where that changes no score; None: lnkit chooses
     keep_images: bool = False  # the user wants every output image, not only an overview
+
+
+@dataclass(frozen=True)
+class RunContext(RunFacts):
+    """The facts of a run, with its store, its folder and lnkit's services."""
+
+    store: ArrayStore = field(kw_only=True)
+    folder: Path = field(kw_only=True)  # for files on their way to the record; removed when the run is finished
+    services: RunServices = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +150,7 @@ class ScoreSpec:
     higher_is_better: bool = True
     lower: float = 0.0  # the score cannot lie below
     upper: float = 1.0  # nor above
-    aggregation: str = ""  # "mean of families": how the items become one number; stands in the signature
+    aggregation: str = ""  # how items become one number: "mean of families"; part of the signature
     primary: bool = False  # shown first, and used to rank
 
 
@@ -77,34 +162,42 @@ class Score:
     n: int = 0  # items it was computed from
     interval: tuple[float, float] | None = None  # 95 % bootstrap interval
     ceilings: Mapping[str, float] = field(default_factory=dict)  # {"human": .737, "best possible": .801}
-    baselines: Mapping[str, float] = field(default_factory=dict)  # to be compared with: {"bicubic": 24.9}
-    aggregation: str = ""  # "mean of 2 families", where the data decide; "" leaves ScoreSpec's
+    baselines: Mapping[str, float] = field(default_factory=dict)  # for comparison: {"bicubic": 24.9}
+    aggregation: str = ""  # "mean of 2 families", where the data decide; "": that of the ScoreSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a benchmark found out about one loss network."""
+    """The result of a benchmark for one loss network."""
 
     scores: Mapping[str, Score]
-    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)  # kept beside the record, named as in the data
-    notes: tuple[str, ...] = ()  # sentences that whoever reads the scores must know
-    files: Mapping[str, Path] = field(default_factory=dict)  # kept beside the record: "x4/log.csv" -> where it lies now
-    collapsed: str = ""  # what happened to a training that collapsed, and when: "loss is not finite at iteration 1,200"
+    arrays: Arrays = field(default_factory=dict)  # stored beside the record, named as in the data
+    notes: tuple[str, ...] = ()  # sentences that a reader of the scores must know
+    files: Mapping[str, Path] = field(default_factory=dict)  # moved beside the record: "x4/log.csv" -> where it is now
+    collapsed: str = ""  # how a training collapsed, and when: "loss is not finite at iteration 1,200"
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkData:
-    """Data that are ready to be used, and what identifies them."""
+    """Opened data, and what identifies them."""
 
-    content: Any  # whatever the benchmark's run understands
+    content: Any  # anything that the benchmark's ``run`` understands
     fingerprints: Mapping[str, str]  # dataset or part -> SHA-256 of its content
-    notes: tuple[str, ...] = ()  # "partial: 1 of the 6 official families" (scores are not those of the official data)
+    notes: tuple[str, ...] = ()  # "partial: 1 of the 6 official families"
     image_size: int = 64  # side in pixels of the images that will be compared
+
+
+Open = Callable[[RunFacts], BenchmarkData]
+Run = Callable[[RunContext, BenchmarkData], Mapping[LossNetworkId, Outcome]]
+Rescore = Callable[[Arrays, Any, int], Outcome]  # (stored arrays, protocol, seed)
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSpec:
-    """A task that turns loss networks into scores."""
+    """A task that turns loss networks into scores.
+
+    The functions may be named as ``"module:function"``; they are imported when they are called.
+    """
 
     name: str  # "bapps"
     title: str  # "perceptual similarity"
@@ -112,10 +205,8 @@ class BenchmarkSpec:
     citation: str
     protocols: Mapping[str, Any]  # variant -> frozen dataclass of hyperparameters; see lnkit.protocols
     scores: tuple[ScoreSpec, ...]
-    open_data: Callable[[RunContext], BenchmarkData]
-    run: Callable[[RunContext, BenchmarkData], Mapping[LossNetworkId, Outcome]]
+    open_data: Open | str
+    run: Run | str
     datasets: tuple[DatasetSpec, ...] = ()
-    rescore: Callable[[Mapping[str, np.ndarray], Any, int], Outcome] | None = None  # (kept arrays, protocol, seed)
-    trains: bool = (
-        False  # True: one loss network a run, which it trains with; False: all points of a backbone in one run
-    )
+    rescore: Rescore | str | None = None  # scores of stored arrays, for intervals and new scores without a network
+    trains: bool = False  # True: trains with one loss network a run; False: measures all loss networks in one run

@@ -1,7 +1,7 @@
 """The facts that plugins hand over: frozen dataclasses, free of torch.
 
-A plugin describes what it brings with these and leaves everything heavy to the callables in them, which import what
-they need when they are called. Listing a thousand backbones therefore costs a thousand small tuples.
+Everything heavy is left to their functions, which import torch and the like when they are called. Listing a thousand
+backbones therefore costs a thousand small objects. A function may be given as text, ``"module:function"``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+
+from lnkit.errors import PluginError
 
 if TYPE_CHECKING:
     import torch
@@ -17,22 +19,53 @@ if TYPE_CHECKING:
     Features = torch.Tensor
     Distance = Callable[[Features, Features], torch.Tensor]
 
+__all__ = [
+    "EPSILONS",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "NORMALIZATIONS",
+    "RESIZE_FILTERS",
+    "BackboneSpec",
+    "DatasetSpec",
+    "DistanceAt",
+    "DistanceConfig",
+    "DistanceSpec",
+    "ExtractionPoint",
+    "LossNetworkId",
+    "PluginFailure",
+    "RemoteFile",
+    "load_object",
+]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; torchvision's ImageNet recipes
-
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Layout = Literal["NCHW", "NHWC", "NLC", "NC", "CLS"]
-
 Interpolation = Literal["bicubic", "bilinear", "nearest-exact"]
-
-Normalization = Literal["backbone", "imagenet", "lpips", "none"]  # of the input; see lnkit.load_loss_network
+Normalization = Literal["backbone", "imagenet", "lpips", "none"]  # of images; see lnkit.load_loss_network
 
 NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
-
 EPSILONS = ("lpips", "reference", "torchmetrics")  # guards against a zero norm; see lnkit.distances.spatial
-
 RESIZE_FILTERS = ("bilinear", "bicubic", "lanczos", "box", "nearest")  # of Pillow, antialiased
+
+T = TypeVar("T")
+
+
+def load_object(reference: T | str) -> T:
+    """Import the object that ``"module:name"`` stands for; anything else is returned as it is.
+
+    Raises:
+        PluginError: it cannot be imported.
+    """
+    if not isinstance(reference, str):
+        return reference
+    from pkgutil import resolve_name  # noqa: PLC0415 - not for listing
+
+    try:
+        loaded: T = resolve_name(reference)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PluginError(f"Expected the place of an object as 'module:name', got {reference!r}: {error}.") from error
+    return loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +74,29 @@ class BackboneSpec:
 
     name: str  # "vgg16"; letters, digits and . _ - / @
     family: str  # "VGG"
-    load: Callable[[bool], torch.nn.Module]  # load(pretrained); imports torch inside; random weights for False
+    load: Callable[[bool], torch.nn.Module] | str  # load(pretrained), random weights for False; or "module:function"
     weights: str = ""  # name of the pretrained weights: "IMAGENET1K_V1"; "" if the network has none
     citation: str = ""  # "Simonyan and Zisserman 2015"
     mean: tuple[float, float, float] = IMAGENET_MEAN  # subtracted from RGB in [0, 1]
     std: tuple[float, float, float] = IMAGENET_STD  # then divided by
-    min_size: int = 1  # smallest side of an image in pixels that reaches the last point
-    requires: tuple[str, ...] = ()  # distributions that load needs: ("timm>=1.0",)
-    distance: str = ""  # the distance to use unless asked otherwise; "" leaves it to the benchmark
+    min_size: int = 1  # smallest side in pixels of an image that reaches the last point
+    requires: tuple[str, ...] = ()  # distributions that ``load`` needs: ("timm>=1.0",)
+    distance: str = ""  # used unless the user names another; "": the benchmark's
     transform_input: bool = False  # re-normalizes its input inside forward (torchvision's Inception family)
-    remote: RemoteFile | None = None  # what load(True) finds in torch's hub folder, or is fetched there
-    input_size: tuple[int, int] | None = None  # (height, width) that images are resized to; None: they stay as they are
+    remote: RemoteFile | None = None  # weights that load(True) reads from torch's hub folder; fetched if missing
+    input_size: tuple[int, int] | None = None  # (height, width) that images are resized to; None: not resized
     interpolation: Interpolation = "bicubic"  # of that resizing, which is antialiased
     eval_size: int | None = None  # side in pixels of the images that its authors evaluate it on; None: unknown
     size_note: str = (
         ""  # how it takes other sizes than it was trained with: "position embeddings interpolated from 224px"
     )
-    tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that one
-    imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as their authors state it
+    tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that set
+    imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as stated by their authors
     with_tag: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points
 
     @property
     def input_rule(self) -> str:
-        """What happens to images of another size, in one phrase; empty where nothing does."""
+        """How images of another size are handled, in one phrase; "" if they are not changed."""
         if self.input_size is None:
             return self.size_note
         height, width = self.input_size
@@ -72,7 +105,7 @@ class BackboneSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionPoint:
-    """A named place in a backbone whose activations are used.
+    """A named place in a backbone, whose activations are used.
 
     ``node`` may join several nodes with ``+``: the point is then a named set, such as the five layers of LPIPS.
     """
@@ -80,9 +113,9 @@ class ExtractionPoint:
     name: str  # "late"
     node: str  # dotted module path: "features.29"
     description: str = ""  # "13th ReLU"
-    citation: str = ""  # where this choice comes from
-    layout: Layout = "NCHW"  # how the node's output is laid out; NLC are token sequences, CLS takes their first token
-    prefix_tokens: int = 0  # class and register tokens to leave out of an NLC output
+    citation: str = ""  # source of this choice
+    layout: Layout = "NCHW"  # of the node's output; NLC: sequences of tokens, CLS: only their first token
+    prefix_tokens: int = 0  # class and register tokens, left out of an NLC output
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -94,56 +127,55 @@ class DistanceSpec:
     """A function of two feature maps; the distance of a loss network is its sum over the points."""
 
     name: str  # "spatial"
-    load: Callable[..., Distance]  # load(**options) -> f(a, b) of two (N, C, H, W) tensors, giving (N,)
+    load: Callable[..., Distance] | str  # load(**options) -> f(a, b) of two (N, C, H, W) tensors, giving (N,)
     description: str = ""
     citation: str = ""
-    per_point: bool = False  # learned: load is given backbone="vgg16" and point="late" as well, for each point
+    per_point: bool = False  # learned for each point: ``load`` also gets backbone="vgg16" and point="late"
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file that a dataset is fetched from."""
+    """A file of a dataset or of weights, and its address."""
 
     url: str
-    size: int  # bytes, as announced before the download; about, where exact is False
-    sha256: str = ""  # "" where no checksum is published: then the first download's is kept and compared
-    exact: bool = False  # size is exact and checked
-    md5: str = ""  # where that is what is published
-    path: str = (
-        ""  # where it is kept as it is, in the dataset's folder: "train/sat/1.tiff"; "" for an archive to unpack
-    )
+    size: int  # bytes, announced before the download; approximate unless ``exact``
+    sha256: str = ""  # "": none is published; the first download's is stored and compared
+    exact: bool = False  # ``size`` is exact, and checked
+    md5: str = ""  # for files with a published MD5
+    path: str = ""  # of a single file, in the dataset's folder: "train/sat/1.tiff"; "": an archive to unpack
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
-    """Data that a benchmark needs, where they come from and under which terms."""
+    """Data that a benchmark needs, with their addresses and terms."""
 
     name: str  # "bapps"; the folder in the cache
     title: str
     files: tuple[RemoteFile, ...]  # archives that are unpacked into the dataset's folder, or single files
     license: str  # as stated by its authors
     homepage: str = ""
-    layout: str = ""  # what the unpacked folder holds, in a sentence
-    # Where only a listing says which files there are: fetch(file) gives its place on disk, and this what to fetch then.
-    list_files: Callable[[Callable[[RemoteFile], Path]], Sequence[RemoteFile]] | None = None
-    size: int = 0  # bytes of what list_files finds, about, as announced before the download
+    layout: str = ""  # of the unpacked folder, in a sentence
+    # For datasets whose file list must be downloaded first (COCO, for example): list_files(fetch) -> files, where
+    # fetch(file) downloads a listing and returns its path.
+    list_files: Callable[[Callable[[RemoteFile], Path]], Sequence[RemoteFile]] | str | None = None
+    size: int = 0  # bytes of the listed files, about, announced before the download
 
 
 @dataclass(frozen=True, slots=True)
 class DistanceConfig:
-    """A distance and its options, as a protocol states them."""
+    """A distance and its options."""
 
     name: str = "spatial"  # sums are joined with "+": "spatial+sort"
-    channel_norm: bool = True  # unit-normalize over channels first (P Eq. 1)
-    epsilon: str = "lpips"  # which guard against a zero norm: lpips, reference or torchmetrics
-    lin_weights: str = ""  # for "lin": a file, or "lpips" for those of the lpips package
+    channel_norm: bool = True  # unit-normalize over channels first (Pihlgren2023 Eq. 1)
+    epsilon: str = "lpips"  # guard against a zero norm: lpips, reference or torchmetrics
+    lin_weights: str = ""  # for "lin": a file, or "lpips" for the weights of the lpips package
 
 
 @dataclass(frozen=True, slots=True)
 class DistanceAt:
-    """A distance at some layers of a backbone: what a comparer measures of a pair of images."""
+    """A distance summed over some layers of a backbone."""
 
-    layers: tuple[str, ...]  # names of points of one node each, as ``context.layers`` gives them; their sum is measured
+    layers: tuple[str, ...]  # names of points of one node each; see ``RunFacts.layers``
     distance: DistanceConfig
 
 
@@ -160,7 +192,7 @@ class LossNetworkId:
 
 @dataclass(frozen=True, slots=True)
 class PluginFailure:
-    """A plugin that could not be used, at which stage, and why."""
+    """The failure of a plugin: the stage and the reason."""
 
     plugin: str  # entry-point name
     stage: str  # "import", "validate", "register_backbone", ...

@@ -1,0 +1,25 @@
+"""Running a benchmark: a request, resolved once, becomes records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lnkit._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from lnkit.evaluation.evaluate import evaluate as evaluate
+    from lnkit.evaluation.request import RunRequest as RunRequest
+    from lnkit.evaluation.runner import FinishedRun as FinishedRun
+    from lnkit.evaluation.runner import run as run
+    from lnkit.evaluation.shards import Shards as Shards
+    from lnkit.evaluation.shards import open_shards as open_shards
+
+__getattr__, __all__ = lazy_exports(
+    __name__,
+    {
+        "lnkit.evaluation.evaluate": ("evaluate",),
+        "lnkit.evaluation.request": ("RunRequest",),
+        "lnkit.evaluation.runner": ("FinishedRun", "run"),
+        "lnkit.evaluation.shards": ("Shards", "open_shards"),
+    },
+)

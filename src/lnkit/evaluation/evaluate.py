@@ -1,9 +1,10 @@
-"""`lnkit.evaluate`: a benchmark on a backbone, named or in hand, from Python."""
+"""`lnkit.evaluate`: run a benchmark on a named backbone or on a network in hand, from Python."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnkit.errors import UsageError, did_you_mean, near_names
@@ -19,14 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 OPTIONS = tuple(field.name for field in fields(RunRequest) if field.name not in ("backbone", "points", "bench"))
-INPUT = (
-    "mean",
-    "std",
-    "min_size",
-    "input_size",
-    "interpolation",
-    "eval_size",
-)  # of BackboneSpec; for a network in hand
+INPUT_FIELDS = ("mean", "std", "min_size", "input_size", "interpolation", "eval_size")  # of a network in hand
 
 
 def evaluate(
@@ -38,30 +32,36 @@ def evaluate(
     progress: Progress | None = None,
     **options: Any,
 ) -> list[FinishedRun]:
-    """Run a benchmark on loss networks cut from one backbone, and keep a record of each.
+    """Run a benchmark on loss networks cut from one backbone, and store a record of each.
 
-    ``lnkit.evaluate("squeezenet1_1", "mid", sample=True)`` evaluates what is registered, and
-    ``lnkit.evaluate(network, {"shallow": "layer1", "deep": "layer3"})`` a network of your own, which is copied and left
-    as it is. A run that was finished before is found again; of own code only if code, settings and weights are the same
-    and can all be known.
+    A finished run is found again instead of repeated. Runs of a network in hand are found again only if its code,
+    settings and weights are the same and can all be known.
 
     Args:
-        backbone: a name as ``--backbone`` takes it, a network, or a BackboneSpec that describes one.
-        points: text as ``--point`` takes it (names, node paths, "all"); for a network of your own also {name: node}, or
+        backbone: a name as ``--backbone`` takes it, a network (copied, and left as it is), or a BackboneSpec.
+        points: text as ``--point`` takes it (names, node paths, "all"); for a network in hand also {name: node}, or
             {name: ExtractionPoint} where the node's output is not (N, C, H, W).
         bench: a name from ``lnkit list-benchmarks``.
-        name: what a network of your own is called in the results; by default the name of its class.
-        progress: is told how far it is; by default nobody is.
+        name: name of a network in hand in the results; by default the name of its class.
+        progress: receives the progress; by default nothing does.
         **options: fields of RunRequest (variant, overrides, weights, seed, data, sample, results, force, device,
-            precision, engine, batch_size); for a network of your own also of BackboneSpec: mean and std of RGB in
-            [0, 1] (by default ImageNet's), min_size, input_size, interpolation, eval_size.
+            precision, engine, batch_size); for a network in hand also of BackboneSpec: mean and std of RGB in [0, 1]
+            (by default ImageNet's), min_size, input_size, interpolation, eval_size.
 
     Returns:
-        One finished run per loss network, in the order in which they were asked for.
+        One finished run per loss network, in the order of ``points``.
 
     Raises:
         UsageError: a name, a point, an option or a protocol field is unknown or does not fit.
         LnkitError: data or weights are missing or damaged, or the run failed.
+
+    Example:
+        >>> import tempfile
+        >>> import lnkit
+        >>> with tempfile.TemporaryDirectory() as results:
+        ...     (finished,) = lnkit.evaluate("pixel", "image", "bapps", sample=True, results=results)
+        >>> finished.record.loss_network, round(finished.record.scores["2afc"].value, 3)
+        ('pixel:image', 0.912)
     """
     registry = default_registry()
     if not isinstance(backbone, str):
@@ -71,27 +71,28 @@ def evaluate(
     elif not isinstance(points, str):
         raise UsageError(f"{backbone!r} is registered, and so are its points: name them, or give a node path.")
     _refuse_unknown(options)
-    return run(RunRequest(backbone, points=points, bench=bench, **options), registry, progress)
+    paths = {name: Path(options[name]) for name in ("data", "results") if options.get(name) is not None}
+    return run(RunRequest(backbone, points=points, bench=bench, **options | paths), registry, progress)
 
 
-def _describe(given: BackboneSpec | torch.nn.Module, name: str, options: dict[str, Any]) -> BackboneSpec:
-    """Make a spec of a network; what belongs to it is taken out of the options."""
-    if isinstance(given, BackboneSpec):
-        return given
+def _describe(network: BackboneSpec | torch.nn.Module, name: str, options: dict[str, Any]) -> BackboneSpec:
+    """Make the spec of a network, and take its fields out of ``options``."""
+    if isinstance(network, BackboneSpec):
+        return network
     from torch.nn import Module  # noqa: PLC0415 - only for a network in hand
 
-    if not isinstance(given, Module):
+    if not isinstance(network, Module):
         raise UsageError(
-            f"evaluate takes the name of a backbone, an nn.Module or a BackboneSpec, and {type(given).__name__} came."
+            f"Expected the name of a backbone, an nn.Module or a BackboneSpec, got {type(network).__name__}."
         )
-    about_input = {field: options.pop(field) for field in INPUT if field in options}
-    return backbone_from_module(given, name or type(given).__name__, **about_input)
+    input_fields = {field: options.pop(field) for field in INPUT_FIELDS if field in options}
+    return backbone_from_module(network, name or type(network).__name__, **input_fields)
 
 
 def _register(
     registry: Registry, spec: BackboneSpec, points: str | Mapping[str, str | ExtractionPoint]
 ) -> tuple[Registry, str]:
-    """A registry that knows ``spec`` with these points, and how to ask for them: one loss network at each."""
+    """Return a registry that knows ``spec`` with these points, and the text that requests one loss network at each."""
     if isinstance(points, str):
         return registry.with_backbone(spec, {}), points
     own = {name: ExtractionPoint(name, node) if isinstance(node, str) else node for name, node in points.items()}
@@ -102,4 +103,4 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
     for option in options:
         if option not in OPTIONS:
             hint = did_you_mean(near_names(option, OPTIONS))
-            raise UsageError(f"evaluate has no option {option!r}.{hint} There are: {', '.join(OPTIONS)}.")
+            raise UsageError(f"evaluate has no option {option!r}.{hint} Options: {', '.join(OPTIONS)}.")

@@ -1,4 +1,4 @@
-"""What a user asks for, in names; and what these names mean once the registry has been asked."""
+"""A request in names, and the same request with every name resolved."""
 
 from __future__ import annotations
 
@@ -11,43 +11,53 @@ from lnkit.benchmark import BenchmarkSpec
 from lnkit.errors import UsageError
 from lnkit.plugins.user_backbones import WEIGHTS_AS_BUILT
 from lnkit.protocols import choose_protocol, usual_variant
-from lnkit.specs import BackboneSpec, LossNetworkId
+from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, LossNetworkId
 
 if TYPE_CHECKING:
+    from lnkit.plugins.isolation import Plugin
     from lnkit.plugins.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A benchmark to be run on loss networks of one backbone."""
+    """A benchmark to run on loss networks of one backbone."""
 
     backbone: str  # "squeezenet1_1"
     points: str = "all"  # "mid", "all", "early+mid", "early,late", a node path
     bench: str = "bapps"
-    variant: str = ""  # "paper"; "" for the benchmark's first, or the one that is made for its sample
+    variant: str = ""  # "paper"; "": the benchmark's first, or the one for its sample
     overrides: Mapping[str, str] = field(default_factory=dict)  # protocol field -> value as text
     weights: str = "pretrained"  # or "random", or a file
     seed: int = 0
     data: Path | None = None  # None: the cache
     sample: bool = False
     results: Path | None = None  # None: LNKIT_RESULTS, or ./results
-    force: bool = False  # run again what was already run
+    force: bool = False  # run again what is finished
     device: str = "auto"  # "cuda", "mps", "cpu"
     precision: str = "fp32"  # or "bf16"; for training also "fp16"
     engine: str = "auto"
-    batch_size: int | None = None  # items at a time; None: whatever the engine does best with
-    keep_images: bool = False  # keep every image that the benchmark makes
+    batch_size: int | None = None  # items at a time; None: chosen by the engine
+    keep_images: bool = False  # store every image that the benchmark makes
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
-    """A request with every name looked up. Nothing heavy has been imported, and nothing been loaded."""
+class ResolvedRequest:
+    """A request with every name looked up: nothing below it asks the registry. Nothing heavy has been imported."""
 
     request: RunRequest
     backbone: BackboneSpec
     benchmark: BenchmarkSpec
     protocol: Any  # the benchmark's own dataclass, overrides applied
-    networks: tuple[LossNetworkId, ...]
+    nodes: Mapping[LossNetworkId, Mapping[str, str]]  # of each loss network: point as the user named it -> node
+    layers: Mapping[LossNetworkId, tuple[ExtractionPoint, ...]]  # the same as points of one node each
+    unregistered: tuple[str, ...]  # points that are node paths, which the network may not have
+    distances: Mapping[str, DistanceSpec]  # all that are registered
+    suppliers: Mapping[str, Plugin]  # plugins of the "backbone" and the "benchmark"
+
+    @property
+    def networks(self) -> tuple[LossNetworkId, ...]:
+        """The loss networks, in the order of the request."""
+        return tuple(self.nodes)
 
     @property
     def own_distance(self) -> bool:
@@ -55,7 +65,7 @@ class Resolved:
         return bool(self.backbone.distance) and "distance" not in self.request.overrides
 
 
-def resolve(request: RunRequest, registry: Registry) -> Resolved:
+def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
     """Look up every name of a request.
 
     Raises:
@@ -65,33 +75,40 @@ def resolve(request: RunRequest, registry: Registry) -> Resolved:
     _refuse_random(request, backbone)
     benchmark = registry.benchmark(request.bench)
     request = replace(request, variant=request.variant or usual_variant(benchmark, request.sample))
-    _refuse_what_does_not_apply(request, benchmark)
+    _refuse_training_options(request, benchmark)
     protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
-    if hasattr(protocol, "distance"):
-        _look_up_distances(protocol.distance, registry)
-    points = registry.resolve_points(request.backbone, request.points)
-    networks = tuple(LossNetworkId(request.backbone, names) for names in points)
-    return Resolved(request, backbone, benchmark, protocol, networks)
+    for name in protocol.distance.split("+") if hasattr(protocol, "distance") else ():
+        registry.distance(name)
+    networks = [LossNetworkId(backbone.name, names) for names in registry.resolve_points(backbone.name, request.points)]
+    points = registry.points_at(backbone.name)
+    return ResolvedRequest(
+        request=request,
+        backbone=backbone,
+        benchmark=benchmark,
+        protocol=protocol,
+        nodes={n: {name: points[name].node if name in points else name for name in n.points} for n in networks},
+        layers={network: registry.points_of(network) for network in networks},
+        unregistered=tuple(name for network in networks for name in network.points if name not in points),
+        distances=registry.distances,
+        suppliers={
+            "backbone": registry.provider("backbone", backbone.name),
+            "benchmark": registry.provider("benchmark", benchmark.name),
+        },
+    )
 
 
 def _refuse_random(request: RunRequest, backbone: BackboneSpec) -> None:
     if request.weights == "random" and backbone.weights == WEIGHTS_AS_BUILT:
         raise UsageError(
-            f"{backbone.name} has the weights that it is built with, and no others can be asked for: name it by a "
-            "function with a parameter `pretrained`, called with False for random weights, or leave out --weights."
+            f"{backbone.name} is built with its weights, so random ones cannot be had. Name it by a function with a "
+            "parameter `pretrained`, which is called with False for random weights, or leave out --weights."
         )
 
 
-def _refuse_what_does_not_apply(request: RunRequest, benchmark: BenchmarkSpec) -> None:
-    """Refuse what means something to benchmarks that train only."""
+def _refuse_training_options(request: RunRequest, benchmark: BenchmarkSpec) -> None:
     if benchmark.trains:
         return
     if request.keep_images:
         raise UsageError(f"{benchmark.name} makes no images that could be kept: leave out --images.")
     if request.precision == "fp16":
         raise UsageError(f"{benchmark.name} only measures, and fp16 is for training: use --precision bf16 or fp32.")
-
-
-def _look_up_distances(sum_of: str, registry: Registry) -> None:
-    for name in sum_of.split("+"):
-        registry.distance(name)

@@ -1,47 +1,112 @@
-"""Long measurements in parts, each kept as soon as it is done."""
+"""Long measurements in shards: each is stored as soon as it is done, so that a kill loses one shard at most."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lnkit.data.pack.image_table import release
+from lnkit.specs import DistanceAt, DistanceConfig
+
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
-    from lnkit.distances.comparer import ImageComparer
+    from lnkit.benchmark import ImageComparer, RunContext
 
 Array = np.ndarray[Any, Any]
 Advance = Callable[[int], None]
 
+SHARD = 1024  # items in a shard; its size changes no distance
+
 
 class Shards:
-    """Measures shard by shard; the network is built only if one was not kept from an earlier run."""
+    """Shards of one measurement, with its progress. The network is built only if a shard is missing.
 
-    def __init__(self, context: RunContext, comparisons: int, advance: Advance) -> None:
-        """``comparisons`` is about how many items will be compared in all; ``advance`` hears of progress."""
-        self.store, self.advance = context.store, advance
-        self.comparer: Callable[[], ImageComparer] = cache(
-            lambda: context.comparer(context.protocol.distance_config(), comparisons)
-        )
+    Example::
 
-    def measure(self, key: str, steps: int, compute: Callable[[ImageComparer, Advance], Array]) -> Array:
-        """The distances of one shard.
+        with open_shards(context, triplets, "triplets") as shards:
+            distances = shards.compare("val", references, first, second)  # (N, 2, loss networks)
+    """
+
+    def __init__(
+        self, context: RunContext, items: int, advance: Advance, distances: Sequence[DistanceAt] | None = None
+    ) -> None:
+        """Prepare to measure; see :func:`open_shards`."""
+        self._context, self._items, self._advance = context, items, advance
+        self._distances: DistanceConfig | Sequence[DistanceAt]
+        self._distances = context.protocol.distance_config() if distances is None else distances
+
+    @cached_property
+    def comparer(self) -> ImageComparer:
+        """Measures the distances; made when it is first used."""
+        return self._context.services.comparer(self._distances, self._items)
+
+    def compare(self, key: str, *images: Array, size: int = SHARD) -> Array:
+        """Compare the first images with the others.
 
         Args:
-            key: Its name among the kept parts.
-            steps: What it adds to the progress, all in all.
-            compute: Measures it; what it was given last hears of steps done.
+            key: name of these shards in the run's store.
+            *images: arrays (N, H, W, 3) of 8-bit RGB images; may be memory-mapped.
+            size: items in a shard.
+
+        Returns:
+            Distances (N, number of others, number of distances).
         """
-        told = 0
+        starts = range(0, len(images[0]), size)
+        shards = ((start, [array[start : start + size] for array in images]) for start in starts)
+        return np.concatenate([self._compare(f"{key}-{start:06d}", shard) for start, shard in shards])
 
-        def tell(done: int) -> None:
-            nonlocal told
-            told += done
-            self.advance(done)
+    def _compare(self, key: str, images: list[Array]) -> Array:
+        def compute(advance: Advance) -> dict[str, Array]:
+            distances = self.comparer.compare(*images, advance=advance)
+            release(*images)
+            return {"distance": distances}
 
-        part = self.store.get_or_compute(key, lambda: {"distance": compute(self.comparer(), tell)})
-        self.advance(steps - told)
-        found: Array = part["distance"]
-        return found
+        return self.get_or_compute(key, len(images[0]), compute)["distance"]
+
+    def get_or_compute(
+        self, key: str, steps: int, compute: Callable[[Advance], Mapping[str, Array]]
+    ) -> Mapping[str, Array]:
+        """Return the shard stored under ``key``, or compute and store it.
+
+        Args:
+            key: its name in the run's store.
+            steps: what it adds to the progress in all.
+            compute: makes it; may call the function that it is given with the number of steps done.
+        """
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            self._advance(count)
+
+        shard = self._context.store.get_or_compute(key, lambda: compute(advance))
+        self._advance(steps - done)
+        return shard
+
+
+@contextmanager
+def open_shards(
+    context: RunContext,
+    total: int,
+    unit: str,
+    *,
+    title: str = "comparing images",
+    items: int | None = None,
+    distances: Sequence[DistanceAt] | None = None,
+) -> Iterator[Shards]:
+    """Open a measurement in shards, shown as one task of the run's progress.
+
+    Args:
+        context: of the run.
+        total: steps of the progress in all.
+        unit: of a step, a plural noun: "triplets".
+        title: of the task; the backbone's name is added.
+        items: about how many items will be compared, if that is not ``total``.
+        distances: distances to measure; by default the protocol's, by each loss network.
+    """
+    with context.progress.task(f"{title} with {context.backbone.name}", total, unit=unit) as advance:
+        yield Shards(context, total if items is None else items, advance, distances)

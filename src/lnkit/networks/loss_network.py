@@ -77,6 +77,12 @@ class LossNetwork(nn.Module):
             self._explain(normalized, error)
             raise
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        device: torch.device = self.mean.device
+        return device
+
     def normalize(self, images: Tensor) -> Tensor:
         """Bring images in [0, 1] to the size, mean and standard deviation that the backbone expects."""
         return (self._resize(images) - self.mean) / self.std

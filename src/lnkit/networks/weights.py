@@ -27,7 +27,7 @@ from lnkit.plugins.rules import printable
 from lnkit.plugins.torch_state import GENERATORS, SETTINGS
 from lnkit.plugins.user_backbones import is_user_backbone
 from lnkit.progress import Progress, SilentProgress
-from lnkit.specs import BackboneSpec
+from lnkit.specs import BackboneSpec, load_object
 
 logger = logging.getLogger("lnkit")
 
@@ -127,7 +127,7 @@ def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
     """Call the plugin's ``load``, which may raise anything. FAILURES pass."""
     try:
         with _apart(spec):
-            module = spec.load(pretrained)
+            module = load_object(spec.load)(pretrained)
     except ImportError as error:
         needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "what its plugin asks for"
         raise WeightsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-from lnkit import __version__
+from lnkit._version import __version__
 from lnkit.errors import PluginError
 from lnkit.hookspecs import INTERFACE
 

@@ -28,6 +28,7 @@ POINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 SCORE_NAME = re.compile(r"(?:[A-Za-z0-9._/@-]|<\w+>)+", re.ASCII)
 
+REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")  # "module:name"
 NODES = re.compile(r"[\w-]+(?:[.+][\w-]+)*")
 
 
@@ -114,6 +115,11 @@ def is_height_and_width(value: Any) -> bool:
 
 def is_flag(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+def is_reference(value: Any) -> bool:
+    """Whether the value is callable, or names an object as ``"module:name"``."""
+    return callable(value) or (isinstance(value, str) and bool(REFERENCE.fullmatch(value)))
 
 
 def are_nodes(value: Any) -> bool:

@@ -22,13 +22,13 @@ LAYOUTS, INTERPOLATIONS = get_args(Layout), get_args(Interpolation)
 TEXT = (rules.is_text, "a text on one line, without control characters")
 FILLED = (rules.is_filled, "a text that is not empty, on one line, without control characters")
 SIGNED = (rules.is_signable, "a text on one line without |, since it stands in signatures")
-FUNCTION = (callable, "callable")
+REFERENCE = (rules.is_reference, "callable, or 'module:function'")
 TRIPLE = (rules.is_triple, "a tuple of three numbers")
 SIZE = (rules.is_size, "a whole number above 0")
 
 BACKBONE = (
     Rule("family", *FILLED),
-    Rule("load", *FUNCTION),
+    Rule("load", *REFERENCE),
     Rule("weights", *SIGNED),
     Rule("citation", *TEXT),
     Rule("mean", *TRIPLE),
@@ -55,7 +55,7 @@ POINT = (
     Rule("prefix_tokens", rules.is_count, "a number of tokens"),
 )
 DISTANCE = (
-    Rule("load", *FUNCTION),
+    Rule("load", *REFERENCE),
     Rule("description", *TEXT),
     Rule("citation", *TEXT),
     Rule("per_point", rules.is_flag, "True or False"),
@@ -68,10 +68,10 @@ BENCHMARK = (
     Rule("scores", rules.is_tuple_of(ScoreSpec), "a tuple of ScoreSpec"),
     Rule("scores", bool, "a tuple of ScoreSpec, at least one"),
     Rule("scores", lambda scores: rules.differ([score.name for score in scores]), "different from each other by name"),
-    Rule("open_data", *FUNCTION),
-    Rule("run", *FUNCTION),
+    Rule("open_data", *REFERENCE),
+    Rule("run", *REFERENCE),
     Rule("datasets", rules.is_tuple_of(DatasetSpec), "a tuple of DatasetSpec"),
-    Rule("rescore", rules.or_none(callable), "callable, or None"),
+    Rule("rescore", rules.or_none(rules.is_reference), "callable, 'module:function', or None"),
 )
 SCORE = (
     Rule("description", *TEXT),
@@ -86,7 +86,7 @@ DATASET = (
     Rule("license", *TEXT),
     Rule("homepage", *TEXT),
     Rule("layout", *TEXT),
-    Rule("list_files", rules.or_none(callable), "a function from fetch to the files, or None"),
+    Rule("list_files", rules.or_none(rules.is_reference), "a function from fetch to the files, its place, or None"),
     Rule("size", rules.is_count, "a number of bytes"),
 )
 FILE = (

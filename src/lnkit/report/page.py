@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-import lnkit
+from lnkit._version import __version__
 from lnkit.analysis.collect import Gathered
 from lnkit.analysis.correlations import attribute_correlations
 from lnkit.analysis.rankings import best_points, mean_ranks
@@ -65,7 +65,7 @@ def build_report(found: Gathered, title: str = "Loss networks") -> str:
         _caveats(frame, found.remarks),
     ]
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    lead = paragraph(f"Made by lnkit {lnkit.__version__} on {made}. Loss networks are pretrained networks that compare "
+    lead = paragraph(f"Made by lnkit {__version__} on {made}. Loss networks are pretrained networks that compare "
                      "images, cut at an extraction point.", "muted")  # fmt: skip
     return page(title, sections, lead)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lnkit.benchmark import Arrays
 from lnkit.errors import DataError, UsageError
 from lnkit.results.records import RunRecord
+from lnkit.specs import load_object
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
@@ -32,7 +33,7 @@ def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, 
         )
     protocol = type(benchmark.protocols[facts.variant])(**facts.protocol)
     try:
-        outcome = benchmark.rescore(arrays, protocol, facts.seed)
+        outcome = load_object(benchmark.rescore)(arrays, protocol, facts.seed)
     except (KeyError, ValueError, IndexError) as error:
         raise DataError(
             f"{record.id}: the kept distances do not have the form that {benchmark.name!r} gives them; "

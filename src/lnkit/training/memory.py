@@ -13,13 +13,13 @@ from lnkit.errors import LnkitError
 from lnkit.training.task import Batch
 
 if TYPE_CHECKING:
-    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+    from lnkit.training.task import FeatureLoss
 
 
 class MicroBatches:
     """How many items of a batch go through the frozen loss network, and through the trained one, at a time."""
 
-    def __init__(self, network: nn.Module, feature_loss: DeepPerceptualLoss | None, batch_size: int) -> None:
+    def __init__(self, network: nn.Module, feature_loss: FeatureLoss | None, batch_size: int) -> None:
         self._feature_loss = feature_loss
         self._batch_size = batch_size
         self._has_batch_norm = any(isinstance(module, _BatchNorm) for module in network.modules())

@@ -66,7 +66,7 @@ class DeepPerceptualLoss(nn.Module):
         """
         if not torch.compiler.is_compiling():
             self._check(output, target)
-        return self.between(output, self.targets(target))
+        return self.loss_to_features(output, self.targets(target))
 
     @torch.no_grad()
     def targets(self, images: Tensor) -> dict[str, Tensor]:
@@ -74,7 +74,7 @@ class DeepPerceptualLoss(nn.Module):
         found = [self.network.features(part) for part in images.split(self._portion(images))]  # type: ignore[no-untyped-call]
         return found[0] if len(found) == 1 else {name: torch.cat([one[name] for one in found]) for name in found[0]}
 
-    def between(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+    def loss_to_features(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         """Return the mean distance of ``output`` (N, 3, H, W) to targets whose features are known already."""
         portion = self._portion(output)
         if portion >= len(output):

@@ -14,7 +14,7 @@ from lnkit.progress import Progress
 from lnkit.training.task import Batch
 
 if TYPE_CHECKING:
-    from lnkit.training.perceptual_loss import DeepPerceptualLoss
+    from lnkit.training.task import FeatureLoss
 
 BUDGET = 2 * 2**30  # bytes of memory for kept features; a constant, since what is kept must not depend on the machine
 BLOCK_PIXELS = 2**19  # of one forward pass: 128 images of 64 x 64, 6 of 288 x 288
@@ -38,7 +38,7 @@ class KeptTargets:
 
 
 def keep_targets(
-    loss: DeepPerceptualLoss,
+    loss: FeatureLoss,
     images: Callable[[NDArray[np.int64]], Tensor],
     count: int,
     passes: float,
@@ -55,7 +55,7 @@ def keep_targets(
     """
     if passes < 2 or not count:
         return None
-    device = next(loss.buffers()).device
+    device = next(loss.network.buffers()).device
     example = images(np.arange(1)).to(device)
     block = max(1, BLOCK_PIXELS // example[0, 0].numel())
     first = loss.targets(example)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,30 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-if TYPE_CHECKING:
-    from lnkit.training.perceptual_loss import DeepPerceptualLoss
-
 Batch = Mapping[str, Tensor]
+
+
+class FeatureLoss(Protocol):
+    """A loss between images in the feature space of a loss network; see :class:`lnkit.DeepPerceptualLoss`."""
+
+    micro_batch: int | None  # images at a time through the network; None: all. Changes rounding only
+
+    @property
+    def network(self) -> nn.Module:
+        """The loss network."""
+        ...
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the mean distance between ``output`` and ``target``, both (N, 3, H, W) with values in [0, 1]."""
+        ...
+
+    def targets(self, images: Tensor) -> dict[str, Tensor]:
+        """Return {point: features (N, C, H', W')} of target images, for several outputs."""
+        ...
+
+    def loss_to_features(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        """Return the mean distance of ``output`` to the features of the targets."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +89,7 @@ class TrainingTask(ABC):
 
     items: int  # of the training data
     iteration: int = 0  # how many are done; the loop counts here, for what a validation or an average goes by
-    feature_loss: DeepPerceptualLoss | None = None  # if the losses use one: it is split up where memory is short
+    feature_loss: FeatureLoss | None = None  # if the losses use one: it is split up where memory is short
 
     def prepare(self) -> None:  # noqa: B027 - most need nothing of the kind
         """Do what takes time and only training needs, such as keeping target features; called before anything else."""

@@ -13,7 +13,7 @@ from lnkit.data.cache import made_once
 from lnkit.data.fetch import choose_folder as choosing
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
+    from lnkit.benchmark import RunFacts
 
 SAMPLE_BYTES = 20_000_000  # of the largest sample, about
 
@@ -26,11 +26,11 @@ class Sample:
     write: Callable[[Path], None]  # into an empty folder; writes the same files each time
 
 
-def data_folder(context: RunContext, sample: Sample, elsewhere: str | DatasetSpec) -> Path:
+def data_folder(facts: RunFacts, sample: Sample, elsewhere: str | DatasetSpec) -> Path:
     """The folder to read.
 
     Args:
-        context: Of the run.
+        facts: Of the run.
         sample: Made if the run is to use it and it is not there yet.
         elsewhere: The dataset to fetch where the user names no folder, or the sentences that say where to get it.
 
@@ -38,7 +38,7 @@ def data_folder(context: RunContext, sample: Sample, elsewhere: str | DatasetSpe
         DataError: No folder is named, and the data cannot be fetched.
     """
     return choosing.data_folder(
-        context, elsewhere, lambda cache: made_once(cache, sample.name, SAMPLE_BYTES, sample.write)
+        facts, elsewhere, lambda cache: made_once(cache, sample.name, SAMPLE_BYTES, sample.write)
     )
 
 

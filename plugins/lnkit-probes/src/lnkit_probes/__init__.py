@@ -16,8 +16,6 @@ from lnkit_probes.protocol import VARIANTS, ProbesProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.benchmark import RunContext
-
 LNKIT_INTERFACE = 1
 
 __version__ = "0.1.0"
@@ -95,18 +93,6 @@ SCORES = (
 )
 
 
-def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_probes.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
-
-    return open_data(context)
-
-
-def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_probes.run import run  # noqa: PLC0415 - numpy and scipy, only when it runs
-
-    return run(context, data)
-
-
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: ProbesProtocol, seed: int) -> lnkit.Outcome:
     from lnkit_probes.measurements import Found  # noqa: PLC0415 - numpy, only when it runs
     from lnkit_probes.scores import score_all  # noqa: PLC0415 - scipy, only when it runs
@@ -121,8 +107,8 @@ PROBES = lnkit.BenchmarkSpec(
     citation="Kumar et al., Do better ImageNet classifiers assess perceptual similarity better?, TMLR 2022",
     protocols=VARIANTS,
     scores=SCORES,
-    open_data=_open_data,
-    run=_run,
+    open_data="lnkit_probes.data:open_data",
+    run="lnkit_probes.run:run",
     datasets=(BAPPS,),
     rescore=_rescore,
 )

@@ -17,8 +17,7 @@ from lnkit_probes.keeping import Advance, keep, task
 from lnkit_probes.measurements import Found
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
-    from lnkit.networks.loss_network import LossNetwork
+    from lnkit.benchmark import FeatureNetwork, RunContext
 
 Array = NDArray[Any]
 
@@ -30,8 +29,8 @@ class Activations:
         self._context = context
 
     @cached_property
-    def _network(self) -> LossNetwork:
-        return self._context.loss_network()
+    def _network(self) -> FeatureNetwork:
+        return self._context.services.loss_network()
 
     def entropies(self, families: Sequence[Family], found: Mapping[LossNetworkId, Found]) -> None:
         """Measure the entropy of each layer on references, as many of each family."""
@@ -63,7 +62,7 @@ class Activations:
             one.hits, one.classes = np.stack(hits, axis=1).astype(np.float64), len(data.classes)
 
     def _layers(self, network: LossNetworkId) -> tuple[str, ...]:
-        return tuple(point.name for point in self._context.layers(network))
+        return tuple(point.name for point in self._context.layers[network])
 
     def _read(
         self,

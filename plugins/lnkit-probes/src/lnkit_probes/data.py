@@ -16,7 +16,7 @@ from lnkit_probes.sample import NOTE, sample_folder
 from lnkit_probes.tid2013 import Opinions, open_tid2013
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
+    from lnkit.benchmark import RunFacts
 
 # Families of BAPPS's validation triplets; Zhang et al. 2018, table 4. K's breakdown is by these groups.
 DISTORTION_FAMILIES = ("traditional", "cnn")
@@ -32,22 +32,22 @@ class Content:
     tid2013: Opinions | None
 
 
-def open_data(context: RunContext) -> lnkit.BenchmarkData:
+def open_data(facts: RunFacts) -> lnkit.BenchmarkData:
     """Find, fetch if need be, and pack.
 
     Raises:
         lnkit.DataError: there are no triplets, or something that is there is damaged.
     """
-    root, protocol = data_folder(context, BAPPS, sample_folder), context.protocol
-    families = open_families(root, "val", context.cache, context.progress, protocol.resolution)
+    root, protocol = data_folder(facts, BAPPS, sample_folder), facts.protocol
+    families = open_families(root, "val", facts.cache, facts.progress, protocol.resolution)
     labelled = _labelled(root) if protocol.wants("lowpass") else None
     tid2013 = root / TID2013 if protocol.wants("tid2013") and (root / TID2013).is_dir() else None
     content = Content(
         families,
-        open_labelled(labelled, protocol.resolution, context.cache, context.progress) if labelled else None,
-        open_tid2013(tid2013, context.cache, context.progress) if tid2013 else None,
+        open_labelled(labelled, protocol.resolution, facts.cache, facts.progress) if labelled else None,
+        open_tid2013(tid2013, facts.cache, facts.progress) if tid2013 else None,
     )
-    return lnkit.BenchmarkData(content, _fingerprints(content), _notes(context, content), protocol.resolution)
+    return lnkit.BenchmarkData(content, _fingerprints(content), _notes(facts, content), protocol.resolution)
 
 
 def _labelled(root: Path) -> Path | None:
@@ -65,15 +65,15 @@ def _fingerprints(content: Content) -> dict[str, str]:
     return found
 
 
-def _notes(context: RunContext, content: Content) -> tuple[str, ...]:
-    if context.sample:
+def _notes(facts: RunFacts, content: Content) -> tuple[str, ...]:
+    if facts.sample:
         return (NOTE,)
     here = {family.name for family in content.families}
     missing = [name for name in (*DISTORTION_FAMILIES, *REAL_FAMILIES) if name not in here]
     notes = [f"partial: missing of the official 2AFC families: {', '.join(missing)}"] if missing else []
     where = "in the folder that --data names"
-    if content.labelled is None and context.protocol.wants("lowpass"):
+    if content.labelled is None and facts.protocol.wants("lowpass"):
         notes.append(f"absent: low-pass accuracy, for want of labelled images ({LABELLED}/ {where})")
-    if content.tid2013 is None and context.protocol.wants("tid2013"):
+    if content.tid2013 is None and facts.protocol.wants("tid2013"):
         notes.append(f"absent: TID2013 ({TID2013}/ {where})")
     return tuple(notes)

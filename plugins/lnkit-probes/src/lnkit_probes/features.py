@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lnkit.networks.loss_network import LossNetwork
+from lnkit.benchmark import FeatureNetwork
 
 Array = NDArray[np.float64]
 BATCH = 32  # images at a time, always, so that no score depends on a setting
@@ -19,7 +19,7 @@ BATCH = 32  # images at a time, always, so that no score depends on a setting
 
 @torch.inference_mode()
 def read_features(
-    network: LossNetwork,
+    network: FeatureNetwork,
     images: NDArray[Any],
     read: Callable[[Tensor], Tensor],
     advance: Callable[[int], None],
@@ -39,7 +39,7 @@ def read_features(
     """
     found: dict[str, list[Array]] = {point.name: [] for point in network.points}
     for start in range(0, len(images), BATCH):
-        batch = _tensor(prepare(images[start : start + BATCH])).to(network.mean.device)
+        batch = _tensor(prepare(images[start : start + BATCH])).to(network.device)
         for layer, features in network.features(batch).items():
             found[layer].append(read(features.float()).double().cpu().numpy())
         advance(len(batch))

@@ -27,7 +27,7 @@ def compare_opinions(context: RunContext, data: Opinions, found: Mapping[LossNet
     """Measure the protocol's distance of every distorted image, at its own size."""
     distances = np.empty((len(data.distorted), len(context.networks)))
     companies = companies_of(data.owners)
-    comparer = cache(lambda: context.comparer(context.protocol.distance_config(), len(companies)))
+    comparer = cache(lambda: context.services.comparer(context.protocol.distance_config(), len(companies)))
 
     def compare(rows: NDArray[np.int64], _tell: Advance) -> dict[str, Array]:
         columns = [data.distorted[column] for column in rows.T]

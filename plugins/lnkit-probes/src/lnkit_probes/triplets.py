@@ -20,8 +20,7 @@ from lnkit_probes.measurements import MAIN, NATIVE, Found, layer_measure
 from lnkit_probes.protocol import POOLINGS
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
-    from lnkit.distances.comparer import ImageComparer
+    from lnkit.benchmark import ImageComparer, RunContext
 
 Array = NDArray[Any]
 Load = Callable[[Family, slice], list[Array]]  # references, first and second patches of some rows
@@ -72,7 +71,7 @@ def _columns(context: RunContext, network: LossNetworkId) -> Iterator[Column]:
 
 def _main(context: RunContext, network: LossNetworkId) -> DistanceAt:
     """The protocol's distance by all layers of a loss network."""
-    return DistanceAt(tuple(point.name for point in context.layers(network)), context.protocol.distance_config())
+    return DistanceAt(tuple(point.name for point in context.layers[network]), context.protocol.distance_config())
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class _Series:
         counts = [len(family.judge[: context.protocol.per_family or None]) for family in families]
         total = sum(counts)
         # Built only if a shard is missing: a measurement that was finished before needs no network.
-        comparer = cache(lambda: context.comparer(self.measures, total))
+        comparer = cache(lambda: context.services.comparer(self.measures, total))
         with task(context, title, total, "triplets") as advance:
             for family, count in zip(families, counts, strict=True):
                 shards = [self._shard(context, comparer, family, rows, advance) for rows in self._rows(count)]

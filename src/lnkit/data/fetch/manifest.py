@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lnkit import __version__
+from lnkit._version import __version__
 from lnkit.data.fetch.checksums import write_inventory
 from lnkit.errors import DataError
 from lnkit.progress import Progress

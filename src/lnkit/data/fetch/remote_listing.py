@@ -11,7 +11,7 @@ from lnkit.data.fetch.download import fetch, file_name
 from lnkit.data.fetch.safe_paths import clash, is_inside
 from lnkit.errors import DataError
 from lnkit.progress import Progress
-from lnkit.specs import DatasetSpec, RemoteFile
+from lnkit.specs import DatasetSpec, RemoteFile, load_object
 
 LISTING = "listing"  # folder in the download folder
 
@@ -59,7 +59,7 @@ class _Look:
             return ()
         self.out_of_reach = False
         try:
-            found = tuple(self.spec.list_files(self._bring))
+            found = tuple(load_object(self.spec.list_files)(self._bring))
         except DataError:
             raise
         except Exception as error:

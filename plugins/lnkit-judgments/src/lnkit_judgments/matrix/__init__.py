@@ -15,8 +15,6 @@ from lnkit_judgments.matrix.protocol import VARIANTS, MatrixProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.benchmark import RunContext
-
 SCORES = (
     lnkit.ScoreSpec(
         "spearman",
@@ -36,18 +34,6 @@ SCORES = (
 )
 
 
-def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_judgments.matrix.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
-
-    return open_data(context)
-
-
-def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_judgments.matrix.run import run  # noqa: PLC0415 - numpy, only when it runs
-
-    return run(context, data)
-
-
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: MatrixProtocol, seed: int) -> lnkit.Outcome:
     from lnkit_judgments.matrix.scores import score_pairs  # noqa: PLC0415 - scipy, only when it runs
 
@@ -61,7 +47,7 @@ SIMILARITY_MATRIX = lnkit.BenchmarkSpec(
     citation="Kriegeskorte et al., Representational similarity analysis, Frontiers in Systems Neuroscience 2008",
     protocols=VARIANTS,
     scores=SCORES,
-    open_data=_open_data,
-    run=_run,
+    open_data="lnkit_judgments.matrix.data:open_data",
+    run="lnkit_judgments.matrix.run:run",
     rescore=_rescore,
 )

@@ -17,7 +17,7 @@ from lnkit_judgments.matrix.sample import NOTE, SAMPLE
 from lnkit_judgments.places import data_folder, text_sha256
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
+    from lnkit.benchmark import RunFacts
 
 ELSEWHERE = (
     "similarity_matrix runs on data of your own choice: name their folder with --data DIR, or run on the embedded "
@@ -33,22 +33,22 @@ class MatrixData:
     dissimilarity: NDArray[np.float64]  # (N (N - 1) / 2,), the upper triangle row by row
 
 
-def open_data(context: RunContext) -> BenchmarkData:
+def open_data(facts: RunFacts) -> BenchmarkData:
     """Read the matrix and pack its images."""
-    protocol = context.protocol
-    found = read_image_set(data_folder(context, SAMPLE, ELSEWHERE))
+    protocol = facts.protocol
+    found = read_image_set(data_folder(facts, SAMPLE, ELSEWHERE))
     table = ImageTable("images", found.folder, {"image": found.images}, {}, read_label=lambda data, path: float(data))
     packed = open_packed(
         table,
-        packed_dir(found.folder, context.cache) / f"{protocol.resolution}px-{protocol.resize_filter}",
+        packed_dir(found.folder, facts.cache) / f"{protocol.resolution}px-{protocol.resize_filter}",
         size=protocol.resolution,
         resize_filter=protocol.resize_filter,
-        progress=context.progress,
+        progress=facts.progress,
     )
     upper = found.dissimilarity[np.triu_indices(len(found.images), 1)]
     lines = [*found.images, *(repr(float(value)) for value in upper)]
     fingerprints = {"images": packed.sha256, "judgments": text_sha256(lines)}
-    notes = (NOTE,) if context.sample else _unlisted(found)
+    notes = (NOTE,) if facts.sample else _unlisted(found)
     return BenchmarkData(MatrixData(packed.images["image"], upper), fingerprints, notes, image_size=protocol.resolution)
 
 

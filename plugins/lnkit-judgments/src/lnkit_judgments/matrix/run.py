@@ -20,7 +20,7 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
     pairs = np.triu_indices(len(found.images), 1)
     title = f"comparing images with {context.networks[0].backbone}"
     with context.progress.task(title, len(found.dissimilarity), unit="pairs") as advance:
-        comparer = context.comparer(context.protocol.distance_config(), len(found.images))
+        comparer = context.services.comparer(context.protocol.distance_config(), len(found.images))
         distances = comparer.matrix(found.images, advance=advance, keep=context.store.get_or_compute)[pairs]
     return {
         network: score_pairs(distances[:, index], found.dissimilarity, context.protocol.resamples, context.seed)

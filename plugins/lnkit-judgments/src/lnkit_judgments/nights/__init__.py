@@ -14,8 +14,6 @@ from lnkit_judgments.nights.protocol import VARIANTS, NightsProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.benchmark import RunContext
-
 SCORES = (
     lnkit.ScoreSpec(
         "2afc",
@@ -25,18 +23,6 @@ SCORES = (
     ),
     lnkit.ScoreSpec("2afc/<part>", "triplets of ImageNet's categories, or of others", aggregation="mean of triplets"),
 )
-
-
-def _open_data(context: RunContext) -> lnkit.BenchmarkData:
-    from lnkit_judgments.nights.data import open_data  # noqa: PLC0415 - numpy and Pillow, only when it runs
-
-    return open_data(context)
-
-
-def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_judgments.nights.run import run  # noqa: PLC0415 - numpy, only when it runs
-
-    return run(context, data)
 
 
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: NightsProtocol, seed: int) -> lnkit.Outcome:
@@ -52,7 +38,7 @@ NIGHTS = lnkit.BenchmarkSpec(
     citation="Fu et al., DreamSim: Learning New Dimensions of Human Visual Similarity using Synthetic Data, 2023",
     protocols=VARIANTS,
     scores=SCORES,
-    open_data=_open_data,
-    run=_run,
+    open_data="lnkit_judgments.nights.data:open_data",
+    run="lnkit_judgments.nights.run:run",
     rescore=_rescore,
 )

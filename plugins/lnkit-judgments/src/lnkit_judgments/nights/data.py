@@ -20,7 +20,7 @@ from lnkit_judgments.nights.sample import NOTE, SAMPLE
 from lnkit_judgments.places import data_folder, text_sha256
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
+    from lnkit.benchmark import RunFacts
     from lnkit_judgments.nights.protocol import NightsProtocol
 
 ELSEWHERE = (
@@ -41,11 +41,11 @@ class NightsData:
     imagenet: NDArray[np.bool_]
 
 
-def open_data(context: RunContext) -> BenchmarkData:
+def open_data(facts: RunFacts) -> BenchmarkData:
     """Read the table, choose what the protocol asks for, and pack its images."""
-    folder, triplets = read_nights(data_folder(context, SAMPLE, ELSEWHERE))
-    chosen = choose(triplets, context.protocol)
-    packed = _pack(context, folder, chosen)
+    folder, triplets = read_nights(data_folder(facts, SAMPLE, ELSEWHERE))
+    chosen = choose(triplets, facts.protocol)
+    packed = _pack(facts, folder, chosen)
     data = NightsData(
         packed.images["reference"],
         packed.images["left"],
@@ -55,8 +55,8 @@ def open_data(context: RunContext) -> BenchmarkData:
     )
     judgments = text_sha256(f"{t.reference} {t.left} {t.right} {t.right_share!r} {t.imagenet}" for t in chosen)
     fingerprints = {"images": packed.sha256, "judgments": judgments}
-    notes = (NOTE,) if context.sample else _partial(triplets)
-    return BenchmarkData(data, fingerprints, notes, image_size=context.protocol.resolution)
+    notes = (NOTE,) if facts.sample else _partial(triplets)
+    return BenchmarkData(data, fingerprints, notes, image_size=facts.protocol.resolution)
 
 
 def choose(triplets: Sequence[Triplet], protocol: NightsProtocol) -> list[Triplet]:
@@ -75,8 +75,8 @@ def choose(triplets: Sequence[Triplet], protocol: NightsProtocol) -> list[Triple
     return chosen[: protocol.triplets or None]
 
 
-def _pack(context: RunContext, folder: Path, chosen: Sequence[Triplet]) -> PackedTable:
-    protocol: NightsProtocol = context.protocol
+def _pack(facts: RunFacts, folder: Path, chosen: Sequence[Triplet]) -> PackedTable:
+    protocol: NightsProtocol = facts.protocol
     columns: dict[str, Any] = {
         "reference": tuple(triplet.reference for triplet in chosen),
         "left": tuple(triplet.left for triplet in chosen),
@@ -86,10 +86,10 @@ def _pack(context: RunContext, folder: Path, chosen: Sequence[Triplet]) -> Packe
     recipe = f"{protocol.split}-{protocol.min_votes}votes-{protocol.triplets}-{protocol.resolution}px"
     return open_packed(
         table,
-        packed_dir(folder, context.cache) / f"{text_sha256([recipe])[:12]}-{protocol.resize_filter}",
+        packed_dir(folder, facts.cache) / f"{text_sha256([recipe])[:12]}-{protocol.resize_filter}",
         size=protocol.resolution,
         resize_filter=protocol.resize_filter,
-        progress=context.progress,
+        progress=facts.progress,
     )
 
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.data.pack.image_table import release
-from lnkit.evaluation.shards import Advance, Shards
+from lnkit.evaluation.shards import open_shards
 from lnkit_judgments.nights.data import NightsData
 from lnkit_judgments.nights.scores import Measured, score_all
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunContext
-    from lnkit.distances.comparer import ImageComparer
 
 Array = np.ndarray[Any, Any]
 
@@ -36,21 +34,6 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
 
 
 def _measure(context: RunContext, triplets: NightsData) -> Array:
-    """Distances from the references to the left and right images, (N, 2, loss networks)."""
-    count = len(triplets.reference)
-    title = f"comparing images with {context.networks[0].backbone}"
-    with context.progress.task(title, count, unit="triplets") as advance:
-        measurement = Shards(context, count, advance)
-        starts = range(0, count, SHARD)
-        return np.concatenate([_shard(measurement, triplets, slice(start, start + SHARD)) for start in starts])
-
-
-def _shard(measurement: Shards, triplets: NightsData, rows: slice) -> Array:
-    images = [triplets.reference[rows], triplets.left[rows], triplets.right[rows]]
-
-    def compute(comparer: ImageComparer, tell: Advance) -> Array:
-        return comparer.compare(*images, advance=tell)
-
-    found = measurement.measure(f"triplets-{rows.start:06d}", len(images[0]), compute)
-    release(*images)
-    return found
+    """Measure the distances from the references to the left and right images, (N, 2, loss networks)."""
+    with open_shards(context, len(triplets.reference), "triplets") as shards:
+        return shards.compare("triplets", triplets.reference, triplets.left, triplets.right, size=SHARD)

@@ -14,7 +14,7 @@ from lnkit_judgments.opinions.protocol import VARIANTS, OpinionsProtocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from lnkit.benchmark import RunContext
+    from lnkit.benchmark import RunFacts
 
 KADID10K_DATASET = lnkit.DatasetSpec(
     name="kadid10k",
@@ -50,28 +50,22 @@ SCORES = (
 )
 
 
-def _open_tid2013(context: RunContext) -> lnkit.BenchmarkData:
+def _open_tid2013(facts: RunFacts) -> lnkit.BenchmarkData:
     from lnkit.datasets import tid2013  # noqa: PLC0415 - numpy and Pillow, only when it runs
     from lnkit_judgments.opinions.data import Source, open_data  # noqa: PLC0415
     from lnkit_judgments.opinions.sample import TID2013_SAMPLE  # noqa: PLC0415
 
     source = Source("tid2013", tid2013.read_tid2013, TID2013_SAMPLE, TID2013_ELSEWHERE, tid2013.OFFICIAL)
-    return open_data(context, source)
+    return open_data(facts, source)
 
 
-def _open_kadid10k(context: RunContext) -> lnkit.BenchmarkData:
+def _open_kadid10k(facts: RunFacts) -> lnkit.BenchmarkData:
     from lnkit_judgments.opinions import kadid10k  # noqa: PLC0415 - numpy and Pillow, only when it runs
     from lnkit_judgments.opinions.data import Source, open_data  # noqa: PLC0415
     from lnkit_judgments.opinions.sample import KADID10K_SAMPLE  # noqa: PLC0415
 
     source = Source("kadid10k", kadid10k.read_kadid10k, KADID10K_SAMPLE, KADID10K_DATASET, kadid10k.OFFICIAL)
-    return open_data(context, source)
-
-
-def _run(context: RunContext, data: lnkit.BenchmarkData) -> Mapping[lnkit.LossNetworkId, lnkit.Outcome]:
-    from lnkit_judgments.opinions.run import run  # noqa: PLC0415 - numpy, only when it runs
-
-    return run(context, data)
+    return open_data(facts, source)
 
 
 def _rescore(arrays: Mapping[str, np.ndarray], protocol: OpinionsProtocol, seed: int) -> lnkit.Outcome:
@@ -88,7 +82,7 @@ TID2013 = lnkit.BenchmarkSpec(
     protocols=VARIANTS,
     scores=SCORES,
     open_data=_open_tid2013,
-    run=_run,
+    run="lnkit_judgments.opinions.run:run",
     rescore=_rescore,
 )
 KADID10K = lnkit.BenchmarkSpec(
@@ -99,7 +93,7 @@ KADID10K = lnkit.BenchmarkSpec(
     protocols=VARIANTS,
     scores=SCORES,
     open_data=_open_kadid10k,
-    run=_run,
+    run="lnkit_judgments.opinions.run:run",
     datasets=(KADID10K_DATASET,),
     rescore=_rescore,
 )

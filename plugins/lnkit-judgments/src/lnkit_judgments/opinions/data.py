@@ -14,7 +14,7 @@ from lnkit_judgments.opinions.sample import NOTE
 from lnkit_judgments.places import Sample, data_folder, text_sha256
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
+    from lnkit.benchmark import RunFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,17 @@ class Source:
     official: int  # distorted images
 
 
-def open_data(context: RunContext, source: Source) -> BenchmarkData:
+def open_data(facts: RunFacts, source: Source) -> BenchmarkData:
     """Find, fetch if need be, and read what the protocol asks for; images are decoded when they are compared."""
-    found = source.read(data_folder(context, source.sample, source.elsewhere))
-    chosen = found.first_references(context.protocol.references)
+    found = source.read(data_folder(facts, source.sample, source.elsewhere))
+    chosen = found.first_references(facts.protocol.references)
     files = {o.name: o.image for o in chosen.opinions} | {o.reference_name: o.reference for o in chosen.opinions}
     fingerprints = {
-        "images": content_sha256(source.name, files, found.folder, context.cache, context.progress),
+        "images": content_sha256(source.name, files, found.folder, facts.cache, facts.progress),
         "opinions": text_sha256(f"{o.name} {o.score!r}" for o in chosen.opinions),
     }
-    notes = (NOTE,) if context.sample else _partial(found, source.official)
-    return BenchmarkData(chosen, fingerprints, notes, image_size=context.protocol.resolution or 384)
+    notes = (NOTE,) if facts.sample else _partial(found, source.official)
+    return BenchmarkData(chosen, fingerprints, notes, image_size=facts.protocol.resolution or 384)
 
 
 def _partial(found: OpinionSet, official: int) -> tuple[str, ...]:

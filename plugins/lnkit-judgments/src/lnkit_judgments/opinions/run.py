@@ -14,12 +14,11 @@ from PIL import Image
 from lnkit import BenchmarkData, DataError, LossNetworkId, Outcome
 from lnkit.data.pack.decode import read_rgb
 from lnkit.datasets.opinions import Opinion, OpinionSet
-from lnkit.evaluation.shards import Advance, Shards
+from lnkit.evaluation.shards import Advance, Shards, open_shards
 from lnkit_judgments.opinions.scores import Measured, score_all
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
-    from lnkit.distances.comparer import ImageComparer
+    from lnkit.benchmark import ImageComparer, RunContext
     from lnkit_judgments.opinions.protocol import OpinionsProtocol
 
 Array = np.ndarray[Any, Any]
@@ -42,9 +41,7 @@ def _measure(context: RunContext, found: OpinionSet) -> Array:
     """Distances (N, loss networks) in the order of the opinions."""
     shards = list(_shards(found.opinions))
     comparisons = sum(-(-len(shard) // COMPANY) for shard in shards)
-    title = f"comparing images with {context.networks[0].backbone}"
-    with context.progress.task(title, len(found.opinions), unit="images") as advance:
-        measurement = Shards(context, comparisons, advance)
+    with open_shards(context, len(found.opinions), "images", items=comparisons) as measurement:
         return np.concatenate([_measure_shard(measurement, context.protocol, shard) for shard in shards])
 
 
@@ -55,11 +52,11 @@ def _shards(opinions: Sequence[Opinion]) -> Iterator[list[Opinion]]:
 
 
 def _measure_shard(measurement: Shards, protocol: OpinionsProtocol, shard: list[Opinion]) -> Array:
-    def compute(comparer: ImageComparer, tell: Advance) -> Array:
+    def compute(tell: Advance) -> dict[str, Array]:
         reference, *images = _decode(shard, protocol)
-        return compare_in_company(comparer, reference, np.stack(images), tell)
+        return {"distance": compare_in_company(measurement.comparer, reference, np.stack(images), tell)}
 
-    return measurement.measure(shard[0].name, len(shard), compute)
+    return measurement.get_or_compute(shard[0].name, len(shard), compute)["distance"]
 
 
 def compare_in_company(comparer: ImageComparer, reference: Array, images: Array, tell: Advance) -> Array:

@@ -1,0 +1,34 @@
+"""What plugins may import is promised in CONTRIBUTING.md, exported, and importable without torch."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| `(lnkit[\w.]*)` \| (.*) \|$", TEXT, re.MULTILINE)
+PROMISED = {module: re.findall(r"`(\w+)`", names) for module, names in ROWS if "`" in names}
+
+
+def test_the_table_is_there() -> None:
+    assert {"lnkit", "lnkit.benchmark", "lnkit.data", "lnkit.datasets", "lnkit.stats"} <= set(PROMISED)
+
+
+@pytest.mark.parametrize("module", PROMISED)
+def test_promised_names_are_exported_and_exported_names_promised(module: str) -> None:
+    exported = import_module(module).__all__
+    assert sorted(PROMISED[module], key=str.lower) == sorted(exported, key=str.lower)
+    for name in exported:
+        assert hasattr(import_module(module), name)
+
+
+def test_the_door_opens_without_torch() -> None:
+    heavy = "{'torch', 'pandas', 'scipy'} & set(sys.modules)"
+    code = f"import sys\nfor name in {list(PROMISED)}: __import__(name)\nprint({heavy})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
