@@ -263,7 +263,12 @@ FAULTS = {
     "in place": ("(a - b).square()", "a.sub_(b).square()", "untouched features", "modifies the features"),
     # benchmark
     "does not run": ("batches = []", "1 / 0", "declared scores", "ZeroDivisionError"),
-    "unknown distance": ("DistanceConfig()", "DistanceConfig('abc')", "declared scores", "No distance is called 'abc'"),
+    "unknown distance": (
+        "DistanceConfig()",
+        "DistanceConfig('abc')",
+        "declared scores",
+        "asked for 'abc', which is no registered distance",
+    ),
     "undeclared": ('{"nearer": lnkit.S', '{"other": lnkit.S', "declared scores", "'other' that it does not declare"),
     "out of bounds": ("float(value)", "float(value) + 1", "declared scores", r"outside its bounds \[0.0, 1.0\]"),
     "without a score": (
