@@ -59,7 +59,7 @@ def test_each_score_has_its_front_against_a_cost_or_accuracy() -> None:
 def test_attributes_that_make_no_front_are_refused() -> None:
     found = gather(origin="published")
     with pytest.raises(UsageError, match="Did you mean 'point_macs'"):
-        score_fronts(found.frame(), found.attributes(), "point_flop")
+        score_fronts(found.frame(), found.attributes(), "point_mac")
     with pytest.raises(UsageError, match="no front against 'batch_norm'"):
         score_fronts(found.frame(), found.attributes(), "batch_norm")
 

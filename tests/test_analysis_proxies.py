@@ -94,5 +94,5 @@ def test_too_little_to_tell_is_said() -> None:
     assert table.regret_1.isna().tolist() == [True, False]
     alone = frame_of(np.eye(3), setting="other", benchmark="mine").assign(loss_network="nobody")
     assert proxies(pd.concat([few, alone.head(1)], ignore_index=True), sampling=FEW).empty
-    with pytest.raises(UsageError, match="benchmarks or scores, and 'families' came"):
+    with pytest.raises(UsageError, match="Expected benchmarks or scores as the level of proxies, got 'families'"):
         proxies(few, level="families")

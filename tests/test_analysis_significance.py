@@ -10,20 +10,20 @@ import pytest
 from helpers import make_record
 from scipy import stats
 
-from lnkit.analysis.paired_items import Part, draw, groups_by, parts_of, taken
-from lnkit.analysis.significance import Kept, paired_differences
+from lnkit.analysis.paired_items import Part, draw, groups_by, parts_of, take
+from lnkit.analysis.significance import StoredRun, paired_differences
 from lnkit.errors import DataError, UsageError
 from lnkit.plugins.load import load_registry
 from lnkit.results.records import ScoreRecord
-from lnkit.stats.resampling import Sampling
+from lnkit.stats import Sampling
 
 BAPPS = load_registry(only=())
 PROTOCOL = {"distance": "spatial", "resolution": 64, "resamples": 1000}
 FEW = Sampling(resamples=500)
 
 
-def kept(point: str, arrays: dict[str, Any], **changes: Any) -> Kept:
-    return Kept(make_record(points={point: "x"}, protocol=PROTOCOL, **changes), arrays)
+def kept(point: str, arrays: dict[str, Any], **changes: Any) -> StoredRun:
+    return StoredRun(make_record(points={point: "x"}, protocol=PROTOCOL, **changes), arrays)
 
 
 def triplets(rng: np.random.Generator, n: int, skill: float, judge: np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -119,8 +119,8 @@ class Simple:
 class MeanRegistry:
     """One benchmark whose score is the mean of what was kept, as one that trains has."""
 
-    def __init__(self, measures_only: bool = False) -> None:
-        self.measures_only, self.version, self.name = measures_only, "1", "mean"
+    def __init__(self, trains: bool = True) -> None:
+        self.trains, self.version, self.name = trains, "1", "mean"
         self.protocols = {"paper": Simple()}
 
     def benchmark(self, name: str) -> Any:
@@ -132,10 +132,10 @@ class MeanRegistry:
         return Outcome({"quality": Score(float(np.mean(arrays["quality"])))} if arrays["quality"].sum() else {})
 
 
-def tiles(point: str, quality: np.ndarray, interval: tuple[float, float] | None = None, **more: Any) -> Kept:
+def tiles(point: str, quality: np.ndarray, interval: tuple[float, float] | None = None, **more: Any) -> StoredRun:
     score = ScoreRecord(quality.mean(), "percent", True, True, "mean of tiles", "", len(quality), interval)
     record = make_record(points={point: "x"}, protocol={}, scores={"quality": score})
-    return Kept(record, {"quality": quality, **more})
+    return StoredRun(record, {"quality": quality, **more})
 
 
 def test_items_that_belong_together_are_drawn_together() -> None:
@@ -148,7 +148,7 @@ def test_items_that_belong_together_are_drawn_together() -> None:
         for together in ("", "reference")
     )
     assert (grouped.high - grouped.low) / (single.high - single.low) == pytest.approx(np.sqrt(10), rel=0.15)
-    with pytest.raises(UsageError, match=r"Nothing called 'image' was kept.*: quality, reference"):
+    with pytest.raises(UsageError, match=r"store no array 'image' over the items\. They have: quality, reference"):
         paired_differences(runs, MeanRegistry(), together="image")  # type: ignore[arg-type]
 
 
@@ -157,7 +157,7 @@ def test_what_a_reader_must_know_is_said() -> None:
     runs = (tiles("early", rng.random(12), (0.0, 0.9)), tiles("late", rng.random(12)))
     remarks = " ".join(paired_differences(runs, MeanRegistry(), sampling=FEW).remarks)  # type: ignore[arg-type]
     assert "quality: the benchmark's own interval is 0.9000 wide" in remarks
-    assert "too narrow and p too small: quality (12)" in remarks
+    assert "too narrow and p is too small: quality (12)" in remarks
     assert "Each run is one training" in remarks
     runs = (
         tiles("early", rng.random(12), (0.0, 0.9), tile=np.arange(12)),
@@ -169,7 +169,7 @@ def test_what_a_reader_must_know_is_said() -> None:
     assert paired_differences(many, MeanRegistry(trains=False), sampling=FEW).remarks == []  # type: ignore[arg-type]
     hit = np.zeros(30)
     hit[0] = 1
-    found = paired_differences((tiles("early", hit), tiles("late", hit)), MeanRegistry(True), sampling=FEW)  # type: ignore[arg-type]
+    found = paired_differences((tiles("early", hit), tiles("late", hit)), MeanRegistry(trains=False), sampling=FEW)  # type: ignore[arg-type]
     assert 250 < found.table.resamples[0] < 400  # 1 - 1/e of them
     assert "quality is undefined in" in found.remarks[0]
 
@@ -190,29 +190,29 @@ def test_runs_that_cannot_be_compared_are_refused() -> None:
     other = kept("late", arrays, data={"2afc/cnn": "ee" * 32})
     with pytest.raises(UsageError, match=r"do not measure the same thing\. They differ in data"):
         paired_differences((early, other), BAPPS)
-    with pytest.raises(UsageError, match="name two different ones"):
+    with pytest.raises(UsageError, match=r"Expected two different runs, got .* twice"):
         paired_differences((early, early), BAPPS)
     with pytest.raises(UsageError, match=r"no score '2afd' in common. Did you mean '2afc'"):
         paired_differences((early, late), BAPPS, scores=["2afd"])
-    shorter = Kept(late.record, {name: array[:-1] for name, array in arrays.items()})
-    for broken in (shorter, Kept(late.record, {}), Kept(late.record, {**arrays, "more": np.ones(3)})):
-        with pytest.raises(DataError, match="did not keep values of the same items"):
+    shorter = StoredRun(late.record, {name: array[:-1] for name, array in arrays.items()})
+    for broken in (shorter, StoredRun(late.record, {}), StoredRun(late.record, {**arrays, "more": np.ones(3)})):
+        with pytest.raises(DataError, match="did not store values of the same items"):
             paired_differences((early, broken), BAPPS)
     scalar = {"2afc/cnn/d0": np.array(1.0)}
-    with pytest.raises(DataError, match="did not keep values of the same items"):
-        paired_differences((Kept(early.record, scalar), Kept(late.record, scalar)), BAPPS)
+    with pytest.raises(DataError, match="did not store values of the same items"):
+        paired_differences((StoredRun(early.record, scalar), StoredRun(late.record, scalar)), BAPPS)
     foreign = {"2afc/cnn/other": np.ones(4)}
     with pytest.raises(DataError, match="do not have the form"):
-        paired_differences((Kept(early.record, foreign), Kept(late.record, foreign)), BAPPS)
+        paired_differences((StoredRun(early.record, foreign), StoredRun(late.record, foreign)), BAPPS)
     apart = replace(late.record, scores={})
     with pytest.raises(UsageError, match="have no score in common"):
-        paired_differences((early, Kept(apart, arrays)), BAPPS)
+        paired_differences((early, StoredRun(apart, arrays)), BAPPS)
 
 
 def test_items_are_drawn_part_by_part() -> None:
     arrays = {"b/x": np.arange(5), "b/y": np.arange(5) * 10, "a/x": np.arange(3), "z": np.array(["p", "q", "p", "q"])}
     assert parts_of(arrays) == [Part("", 4), Part("a", 3), Part("b", 5)]
-    sample = taken(arrays, draw(arrays, {}, np.random.default_rng(0)))
+    sample = take(arrays, draw(arrays, {}, np.random.default_rng(0)))
     assert np.array_equal(sample["b/y"], sample["b/x"] * 10)
     assert [len(array) for array in sample.values()] == [5, 5, 3, 4]
     groups = groups_by(arrays, "z")

@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from lnkit.analysis.published.audit import Finding, Tables, audit
+from lnkit.analysis.published.audit import AuditFinding, PublishedTables, audit
 from lnkit.analysis.published.caveats import CAVEATS
 from lnkit.cli import cli
 
 
 @pytest.fixture
-def tables() -> Tables:
-    return Tables.shipped()
+def tables() -> PublishedTables:
+    return PublishedTables.shipped()
 
 
-def find(name: str, tables: Tables) -> Finding:
+def find(name: str, tables: PublishedTables) -> AuditFinding:
     return next(finding for finding in audit(tables) if finding.id == name)
 
 
-def test_what_is_known_of_the_tables(tables: Tables) -> None:
+def test_what_is_known_of_the_tables(tables: PublishedTables) -> None:
     assert {finding.id: finding.verdict for finding in audit(tables)} == {
         "completeness": "agrees",
         "mean-ranks": "agrees",
@@ -34,13 +34,13 @@ def test_what_is_known_of_the_tables(tables: Tables) -> None:
     }
 
 
-def test_every_caveat_has_a_finding_that_is_no_agreement(tables: Tables) -> None:
+def test_every_caveat_has_a_finding_that_is_no_agreement(tables: PublishedTables) -> None:
     doubtful = {finding.id: finding.tables for finding in audit(tables) if finding.verdict != "agrees"}
     for caveat in CAVEATS:
         assert caveat.table in doubtful[caveat.id]
 
 
-def test_the_running_sum_has_the_statistics_that_are_reported(tables: Tables) -> None:
+def test_the_running_sum_has_the_statistics_that_are_reported(tables: PublishedTables) -> None:
     finding = find("running-sum", tables)
     fits = {row[0]: [float(cell) for cell in row[1:4]] for row in finding.rows if row[4] == "yes"}
     assert set(fits) == {"delineation correctness", "delineation completeness", "delineation quality"}
@@ -51,7 +51,7 @@ def test_the_running_sum_has_the_statistics_that_are_reported(tables: Tables) ->
     assert "51 of 56" in finding.summary
 
 
-def test_tables_without_a_running_sum_are_not_suspected(tables: Tables) -> None:
+def test_tables_without_a_running_sum_are_not_suspected(tables: PublishedTables) -> None:
     draw = np.random.default_rng(0)
     sound = tables.scores.copy()
     rows = sound.benchmark == "delineation"
@@ -65,7 +65,7 @@ def test_tables_without_a_running_sum_are_not_suspected(tables: Tables) -> None:
     assert [row[0] for row in found.rows if row[4] == "yes"] == ["bapps 2afc"]
 
 
-def test_planted_errors_are_found(tables: Tables) -> None:
+def test_planted_errors_are_found(tables: PublishedTables) -> None:
     rankings = tables.rankings.copy()
     rankings.loc[rankings.backbone == "vgg19", "superres"] += 1
     found = find("mean-ranks", replace(tables, rankings=rankings))

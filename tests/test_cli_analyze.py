@@ -194,11 +194,11 @@ def test_a_difference_has_its_interval_and_p(tmp_path: Path, capsys: Capture) ->
     assert lines[0].split()[:3] == ["score", "squeezenet1_1:late", "squeezenet1_1:early"]
     assert lines[1].split()[3].startswith("-0.")
     assert run(["analyze", "difference", names[0], names[0]]) == 2
-    assert "name two different ones" in capsys.readouterr().err
+    assert f"Expected two different runs, got {names[0]} twice" in capsys.readouterr().err
     assert run(["analyze", "difference", names[0], "vgg99:late"]) == 2
     assert "There is no result 'vgg99:late'" in capsys.readouterr().err
     assert run(["analyze", "difference", *names, "--together", "reference"]) == 2
-    assert "Nothing called 'reference' was kept" in capsys.readouterr().err
+    assert "store no array 'reference' over the items" in capsys.readouterr().err
 
 
 def test_a_difference_needs_what_was_kept_of_the_same_measurement(tmp_path: Path, capsys: Capture) -> None:

@@ -22,9 +22,9 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from lnkit.analysis.attributes import attributes_frame
 from lnkit.analysis.correlations import attribute_correlations
-from lnkit.analysis.measurements import from_published, from_records, to_frame
 from lnkit.analysis.published.frames import average_rankings, early_stopping_scores
 from lnkit.analysis.published.frames import best_points as published_best_points
+from lnkit.analysis.score_rows import from_published, from_records, to_frame
 from lnkit.errors import LnkitError, UsageError
 from lnkit.report import figures
 from lnkit.report.figures.heat import DIVERGING, SEQUENTIAL
@@ -33,7 +33,7 @@ from lnkit.report.figures.saving import SCALE, plain
 from lnkit.report.figures.scatter import Axis, along, span
 from lnkit.report.figures.style import COLORS, MUTED, POINTS, SHAPES
 from lnkit.results.records import RunRecord
-from lnkit.stats.resampling import Sampling
+from lnkit.stats import Sampling
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 LONG = "a_name_that_does_not_end_" * 8

@@ -7,9 +7,9 @@ import pytest
 from helpers import make_record
 from scipy.stats import rankdata
 
-from lnkit.analysis.measurements import from_published, from_records, to_frame
 from lnkit.analysis.published import frames as published
 from lnkit.analysis.rankings import best_points, loss_network_ranks, mean_ranks, score_ranks
+from lnkit.analysis.score_rows import from_published, from_records, to_frame
 from lnkit.results.records import ScoreRecord
 
 

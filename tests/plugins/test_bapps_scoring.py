@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from lnkit.stats.bootstrap import central_interval, resampled_means
-from lnkit.stats.two_afc import agreement
+from lnkit.stats import average_precision, central_interval, named_generator, resampled_means, two_afc_agreement
 from lnkit_bapps import scores as scoring
 from lnkit_bapps.scores import OFFICIAL_FAMILIES, Distances, score_distances
 
@@ -35,7 +34,7 @@ def real_distances(shared: Path, metric: str = "alex_vanilla") -> Distances:
 
 def test_agreement_has_three_cases() -> None:
     judge = np.array([0.8, 0.8, 0.8])
-    found = agreement(judge, np.array([2.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0]))
+    found = two_afc_agreement(judge, np.array([2.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0]))
     assert found == pytest.approx([0.8, 0.2, 0.5])
 
 
@@ -86,23 +85,23 @@ def test_average_precision_is_the_envelope_of_scikit_learns_curve() -> None:
     precision, recall, _ = precision_recall_curve(same, -distance)
     envelope = np.maximum.accumulate(precision)  # scikit-learn lists from recall 1 down to 0
     expected = -np.sum(np.diff(recall) * envelope[:-1])
-    assert scoring.average_precision(distance, same) == pytest.approx(expected, abs=1e-12)
+    assert average_precision(distance, same) == pytest.approx(expected, abs=1e-12)
 
 
 def test_average_precision_by_hand_with_fractions() -> None:
     # Sorted by distance: same = 1, 0.5, 0; true = 1, 1.5, 1.5; precision = 1, 0.75, 0.5; recall = 2/3, 1, 1.
-    found = scoring.average_precision(np.array([0.3, 0.1, 0.2]), np.array([0.0, 1.0, 0.5]))
+    found = average_precision(np.array([0.3, 0.1, 0.2]), np.array([0.0, 1.0, 0.5]))
     assert found == pytest.approx(2 / 3 * 1 + 1 / 3 * 0.75)
 
 
 def test_average_precision_knows_no_file_order() -> None:
     distance, same = np.zeros(4), np.array([1.0, 0.0, 0.0, 1.0])
     for order in ([0, 1, 2, 3], [3, 0, 1, 2], [1, 2, 0, 3]):
-        assert scoring.average_precision(distance, same[order]) == pytest.approx(0.5)
+        assert average_precision(distance, same[order]) == pytest.approx(0.5)
 
 
 def test_average_precision_is_undefined_if_nothing_is_the_same() -> None:
-    assert math.isnan(scoring.average_precision(np.array([0.1, 0.2]), np.zeros(2)))
+    assert math.isnan(average_precision(np.array([0.1, 0.2]), np.zeros(2)))
 
 
 def test_a_family_where_nothing_is_the_same_is_left_out_and_named() -> None:
@@ -116,14 +115,14 @@ def test_a_family_where_nothing_is_the_same_is_left_out_and_named() -> None:
 def test_weights_of_the_bootstrap_count_pairs() -> None:
     rng = np.random.default_rng(2)
     distance, same, times = rng.random(50), rng.random(50), rng.integers(0, 4, size=50)
-    repeated = scoring.average_precision(np.repeat(distance, times), np.repeat(same, times))
-    assert scoring.average_precision(distance, same, times.astype(float)) == pytest.approx(repeated)
+    repeated = average_precision(np.repeat(distance, times), np.repeat(same, times))
+    assert average_precision(distance, same, times.astype(float)) == pytest.approx(repeated)
 
 
 def test_interval_covers_the_binomial_standard_error() -> None:
     rng = np.random.default_rng(3)
     values = (rng.random(2000) < 0.7).astype(float)
-    low, high = central_interval(resampled_means(values, 4000, scoring.generator(0, "x"))) or (0, 0)
+    low, high = central_interval(resampled_means(values, 4000, named_generator(0, "x"))) or (0, 0)
     expected = 1.96 * values.std() / math.sqrt(len(values))
     assert high - values.mean() == pytest.approx(expected, rel=0.08)
     assert values.mean() - low == pytest.approx(expected, rel=0.08)

@@ -1,7 +1,7 @@
-"""What own records and the published tables say together: ranks, correlations, fronts, advice. Needs no torch.
+"""Analysis of own records and the published study: ranks, correlations, fronts, recommendations. Needs no torch.
 
-``gather()`` collects measurements, ``gather().frame()`` is a DataFrame of them, and the other functions here take that.
-Each name is imported when it is first touched, since most need pandas and advice does not.
+``gather()`` collects the scores, ``gather().frame()`` is a DataFrame of them, and most other functions take that frame.
+Each name is imported when it is first used, because most need pandas and recommendations do not.
 """
 
 from __future__ import annotations
@@ -12,41 +12,41 @@ from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lnkit.analysis.attributes import attributes_frame as attributes_frame
-    from lnkit.analysis.collect import Gathered as Gathered
-    from lnkit.analysis.collect import Wishes as Wishes
+    from lnkit.analysis.collect import ScoreSet as ScoreSet
+    from lnkit.analysis.collect import Selection as Selection
     from lnkit.analysis.collect import gather as gather
     from lnkit.analysis.correlations import attribute_correlations as attribute_correlations
     from lnkit.analysis.correlations import score_correlations as score_correlations
     from lnkit.analysis.fronts import accuracy_front as accuracy_front
     from lnkit.analysis.fronts import pareto_front as pareto_front
     from lnkit.analysis.fronts import score_fronts as score_fronts
-    from lnkit.analysis.measurements import ScoreRow as ScoreRow
     from lnkit.analysis.proxy import proxies as proxies
-    from lnkit.analysis.published.audit import Finding as Finding
+    from lnkit.analysis.published.audit import AuditFinding as AuditFinding
     from lnkit.analysis.published.audit import audit as audit
-    from lnkit.analysis.published.backbone_position import Standing as Standing
-    from lnkit.analysis.published.backbone_position import standings as standings
-    from lnkit.analysis.published.position import Place as Place
-    from lnkit.analysis.published.position import place as place
+    from lnkit.analysis.published.backbone_position import BackbonePosition as BackbonePosition
+    from lnkit.analysis.published.backbone_position import backbone_positions as backbone_positions
+    from lnkit.analysis.published.position import Position as Position
+    from lnkit.analysis.published.position import positions as positions
     from lnkit.analysis.rankings import best_points as best_points
     from lnkit.analysis.rankings import loss_network_ranks as loss_network_ranks
     from lnkit.analysis.rankings import mean_ranks as mean_ranks
     from lnkit.analysis.rankings import score_ranks as score_ranks
     from lnkit.analysis.recommend.constraints import Constraints as Constraints
-    from lnkit.analysis.recommend.recommend import Advice as Advice
-    from lnkit.analysis.recommend.recommend import Conclusion as Conclusion
-    from lnkit.analysis.recommend.recommend import advise as advise
-    from lnkit.analysis.significance import Kept as Kept
+    from lnkit.analysis.recommend.recommend import Recommendation as Recommendation
+    from lnkit.analysis.recommend.recommend import SettingRecommendation as SettingRecommendation
+    from lnkit.analysis.recommend.recommend import recommendations as recommendations
+    from lnkit.analysis.score_rows import ScoreRow as ScoreRow
+    from lnkit.analysis.significance import StoredRun as StoredRun
     from lnkit.analysis.significance import paired_differences as paired_differences
-    from lnkit.stats.resampling import Sampling as Sampling
+    from lnkit.stats.bootstrap import Sampling as Sampling
 
 __getattr__, __all__ = lazy_exports(
     __name__,
     {
         "lnkit.analysis.attributes": ("attributes_frame",),
         "lnkit.analysis.collect": (
-            "Gathered",
-            "Wishes",
+            "ScoreSet",
+            "Selection",
             "gather",
         ),
         "lnkit.analysis.correlations": (
@@ -58,19 +58,18 @@ __getattr__, __all__ = lazy_exports(
             "pareto_front",
             "score_fronts",
         ),
-        "lnkit.analysis.measurements": ("ScoreRow",),
         "lnkit.analysis.proxy": ("proxies",),
         "lnkit.analysis.published.audit": (
-            "Finding",
+            "AuditFinding",
             "audit",
         ),
         "lnkit.analysis.published.backbone_position": (
-            "Standing",
-            "standings",
+            "BackbonePosition",
+            "backbone_positions",
         ),
         "lnkit.analysis.published.position": (
-            "Place",
-            "place",
+            "Position",
+            "positions",
         ),
         "lnkit.analysis.rankings": (
             "best_points",
@@ -80,14 +79,15 @@ __getattr__, __all__ = lazy_exports(
         ),
         "lnkit.analysis.recommend.constraints": ("Constraints",),
         "lnkit.analysis.recommend.recommend": (
-            "Advice",
-            "Conclusion",
-            "advise",
+            "Recommendation",
+            "SettingRecommendation",
+            "recommendations",
         ),
+        "lnkit.analysis.score_rows": ("ScoreRow",),
         "lnkit.analysis.significance": (
-            "Kept",
+            "StoredRun",
             "paired_differences",
         ),
-        "lnkit.stats.resampling": ("Sampling",),
+        "lnkit.stats.bootstrap": ("Sampling",),
     },
 )

@@ -1,4 +1,4 @@
-"""Collects what is to be analyzed: own records, the published scores, or both, and says what was left out."""
+"""Gathers the scores to analyze: of own records, the published study, or both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lnkit.analysis.measurements import (
+from lnkit.analysis.attributes import attributes_frame
+from lnkit.analysis.score_rows import (
     OWN,
     PUBLISHED,
     ScoreRow,
@@ -18,7 +19,7 @@ from lnkit.analysis.measurements import (
     to_frame,
 )
 from lnkit.errors import UsageError
-from lnkit.results.folder import Damaged, ResultsFolder, results_dir
+from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord
 
 if TYPE_CHECKING:
@@ -29,107 +30,105 @@ ORIGINS = (OWN, PUBLISHED, BOTH)
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """Which measurements are wanted; an empty field wants all."""
+class Selection:
+    """The scores to gather; an empty field selects all."""
 
     bench: str | None = None
     variant: str | None = None  # of own records
-    sample: bool = False  # records made on sample data, instead of the others
+    sample: bool = False  # own records on sample data, instead of those on real data
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """What there is to analyze."""
+class ScoreSet:
+    """The scores to analyze."""
 
-    measurements: list[ScoreRow]  # one for each setting, score and loss network
-    records: list[RunRecord]  # that the own ones come from
+    rows: list[ScoreRow]  # one for each setting, score and loss network
+    records: list[RunRecord]  # of the own rows
     remarks: list[str]  # sentences: what was left out or merged, and why
 
     def frame(self) -> pd.DataFrame:
-        """The measurements, one row each; see :func:`lnkit.analysis.measurements.to_frame`."""
-        return to_frame(self.measurements)
+        """Return the rows as a DataFrame; see :func:`lnkit.analysis.score_rows.to_frame`."""
+        return to_frame(self.rows)
 
     def attributes(self) -> pd.DataFrame:
-        """The attributes of their loss networks; see :func:`lnkit.analysis.attributes.attributes_frame`."""
-        from lnkit.analysis.attributes import attributes_frame  # noqa: PLC0415 - pandas, and advice does without
-
-        return attributes_frame(self.measurements, self.records)
+        """Return the attributes of the loss networks; see :func:`lnkit.analysis.attributes.attributes_frame`."""
+        return attributes_frame(self.rows, self.records)
 
 
-def gather(folder: Path | None = None, origin: str = BOTH, wishes: Wishes | None = None) -> Gathered:
-    """Collect measurements.
+def gather(folder: Path | None = None, origin: str = BOTH, selection: Selection | None = None) -> ScoreSet:
+    """Gather scores of own records and of the published study.
 
     Args:
         folder: of results; None for the usual one (``LNKIT_RESULTS``, else ``results``).
         origin: "own", "published" or "both".
-        wishes: narrow them down.
+        selection: narrows the scores down.
 
     Raises:
-        UsageError: ``origin`` is none of these, or nothing is left.
+        UsageError: ``origin`` is none of these, or no score is left.
     """
     if origin not in ORIGINS:
-        raise UsageError(f"Measurements come from {', '.join(ORIGINS)}; {origin!r} is none of these.")
-    wishes = wishes or Wishes()
-    records, remarks = ([], []) if origin == PUBLISHED else read_records(results_dir(folder), wishes)
-    measurements, repeats = merge_repeats(from_records(records))
+        raise UsageError(f"Expected one of {', '.join(ORIGINS)} as the origin of scores, got {origin!r}.")
+    selection = selection or Selection()
+    records, remarks = ([], []) if origin == PUBLISHED else _read_records(results_dir(folder), selection)
+    rows, repeats = merge_repeats(from_records(records))
     if origin != OWN:
-        measurements += [one for one in from_published() if wishes.bench in (None, one.benchmark)]
-    if not measurements:
-        raise UsageError(" ".join([*remarks, _nothing(folder, origin, wishes)]))
-    return Gathered(measurements, records, remarks + repeats)
+        rows += [row for row in from_published() if selection.bench in (None, row.benchmark)]
+    if not rows:
+        raise UsageError(" ".join([*remarks, _nothing(folder, origin, selection)]))
+    return ScoreSet(rows, records, remarks + repeats)
 
 
-def read_records(path: Path, wishes: Wishes) -> tuple[list[RunRecord], list[str]]:
-    """The records of a results folder that fit, and sentences on all that was passed over."""
-    found, damaged = ResultsFolder(path).load()
-    fitting = [record for record in found if _fits(record, wishes)]
-    records = [record for record in fitting if record.sample == wishes.sample]
-    remarks = [*map(_say_damaged, damaged), *_say_foreign(path)]
-    return records, remarks + _say_hidden(len(fitting) - len(records), wishes) + _say_doubtful(records)
+def _read_records(path: Path, selection: Selection) -> tuple[list[RunRecord], list[str]]:
+    """Read the selected records of a results folder; sentences say what was skipped."""
+    records, damaged = ResultsFolder(path).load()
+    records = [record for record in records if _fits(record, selection)]
+    chosen = [record for record in records if record.sample == selection.sample]
+    remarks = [f"{record.reason} It was left alone." for record in damaged] + _say_foreign(path)
+    return chosen, remarks + _say_hidden(len(records) - len(chosen), selection) + _say_doubtful(chosen)
 
 
-def _fits(record: RunRecord, wishes: Wishes) -> bool:
-    facts = record.key
-    return wishes.bench in (None, facts.benchmark) and wishes.variant in (None, facts.variant)
-
-
-def _say_damaged(damaged: Damaged) -> str:
-    return f"{damaged.reason} It was left alone."
+def _fits(record: RunRecord, selection: Selection) -> bool:
+    return selection.bench in (None, record.key.benchmark) and selection.variant in (None, record.key.variant)
 
 
 def _say_foreign(path: Path) -> list[str]:
-    """Other JSON that lies about, which somebody may take for results."""
+    """Name JSON files in no folder of a run, which a reader may take for results."""
     foreign = sorted(file.name for file in path.glob("*.json"))
     if not foreign:
         return []
     names = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
-    return [f"{_count(len(foreign), 'JSON file')} in {path} ({names}) in no folder of a run: passed over."]
+    return [f"{count_of(len(foreign), 'JSON file')} in {path} ({names}) in no folder of a run: ignored."]
 
 
-def _say_hidden(count: int, wishes: Wishes) -> list[str]:
+def _say_hidden(count: int, selection: Selection) -> list[str]:
     if not count:
         return []
-    kind = "real" if wishes.sample else "sample"
-    return [f"{_count(count, 'record')} on {kind} data left out; --sample chooses between real and sample data."]
+    kind = "real" if selection.sample else "sample"
+    return [f"{count_of(count, 'record')} on {kind} data left out; --sample chooses between real and sample data."]
 
 
 def _say_doubtful(records: Sequence[RunRecord]) -> list[str]:
-    """What is used all the same, and must be known."""
+    """Name doubtful records that are used all the same."""
     reasons = Counter(record.incomparable for record in records if not record.comparable)
     collapsed = [record.loss_network for record in records if record.collapsed]
-    remarks = [f"{_count(n, 'record')} {why}: not comparable with published scores." for why, n in reasons.items()]
-    return remarks + [f"The training with {name} collapsed; its scores are of its best network." for name in collapsed]
+    remarks = [f"{count_of(n, 'record')} {why}: not comparable with published scores." for why, n in reasons.items()]
+    return remarks + [
+        f"The training with {name} collapsed; its scores are those of its best network." for name in collapsed
+    ]
 
 
-def _count(number: int, word: str) -> str:
+def count_of(number: int, word: str) -> str:
+    """Return ``1 record``, ``1,234 records``."""
     return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
-def _nothing(folder: Path | None, origin: str, wishes: Wishes) -> str:
+def _nothing(folder: Path | None, origin: str, selection: Selection) -> str:
     where = "the published tables" if origin == PUBLISHED else f"{results_dir(folder)}"
     about = "".join(
-        f" of {what} {name!r}" for what, name in (("benchmark", wishes.bench), ("protocol", wishes.variant)) if name
+        f" of {what} {name!r}"
+        for what, name in (("benchmark", selection.bench), ("protocol", selection.variant))
+        if name
     )
     return (
-        f"There are no scores{about} in {where}: `lnkit results list` shows what there is, and `lnkit eval` makes some."
+        f"There are no scores{about} in {where}. `lnkit results list` lists the results, `lnkit eval` makes new ones."
     )

@@ -1,12 +1,12 @@
-"""Correlations of scores with attributes and among each other, with intervals and a correction for many tests.
+"""Correlations of scores with attributes and with each other, with intervals and corrections for multiple tests.
 
-Scores are oriented first: a positive coefficient means that *better* scores go with larger attributes or with other
-better scores, whatever the direction of the score. The unit of analysis is the loss network, or the backbone by its
-best point. The loss networks of one backbone are not independent cases, so the bootstrap draws backbones with all their
+Scores are oriented first: a positive coefficient means that *better* scores go with larger attributes or with better
+other scores, whatever the direction of the score. The unit of analysis is the loss network, or the backbone by its best
+point. The loss networks of one backbone are not independent cases, so the bootstrap draws backbones with all their
 points (see :mod:`lnkit.stats.coefficients`).
 
 ``p_holm`` (Holm 1979) and ``p_bh`` (Benjamini and Hochberg 1995) correct ``p`` for the family of all tests of one
-method in the same table: all settings, scores and attributes of the call. What is left out before is not in the family.
+method in the same table: all settings, scores and attributes of the call. Rows filtered out before do not count.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ import pandas as pd
 from scipy import stats
 
 from lnkit.analysis.attributes import ATTRIBUTES
-from lnkit.analysis.rankings import SCORE
+from lnkit.analysis.rankings import SCORE, with_goodness
 from lnkit.errors import UsageError
+from lnkit.stats.bootstrap import Sampling
 from lnkit.stats.coefficients import Coefficient, correlate
-from lnkit.stats.resampling import METHODS, Array, Sampling
+from lnkit.stats.rank_correlation import METHODS, Array
 
 LOSS_NETWORKS, BACKBONES = "loss networks", "backbones"
 UNITS = (LOSS_NETWORKS, BACKBONES)
@@ -35,7 +36,7 @@ _NUMBERS = [name for name in Coefficient._fields if name not in ("note", "n", "c
 
 @dataclass(frozen=True)
 class ScoreColumn:
-    """One score in one setting, over all cases that have it."""
+    """One score in one setting, for all cases that have it."""
 
     setting: str
     benchmark: str
@@ -45,19 +46,18 @@ class ScoreColumn:
 
 
 def score_columns(frame: pd.DataFrame, unit: str = LOSS_NETWORKS) -> list[ScoreColumn]:
-    """The scores of a frame of measurements, oriented so that larger is better, each with its cases.
+    """Split score rows into one column per score, oriented so that larger is better.
 
     Args:
-        frame: see :func:`lnkit.analysis.measurements.to_frame`.
-        unit: "loss networks", or "backbones": then each backbone counts by its best point, the first of equal ones.
+        frame: see :func:`lnkit.analysis.score_rows.to_frame`.
+        unit: "loss networks", or "backbones" by their best points, the first of equal ones.
 
     Raises:
         UsageError: there is no such unit.
     """
     if unit not in UNITS:
-        raise UsageError(f"The unit of analysis is one of {', '.join(UNITS)}, and {unit!r} came.")
-    known = frame.assign(goodness=frame.value.where(frame.higher_is_better.astype(bool), -frame.value))
-    known = known.dropna(subset="goodness")
+        raise UsageError(f"Expected one of {', '.join(UNITS)} as the unit of analysis, got {unit!r}.")
+    known = with_goodness(frame).dropna(subset="goodness")
     if unit == BACKBONES:
         known = known.loc[known.groupby([*SCORE, "backbone"], sort=False).goodness.idxmax()]
     key = "loss_network" if unit == LOSS_NETWORKS else "backbone"
@@ -81,10 +81,10 @@ def attribute_correlations(
     """Correlate every score with every attribute, within each setting.
 
     Args:
-        frame: of measurements.
-        attributes: see :func:`lnkit.analysis.attributes.attributes_frame`. With the unit "backbones" the attributes of
-            a point are those of the best one. An attribute of 0 and 1 gives the point-biserial coefficient.
-        unit: of analysis.
+        frame: of score rows.
+        attributes: see :func:`lnkit.analysis.attributes.attributes_frame`. With the unit "backbones", attributes of a
+            point are those of the best point. An attribute of 0 and 1 gives the point-biserial coefficient.
+        unit: "loss networks", or "backbones" by their best points.
         methods: "pearson", "spearman", "kendall".
         sampling: of the bootstrap.
 
@@ -93,12 +93,12 @@ def attribute_correlations(
         clusters, note (see :class:`lnkit.stats.coefficients.Coefficient`), p_holm, p_bh, caveat.
     """
     names = [name for name in ATTRIBUTES if name in attributes.columns]
-    how = _How(_known(methods), sampling or Sampling())
+    options = _Options(_known(methods), sampling or Sampling())
     rows = (
         row
         for column in score_columns(frame, unit)
         for name in names
-        for row in _with_attribute(column, attributes[name], how)
+        for row in _with_attribute(column, attributes[name], options)
     )
     return _table(rows, [*SCORE, "attribute"])
 
@@ -110,34 +110,38 @@ def score_correlations(
     methods: Sequence[str] = METHODS,
     sampling: Sampling | None = None,
 ) -> pd.DataFrame:
-    """Correlate every two scores over the loss networks, or backbones, that have both; also across settings.
+    """Correlate every two scores over the loss networks or backbones that have both, also across settings.
 
-    Scores without any in common are left out.
+    Args:
+        frame: of score rows.
+        unit: "loss networks", or "backbones" by their best points.
+        methods: "pearson", "spearman", "kendall".
+        sampling: of the bootstrap.
 
     Returns:
-        setting, benchmark, score, other_setting, other_benchmark, other_score, method, then as of
-        :func:`attribute_correlations`.
+        setting, benchmark, score, other_setting, other_benchmark, other_score, method, then the columns of
+        :func:`attribute_correlations`. Pairs without a common case are missing.
     """
-    how = _How(_known(methods), sampling or Sampling())
+    options = _Options(_known(methods), sampling or Sampling())
     pairs = combinations(score_columns(frame, unit), 2)
-    rows = (row for a, b in pairs if shared(a, b) for row in _with_score(a, b, how))
+    rows = (row for a, b in pairs if shared(a, b) for row in _with_score(a, b, options))
     return _table(rows, [*SCORE, *(f"other_{name}" for name in SCORE)])
 
 
 def shared(a: ScoreColumn, b: ScoreColumn) -> int:
-    """How many cases two scores have in common."""
+    """Count the cases that two scores have in common."""
     return int((b.cases.index.get_indexer(a.cases.index) >= 0).sum())
 
 
 def paired(a: ScoreColumn, b: ScoreColumn) -> pd.DataFrame:
-    """The cases that two scores share: goodness, other, backbone."""
-    place = b.cases.index.get_indexer(a.cases.index)  # -1: not there
-    other = b.cases.goodness.to_numpy()[place]
-    return a.cases.assign(other=other)[place >= 0]
+    """Return the cases that two scores share: goodness, other, backbone."""
+    positions = b.cases.index.get_indexer(a.cases.index)  # -1: missing
+    other = b.cases.goodness.to_numpy()[positions]
+    return a.cases.assign(other=other)[positions >= 0]
 
 
 def corrected(p: Array) -> tuple[Array, Array]:
-    """P-values (N,) corrected by Holm's, and by Benjamini and Hochberg's method; NaN are no tests and stay NaN."""
+    """Correct p-values (N,) by Holm's and by Benjamini and Hochberg's method; NaN are no tests and stay NaN."""
     holm, bh = np.full((2, len(p)), np.nan)
     tested = np.isfinite(p)
     if tested.any():
@@ -147,23 +151,23 @@ def corrected(p: Array) -> tuple[Array, Array]:
 
 
 def _holm(p: Array) -> Array:
-    """Step down: the k-th smallest of m times (m - k + 1), never below the one before."""
+    """Multiply the k-th smallest of m p-values by m - k + 1, never below its predecessor."""
     order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    found = np.empty_like(p)
-    found[order] = np.minimum(stepped, 1)
-    return found
+    holm = np.empty_like(p)
+    holm[order] = np.minimum(stepped, 1)
+    return holm
 
 
 def joined(caveats: Iterable[str]) -> str:
-    """Each caveat once."""
+    """Join the distinct caveats."""
     return "; ".join(dict.fromkeys(text for text in caveats if text))
 
 
 def _known(methods: Sequence[str]) -> Sequence[str]:
     for method in methods:
         if method not in METHODS:
-            raise UsageError(f"Correlations are {', '.join(METHODS)}; {method!r} is none of these.")
+            raise UsageError(f"Expected one of {', '.join(METHODS)} as the correlation, got {method!r}.")
     return methods
 
 
@@ -172,31 +176,31 @@ def _labels(column: ScoreColumn) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _How:
+class _Options:
     methods: Sequence[str]
     sampling: Sampling
 
 
-def _with_attribute(column: ScoreColumn, attribute: pd.Series, how: _How) -> Iterator[dict[str, Any]]:
+def _with_attribute(column: ScoreColumn, attribute: pd.Series, options: _Options) -> Iterator[dict[str, Any]]:
     values = attribute.reindex(column.cases.loss_network).to_numpy(dtype=np.float64)
     labels = _labels(column) | {"attribute": attribute.name, "caveat": column.caveat}
-    for found in _correlated(column.cases.goodness.to_numpy(), values, column.cases.backbone, how):
-        yield labels | found
+    for coefficient in _correlated(column.cases.goodness.to_numpy(), values, column.cases.backbone, options):
+        yield labels | coefficient
 
 
-def _with_score(a: ScoreColumn, b: ScoreColumn, how: _How) -> Iterator[dict[str, Any]]:
+def _with_score(a: ScoreColumn, b: ScoreColumn, options: _Options) -> Iterator[dict[str, Any]]:
     both = paired(a, b)
     labels = _labels(a) | {f"other_{name}": value for name, value in _labels(b).items()}
     labels |= {"caveat": joined([a.caveat, b.caveat])}
-    for found in _correlated(both.goodness.to_numpy(), both.other.to_numpy(), both.backbone, how):
-        yield labels | found
+    for coefficient in _correlated(both.goodness.to_numpy(), both.other.to_numpy(), both.backbone, options):
+        yield labels | coefficient
 
 
-def _correlated(x: Array, y: Array, backbones: pd.Series, how: _How) -> Iterator[dict[str, Any]]:
-    there = np.isfinite(x) & np.isfinite(y)
-    names = backbones.to_numpy(dtype=object)[there]
-    for method in how.methods:
-        yield {"method": method} | correlate(method, x[there], y[there], names, how.sampling)._asdict()
+def _correlated(x: Array, y: Array, backbones: pd.Series, options: _Options) -> Iterator[dict[str, Any]]:
+    known = np.isfinite(x) & np.isfinite(y)
+    names = backbones.to_numpy(dtype=object)[known]
+    for method in options.methods:
+        yield {"method": method} | correlate(method, x[known], y[known], names, options.sampling)._asdict()
 
 
 def _table(rows: Iterator[dict[str, Any]], labels: Sequence[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Pareto fronts: what no other network beats in both of two properties."""
+"""Pareto fronts: networks that no other network beats in both of two properties."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import pandas as pd
 from lnkit.analysis.attributes import ATTRIBUTES
 from lnkit.analysis.published.frames import early_stopping_scores, performance_scores
 from lnkit.analysis.published.frames import table as published_table
+from lnkit.analysis.published.tables import FLAGS
 from lnkit.analysis.rankings import SCORE, best_points
 from lnkit.errors import UsageError, did_you_mean, near_names
 
-FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")  # a front against 0 and 1 says nothing
-AXES = tuple(name for name in ATTRIBUTES if name not in FLAGS)
-WANTED = ("imagenet_top1",)  # more of it is better; of the others, less
+AXES = tuple(name for name in ATTRIBUTES if name not in FLAGS)  # 0 and 1 make no front
+WANTED = ("imagenet_top1",)  # higher is better; of all others, lower
 
 
 def pareto_front(
     frame: pd.DataFrame, x: str, y: str, x_higher_is_better: bool = False, y_higher_is_better: bool = True
 ) -> pd.Series:
-    """Mark the rows that no other row beats: none is better in one column and at least as good in the other.
+    """Mark the rows that no other row beats, by being better in one column and at least as good in the other.
 
-    Equal rows are on the front together. A row that lacks one of the two values is not.
+    Equal rows are on the front together. A row with a missing value is not on it.
 
     Args:
-        frame: any.
+        frame: any table.
         x: a column of numbers.
-        y: another.
-        x_higher_is_better: direction of ``x``.
-        y_higher_is_better: direction of ``y``.
+        y: another column of numbers.
+        x_higher_is_better: the direction of ``x``.
+        y_higher_is_better: the direction of ``y``.
 
     Returns:
         bool, with the index of ``frame``.
@@ -37,25 +37,25 @@ def pareto_front(
     )
     points = points.set_axis(range(len(points))).astype("float64").dropna()
     best = points.groupby("x").y.max().sort_index(ascending=False)  # the best y of each x, from the best x on
-    beaten = best <= best.cummax().shift(fill_value=-float("inf"))  # by one with a better x
+    beaten = best <= best.cummax().shift(fill_value=-float("inf"))  # by a row with a better x
     on_front = (points.y == points.x.map(best)) & ~points.x.map(beaten).astype(bool)
     return on_front.reindex(range(len(frame)), fill_value=False).set_axis(frame.index).rename("front")
 
 
 def score_fronts(frame: pd.DataFrame, attributes: pd.DataFrame, against: str) -> pd.DataFrame:
-    """The front of every score against an attribute, within each setting.
+    """Find the front of every score against an attribute, within each setting.
 
     Args:
-        frame: of measurements.
+        frame: of score rows.
         attributes: see :func:`lnkit.analysis.attributes.attributes_frame`.
-        against: of :data:`AXES`: ImageNet accuracy is wanted high, everything else (macs, parameters, ...) low.
+        against: one of :data:`AXES`; high ImageNet accuracy is better, for all others (macs, parameters, ...) low.
 
     Returns:
-        setting, benchmark, score, loss_network, value, ``against``, front, caveat; all loss networks, those on the
-        front in the order of the attribute first.
+        setting, benchmark, score, loss_network, value, ``against``, front, caveat; all loss networks, first those
+        on the front, in the order of the attribute.
 
     Raises:
-        UsageError: there is no such attribute to set a score against.
+        UsageError: ``against`` is not one of :data:`AXES`.
     """
     if against not in AXES:
         raise UsageError(
@@ -74,15 +74,15 @@ def _front(group: pd.DataFrame, against: str) -> pd.DataFrame:
 
 
 def accuracy_front() -> pd.DataFrame:
-    """The published networks on ImageNet accuracy and perceptual score, as Kumar et al. 2022 plot theirs.
+    """Find the front of ImageNet accuracy and perceptual score among published networks, as Kumar2022 plots them.
 
-    Theirs were trained at 64 x 64; to these come the 14 backbones of Pihlgren et al. 2023 by their best point, with
-    100 times the 2AFC of Table V and the accuracy that torchvision states. Accuracies at 64 and at 224 pixels are not
-    the same thing, nor are the distances: the front shows what was published, ``setting`` says which is which.
+    The networks of Kumar2022 were trained at 64 x 64 pixels. The 14 backbones of Pihlgren2023 are added by their best
+    points, with 100 times the 2AFC score of Table V and torchvision's accuracy. Accuracies at 64 and at 224 pixels are
+    not comparable, nor are the distances; ``setting`` says which row is which.
 
     Returns:
-        network, setting, imagenet_top1 and perceptual_score (percent; the accuracy of many is not published), front,
-        source. Rows without accuracy are never on the front.
+        network, setting, imagenet_top1 and perceptual_score (percent), front, source. Rows without a published
+        accuracy are never on the front.
     """
     small = early_stopping_scores()
     setting = small.setting.str.cat(small.distance.replace("", pd.NA), sep=", ", na_rep="").str.removesuffix(", ")

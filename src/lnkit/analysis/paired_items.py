@@ -1,4 +1,4 @@
-"""The arrays that runs keep, item by item: which belong together, and drawing items from them."""
+"""Bootstrap samples of the item-by-item arrays that runs store beside their records."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ Rows = NDArray[np.intp]
 
 
 class Part(NamedTuple):
-    """Arrays over the same items: their names agree up to the last slash, and they are equally long."""
+    """A group of arrays over the same items: equal names up to the last slash, and equal lengths."""
 
     name: str  # "2afc/cnn"; "" for arrays without a slash
     length: int
 
 
 def part_of(name: str, array: np.ndarray) -> Part:
-    """The part that an array belongs to: of ``2afc/cnn/d0`` it is ``2afc/cnn``, and as long."""
+    """Return the part of an array: ``2afc/cnn`` with the array's length for ``2afc/cnn/d0``."""
     return Part(name.rpartition("/")[0], len(array))
 
 
 def parts_of(arrays: Arrays) -> list[Part]:
-    """All parts, in the order of their names, so that what is drawn does not depend on the order in a file."""
+    """Return all parts in the order of their names, so that draws do not depend on the order in a file."""
     return sorted({part_of(name, array) for name, array in arrays.items()})
 
 
 def refuse_other_items(first: Arrays, second: Arrays) -> None:
-    """Raise DataError unless both runs kept the same arrays of the same items."""
+    """Raise DataError unless both runs stored the same arrays of the same items."""
     shapes = [{name: array.shape[:1] for name, array in arrays.items()} for arrays in (first, second)]
     if any(not shape for shape in shapes[0].values()) or shapes[0] != shapes[1] or not shapes[0]:
         raise DataError(
-            "These runs did not keep values of the same items, so that they cannot be compared item by item; run both "
+            "These runs did not store values of the same items, so they cannot be compared item by item. Run both "
             "again with --force."
         )
 
 
 def draw(arrays: Arrays, groups: Mapping[Part, list[Rows]], rng: np.random.Generator) -> dict[Part, Rows]:
-    """Rows of each part, drawn with replacement, as many as there are; where it has groups, whole groups of rows."""
+    """Draw as many rows of each part as it has, with replacement; whole groups of rows if the part has groups."""
     return {part: _draw(part, groups.get(part), rng) for part in parts_of(arrays)}
 
 
@@ -52,13 +52,13 @@ def _draw(part: Part, groups: list[Rows] | None, rng: np.random.Generator) -> Ro
     return np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
 
 
-def taken(arrays: Arrays, rows: Mapping[Part, Rows]) -> dict[str, np.ndarray]:
-    """The drawn rows of all arrays."""
+def take(arrays: Arrays, rows: Mapping[Part, Rows]) -> dict[str, np.ndarray]:
+    """Take the drawn rows of all arrays."""
     return {name: array[rows[part_of(name, array)]] for name, array in arrays.items()}
 
 
 def groups_by(arrays: Arrays, name: str) -> dict[Part, list[Rows]]:
-    """The rows that have equal values in the arrays whose last word is ``name``, for each part that has one.
+    """Group the rows by their values in the array whose name ends in ``name``, for each part with such an array.
 
     Raises:
         UsageError: there is no such array.
@@ -68,7 +68,7 @@ def groups_by(arrays: Arrays, name: str) -> dict[Part, list[Rows]]:
     labels = {key: array for key, array in arrays.items() if key.rpartition("/")[2] == name}
     if not labels:
         known = sorted({key.rpartition("/")[2] for key in arrays})
-        raise UsageError(f"Nothing called {name!r} was kept of each item. There are: {', '.join(known)}.")
+        raise UsageError(f"These runs store no array {name!r} over the items. They have: {', '.join(known)}.")
     return {part_of(key, array): _equal_rows(array) for key, array in labels.items()}
 
 

@@ -1,4 +1,4 @@
-"""Which score, or benchmark, can stand for which other: how well it ranks loss networks, and what trusting it costs."""
+"""Proxies: how well one score or benchmark predicts the ranking by another, and what it costs to rely on it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import pandas as pd
 from lnkit.analysis.correlations import BACKBONES, LOSS_NETWORKS, ScoreColumn, joined, paired, score_columns, shared
 from lnkit.analysis.rankings import counted, loss_network_ranks, score_ranks
 from lnkit.errors import UsageError
+from lnkit.stats.bootstrap import Sampling
 from lnkit.stats.coefficients import TOO_FEW, correlate
-from lnkit.stats.resampling import KENDALL, SPEARMAN, Array, Sampling
+from lnkit.stats.rank_correlation import KENDALL, SPEARMAN, Array
 
-# Spearman's coefficient, squared, is the share of the variance of ranks that two rankings have in common; of normal
-# variables it also says how many pairs both put in the same order ((1 + tau) / 2).
+# The square of Spearman's coefficient is the share of the variance of ranks that two rankings have in common; for
+# normal variables it also gives the share of pairs that both put in the same order, (1 + tau) / 2.
 USABLE_FROM = 0.7  # half of the variance; three pairs in four
-WEAK_FROM = 0.3  # a tenth of the variance; three pairs in five, where tossing a coin gives one in two
-TOP = 3  # as many loss networks as one would try out
+WEAK_FROM = 0.3  # a tenth of the variance; three pairs in five, where chance gives one in two
+TOP = 3  # the number of loss networks that a user would try out
 
 USABLE, WEAK, NO, CANNOT_TELL = "usable", "weak", "no", "cannot tell"
 BENCHMARKS, SCORES = "benchmarks", "scores"
@@ -31,34 +32,35 @@ MEAN_RANK = "mean rank"
 def proxies(
     frame: pd.DataFrame, *, level: str = BENCHMARKS, unit: str = LOSS_NETWORKS, sampling: Sampling | None = None
 ) -> pd.DataFrame:
-    """Judge every score, or benchmark, as a proxy of every other one with which it has loss networks in common.
+    """Judge every score or benchmark as a proxy of every other that has loss networks in common with it.
 
     Args:
-        frame: of measurements.
+        frame: of score rows.
         level: "benchmarks" compares their mean ranks over their main scores, "scores" these scores one by one.
-        unit: "loss networks", or "backbones" by their best point.
+        unit: "loss networks", or "backbones" by their best points.
         sampling: of the bootstrap; it draws backbones with all their points.
 
     Returns:
         proxy_setting, proxy_benchmark, proxy, target_setting, target_benchmark, target; spearman with low and high
-        (95 % interval), kendall with kendall_low and kendall_high; n, clusters; regret_1 and regret_3, what is lost of
-        the target by taking the proxy's best, or the best of its best three, as a fraction of the target's range
-        (0 nothing, 1 all); verdict; note; caveat.
+        (95 % interval), kendall with kendall_low and kendall_high; n, clusters; regret_1 and regret_3, the loss in
+        the target from taking the proxy's best, or the best of its best three, as a fraction of the target's range
+        (0 none, 1 all); verdict; note; caveat.
 
     Raises:
         UsageError: there is no such level or unit.
     """
     if level not in LEVELS:
-        raise UsageError(f"Proxies are judged by {' or '.join(LEVELS)}, and {level!r} came.")
+        raise UsageError(f"Expected {' or '.join(LEVELS)} as the level of proxies, got {level!r}.")
     columns = score_columns(_of_benchmarks(frame, unit) if level == BENCHMARKS else counted(frame), unit)
     return pd.DataFrame(list(_judged(columns, sampling or Sampling())), columns=_COLUMNS)
 
 
 def verdict(low: float, high: float) -> str:
-    """What the 95 % interval of Spearman's coefficient says about a proxy.
+    """Judge a proxy by the 95 % interval of Spearman's coefficient.
 
-    "usable": at least :data:`USABLE_FROM` for sure. "weak": at least :data:`WEAK_FROM` for sure. "no": below
-    :data:`USABLE_FROM` for sure, and perhaps of no help at all. "cannot tell": the interval is too wide, or unknown.
+    Returns:
+        "usable": the interval lies above :data:`USABLE_FROM`. "weak": it lies above :data:`WEAK_FROM`. "no": it lies
+        below :data:`USABLE_FROM` and reaches below :data:`WEAK_FROM`. "cannot tell": it is too wide, or unknown.
     """
     if not (np.isfinite(low) and np.isfinite(high)):
         return CANNOT_TELL
@@ -70,15 +72,15 @@ def verdict(low: float, high: float) -> str:
 
 
 def regret(proxy: Array, target: Array, top: int) -> float:
-    """What the best of the ``top`` cases by the proxy lacks to the best of all, as a fraction of the target's range.
+    """Compute the loss from taking the best of the ``top`` cases by the proxy, as a fraction of the target's range.
 
     Args:
-        proxy: (N,), larger is better. Of equal values those that are worse in the target count first.
+        proxy: (N,), larger is better. Among equal values, those with the worse target come first.
         target: (N,), larger is better.
-        top: how many cases are tried out.
+        top: number of cases that are tried out.
 
     Returns:
-        In [0, 1]; NaN if the target is constant.
+        In [0, 1]; NaN for a constant target.
     """
     span = np.ptp(target)
     chosen = np.lexsort((target, -proxy))[:top]
@@ -86,14 +88,14 @@ def regret(proxy: Array, target: Array, top: int) -> float:
 
 
 _SIDES = [f"{side}{part}" for side in ("proxy", "target") for part in ("_setting", "_benchmark", "")]
-_FOUND = ["spearman", "low", "high", "kendall", "kendall_low", "kendall_high", "n", "clusters"]
-_COLUMNS = [*_SIDES, *_FOUND, "regret_1", "regret_3", "verdict", "note", "caveat"]
+_VALUES = ["spearman", "low", "high", "kendall", "kendall_low", "kendall_high", "n", "clusters"]
+_COLUMNS = [*_SIDES, *_VALUES, "regret_1", "regret_3", "verdict", "note", "caveat"]
 
 
 def _of_benchmarks(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
-    """One row for each benchmark, in each setting, and case: the mean of its ranks, of which less is better.
+    """Return one row for each benchmark, setting and case: the mean of its ranks; lower is better.
 
-    A case that lacks one of the scores of its benchmark is left out, as in Table III.
+    A case that lacks a score of its benchmark is left out, as in Table III of Pihlgren2023.
     """
     main, benchmark = counted(frame), ["setting", "benchmark"]
     ranks = (
@@ -110,12 +112,12 @@ def _judged(columns: list[ScoreColumn], sampling: Sampling) -> Iterator[dict[str
     for proxy, target in permutations(columns, 2):
         if not shared(proxy, target):
             continue
-        labels = {f"proxy_{k}": v for k, v in _place(proxy).items()} | {"proxy": proxy.score}
-        labels |= {f"target_{k}": v for k, v in _place(target).items()} | {"target": target.score}
+        labels = {f"proxy_{k}": v for k, v in _setting_of(proxy).items()} | {"proxy": proxy.score}
+        labels |= {f"target_{k}": v for k, v in _setting_of(target).items()} | {"target": target.score}
         yield labels | _judge(proxy, target, sampling) | {"caveat": joined([proxy.caveat, target.caveat])}
 
 
-def _place(column: ScoreColumn) -> dict[str, str]:
+def _setting_of(column: ScoreColumn) -> dict[str, str]:
     return {"setting": column.setting, "benchmark": column.benchmark}
 
 

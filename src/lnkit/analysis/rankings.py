@@ -1,6 +1,6 @@
-"""Best points and ranks, as Pihlgren et al. 2023 compute their Tables III and IV.
+"""Best points and ranks, computed as in Tables III and IV of Pihlgren2023.
 
-All take the frame of :func:`lnkit.analysis.measurements.to_frame`; values are only ever ranked within one setting.
+All functions take the frame of :func:`lnkit.analysis.score_rows.to_frame` and rank values within one setting only.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ SCORE = ["setting", "benchmark", "score"]
 
 
 def best_points(frame: pd.DataFrame) -> pd.DataFrame:
-    """The best extraction point of each backbone for each score (Table IV).
+    """Find the best extraction point of each backbone for each score (Table IV).
 
     Returns:
-        setting, benchmark, score, backbone, point, value, and ``ties``: all points that reach the value, in the order
-        of the frame; ``point`` is the first of them.
+        setting, benchmark, score, backbone, point, value, and ``ties``: all points with that value, in the order of
+        the frame; ``point`` is the first of them.
     """
-    known = _goodness(frame).dropna(subset="goodness")
+    known = with_goodness(frame).dropna(subset="goodness")
     best = known[known.goodness == known.groupby([*SCORE, "backbone"], sort=False).goodness.transform("max")]
     grouped = best.groupby([*SCORE, "backbone"], sort=False)
-    found = grouped.agg(point=("point", "first"), value=("value", "first"), ties=("point", tuple))
-    return found.reset_index()
+    return grouped.agg(point=("point", "first"), value=("value", "first"), ties=("point", tuple)).reset_index()
 
 
 def score_ranks(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rank of each backbone by its best point, for each score.
+    """Rank the backbones by their best points, for each score.
 
     Returns:
-        setting, benchmark, score, backbone, point, value, rank: 1 is the best, equal values share their mean rank.
+        setting, benchmark, score, backbone, point, value, rank: 1 is the best, equal values share their mean
+        rank.
     """
     directions = frame.drop_duplicates(SCORE)[[*SCORE, "higher_is_better"]]
     best = best_points(frame).merge(directions, on=SCORE)
@@ -38,19 +38,19 @@ def score_ranks(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def loss_network_ranks(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rank of each loss network for each score; columns as of :func:`score_ranks`, and ``loss_network``."""
+    """Rank the loss networks for each score: the columns of :func:`score_ranks`, and ``loss_network``."""
     return _ranked(frame)[[*SCORE, "loss_network", "backbone", "point", "value", "rank"]]
 
 
 def mean_ranks(frame: pd.DataFrame) -> pd.DataFrame:
-    """The mean rank of each backbone for each benchmark (Table III).
+    """Compute the mean rank of each backbone for each benchmark (Table III).
 
-    Of the published benchmarks the scores of Tables V to XI count, of others the primary ones. A benchmark that was run
-    in several settings has a column for each: ``bapps (bapps/paper@3f2a9c)``.
+    The scores of Tables V to XI count for the published benchmarks, the primary scores for others. A benchmark with
+    several settings has a column for each: ``bapps (bapps/paper@3f2a9c)``.
 
     Returns:
-        Backbones by column ``all``, the mean of the benchmarks, each with equal weight; it is missing for a backbone
-        that lacks one. A benchmark is missing for a backbone that lacks one of its scores.
+        One row per backbone, sorted by the column ``all``, the mean over benchmarks with equal weights; it is missing
+        for a backbone that lacks a benchmark. A benchmark is missing for a backbone that lacks one of its scores.
     """
     ranks = score_ranks(counted(frame))
     several = ranks.drop_duplicates(["benchmark", "setting"]).benchmark.value_counts()
@@ -68,18 +68,18 @@ def _mean_of_all(ranks: pd.Series) -> float:
 
 
 def counted(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose scores make up a benchmark's rank."""
+    """Select the rows whose scores make up a benchmark's rank; see :func:`mean_ranks`."""
     published = {(row["benchmark"], row["score"]) for row in read_rows("performance_scores")}
     benchmarks = {benchmark for benchmark, _ in published}
     pairs = pd.Series(list(zip(frame.benchmark, frame.score, strict=True)), index=frame.index)
     return frame[pairs.isin(published) | (frame.primary & ~frame.benchmark.isin(benchmarks))]
 
 
-def _goodness(frame: pd.DataFrame) -> pd.DataFrame:
-    """With a column ``goodness`` that is larger for better values, whatever the direction of the score."""
+def with_goodness(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add a column ``goodness``: the value, negated if lower is better."""
     return frame.assign(goodness=frame.value.where(frame.higher_is_better.astype(bool), -frame.value))
 
 
 def _ranked(frame: pd.DataFrame) -> pd.DataFrame:
-    good = _goodness(frame)
+    good = with_goodness(frame)
     return good.assign(rank=good.groupby(SCORE, sort=False).goodness.rank(ascending=False, method="average"))

@@ -29,8 +29,8 @@ COMMANDS = {
     "results": ("lnkit.cli.results:results", "List, show, export and compare what was measured."),
     "published": ("lnkit.cli.published:published", "Show, export and audit the published tables."),
     "analyze": ("lnkit.cli.analyze:analyze", "Rank, correlate and compare what was measured and published."),
-    "compare": ("lnkit.cli.compare:compare", "Place own loss networks among the 56 published ones."),
-    "recommend": ("lnkit.cli.recommend:recommend", "Advise which loss network to take, and say on which grounds."),
+    "compare": ("lnkit.cli.compare:compare", "Rank own loss networks among the 56 published ones."),
+    "recommend": ("lnkit.cli.recommend:recommend", "Recommend a loss network, and explain why."),
     "plot": ("lnkit.cli.plot:plot", "Draw a figure from results and published tables."),
     "report": ("lnkit.cli.report:report", "Write everything into one HTML file that opens without a network."),
     "reproduce": (

@@ -13,7 +13,7 @@ from lnkit.cli._output import clean, emit_json, note, print_table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lnkit.analysis.collect import Gathered
+    from lnkit.analysis.collect import ScoreSet
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,11 +35,11 @@ def gather_options(command: Command) -> Command:
 
 def gathered(
     origin: str, folder: Path | None, bench: str | None, variant: str | None, sample: bool, *, quiet: bool = False
-) -> Gathered:
+) -> ScoreSet:
     """Collect what the options ask for, and say what was left out, unless ``quiet``."""
-    from lnkit.analysis.collect import Wishes, gather  # noqa: PLC0415 - not for help
+    from lnkit.analysis.collect import Selection, gather  # noqa: PLC0415 - not for help
 
-    found = gather(folder, origin, Wishes(bench, variant, sample))
+    found = gather(folder, origin, Selection(bench, variant, sample))
     if not quiet:
         say(found.remarks)
     return found

@@ -14,7 +14,7 @@ from lnkit.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lnkit.analysis.collect import Gathered
+    from lnkit.analysis.collect import ScoreSet
 
 
 class FigureFacts(NamedTuple):
@@ -79,7 +79,7 @@ def _check_options(figure: str, score: str | None, attribute: str | None) -> Non
         raise UsageError(f"The figure {figure} takes no --attribute; score-against does.")
 
 
-def _draw(figure: str, found: Gathered, score: str | None, attribute: str) -> Any:
+def _draw(figure: str, found: ScoreSet, score: str | None, attribute: str) -> Any:
     from lnkit.report import figures as charts  # noqa: PLC0415 - altair
 
     frame, attributes = found.frame(), found.attributes()

@@ -1,4 +1,4 @@
-"""`lnkit recommend`: which loss network to take, and on which grounds."""
+"""`lnkit recommend`: the loss network to take for a task, and why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lnkit.cli._sentences import say
 
 if TYPE_CHECKING:
     from lnkit.analysis.recommend.candidates import Candidate
-    from lnkit.analysis.recommend.recommend import Advice, Conclusion
+    from lnkit.analysis.recommend.recommend import Recommendation, SettingRecommendation
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -62,18 +62,18 @@ def _flag_option(name: str) -> Callable[[Command], Command]:
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="How many to show.")
 @json_option
 def recommend(tasks: tuple[str, ...], origin: str, folder: Path | None, top: int, as_json: bool, **wishes: Any) -> None:
-    """Advise which loss network to take, and say on which grounds.
+    """Recommend a loss network, and explain why.
 
-    Loss networks are ranked by their mean rank over the scores of the task, among those that meet the constraints. Own
-    results that may stand beside published ones count most, where there are three or more to choose from; then the
-    published study, then other own results. Several tasks are answered one by one and together. Where the data do not
-    carry an answer, that is said instead, and the answer in --json is null.
+    The loss networks that meet the constraints are sorted by their mean rank over the scores of the task. Own results
+    that are comparable with published ones come first if they have three or more loss networks to choose from, then the
+    published study, then other own results. Several tasks are answered one by one and together. If the data cannot
+    answer, the command says so, and the answer in --json is null.
     """
     from lnkit.analysis.collect import gather  # noqa: PLC0415
-    from lnkit.analysis.recommend.recommend import advise  # noqa: PLC0415 - not for help
+    from lnkit.analysis.recommend.recommend import recommendations  # noqa: PLC0415 - not for help
 
     found = gather(folder, origin)
-    conclusions = advise(found, tasks, _constraints(wishes))
+    conclusions = recommendations(found, tasks, _constraints(wishes))
     if as_json:
         emit_json([_plain(one, top) for one in conclusions])
         return
@@ -97,42 +97,42 @@ def _constraints(wishes: dict[str, Any]) -> Any:
     )
 
 
-def _plain(conclusion: Conclusion, top: int) -> dict[str, Any]:
-    advice = [
+def _plain(conclusion: Recommendation, top: int) -> dict[str, Any]:
+    by_setting = [
         one._asdict() | {"candidates": [candidate._asdict() for candidate in _shown(one, top)]}
-        for one in conclusion.advice
+        for one in conclusion.by_setting
     ]
-    return conclusion._asdict() | {"advice": advice}
+    return conclusion._asdict() | {"by_setting": by_setting}
 
 
-def _shown(advice: Advice, top: int) -> tuple[Candidate, ...]:
-    """No order is shown where it carries no answer, so that nobody takes its first for one."""
+def _shown(advice: SettingRecommendation, top: int) -> tuple[Candidate, ...]:
+    """Return no candidates without an answer, so that nobody takes the first of them for one."""
     return advice.candidates[:top] if advice.answer else ()
 
 
-def _show(conclusion: Conclusion, top: int) -> None:
+def _show(conclusion: Recommendation, top: int) -> None:
     say(f"{conclusion.task}: {_headline(conclusion)}.")
     for remark in conclusion.remarks:
         say(remark)
-    for advice in conclusion.advice:
+    for advice in conclusion.by_setting:
         click.echo()
-        say(advice.grounds[0])
+        say(advice.explanation[0])
         if shown := _shown(advice, top):
             _show_table(shown)
-        for sentence in (*advice.grounds[1:], *advice.left_out):
+        for sentence in (*advice.explanation[1:], *advice.left_out):
             say(f"- {sentence}", "  ")
 
 
-def _headline(conclusion: Conclusion) -> str:
-    """``take vgg11:late (published study)``; less than that where the scores do not tell it from others."""
+def _headline(conclusion: Recommendation) -> str:
+    """Format the answer: ``take vgg11:late (published study)``, or less if other loss networks are as good."""
     if conclusion.answer is None:
-        return "the data do not carry an answer"
+        return "the data cannot answer this"
     who = "published study" if conclusion.setting == "published" else "own results"
     if not conclusion.rivals:
         return f"take {conclusion.answer} ({who})"
     count = len(conclusion.rivals)
     others = conclusion.rivals[0] if count == 1 else f"{count} others"
-    return f"{conclusion.answer} comes first ({who}), but the scores do not tell it from {others}"
+    return f"{conclusion.answer} comes first ({who}), but the scores do not separate it from {others}"
 
 
 def _show_table(candidates: Sequence[Candidate]) -> None:

@@ -23,7 +23,7 @@ def report(output: Path, title: str, **wishes: Any) -> None:
     records behind them, and the caveats. Tables sort and filter.
     """
     found = gathered(**wishes)
-    note(f"Writing a report of {len(found.measurements):,} scores ...")
+    note(f"Writing a report of {len(found.rows):,} scores ...")
     from lnkit.report.page import write_report  # noqa: PLC0415 - pandas and altair
 
     size = write_report(found, output, title)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lnkit._version import __version__
-from lnkit.analysis.collect import Gathered
+from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.correlations import attribute_correlations
 from lnkit.analysis.rankings import best_points, mean_ranks
 from lnkit.data.atomic import atomic_write
@@ -19,7 +19,7 @@ from lnkit.report import figures as charts
 from lnkit.report.figures.saving import plain
 from lnkit.report.markup import Cell, Figure, Section, escape, page, paragraph, section, table
 from lnkit.results.records import RunRecord
-from lnkit.stats.resampling import Sampling
+from lnkit.stats import Sampling
 
 SAMPLING = Sampling(
     resamples=500
@@ -27,7 +27,7 @@ SAMPLING = Sampling(
 MOST_SCORES = 12  # figures of single scores; the tables have the others
 
 
-def write_report(found: Gathered, file: Path, title: str = "Loss networks") -> int:
+def write_report(found: ScoreSet, file: Path, title: str = "Loss networks") -> int:
     """Write the report of what was gathered.
 
     Args:
@@ -50,7 +50,7 @@ def write_report(found: Gathered, file: Path, title: str = "Loss networks") -> i
     return file.stat().st_size
 
 
-def build_report(found: Gathered, title: str = "Loss networks") -> str:
+def build_report(found: ScoreSet, title: str = "Loss networks") -> str:
     """The report as HTML."""
     frame, attributes = found.frame(), found.attributes()
     sections = [
@@ -70,7 +70,7 @@ def build_report(found: Gathered, title: str = "Loss networks") -> str:
     return page(title, sections, lead)
 
 
-def _overview(found: Gathered, frame: pd.DataFrame) -> Section:
+def _overview(found: ScoreSet, frame: pd.DataFrame) -> Section:
     own = frame[frame.origin == "own"]
     numbers = {
         "own records": len(found.records),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lnkit.analysis.collect import Gathered
-from lnkit.analysis.measurements import OWN, PUBLISHED, ScoreRow
+from lnkit.analysis.attributes import attributes_of_study
+from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.published.tables import read_rows
-from lnkit.analysis.recommend.costs import attributes_of_study
+from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow
 from lnkit.data.atomic import atomic_write
 from lnkit.errors import LnkitError, UsageError
 from lnkit.results.records import RunRecord
@@ -53,7 +53,7 @@ class Part:
     caveat: str = ""
 
 
-def reproduce(found: Gathered, variant: str | None = None) -> list[Part]:
+def reproduce(found: ScoreSet, variant: str | None = None) -> list[Part]:
     """Set own results beside each published table.
 
     Args:
@@ -66,16 +66,14 @@ def reproduce(found: Gathered, variant: str | None = None) -> list[Part]:
     own = _own(found, variant)
     reasons = {record.id: _reason(record) for record in found.records}
     scores = [_scores(table, title, own, reasons, found) for table, title in NUMERALS.items()]
-    ranked = Gathered([one for one in found.measurements if one.origin == OWN and one in set(own.values())], [], [])
+    ranked = ScoreSet([one for one in found.rows if one.origin == OWN and one in set(own.values())], [], [])
     return [_table_1(found), _table_2(), *_tables_3_and_4(ranked), *scores]
 
 
-def _own(found: Gathered, variant: str | None) -> dict[tuple[str, str], ScoreRow]:
+def _own(found: ScoreSet, variant: str | None) -> dict[tuple[str, str], ScoreRow]:
     """(score, loss network) -> our value; of several the one of the reference protocol, then the first."""
     wanted = [
-        one
-        for one in found.measurements
-        if one.origin == OWN and (one.variant == variant if variant else one.comparable)
+        one for one in found.rows if one.origin == OWN and (one.variant == variant if variant else one.comparable)
     ]
     wanted.sort(key=lambda one: one.variant != REFERENCE)
     values: dict[tuple[str, str], ScoreRow] = {}
@@ -99,9 +97,9 @@ def _scores(
     title: str,
     own: Mapping[tuple[str, str], ScoreRow],
     reasons: Mapping[str, str],
-    found: Gathered,
+    found: ScoreSet,
 ) -> Part:
-    rows = [one for one in found.measurements if one.origin == PUBLISHED and one.source.endswith(f", {table}")]
+    rows = [one for one in found.rows if one.origin == PUBLISHED and one.source.endswith(f", {table}")]
     lines = [
         _line(one, own[one.score, one.loss_network], reasons) for one in rows if (one.score, one.loss_network) in own
     ]
@@ -134,7 +132,7 @@ def _commands(missing: Iterable[ScoreRow]) -> list[str]:
     ]
 
 
-def _table_1(found: Gathered) -> Part:
+def _table_1(found: ScoreSet) -> Part:
     """The attributes, which need no runs."""
     computed = {name.partition(":")[0]: values for name, values in attributes_of_study().items()}
     lines = [
@@ -175,11 +173,11 @@ def _table_2() -> Part:
     return Part("Table II: extraction points", tuple(lines), 0, ())
 
 
-def _tables_3_and_4(own: Gathered) -> list[Part]:
+def _tables_3_and_4(own: ScoreSet) -> list[Part]:
     """Mean ranks and best points, of the backbones that have all that they need."""
     titles = ("Table III: mean ranks", "Table IV: best points")
     caveats = [read_rows(name)[0]["caveat"] for name in ("average_rankings", "best_points")]
-    if not own.measurements:
+    if not own.rows:
         return [Part(title, (), 1, ("(from Tables V to XI, once they are there)",), caveat)
                 for title, caveat in zip(titles, caveats, strict=True)]  # fmt: skip
     from lnkit.analysis.rankings import best_points, mean_ranks  # noqa: PLC0415 - pandas

@@ -1,68 +1,80 @@
-"""One correlation coefficient, with its interval and p-value, from rows of which some belong together."""
+"""A correlation coefficient with its interval and p-value, from rows that may belong together."""
 
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from lnkit.stats.resampling import KENDALL, PEARSON, SPEARMAN, Array, Owners, Sampling, drawn_counts, resampled
+from lnkit.stats.bootstrap import Sampling
+from lnkit.stats.rank_correlation import KENDALL, PEARSON, SPEARMAN, Array, Owners, drawn_counts, resampled
 
 FEWEST_PAIRS = 3  # two points always lie on a line
-FEWEST_CLUSTERS = 5  # there are 126 different samples of 5: the outer 2.5 % are then still several of them
-MOST_ROWS = 300  # resampled; of more, the normal approximation is good and a bootstrap of tau takes minutes
+FEWEST_CLUSTERS = 5  # 5 clusters have 126 different samples, so that the outer 2.5 % are several of them
+MOST_ROWS = 300  # above, the normal approximation is good and a bootstrap of tau takes minutes
 
-BOOTSTRAP, NORMAL = "bootstrap", "normal"  # where an interval comes from
+BOOTSTRAP, NORMAL = "bootstrap", "normal"  # the origin of an interval
 CONSTANT, TOO_FEW = "constant", f"fewer than {FEWEST_PAIRS} pairs"
 
 _Z = stats.norm.ppf(0.975)
 _TESTS = {PEARSON: stats.pearsonr, SPEARMAN: stats.spearmanr, KENDALL: stats.kendalltau}
-_LARGEST = 1 - 1e-12  # of a coefficient whose Fisher transform is taken; that of 1 is infinite
+_LARGEST = 1 - 1e-12  # coefficients are clipped to it before the Fisher transform, which is infinite at 1
 
 
 class Coefficient(NamedTuple):
-    """A correlation coefficient and how sure it is; NaN where a value is not defined."""
+    """A correlation coefficient and its uncertainty; undefined values are NaN."""
 
     coefficient: float
     low: float  # 95 % interval
     high: float
-    interval_by: str  # "bootstrap" or "normal"; "" where there is none
+    interval_by: str  # "bootstrap" or "normal"; "" without an interval
     p: float  # two-sided, of no correlation
-    p_independent: float  # the same as though all rows were independent; scipy's
+    p_independent: float  # scipy's p, which takes all rows for independent
     n: int  # pairs
     clusters: int  # independent groups among them
-    note: str  # why something is not defined
+    note: str  # the reason why a value is undefined
 
 
 def correlate(method: str, x: Array, y: Array, clusters: NDArray[Any], sampling: Sampling) -> Coefficient:
-    """Correlate two variables.
+    """Correlate two variables whose rows may belong together.
 
-    The interval is of percentiles of a cluster bootstrap; above :data:`MOST_ROWS` rows it is Bonett and Wright's (2000)
-    with the clusters as the number of cases, which is wide. ``p`` is scipy's where each row is a cluster of its own.
-    Otherwise it is from Student's t with C - 2 degrees of freedom, of the Fisher-transformed coefficient over the
-    standard error that the resamples show.
+    Up to :data:`MOST_ROWS` rows the interval is that of percentiles of a cluster bootstrap; above, the normal
+    approximation with the number of clusters as the number of cases, which is wide. ``p`` is scipy's if every row is a
+    cluster of its own. Otherwise it is that of Student's t with C - 2 degrees of freedom, for the Fisher-transformed
+    coefficient over its standard error among the resamples.
 
     Args:
         method: "pearson", "spearman" or "kendall" (tau-b).
-        x: (N,), no value missing.
-        y: (N,), no value missing.
-        clusters: (N,), names; rows of one name are not independent.
+        x: (N,), without missing values.
+        y: (N,), without missing values.
+        clusters: (N,), the name of each row's cluster; rows of one cluster are not independent.
         sampling: of the bootstrap.
+
+    References:
+        Davison and Hinkley 1997, section 3.8 (cluster bootstrap).
+        Bonett and Wright 2000, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations".
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+        >>> found = correlate("spearman", x, x**2, np.array(list("abcdef")), Sampling(resamples=100))
+        >>> round(found.coefficient, 3), found.n, found.clusters, found.interval_by
+        (1.0, 6, 6, 'bootstrap')
     """
-    owners, names = pd.factorize(clusters, sort=True)  # sorted: the order of the rows does not matter
-    n, count = len(x), len(names)
+    owners, count = _owners(clusters)
+    n = len(x)
     if n < FEWEST_PAIRS:
         return _undefined(n, count, TOO_FEW)
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return _undefined(n, count, CONSTANT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", stats.NearConstantInputWarning)  # near is not constant
-        found = _TESTS[method](x, y)
-    value, p_independent = float(found.statistic), float(found.pvalue)
+        result = _TESTS[method](x, y)
+    value, p_independent = float(result.statistic), float(result.pvalue)
     if count < FEWEST_CLUSTERS:
         p = p_independent if count == n else np.nan
         note = f"{count} independent {'group' if count == 1 else 'groups'}: too few for an interval"
@@ -70,6 +82,13 @@ def correlate(method: str, x: Array, y: Array, clusters: NDArray[Any], sampling:
     spread = _approximated(method, value, count) if n > MOST_ROWS else _bootstrapped(method, x, y, owners, sampling)
     p = p_independent if count == n else _p_value(value, spread.error, count)
     return Coefficient(value, spread.low, spread.high, spread.by, p, p_independent, n, count, spread.note)
+
+
+def _owners(clusters: NDArray[Any]) -> tuple[Owners, int]:
+    """Number the clusters in the order of their names, so that the order of the rows does not matter."""
+    names = clusters.tolist()
+    numbers = {name: number for number, name in enumerate(sorted(set(names)))}
+    return np.array([numbers[name] for name in names], dtype=np.int64), len(numbers)
 
 
 def _undefined(n: int, clusters: int, note: str) -> Coefficient:
@@ -84,8 +103,16 @@ class _Spread(NamedTuple):
     note: str = ""
 
 
+@lru_cache(maxsize=8)
+def _counts(clusters: int, sampling: Sampling) -> Array:
+    """Draw the samples that all correlations of a table share."""
+    counts = drawn_counts(clusters, sampling.resamples, np.random.default_rng(sampling.seed))
+    counts.flags.writeable = False  # every caller gets the same array
+    return counts
+
+
 def _bootstrapped(method: str, x: Array, y: Array, owners: Owners, sampling: Sampling) -> _Spread:
-    samples = resampled(method, x, y, owners, drawn_counts(int(owners.max()) + 1, sampling))
+    samples = resampled(method, x, y, owners, _counts(int(owners.max()) + 1, sampling))
     defined = samples[np.isfinite(samples)]
     if len(defined) < len(samples) / 2:
         return _Spread(np.nan, np.nan, "", np.nan, "constant in most resamples")
@@ -96,7 +123,7 @@ def _bootstrapped(method: str, x: Array, y: Array, owners: Owners, sampling: Sam
 
 
 def _approximated(method: str, value: float, cases: int) -> _Spread:
-    """Bonett and Wright 2000, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations"."""
+    """Approximate the interval by a normal distribution of the Fisher-transformed coefficient (Bonett and Wright)."""
     variance = {
         PEARSON: 1 / (cases - 3),
         SPEARMAN: (1 + value**2 / 2) / (cases - 3),
@@ -113,6 +140,6 @@ def _fisher(values: Array) -> Array:
 
 
 def _p_value(value: float, error: float, clusters: int) -> float:
-    if not error > 0:  # all resamples alike: a perfect relation
+    if not error > 0:  # 0 if all resamples are alike: a perfect relation
         return 0.0 if error == 0 else float("nan")
     return float(2 * stats.t.sf(abs(_fisher(np.array(value))) / error, clusters - 2))

@@ -1,35 +1,59 @@
-"""Correlations between what was measured and what people said: pure functions on arrays.
+"""Correlations of two measures of the same items, and of many bootstrap samples of these items at once.
 
-The values themselves are scipy's. For intervals they are computed again for many bootstrap samples; these functions do
-it for all samples at once from how often each item was drawn, and give what scipy gives for the drawn items.
+The values are scipy's. A bootstrap sample is given by how often it contains each item or cluster (see
+:func:`lnkit.stats.drawn_counts`); the result is scipy's value for the drawn items.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 Array = NDArray[np.float64]
-Owners = NDArray[np.int64]  # (N,), which cluster each item belongs to: its reference image, say
+Owners = NDArray[np.int64]  # (N,), the cluster of each item, its reference image for example: 0 to C - 1
 
-CHUNK = 2**22  # numbers in an array while ranks are computed
+PEARSON, SPEARMAN, KENDALL = "pearson", "spearman", "kendall"
+METHODS = (PEARSON, SPEARMAN, KENDALL)
+
+NO_VARIANCE = 1e-12  # of a standardized variable: below, a sample is constant but for rounding
+CHUNK = 2**22  # largest number of elements in an array of ranks
 
 
 def pearson(x: Array, y: Array) -> float:
-    """Linear correlation (PLCC) of (N,) with (N,); NaN where one of them does not vary."""
+    """Compute Pearson's linear correlation (PLCC) of (N,) with (N,); NaN if x or y is constant.
+
+    Example:
+        >>> import numpy as np
+        >>> round(pearson(np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 4.0])), 3)
+        0.929
+    """
     return float(stats.pearsonr(x, y).statistic) if _vary(x, y) else float("nan")
 
 
 def spearman(x: Array, y: Array) -> float:
-    """Rank correlation rho (SRCC), equal values at their mean rank; NaN where one of them does not vary."""
+    """Compute Spearman's rank correlation rho (SRCC) of (N,) with (N,); NaN if x or y is constant.
+
+    Equal values share their mean rank.
+
+    Example:
+        >>> import numpy as np
+        >>> round(spearman(np.array([1.0, 2.0, 4.0]), np.array([1.0, 4.0, 3.0])), 3)
+        0.5
+    """
     return float(stats.spearmanr(x, y).statistic) if _vary(x, y) else float("nan")
 
 
 def kendall(x: Array, y: Array) -> float:
-    """Rank correlation tau-b (KRCC), which corrects for equal values; NaN where one of them does not vary."""
+    """Compute Kendall's rank correlation tau-b (KRCC) of (N,) with (N,); NaN if x or y is constant.
+
+    Tau-b corrects for equal values.
+
+    Example:
+        >>> import numpy as np
+        >>> round(kendall(np.array([1.0, 2.0, 4.0]), np.array([1.0, 4.0, 3.0])), 3)
+        0.333
+    """
     return float(stats.kendalltau(x, y).statistic) if _vary(x, y) else float("nan")
 
 
@@ -38,13 +62,86 @@ def _vary(x: Array, y: Array) -> bool:
 
 
 def drawn_counts(clusters: int, resamples: int, rng: np.random.Generator) -> Array:
-    """How often each cluster is in each bootstrap sample, (resamples, clusters): as many drawn as there are."""
+    """Draw cluster bootstrap samples: how often each cluster occurs in each sample.
+
+    Items that belong together (all distortions of one image, all points of one backbone) are drawn together. A sample
+    is a count of each cluster, so no items are copied.
+
+    Args:
+        clusters: number of clusters; each sample draws as many, with replacement.
+        resamples: number of bootstrap samples.
+        rng: draws the samples.
+
+    Returns:
+        (resamples, clusters), each row with the sum ``clusters``.
+
+    References:
+        Davison and Hinkley 1997, "Bootstrap Methods and their Application", section 3.8.
+
+    Example:
+        >>> import numpy as np
+        >>> drawn_counts(4, 2, np.random.default_rng(0)).sum(axis=1)
+        array([4., 4.])
+    """
     return rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples).astype(np.float64)
 
 
+def resampled(method: str, x: Array, y: Array, owners: Owners, counts: Array) -> Array:
+    """Compute a correlation in every cluster bootstrap sample.
+
+    Args:
+        method: one of :data:`METHODS`.
+        x: (N,).
+        y: (N,).
+        owners: (N,), the cluster of each item, from 0 to C - 1.
+        counts: (B, C), how often each sample contains each cluster.
+
+    Returns:
+        (B,) in [-1, 1]; NaN for samples in which x or y is constant.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y, owners = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 4.0, 3.0]), np.array([0, 0, 1, 1])
+        >>> resampled("kendall", x, y, owners, np.array([[1.0, 1.0], [2.0, 0.0]])).round(3)
+        array([0.667, 1.   ])
+    """
+    if method == KENDALL:
+        return resampled_kendall(x, y, owners, counts)
+    weights = counts[:, owners]
+    if method == SPEARMAN:
+        return resampled_spearman(x, y, weights)
+    return _pearson_of_clusters(x, y, owners, counts)
+
+
+def _pearson_of_clusters(x: Array, y: Array, owners: Owners, counts: Array) -> Array:
+    """Compute Pearson's correlation from sums over clusters, which is faster than from items where these are few."""
+    x, y = ((values - values.mean()) / (values.std() or 1.0) for values in (x, y))  # so that squares lose no digits
+    terms = (np.ones_like(x), x, y, x * x, y * y, x * y)
+    sums = np.stack([np.bincount(owners, term, counts.shape[1]) for term in terms], axis=1)
+    n, sum_x, sum_y, xx, yy, xy = (counts @ sums).T
+    variances = np.stack([xx / n - (sum_x / n) ** 2, yy / n - (sum_y / n) ** 2])
+    product = np.where((variances > NO_VARIANCE).all(axis=0), variances.prod(axis=0), 0.0)
+    return _ratio(xy / n - sum_x * sum_y / n**2, np.sqrt(product))
+
+
 def resampled_pearson(x: Array, y: Array, weights: Array) -> Array:
-    """Correlations (B,) of x and y, (N,) or (B, N), in which item i counts ``weights[b, i]`` times."""
-    total = np.maximum(weights.sum(axis=1, keepdims=True), 1)  # 0 where a sample has none of these items
+    """Compute Pearson's correlation in samples that contain item i ``weights[b, i]`` times.
+
+    Args:
+        x: (N,) or (B, N).
+        y: (N,) or (B, N).
+        weights: (B, N).
+
+    Returns:
+        (B,) in [-1, 1]; NaN where the variance of x or y is 0.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 4.0])
+        >>> resampled_pearson(x, y, np.array([[1.0, 1.0, 1.0], [2.0, 1.0, 0.0]])).round(3)
+        array([0.929, 1.   ])
+    """
+    total = np.maximum(weights.sum(axis=1, keepdims=True), 1)  # 0 for a sample without any of these items
     dx = x - (weights * x).sum(axis=1, keepdims=True) / total
     dy = y - (weights * y).sum(axis=1, keepdims=True) / total
     covariance = (weights * dx * dy).sum(axis=1)
@@ -53,46 +150,70 @@ def resampled_pearson(x: Array, y: Array, weights: Array) -> Array:
 
 
 def resampled_spearman(x: Array, y: Array, weights: Array) -> Array:
-    """Rank correlations (B,) of the samples in which item i is ``weights[b, i]`` times."""
+    """Compute Spearman's rho in samples that contain item i ``weights[b, i]`` times.
+
+    Args:
+        x: (N,).
+        y: (N,).
+        weights: (B, N).
+
+    Returns:
+        (B,) in [-1, 1]; NaN for samples in which x or y is constant.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.array([1.0, 2.0, 4.0]), np.array([1.0, 4.0, 3.0])
+        >>> resampled_spearman(x, y, np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 0.0]])).round(3)
+        array([0.5, 1. ])
+    """
     parts = np.array_split(weights, max(1, -(-weights.size // CHUNK)))
     return np.concatenate([resampled_pearson(_ranks(x, part), _ranks(y, part), part) for part in parts])
 
 
 def _ranks(values: Array, weights: Array) -> Array:
-    """Mean ranks (B, N) of the values in samples where item i is ``weights[b, i]`` times."""
+    """Rank the values within each sample: (B, N), equal values at their mean rank."""
     order = np.argsort(values, kind="stable")
     new = np.append(True, np.diff(values[order]) > 0)
-    there = np.add.reduceat(weights[:, order], np.flatnonzero(new), axis=1)  # (B, distinct values)
-    mean_rank = np.cumsum(there, axis=1) - (there - 1) / 2
+    drawn = np.add.reduceat(weights[:, order], np.flatnonzero(new), axis=1)  # (B, distinct values)
+    mean_rank = np.cumsum(drawn, axis=1) - (drawn - 1) / 2
     ranks: Array = np.empty_like(weights)
     ranks[:, order] = mean_rank[:, np.cumsum(new) - 1]
     return ranks
 
 
 def resampled_kendall(x: Array, y: Array, owners: Owners, counts: Array) -> Array:
-    """Tau-b (B,) of the samples in which each item of cluster c is ``counts[b, c]`` times.
+    """Compute Kendall's tau-b in cluster bootstrap samples.
 
-    A pair of items adds to a sum that belongs to the pair of their clusters, so each sample's sums are quadratic forms
-    in its counts. An item drawn twice is tied with itself in both, as in any sample with equal items.
+    The sums over pairs of items are sums over pairs of clusters, so each sample's are quadratic forms in its counts. An
+    item that is drawn twice is tied with itself in x and y, like any two equal items.
+
+    Args:
+        x: (N,).
+        y: (N,).
+        owners: (N,), the cluster of each item, from 0 to C - 1.
+        counts: (B, C), how often each sample contains each cluster.
+
+    Returns:
+        (B,) in [-1, 1]; NaN for samples in which x or y is constant.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y, owners = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 4.0, 3.0]), np.array([0, 0, 1, 1])
+        >>> resampled_kendall(x, y, owners, np.array([[1.0, 1.0], [2.0, 0.0]])).round(3)
+        array([0.667, 1.   ])
     """
     clusters = counts.shape[1]
-    agree, x_differs, y_differs = np.zeros((3, clusters, clusters))
-    for i, j, sign_x, sign_y in _signs(x, y, owners):
-        agree[i, j] = (sign_x * sign_y).sum()
-        x_differs[i, j], y_differs[i, j] = np.count_nonzero(sign_x), np.count_nonzero(sign_y)
-    score, nx, ny = (((counts @ sums) * counts).sum(axis=1) for sums in (agree, x_differs, y_differs))
+    sums = np.zeros((3, clusters, clusters))  # concordant less discordant pairs, pairs that differ in x, in y
+    for cluster in range(clusters):
+        items = owners == cluster
+        sign_x, sign_y = (np.sign(values[items, None] - values) for values in (x, y))
+        for total, pairs in zip(sums, (sign_x * sign_y, sign_x != 0, sign_y != 0), strict=True):
+            total[cluster] = np.bincount(owners, pairs.sum(axis=0), clusters)  # whole numbers: exact in any order
+    score, nx, ny = (((counts @ total) * counts).sum(axis=1) for total in sums)
     return _ratio(score, np.sqrt(nx * ny))
 
 
-def _signs(x: Array, y: Array, owners: Owners) -> Iterator[tuple[int, int, Array, Array]]:
-    """For each pair of clusters the signs of all differences between their items."""
-    items = [np.flatnonzero(owners == cluster) for cluster in range(int(owners.max(initial=-1)) + 1)]
-    for i, a in enumerate(items):
-        for j, b in enumerate(items):
-            yield i, j, np.sign(x[a, None] - x[b]), np.sign(y[a, None] - y[b])
-
-
 def _ratio(a: Array, b: Array) -> Array:
-    """Divide, with NaN where b is zero; never beyond -1 and 1 by rounding."""
-    found: Array = np.divide(a, b, out=np.full_like(a, np.nan), where=b > 0)
-    return np.clip(found, -1, 1)
+    """Divide, NaN where b is 0, clipped to [-1, 1] against rounding."""
+    ratio: Array = np.divide(a, b, out=np.full_like(a, np.nan), where=b > 0)
+    return np.clip(ratio, -1, 1)

@@ -1,4 +1,4 @@
-"""Two-alternative forced choice: how far distances agree with people on which of two images is closer to a third."""
+"""Two-alternative forced choice (2AFC): do distances agree with people on which of two images is closer to a third?"""
 
 from __future__ import annotations
 
@@ -8,18 +8,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def agreement(judge: NDArray[Any], d0: NDArray[Any], d1: NDArray[Any]) -> NDArray[np.float64]:
-    """How far a distance agrees with the people, triplet by triplet.
+def two_afc_agreement(judge: NDArray[Any], d0: NDArray[Any], d1: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the agreement of a distance with people on each triplet; the 2AFC score is its mean.
 
-    The 2AFC score is the mean of this (K Eq. 2): J where p1 is nearer, 1 - J where p0 is, and 0.5 where they tie. P
-    Eq. 2 has no third case, but its implementation computes it.
+    With J the fraction of people who chose p1, it is J where p1 is nearer, 1 - J where p0 is nearer, and 0.5 for a tie.
 
     Args:
-        judge: (N,) in [0, 1], the fraction J of people who found p1 the closer one.
-        d0: (N,) distances from the reference to p0.
-        d1: (N,) distances from the reference to p1.
+        judge: (N,) in [0, 1], the fraction J of people who found p1 closer to the reference.
+        d0: (N,) distances between the reference and p0.
+        d1: (N,) distances between the reference and p1.
 
     Returns:
         (N,) in [0, 1].
+
+    References:
+        Kumar2022 Eq. 2. Pihlgren2023 Eq. 2 has no case for ties, but the reference code computes it.
+
+    Example:
+        >>> import numpy as np
+        >>> two_afc_agreement(np.array([0.8, 0.8, 0.8]), np.array([2.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0]))
+        array([0.8, 0.2, 0.5])
     """
     return np.where(d1 < d0, judge, np.where(d0 < d1, 1.0 - judge, 0.5))
+
+
+def two_afc_ceilings(judge: NDArray[Any], votes: int | None = None) -> dict[str, float]:
+    """Compute the 2AFC scores that people themselves reach on these judgments.
+
+    Args:
+        judge: (N,) in [0, 1], the fraction J of people who found p1 closer to the reference.
+        votes: number of votes per triplet; None if unknown.
+
+    Returns:
+        ``human``: agreement of two votes drawn with replacement, J^2 + (1 - J)^2, as published under this name.
+        ``one rater``: agreement of two different votes; only if ``votes`` is known.
+        ``best possible``: agreement of the majority.
+
+    References:
+        Zhang2018 (the human scores of BAPPS).
+
+    Example:
+        >>> import numpy as np
+        >>> {name: round(value, 2) for name, value in two_afc_ceilings(np.array([0.8, 1.0]), votes=5).items()}
+        {'human': 0.84, 'best possible': 0.9, 'one rater': 0.8}
+    """
+    ceilings = {
+        "human": float(np.mean(judge**2 + (1 - judge) ** 2)),
+        "best possible": float(np.mean(np.maximum(judge, 1 - judge))),
+    }
+    if votes:
+        k = judge * votes
+        pairs = k * (k - 1) + (votes - k) * (votes - k - 1)
+        ceilings["one rater"] = float(np.mean(pairs / (votes * (votes - 1))))
+    return ceilings

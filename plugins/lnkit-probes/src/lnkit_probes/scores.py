@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
-from lnkit.stats.bootstrap import central_interval, mean_interval, resampled_means
+from lnkit.stats.bootstrap import central_interval, mean_interval, named_generator, resampled_means
 from lnkit.stats.rank_correlation import drawn_counts, kendall, resampled_spearman, spearman
-from lnkit.stats.two_afc import agreement
+from lnkit.stats.two_afc import two_afc_agreement
 from lnkit_probes.data import DISTORTION_FAMILIES, REAL_FAMILIES
 from lnkit_probes.lowpass import slope
 from lnkit_probes.measurements import LAYER, MAIN, NATIVE, Found
@@ -79,14 +78,14 @@ class _Judges:
 
     def _perceptual(self, family: str, d: Array) -> Scored:
         judge = self.judge[family]
-        agreed = PERCENT * agreement(judge, d[:, 0], d[:, 1])
+        agreed = PERCENT * two_afc_agreement(judge, d[:, 0], d[:, 1])
         resampled = resampled_means(agreed, self.resamples, self.rng(family))
         best = {BEST: PERCENT * float(np.maximum(judge, 1 - judge).mean())}
         return Scored(Score(float(agreed.mean()), len(agreed), central_interval(resampled), best), resampled)
 
     def rng(self, name: str) -> np.random.Generator:
         """One of its own for each name, so that no family's interval depends on which others are there."""
-        return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        return named_generator(self.seed, name)
 
 
 def mean_of_families(scored: Sequence[Scored]) -> Score:

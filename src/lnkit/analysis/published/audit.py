@@ -1,35 +1,34 @@
-"""Computes again what can be computed from the published tables, and says where they hold together and where not.
+"""Audit of the published tables: recomputes their figures from each other and from the networks.
 
-Nothing is known here beforehand: each finding is computed from the figures in the package, so a mended table would be
-found sound.
+No result is hard-coded: each finding is computed from the figures in the package, so a corrected table would pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lnkit.analysis.measurements import from_published, to_frame
 from lnkit.analysis.published import frames as published
 from lnkit.analysis.rankings import best_points, mean_ranks
+from lnkit.analysis.score_rows import from_published, to_frame
 
 AGREES, DIFFERS, SUSPECT = "agrees", "differs", "suspect"
 
-ROUNDED = 0.005  # of Table III, which is printed with two decimals
-TIES = 0.25  # what equal rounded scores may move a mean rank of two scores: half a rank of one
-STRAIGHT = 0.99  # R squared above which sorted values are taken for a straight line
+ROUNDED = 0.005  # Table III is printed with two decimals
+TIES = 0.25  # ties of rounded scores move a mean rank over two scores by up to half a rank in one of them
+STRAIGHT = 0.99  # R squared of sorted values above which they form a straight line
 NETWORKS = 56
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was computed again."""
+class AuditFinding:
+    """The result of one check of the published tables."""
 
-    id: str  # which caveats name
+    id: str  # caveats refer to it
     title: str
     tables: tuple[str, ...]  # names in the package
     verdict: str  # "agrees", "differs" or "suspect"
@@ -42,8 +41,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Tables:
-    """The published tables; a test hands over others."""
+class PublishedTables:
+    """The tables to audit."""
 
     scores: pd.DataFrame  # as of to_frame
     rankings: pd.DataFrame
@@ -52,7 +51,8 @@ class Tables:
     computed: pd.DataFrame
 
     @classmethod
-    def shipped(cls) -> Tables:
+    def shipped(cls) -> PublishedTables:
+        """Read the tables of the package."""
         return cls(
             to_frame(from_published()),
             published.average_rankings(),
@@ -62,33 +62,30 @@ class Tables:
         )
 
 
-def audit(tables: Tables | None = None) -> list[Finding]:
-    """Compute everything again.
+def audit(tables: PublishedTables | None = None) -> list[AuditFinding]:
+    """Check the published tables against each other and against the networks.
+
+    Args:
+        tables: those of the package if None.
 
     Returns:
-        Mean ranks (Table III), best points (Table IV), the running sum (Table X), attributes (Table I), in this order.
+        One finding for each check: completeness, mean ranks (Table III), best points (Table IV), the running sum
+        (Table X), attributes and macs (Table I).
     """
-    tables = tables or Tables.shipped()
-    checks: Sequence[Callable[[Tables], Finding]] = (
-        _completeness,
-        _mean_ranks,
-        _best_points,
-        _running_sum,
-        _flags,
-        _macs,
-    )
+    tables = tables or PublishedTables.shipped()
+    checks = (_completeness, _mean_ranks, _best_points, _running_sum, _flags, _macs)
     return [check(tables) for check in checks]
 
 
-def _completeness(tables: Tables) -> Finding:
+def _completeness(tables: PublishedTables) -> AuditFinding:
     counts = tables.scores.groupby(["benchmark", "score"], sort=False).loss_network.nunique()
     missing = counts[counts != NETWORKS]
     rows = [(" ".join(map(str, index)), str(count)) for index, count in zip(missing.index, missing, strict=True)]
     summary = f"{len(counts)} scores, {len(tables.scores):,} values; each of {NETWORKS} loss networks has " + (
-        "every score." if missing.empty else f"not all of them: {len(missing)} scores have gaps."
+        "every score." if missing.empty else f"not every score: {len(missing)} have gaps."
     )
     verdict = AGREES if missing.empty else DIFFERS
-    return Finding(
+    return AuditFinding(
         "completeness",
         "Tables V to XI: complete",
         ("performance_scores",),
@@ -99,7 +96,7 @@ def _completeness(tables: Tables) -> Finding:
     )
 
 
-def _mean_ranks(tables: Tables) -> Finding:
+def _mean_ranks(tables: PublishedTables) -> AuditFinding:
     ours = mean_ranks(tables.scores)
     printed = tables.rankings.set_index("backbone")[list(ours.columns)].loc[ours.index]
     off = (ours - printed).abs()
@@ -110,10 +107,10 @@ def _mean_ranks(tables: Tables) -> Finding:
     exact = [name for name in ours.columns if off[name].max() <= ROUNDED]
     verdict = AGREES if off.max().max() <= TIES + ROUNDED else DIFFERS
     summary = (
-        f"Recomputed from Tables V to XI. Within rounding: {', '.join(exact) or 'none'}; the others by at most "
-        f"{off.max().max():.3f}, as ties between rounded scores can move them by {TIES}."
+        f"Recomputed from Tables V to XI. Equal within rounding: {', '.join(exact) or 'none'}; the others differ by at "
+        f"most {off.max().max():.3f}, and ties between rounded scores can move them by {TIES}."
     )
-    return Finding(
+    return AuditFinding(
         "mean-ranks",
         "Table III against Tables V to XI",
         ("average_rankings", "performance_scores"),
@@ -124,7 +121,7 @@ def _mean_ranks(tables: Tables) -> Finding:
     )
 
 
-def _best_points(tables: Tables) -> Finding:
+def _best_points(tables: PublishedTables) -> AuditFinding:
     best = best_points(tables.scores)
     ties = dict(zip(zip(best["score"], best["backbone"], strict=True), best["ties"], strict=True))
     printed = tables.best.set_index("backbone").drop(columns=["source", "caveat"], errors="ignore")
@@ -134,19 +131,12 @@ def _best_points(tables: Tables) -> Finding:
         for score in delineation if column == "delineation_all" else [column]:
             for backbone, point in printed[column].items():
                 if point not in ties[str(score), str(backbone)]:
-                    rows.append(
-                        (
-                            str(column),
-                            str(backbone),
-                            str(point),
-                            str(score),
-                            " or ".join(ties[str(score), str(backbone)]),
-                        )
-                    )
+                    best_of = " or ".join(ties[str(score), str(backbone)])
+                    rows.append((str(column), str(backbone), str(point), str(score), best_of))
     cells = {row[:2] for row in rows}
     count = printed.size
     summary = f"{count - len(cells)} of {count} cells name a point that has the best value in Tables V to XI."
-    return Finding(
+    return AuditFinding(
         "best-point-mismatch",
         "Table IV against Tables V to XI",
         ("best_points", "performance_scores"),
@@ -157,36 +147,37 @@ def _best_points(tables: Tables) -> Finding:
     )
 
 
-def _running_sum(tables: Tables) -> Finding:
-    """Whether each score is what a sum over a growing list would give, with all others beside it for comparison."""
+def _running_sum(tables: PublishedTables) -> AuditFinding:
+    """Test whether the values of a score are what a running sum over a file listing would give."""
     groups = tables.scores.groupby(["benchmark", "score"], sort=False).value
     statistics = {(str(benchmark), str(score)): _line(values) for (benchmark, score), values in groups}
-    fits = [key for key, one in statistics.items() if _is_running_sum(one)]
+    fits = [key for key, line in statistics.items() if _is_running_sum(line)]
     rows = [
         (
             f"{b} {s}",
-            f"{one.r_squared:.4f}",
-            f"{one.intercept_by_slope:.1f}",
-            f"{one.ratio:.3f}",
+            f"{line.r_squared:.4f}",
+            f"{line.intercept_by_slope:.1f}",
+            f"{line.ratio:.3f}",
             "yes" if (b, s) in fits else "no",
         )
-        for (b, s), one in statistics.items()
+        for (b, s), line in statistics.items()
     ]
     model = (2 * NETWORKS) / (NETWORKS + 1)
     summary = (
-        "The p-th of 56 loss networks in the order of a listing would get about 3 s (56 + p), s being a mean score: "
-        f"sorted values on a straight line, with intercept / slope {NETWORKS} and largest / smallest {model:.3f}. "
+        "In a running sum, the p-th of 56 loss networks in the order of a listing gets about 3 s (56 + p), where s is "
+        f"a mean score: sorted values lie on a straight line, with intercept / slope {NETWORKS} and largest / smallest "
+        f"{model:.3f}. "
     )
     if fits:
         benchmarks = sorted({benchmark for benchmark, _ in fits})
         same = _longest_common_order(tables.scores, fits)
         summary += (
             f"{len(fits)} of {len(statistics)} scores fit, all of {', '.join(benchmarks)}, and {same} of {NETWORKS} "
-            "loss networks stand in one order under all of these. Consistent with a running sum, not proof of one."
+            "loss networks have the same order in all of them. This is consistent with a running sum, but no proof."
         )
     else:
         summary += "No score fits."
-    return Finding(
+    return AuditFinding(
         "running-sum",
         "Table X: a running sum?",
         ("performance_scores", "average_rankings", "best_points"),
@@ -198,40 +189,40 @@ def _running_sum(tables: Tables) -> Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """Sorted values against their position, 1 to 56."""
+class _LineFit:
+    """A straight line through sorted values over their positions, 1 to 56."""
 
     r_squared: float
     intercept_by_slope: float
     ratio: float
 
 
-def _line(values: pd.Series) -> _Line:
+def _line(values: pd.Series) -> _LineFit:
     ordered = np.sort(values.to_numpy(float))
     position = np.arange(1, len(ordered) + 1)
     slope, intercept = np.polyfit(position, ordered, 1)
     r = np.corrcoef(position, ordered)[0, 1]
-    return _Line(r**2, intercept / slope if slope else np.inf, ordered[-1] / ordered[0])
+    return _LineFit(r**2, intercept / slope if slope else np.inf, ordered[-1] / ordered[0])
 
 
-def _is_running_sum(line: _Line) -> bool:
-    """A straight line whose intercept is 56 slopes, within a tenth."""
+def _is_running_sum(line: _LineFit) -> bool:
+    """Test for a straight line whose intercept is 56 slopes, within a tenth."""
     return line.r_squared > STRAIGHT and abs(line.intercept_by_slope / NETWORKS - 1) < 0.1
 
 
 def _longest_common_order(scores: pd.DataFrame, keys: Sequence[tuple[str, str]]) -> int:
-    """The most loss networks that stand in one order under all of these scores; equal values fit any order."""
+    """Count the most loss networks that have the same order in all of these scores; equal values fit any order."""
     pairs = pd.MultiIndex.from_frame(scores[["benchmark", "score"]])
     wide = scores[pairs.isin(keys)].pivot(index="loss_network", columns=["benchmark", "score"], values="value")
     values = wide.sort_values(list(wide.columns)).to_numpy(float)
-    longest = np.ones(len(values), dtype=int)  # of the chains that end at each
+    longest = np.ones(len(values), dtype=int)  # of the chains that end at each loss network
     for end in range(1, len(values)):
         before = (values[:end] <= values[end]).all(axis=1)
         longest[end] += longest[:end][before].max(initial=0)
     return int(longest.max())
 
 
-def _flags(tables: Tables) -> Finding:
+def _flags(tables: PublishedTables) -> AuditFinding:
     columns = ["imagenet_top1", "depth", "skip_connections", "branches", "conv_1x1", "batch_norm"]
     both = tables.attributes.merge(tables.computed, on="backbone", suffixes=("", "_computed"))
     rows = [
@@ -242,11 +233,10 @@ def _flags(tables: Tables) -> Finding:
     ]
     cells = len(both) * len(columns)
     summary = (
-        f"{cells - len(rows)} of {cells} cells are what the network itself gives. "
-        "Depth is computed as the study defines it: EfficientNet's projections and the expansions after them have no "
-        "non-linearity in between and count once."
+        f"{cells - len(rows)} of {cells} cells agree with the network itself. Depth is computed as the study defines "
+        "it: a projection of EfficientNet and the expansion after it have no non-linearity in between and count once."
     )
-    return Finding(
+    return AuditFinding(
         "attributes",
         "Table I against the networks",
         ("attributes", "computed_attributes"),
@@ -257,7 +247,7 @@ def _flags(tables: Tables) -> Finding:
     )
 
 
-def _macs(tables: Tables) -> Finding:
+def _macs(tables: PublishedTables) -> AuditFinding:
     both = tables.attributes.merge(tables.computed, on="backbone", suffixes=("", "_computed"))
     below = 100 * (1 - both.macs / (1e6 * both.mflops_224.astype(float)))
     rows = [
@@ -266,9 +256,9 @@ def _macs(tables: Tables) -> Finding:
     ]
     summary = (
         f"Multiply-adds of convolutions and matrix products are {below.min():.1f} to {below.max():.1f} % below the "
-        "table's, which presumably counts activations and normalization too."
+        "table's values, which presumably include activations and normalization."
     )
-    return Finding(
+    return AuditFinding(
         "macs",
         "Table I: millions of macs",
         ("attributes", "computed_attributes"),

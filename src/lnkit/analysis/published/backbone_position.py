@@ -1,105 +1,103 @@
-"""Where a backbone stands among the 14 of the study: by its best point in each score, and by its mean rank."""
+"""The position of a backbone among the 14 of the published study: by its best points, and by its mean rank."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from lnkit.analysis.collect import Gathered
-from lnkit.analysis.measurements import PUBLISHED, ScoreRow
-from lnkit.analysis.published.comparability import refusals
-from lnkit.analysis.published.position import measured_of
-from lnkit.stats.ranks import ranks
+from lnkit.analysis.collect import ScoreSet
+from lnkit.analysis.published.position import refusals, rows_of
+from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
+from lnkit.stats.ranks import tied_ranks
 
-SELF = "the backbone itself"  # cannot be a name, which has no blanks
+SELF = "the backbone itself"  # no name of a backbone, since names have no blanks
 
 
 class BestPoint(NamedTuple):
-    """A backbone by its best point in one score."""
+    """The best value of a backbone in one score."""
 
     score: str
-    points: tuple[str, ...]  # that reach the best value, of those that were measured
+    points: tuple[str, ...]  # measured points with the best value
     value: float
-    rank: float  # among the backbones of the study, by their best points, and itself; ties averaged
+    rank: float  # among the backbones of the study and itself, all by their best points; ties averaged
 
 
-class Standing(NamedTuple):
-    """A backbone among those of the study in one benchmark, as their Table III computes it."""
+class BackbonePosition(NamedTuple):
+    """The position of a backbone among those of the study in one benchmark, computed as Table III of Pihlgren2023."""
 
     backbone: str
     setting: str
     benchmark: str
     measured_points: tuple[str, ...]
-    best_points: tuple[BestPoint, ...]  # one for each score that was measured
+    best_points: tuple[BestPoint, ...]  # one for each measured score
     missing: tuple[str, ...]  # published scores that were not measured
-    mean_rank: float | None  # over all scores of the benchmark; None where some are missing
-    place: float | None  # of that mean rank among those of all backbones, ties averaged
-    of: int  # backbones
-    refusal: str  # why it may not stand beside the study; "" where it may
+    mean_rank: float | None  # over all scores of the benchmark; None if some are missing
+    position: float | None  # of that mean rank among those of all backbones, ties averaged
+    of: int  # number of backbones
+    refusal: str  # why the values are not comparable with published ones; "" if they are
 
 
-def standings(found: Gathered, name: str, *, anyway: bool = False) -> list[Standing]:
-    """Where the backbone of a loss network or record stands, in each benchmark and setting that the study has too.
+def backbone_positions(scores: ScoreSet, name: str, *, anyway: bool = False) -> list[BackbonePosition]:
+    """Find the position of a backbone in each published benchmark and setting, by all of its points measured there.
 
-    All points of the backbone that were measured in a setting count. What may not stand beside published values is
-    left out, unless ``anyway``.
+    Args:
+        scores: own records and the published study.
+        name: of a backbone, or of one of its loss networks or records.
+        anyway: include values that are not comparable with published ones.
 
     Raises:
-        UsageError: nothing was measured of ``name``.
+        UsageError: there are no scores of ``name``.
     """
-    chosen = dict.fromkeys((one.backbone, one.setting, one.benchmark) for one in measured_of(found, name))
-    reasons = refusals(found.records)
-    standing = []
+    chosen = dict.fromkeys((row.backbone, row.setting, row.benchmark) for row in rows_of(scores, name))
+    reasons = refusals(scores.records)
+    results = []
     for backbone, setting, benchmark in chosen:
-        own = [m for m in found.measurements if (m.backbone, m.setting, m.benchmark) == (backbone, setting, benchmark)]
-        study = [m for m in found.measurements if m.origin == PUBLISHED and m.benchmark == benchmark]
-        refused = "; ".join(dict.fromkeys(filter(None, (reasons.get(i, "") for m in own for i in m.source.split()))))
-        if study and (anyway or not refused):
-            standing.append(
-                _standing(own, [m for m in study if setting != PUBLISHED or m.backbone != backbone], refused)
-            )
-    return [one for one in standing if one.best_points]
+        own = [r for r in scores.rows if (r.backbone, r.setting, r.benchmark) == (backbone, setting, benchmark)]
+        study = [r for r in scores.rows if r.origin == PUBLISHED and r.benchmark == benchmark]
+        refusal = "; ".join(dict.fromkeys(filter(None, (reasons.get(i, "") for r in own for i in r.source.split()))))
+        if study and (anyway or not refusal):
+            others = [row for row in study if setting != PUBLISHED or row.backbone != backbone]
+            results.append(_position(own, others, refusal))
+    return [position for position in results if position.best_points]
 
 
-def _standing(own: Sequence[ScoreRow], study: Sequence[ScoreRow], refusal: str) -> Standing:
-    scores = list(dict.fromkeys(one.score for one in study))
-    mine = {score: [one for one in own if one.score == score] for score in scores}
-    by_score = {
-        score: ranks(_best_values(m for m in study if m.score == score) | {SELF: max(map(_good, found))})
-        for score, found in mine.items()
-        if found
+def _position(own: Sequence[ScoreRow], study: Sequence[ScoreRow], refusal: str) -> BackbonePosition:
+    scores = list(dict.fromkeys(row.score for row in study))
+    mine = {score: [row for row in own if row.score == score] for score in scores}
+    ranks = {
+        score: tied_ranks(
+            _best_values(row for row in study if row.score == score) | {SELF: max(row.goodness for row in rows)}
+        )
+        for score, rows in mine.items()
+        if rows
     }
-    missing = tuple(score for score in scores if score not in by_score)
-    place = {} if missing else ranks({name: -_mean(by_score, name) for name in by_score[scores[0]]})
+    missing = tuple(score for score in scores if score not in ranks)
+    order = {} if missing else tied_ranks({name: -_mean(ranks, name) for name in ranks[scores[0]]})
     first = own[0]
-    return Standing(
+    return BackbonePosition(
         *(first.backbone, first.setting, first.benchmark),
-        measured_points=tuple(dict.fromkeys(one.point for one in own)),
-        best_points=tuple(_best_point(score, mine[score], found[SELF]) for score, found in by_score.items()),
+        measured_points=tuple(dict.fromkeys(row.point for row in own)),
+        best_points=tuple(_best_point(score, mine[score], by_name[SELF]) for score, by_name in ranks.items()),
         missing=missing,
-        mean_rank=None if missing else _mean(by_score, SELF),
-        place=place.get(SELF),
-        of=len({one.backbone for one in study}) + 1,
+        mean_rank=None if missing else _mean(ranks, SELF),
+        position=order.get(SELF),
+        of=len({row.backbone for row in study}) + 1,
         refusal=refusal,
     )
 
 
 def _best_point(score: str, own: Sequence[ScoreRow], rank: float) -> BestPoint:
-    best = max(own, key=_good)
-    return BestPoint(score, tuple(one.point for one in own if one.value == best.value), best.value, rank)
+    best = max(own, key=lambda row: row.goodness)
+    return BestPoint(score, tuple(row.point for row in own if row.value == best.value), best.value, rank)
 
 
-def _good(one: ScoreRow) -> float:
-    return one.value if one.higher_is_better else -one.value
-
-
-def _best_values(measured: Iterable[ScoreRow]) -> dict[str, float]:
-    """The value of each backbone at its best point, turned so that larger is better."""
+def _best_values(rows: Iterable[ScoreRow]) -> dict[str, float]:
+    """Return the goodness of each backbone at its best point."""
     best: dict[str, float] = {}
-    for one in measured:
-        best[one.backbone] = max(best.get(one.backbone, float("-inf")), _good(one))
+    for row in rows:
+        best[row.backbone] = max(best.get(row.backbone, float("-inf")), row.goodness)
     return best
 
 
-def _mean(by_score: dict[str, dict[str, float]], name: str) -> float:
-    return round(sum(found[name] for found in by_score.values()) / len(by_score), 9)
+def _mean(ranks: dict[str, dict[str, float]], name: str) -> float:
+    return round(sum(by_name[name] for by_name in ranks.values()) / len(ranks), 9)

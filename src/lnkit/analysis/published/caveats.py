@@ -1,6 +1,6 @@
-"""The doubtful places of the published tables, as sentences that travel with their rows.
+"""Caveats: sentences on doubtful figures of the published tables, attached to their rows.
 
-Each is backed by a finding of ``lnkit published audit``, which computes the evidence from the tables themselves.
+Each rests on a finding of ``lnkit published audit``, which computes the evidence from the tables themselves.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caveat:
-    """What must be known about some rows of one table."""
+    """A sentence on some rows of one table."""
 
-    id: str  # of the finding that backs it
+    id: str  # of the audit finding behind it
     table: str
     applies: Callable[[Mapping[str, str]], bool]  # to a row
     sentence: str
 
 
 RUNNING_SUM = (
-    "Table X is consistent with a running sum over the 56 loss networks in the order of a file listing, which would "
-    "make its order that of the listing; not a target"
+    "Table X is consistent with a running sum over the 56 loss networks in the order of a file listing, so its order "
+    "may be that of the listing; do not use it as a target"
 )
 
 CAVEATS: tuple[Caveat, ...] = (
@@ -36,7 +36,7 @@ CAVEATS: tuple[Caveat, ...] = (
         "best-point-mismatch",
         "best_points",
         lambda row: row["backbone"] == "squeezenet1_1",
-        "delineation_all says late, where Table X has its best values at semi_early",
+        "delineation_all says late, but Table X has its best values at semi_early",
     ),
     Caveat(
         "running-sum",
@@ -55,7 +55,7 @@ CAVEATS: tuple[Caveat, ...] = (
         "attributes",
         "attributes",
         lambda row: row["backbone"] == "efficientnet_b7",
-        "imagenet_top1 is what torchvision states for EfficientNet-B1; for this network it states 84.122",
+        "imagenet_top1 is the value that torchvision states for EfficientNet-B1; for this network it states 84.122",
     ),
     Caveat(
         "attributes",
@@ -67,11 +67,11 @@ CAVEATS: tuple[Caveat, ...] = (
         "attributes",
         "attributes",
         lambda row: row["backbone"] == "inception_v3",
-        "depth says 49, and the longest path of the network has 48",
+        "depth says 49, but the longest path of the network has 48",
     ),
 )
 
 
 def caveat_of(table: str, row: Mapping[str, str]) -> str:
-    """What must be known about a row of a table; "" where nothing is."""
-    return "; ".join(one.sentence for one in CAVEATS if one.table == table and one.applies(row))
+    """Join the caveats on a row of a table; "" for most rows."""
+    return "; ".join(caveat.sentence for caveat in CAVEATS if caveat.table == table and caveat.applies(row))

@@ -1,8 +1,7 @@
-"""The published tables as DataFrames, each row with its source and, where it is doubtful, a caveat.
+"""The published tables as DataFrames, each row with its source and, if it is doubtful, a caveat.
 
-``performance_scores()`` and so on; see :data:`lnkit.analysis.published.tables.TABLES`. The
-figures are those of Pihlgren et al. 2023 (arXiv 2302.04032) and Kumar et al. 2022 (TMLR), as printed. Importing this
-costs nothing: pandas is imported when a table is asked for.
+The figures are those of Pihlgren2023 (Pihlgren et al. 2023, arXiv 2302.04032) and Kumar2022 (Kumar et al. 2022, TMLR),
+as printed. pandas is imported only when a table is read.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ __all__ = [
 
 
 def table(name: str) -> pd.DataFrame:
-    """A published table.
+    """Read a published table by its name.
 
     Returns:
-        One row per row of the table. Numbers are float64, whole numbers Int64 (missing ones ``<NA>``), flags bool, the
-        rest text; the last columns are ``source`` and ``caveat``.
+        The rows of the table. Numbers are float64, whole numbers Int64 (missing ones ``<NA>``), flags bool, all others
+        text; the last columns are ``source`` and ``caveat``.
 
     Raises:
         UnknownNameError: there is no such table.
     """
-    import pandas as pd  # noqa: PLC0415 - so that importing the package costs nothing
+    import pandas as pd  # noqa: PLC0415 - slow to import
 
     facts = table_facts(name)
     return pd.DataFrame(read_rows(name)).pipe(_typed, facts)
@@ -55,43 +54,43 @@ def _typed(frame: pd.DataFrame, facts: TableFacts) -> pd.DataFrame:
 
 
 def performance_scores() -> pd.DataFrame:
-    """Tables V to XI: benchmark, score, backbone, point, value; 1,064 rows.
+    """Read Tables V to XI of Pihlgren2023: benchmark, score, backbone, point, value; 1,064 rows.
 
-    2AFC, JND mAP, SSIM and accuracies are fractions, PSNR is in dB, the measures of delineation are in percent.
+    2AFC, JND mAP, SSIM and accuracies are fractions, PSNR is in dB, the scores of delineation are in percent.
     """
     return table("performance_scores")
 
 
 def average_rankings() -> pd.DataFrame:
-    """Table III: mean rank of each backbone by its best point, 1 to 14, one column per benchmark and ``all``."""
+    """Read Table III of Pihlgren2023: the mean rank of each backbone by its best point, per benchmark and ``all``."""
     return table("average_rankings")
 
 
 def best_points() -> pd.DataFrame:
-    """Table IV: the best point of each backbone, one column per score."""
+    """Read Table IV of Pihlgren2023: the best point of each backbone, one column per score."""
     return table("best_points")
 
 
 def attributes() -> pd.DataFrame:
-    """Table I: ImageNet top-1 in percent, depth, millions of multiply-adds of a 224 x 224 forward pass, and flags."""
+    """Read Table I of Pihlgren2023: ImageNet top-1 in percent, depth, millions of multiply-adds at 224 x 224, flags."""
     return table("attributes")
 
 
 def extraction_points() -> pd.DataFrame:
-    """Table II: the four points of each backbone as module paths of torchvision, with the words of the paper."""
+    """Read Table II of Pihlgren2023: the four points of each backbone as module paths of torchvision."""
     return table("extraction_points")
 
 
 def early_stopping_scores() -> pd.DataFrame:
-    """Kumar et al. 2022: perceptual scores and ImageNet top-1, in percent, of networks at small resolution."""
+    """Read results of Kumar2022: perceptual scores and ImageNet top-1, in percent, of networks for 64 x 64 pixels."""
     return table("early_stopping_scores")
 
 
 def computed_attributes() -> pd.DataFrame:
-    """What lnkit computes for the backbones of Table I; macs are multiply-adds of a 224 x 224 forward pass."""
+    """Read the attributes that lnkit computes for the backbones of Table I; macs are multiply-adds at 224 x 224."""
     return table("computed_attributes")
 
 
 def computed_point_attributes() -> pd.DataFrame:
-    """What lnkit computes for the 56 loss networks: cost and depth up to the point, channels and features there."""
+    """Read the attributes that lnkit computes for the 56 loss networks: cost and depth up to the point, features."""
     return table("computed_point_attributes")

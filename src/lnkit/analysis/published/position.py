@@ -1,40 +1,41 @@
-"""Where a loss network stands among the published ones: its place, what it beats and what it does not, at what cost.
+"""The position of a loss network among the published ones: its rank, better and worse neighbors, and their cost.
 
-Nothing but Python is needed. Published values are those of Tables V to XI of Pihlgren et al. 2023.
+Plain Python. Published values are those of Tables V to XI of Pihlgren2023.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from lnkit.analysis.collect import Gathered
-from lnkit.analysis.measurements import PUBLISHED, ScoreRow
-from lnkit.analysis.published.comparability import refusals, remarks_on
-from lnkit.analysis.recommend.costs import WEIGHTS, attributes_by_network
+from lnkit.analysis.attributes import attributes_by_network, plain_name
+from lnkit.analysis.collect import ScoreSet
+from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
 from lnkit.errors import UsageError, did_you_mean, near_names
+from lnkit.results.records import RunRecord
 
-DIGITS = 9  # of a difference: what is left beyond them is of binary fractions, and equal gaps shall be equal
-SHORTEST_HASH = 6  # digits of a record's hash that name it
+DIGITS = 9  # of a difference: beyond are binary fractions, which would tell equal differences apart
+SHORTEST_HASH = 6  # digits of a record's hash that identify it
+REFERENCE = "reference"  # the protocol variant that follows the reference code of Pihlgren2023
 
 
 class Neighbor(NamedTuple):
-    """A published loss network beside the one that is placed."""
+    """A published loss network, compared with the positioned one."""
 
     loss_network: str
     value: float
-    difference: float  # how much better the placed one is, in the unit of the score; negative where it is worse
+    difference: float  # by how much the positioned one is better, in the unit of the score; negative if it is worse
     within_interval: bool  # the published value lies in the 95 % interval: which of the two is better is open
-    macs_ratio: float | None  # macs of the placed one, per flop of this; up to the points, at 224 x 224
+    macs_ratio: float | None  # macs of the positioned one over macs of this one; up to the points, at 224 x 224
 
 
-class Place(NamedTuple):
-    """One score of a loss network among the published loss networks."""
+class Position(NamedTuple):
+    """The position of a loss network among the published ones in one score."""
 
     loss_network: str
     weights: str  # "IMAGENET1K_V1@1a2b3c4d"
     setting: str
-    source: str  # id of the record, of several for a mean; or the table of the study
+    source: str  # id of the record, several ids for a mean, or the table of the study
     benchmark: str
     score: str
     value: float
@@ -42,134 +43,126 @@ class Place(NamedTuple):
     high: float | None
     n: int | None  # items
     macs: float | None  # multiply-adds up to the point, at 224 x 224
-    rank: float | None  # among the published ones and itself, ties averaged; None where it may not be ranked
-    best_rank: int | None  # that the interval leaves open; the rank's own, rounded down, where there is no interval
+    rank: float | None  # among the published ones and itself, ties averaged; None if it is not comparable
+    best_rank: int | None  # within the interval; without an interval the rank, rounded down
     worst_rank: int | None
-    of: int  # how many are ranked
-    study: str  # what the published values are from: "Pihlgren et al. 2023"
-    above: tuple[Neighbor, ...]  # those with a better value, the nearest first
+    of: int  # number of ranked loss networks
+    study: str  # the source of the published values: "Pihlgren et al. 2023"
+    above: tuple[Neighbor, ...]  # with a better value, the nearest first
     equal: tuple[Neighbor, ...]
     below: tuple[Neighbor, ...]
-    twin: Neighbor | None  # the study's own value of the same loss network, beside an own one
-    refusal: str  # why its values may not stand beside published ones; "" where they may
-    remarks: tuple[str, ...]  # what must be known about the comparison
+    counterpart: Neighbor | None  # the published value of the same loss network, for an own one
+    refusal: str  # why the values are not comparable with published ones; "" if they are
+    remarks: tuple[str, ...]  # sentences that qualify the comparison
 
     @property
     def better_and_cheaper(self) -> list[Neighbor]:
-        """The published ones that have a better value at fewer macs, the nearest first."""
-        return [one for one in self.above if one.macs_ratio is not None and one.macs_ratio > 1]
+        """Published loss networks with a better value at fewer macs, the nearest first."""
+        return [near for near in self.above if near.macs_ratio is not None and near.macs_ratio > 1]
 
     @property
-    def worse_and_dearer(self) -> list[Neighbor]:
-        return [one for one in self.below if one.macs_ratio is not None and one.macs_ratio < 1]
+    def worse_and_costlier(self) -> list[Neighbor]:
+        """Published loss networks with a worse value at more macs, the nearest first."""
+        return [near for near in self.below if near.macs_ratio is not None and near.macs_ratio < 1]
 
 
-def place(found: Gathered, name: str, *, anyway: bool = False) -> list[Place]:
-    """Place a loss network, or all loss networks of a backbone, in each published score that was measured of it.
+def positions(scores: ScoreSet, name: str, *, anyway: bool = False) -> list[Position]:
+    """Find the positions of a loss network, or of all loss networks of a backbone, in every score that was published.
 
     Args:
-        found: own records and the published study.
-        name: ``vgg16:late``, a backbone, or the id of a record, its hash or the start of that. Own results come before
-            published ones of the same name.
-        anyway: also rank what may not stand beside published values (sample data, cut-down protocols, other data,
-            deviations); ``refusal`` says so all the same.
+        scores: own records and the published study.
+        name: ``vgg16:late``, a backbone, or the id of a record, its hash or the start of its hash. Own results come
+            before published ones of the same name.
+        anyway: also rank values that are not comparable with published ones (sample data, cut-down protocols, other
+            data, deviations); ``refusal`` still says so.
 
     Raises:
-        UsageError: there is nothing of that name, or nothing of it that the study has too.
+        UsageError: there is no such loss network, or none of its scores was published.
     """
-    chosen = measured_of(found, name)
-    study = _study(found)
-    shared = [one for one in chosen if (one.benchmark, one.score) in study]
+    chosen = rows_of(scores, name)
+    study: dict[tuple[str, str], list[ScoreRow]] = {}
+    for row in scores.rows:
+        if row.origin == PUBLISHED:
+            study.setdefault((row.benchmark, row.score), []).append(row)
+    shared = [row for row in chosen if (row.benchmark, row.score) in study]
     if not shared:
         raise UsageError(_nothing_shared(name, chosen, study))
-    attributes = attributes_by_network(found.measurements, found.records)
+    attributes = attributes_by_network(scores.rows, scores.records)
     macs = {network: known.get("point_macs") for network, known in attributes.items()}
-    reasons = refusals(found.records)
-    return [_place(one, study[one.benchmark, one.score], macs, reasons, anyway=anyway) for one in shared]
+    reasons = refusals(scores.records)
+    return [_position(row, study[row.benchmark, row.score], macs, reasons, anyway=anyway) for row in shared]
 
 
-def measured_of(found: Gathered, name: str) -> list[ScoreRow]:
-    """What was measured of a loss network, a backbone or in a record.
+def rows_of(scores: ScoreSet, name: str) -> list[ScoreRow]:
+    """Find the rows of a loss network, a backbone or a record.
 
     Raises:
-        UsageError: nothing was.
+        UsageError: there are none.
     """
-    own = [one for one in found.measurements if one.origin != PUBLISHED]
-    for measurements in (own, found.measurements):  # a published name is placed where nothing of one's own has it
-        for fits in (_has_source, _is_network, _is_backbone, _is_unlabeled):
-            if chosen := [one for one in measurements if fits(one, name)]:
+    own = [row for row in scores.rows if row.origin != PUBLISHED]
+    for rows in (own, scores.rows):  # a published loss network only if no own one has its name
+        for fits in (_has_source, _has_name, _has_plain_name):
+            if chosen := [row for row in rows if fits(row, name)]:
                 return chosen
-    known = list(
-        dict.fromkeys(text for one in (*own, *found.measurements) for text in (one.loss_network, one.backbone))
-    )
+    known = list(dict.fromkeys(text for row in (*own, *scores.rows) for text in (row.loss_network, row.backbone)))
     raise UsageError(
-        f"Nothing was measured of {name!r}.{did_you_mean(near_names(name, known))} `lnkit results list` shows what "
-        "there is, and `lnkit eval --backbone NAME --point all --bench bapps` makes more."
+        f"There are no scores of {name!r}.{did_you_mean(near_names(name, known))} `lnkit results list` lists the "
+        "results, and `lnkit eval --backbone NAME --point all --bench bapps` makes new ones."
     )
 
 
-def _has_source(one: ScoreRow, name: str) -> bool:
-    sources = one.source.split() if one.origin != PUBLISHED else []
+def _has_source(row: ScoreRow, name: str) -> bool:
+    sources = row.source.split() if row.origin != PUBLISHED else []
     digest = len(name) >= SHORTEST_HASH
     return any(name == id_ or (digest and id_.rpartition("_")[2].startswith(name)) for id_ in sources)
 
 
-def _is_network(one: ScoreRow, name: str) -> bool:
-    return one.loss_network == name
+def _has_name(row: ScoreRow, name: str) -> bool:
+    return name in (row.loss_network, row.backbone)
 
 
-def _is_backbone(one: ScoreRow, name: str) -> bool:
-    return one.backbone == name
+def _has_plain_name(row: ScoreRow, name: str) -> bool:
+    return name in (plain_name(row.loss_network), plain_name(row.backbone))
 
 
-def _is_unlabeled(one: ScoreRow, name: str) -> bool:
-    """Whether it is of that name, but for the hash of its weights."""
-    plain = WEIGHTS.sub("", one.loss_network)
-    return name in (plain, plain.rpartition(":")[0])
-
-
-def _study(found: Gathered) -> dict[tuple[str, str], list[ScoreRow]]:
-    study: dict[tuple[str, str], list[ScoreRow]] = {}
-    for one in found.measurements:
-        if one.origin == PUBLISHED:
-            study.setdefault((one.benchmark, one.score), []).append(one)
-    return study
+def refusals(records: Iterable[RunRecord]) -> dict[str, str]:
+    """Map the id of each record that is not comparable with published values to the reason, half a sentence."""
+    return {record.id: record.incomparable for record in records if not record.comparable}
 
 
 def _nothing_shared(name: str, chosen: Sequence[ScoreRow], study: Iterable[tuple[str, str]]) -> str:
-    there = ", ".join(dict.fromkeys(f"{one.benchmark} {one.score}" for one in chosen))
-    scores: dict[str, list[str]] = {}
+    own = ", ".join(dict.fromkeys(f"{row.benchmark} {row.score}" for row in chosen))
+    names: dict[str, list[str]] = {}
     for benchmark, score in study:
-        scores.setdefault(benchmark, []).append(score)
-    published = "; ".join(f"{benchmark} ({', '.join(names)})" for benchmark, names in scores.items())
+        names.setdefault(benchmark, []).append(score)
+    published = "; ".join(f"{benchmark} ({', '.join(scores)})" for benchmark, scores in names.items())
     return (
-        f"Nothing that was measured of {name} ({there}) is in the published study, which has {published or 'no such '}"
-        f"{'' if published else 'benchmark'}. `lnkit eval` measures more."
+        f"No score of {name} ({own}) is in the published study, which has {published or 'no such benchmark'}. "
+        "`lnkit eval` measures more."
     )
 
 
-def _place(
-    one: ScoreRow,
+def _position(
+    row: ScoreRow,
     published: Sequence[ScoreRow],
     macs: dict[str, float | None],
     reasons: dict[str, str],
     *,
     anyway: bool,
-) -> Place:
-    others = [other for other in published if other is not one]
-    refusal = "; ".join(dict.fromkeys(reason for id_ in one.source.split() if (reason := reasons.get(id_, ""))))
-    near = sorted((_neighbor(one, other, macs) for other in others), key=lambda n: (abs(n.difference), n.loss_network))
-    if refusal and not anyway:
-        near = []
+) -> Position:
+    others = [other for other in published if other is not row]
+    refusal = "; ".join(dict.fromkeys(reason for id_ in row.source.split() if (reason := reasons.get(id_, ""))))
+    neighbors = [_neighbor(row, other, macs) for other in others]
+    near = sorted(neighbors, key=lambda n: (abs(n.difference), n.loss_network)) if anyway or not refusal else []
     above = tuple(n for n in near if n.difference < 0)
     equal = tuple(n for n in near if n.difference == 0)
     below = tuple(n for n in near if n.difference > 0)
     surely_above = sum(not n.within_interval for n in above)
     maybe_above = len(above) + sum(n.within_interval for n in (*equal, *below))
-    return Place(
-        *(one.loss_network, one.weights, one.setting, one.source, one.benchmark, one.score),
-        *(one.value, one.low, one.high, one.n),
-        macs=macs.get(one.loss_network),
+    return Position(
+        *(row.loss_network, row.weights, row.setting, row.source, row.benchmark, row.score),
+        *(row.value, row.low, row.high, row.n),
+        macs=macs.get(row.loss_network),
         rank=len(above) + len(equal) / 2 + 1 if near else None,
         best_rank=surely_above + 1 if near else None,
         worst_rank=maybe_above + 1 if near else None,
@@ -178,21 +171,40 @@ def _place(
         above=above,
         equal=equal,
         below=below,
-        twin=_twin(one, others, macs),
+        counterpart=next((n for n in neighbors if n.loss_network == plain_name(row.loss_network)), None),
         refusal=refusal,
-        remarks=tuple(remarks_on(one, others)),
+        remarks=tuple(_remarks(row, others)),
     )
 
 
-def _twin(one: ScoreRow, others: Sequence[ScoreRow], macs: dict[str, float | None]) -> Neighbor | None:
-    plain = WEIGHTS.sub("", one.loss_network)
-    return next((_neighbor(one, other, macs) for other in others if other.loss_network == plain), None)
-
-
-def _neighbor(one: ScoreRow, other: ScoreRow, macs: dict[str, float | None]) -> Neighbor:
-    sign = 1 if one.higher_is_better else -1
-    mine, theirs = macs.get(one.loss_network), macs.get(other.loss_network)
+def _neighbor(row: ScoreRow, other: ScoreRow, macs: dict[str, float | None]) -> Neighbor:
+    mine, theirs = macs.get(row.loss_network), macs.get(other.loss_network)
     ratio = mine / theirs if mine is not None and theirs else None
-    inside = one.low is not None and one.high is not None and one.low <= other.value <= one.high
-    difference = round(sign * (one.value - other.value), DIGITS)
-    return Neighbor(other.loss_network, other.value, difference, inside, ratio)
+    inside = row.low is not None and row.high is not None and row.low <= other.value <= row.high
+    sign = 1 if row.higher_is_better else -1
+    return Neighbor(other.loss_network, other.value, round(sign * (row.value - other.value), DIGITS), inside, ratio)
+
+
+def _remarks(row: ScoreRow, published: Sequence[ScoreRow]) -> Iterator[str]:
+    """Qualify the comparison of a value with published ones."""
+    if row.origin != PUBLISHED:
+        yield from _own_remarks(row)
+    for caveat in dict.fromkeys(other.caveat for other in published if other.caveat):
+        yield f"A rank among these published values means little: {caveat}."
+
+
+def _own_remarks(row: ScoreRow) -> Iterator[str]:
+    if row.variant == REFERENCE:
+        yield f"The protocol {REFERENCE!r} follows the reference code, which made the published values."
+    else:
+        yield (
+            f"The protocol is {row.variant!r}; the reference code, which made the published values, is followed by "
+            f"{REFERENCE!r}. Part of a difference may be due to the protocol."
+        )
+    runs = len(row.source.split())
+    if runs > 1:
+        yield f"The value is the mean of {runs} runs and has no interval."
+    elif row.low is None:
+        yield "The value has no interval, so the uncertainty of its rank is unknown."
+    if row.collapsed:
+        yield "The training collapsed; the value is that of the best network before."

@@ -1,4 +1,4 @@
-"""The published tables as they lie in the package: which there are, and their rows as text. Needs only Python."""
+"""The published tables as files of the package: their facts, and their rows as text. Plain Python."""
 
 from __future__ import annotations
 
@@ -10,45 +10,50 @@ from pathlib import Path
 from lnkit.analysis.published.caveats import caveat_of
 from lnkit.errors import UnknownNameError, did_you_mean, near_names
 
-P = "Pihlgren et al. 2023"  # "A Systematic Performance Analysis of Deep Perceptual Loss Networks", arXiv 2302.04032
-K = "Kumar et al. 2022"  # "Do better ImageNet classifiers assess perceptual similarity better?", TMLR
+# "A Systematic Performance Analysis of Deep Perceptual Loss Networks", arXiv 2302.04032
+PIHLGREN2023 = "Pihlgren et al. 2023"
+# "Do better ImageNet classifiers assess perceptual similarity better?", TMLR
+KUMAR2022 = "Kumar et al. 2022"
 
-DATA = Path(__file__).parent / "data"  # importlib.resources takes longer to import than all tables to read
+DATA = Path(__file__).parent / "data"  # importing importlib.resources takes longer than reading all tables
 
 Row = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """A table, where its figures come from, and what kind of values are in its columns; columns not named are text."""
+    """A table: its title, its source, and the types of its columns. Columns that are not named are text."""
 
     title: str
-    source: str  # "Pihlgren et al. 2023, Table III"; of a table whose rows have a source each, the study
+    source: str  # "Pihlgren et al. 2023, Table III"; the study alone if every row has its own table
     numbers: tuple[str, ...] = ()
     whole_numbers: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()  # 0 or 1
-    key: tuple[str, ...] = field(default=("backbone",))  # the columns that tell rows apart
+    key: tuple[str, ...] = field(default=("backbone",))  # the columns that identify a row
 
 
-_FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
+FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
 
 TABLES: Mapping[str, TableFacts] = {
     "performance_scores": TableFacts(
-        "Scores of 14 backbones at 4 points on 4 benchmarks", P, ("value",), key=("score", "backbone", "point")
+        "Scores of 14 backbones at 4 points on 4 benchmarks",
+        PIHLGREN2023,
+        ("value",),
+        key=("score", "backbone", "point"),
     ),
     "average_rankings": TableFacts(
         "Mean rank of each backbone by its best point",
-        f"{P}, Table III",
+        f"{PIHLGREN2023}, Table III",
         ("bapps", "superres", "delineation", "autoencoder", "all"),
     ),
-    "best_points": TableFacts("Best point of each backbone", f"{P}, Table IV"),
+    "best_points": TableFacts("Best point of each backbone", f"{PIHLGREN2023}, Table IV"),
     "attributes": TableFacts(
-        "Attributes of the backbones", f"{P}, Table I", ("imagenet_top1",), ("depth", "mflops_224"), _FLAGS
+        "Attributes of the backbones", f"{PIHLGREN2023}, Table I", ("imagenet_top1",), ("depth", "mflops_224"), FLAGS
     ),
-    "extraction_points": TableFacts("The extraction points as modules of torchvision", f"{P}, Table II"),
+    "extraction_points": TableFacts("The extraction points as modules of torchvision", f"{PIHLGREN2023}, Table II"),
     "early_stopping_scores": TableFacts(
         "Perceptual scores of networks trained at 64 x 64 pixels",
-        K,
+        KUMAR2022,
         ("imagenet_top1", "perceptual_score"),
         ("resolution",),
         key=("network", "setting", "distance"),
@@ -58,7 +63,7 @@ TABLES: Mapping[str, TableFacts] = {
         "computed by lnkit",
         ("imagenet_top1",),
         ("parameters", "depth", "macs"),
-        _FLAGS,
+        FLAGS,
     ),
     "computed_point_attributes": TableFacts(
         "Attributes of the same loss networks, computed from the networks",
@@ -71,10 +76,10 @@ TABLES: Mapping[str, TableFacts] = {
 
 
 def table_facts(name: str) -> TableFacts:
-    """What is known about a table.
+    """Return the facts about a table.
 
     Raises:
-        UnknownNameError: there is no such table; the message names those that there are.
+        UnknownNameError: there is no such table.
     """
     if name not in TABLES:
         hint = did_you_mean(near_names(name, TABLES))
@@ -83,10 +88,10 @@ def table_facts(name: str) -> TableFacts:
 
 
 def read_rows(name: str) -> list[Row]:
-    """The rows of a table as text, "" where the table has no value.
+    """Read the rows of a table as text, "" for missing values.
 
-    Every row has, beside the table's own columns, a ``source`` ("Pihlgren et al. 2023, Table V") and a ``caveat``: what
-    whoever uses the figure must know, "" for most.
+    Every row has the table's own columns, a ``source`` ("Pihlgren et al. 2023, Table V") and a ``caveat`` on doubtful
+    figures, "" for most.
 
     Raises:
         UnknownNameError: there is no such table.

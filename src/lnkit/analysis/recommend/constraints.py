@@ -1,4 +1,4 @@
-"""What a loss network must be to be advised, which constraint leaves out what, and what would nearly do."""
+"""Constraints on recommended loss networks: which ones meet them, and which constraint excludes how many."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from lnkit.analysis.measurements import ScoreRow
-from lnkit.analysis.recommend.costs import WEIGHTS, Attributes
+from lnkit.analysis.attributes import Attributes, plain_name
+from lnkit.analysis.score_rows import ScoreRow
 from lnkit.errors import UsageError, did_you_mean, near_names
 
 _MAGNITUDES = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
@@ -15,18 +15,18 @@ _NO_FLAGS: Mapping[str, bool] = MappingProxyType({})
 
 
 class Constraints(NamedTuple):
-    """What a loss network must be; None and empty allow all."""
+    """Limits on the recommended loss networks; None and empty allow all."""
 
     macs_below: float | None = None  # multiply-adds up to the point, at 224 x 224
     parameters_below: float | None = None  # up to the point
-    flags: Mapping[str, bool] = _NO_FLAGS  # {"batch_norm": False}: of the backbone
+    flags: Mapping[str, bool] = _NO_FLAGS  # of the backbone: {"batch_norm": False}
     families: tuple[str, ...] = ()
     backbones: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
 
 
 class Rule(NamedTuple):
-    """One constraint: a limit on an attribute, a flag, or the names that a field may have."""
+    """One constraint: a limit on an attribute, a flag, or the allowed names of a field."""
 
     words: str  # "macs below 2 G"
     field: str  # an attribute, or a field of ScoreRow
@@ -34,113 +34,113 @@ class Rule(NamedTuple):
     flag: bool | None = None
     names: tuple[str, ...] = ()
 
-    def allows(self, one: ScoreRow, attributes: Attributes) -> bool:
-        """Whether a loss network meets it; one whose attribute is unknown does not."""
+    def allows(self, row: ScoreRow, attributes: Attributes) -> bool:
+        """Test whether a loss network meets the rule; one with an unknown attribute does not."""
         if self.names:
-            return bool(_called(one, self.field) & set(self.names))
+            return bool(_names(row, self.field) & set(self.names))
         value = attributes.get(self.field)
         if value is None:
             return False
         return value < self.limit if self.limit is not None else bool(value) is self.flag
 
     def unknown(self, attributes: Attributes) -> bool:
-        """Whether it cannot be told."""
+        """Test whether the attribute of a loss network is unknown."""
         return not self.names and attributes.get(self.field) is None
 
 
-def _called(one: ScoreRow, field: str) -> set[str]:
-    """The value of a field; a backbone of several weights is meant by its plain name too."""
-    value: str = getattr(one, field)
-    return {value, WEIGHTS.sub("", f"{value}:").removesuffix(":")} if field == "backbone" else {value}
+def _names(row: ScoreRow, field: str) -> set[str]:
+    """Return the value of a field, and the plain name of a backbone with several weights."""
+    value: str = getattr(row, field)
+    return {value, plain_name(value)} if field == "backbone" else {value}
 
 
-def rules(wanted: Constraints) -> list[Rule]:
-    """The constraints one by one."""
-    limits = {"macs": wanted.macs_below, "parameters": wanted.parameters_below}
-    found = [
+def rules(constraints: Constraints) -> list[Rule]:
+    """Split constraints into rules."""
+    limits = {"macs": constraints.macs_below, "parameters": constraints.parameters_below}
+    of_limits = [
         Rule(f"{name} below {amount(limit)}", f"point_{name}", limit=limit)
         for name, limit in limits.items()
         if limit is not None
     ]
-    found += [
-        Rule(f"{'with' if flag else 'no'} {_words(name)}", name, flag=flag) for name, flag in wanted.flags.items()
+    words = {name: name.replace("conv_1x1", "1x1 convolutions").replace("_", " ") for name in constraints.flags}
+    of_flags = [
+        Rule(f"{'with' if flag else 'no'} {words[name]}", name, flag=flag) for name, flag in constraints.flags.items()
     ]
-    chosen = {"family": wanted.families, "backbone": wanted.backbones, "point": wanted.points}
-    return found + [Rule(f"{name} {' or '.join(names)}", name, names=names) for name, names in chosen.items() if names]
-
-
-def _words(flag: str) -> str:
-    return flag.replace("conv_1x1", "1x1 convolutions").replace("_", " ")
+    fields = {"family": constraints.families, "backbone": constraints.backbones, "point": constraints.points}
+    of_names = [Rule(f"{name} {' or '.join(names)}", name, names=names) for name, names in fields.items() if names]
+    return of_limits + of_flags + of_names
 
 
 def amount(value: float) -> str:
-    """``1.94 G``, ``21.4 M``, ``1,792``: three digits."""
+    """Format a number with three digits: ``1.94 G``, ``21.4 M``, ``1,792``."""
     for size, letter in _MAGNITUDES:
         if value >= size:
             return f"{value / size:.3g} {letter}"
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
-def require_known(wanted: Constraints, measured: Sequence[ScoreRow]) -> None:
-    """Refuse names that nothing which was measured has, rather than leave everything out for a slip of the pen.
+def require_known(constraints: Constraints, rows: Sequence[ScoreRow]) -> None:
+    """Reject names that no row has: a typo would exclude every loss network.
 
     Raises:
-        UsageError: a family, backbone or point is not among ``measured``.
+        UsageError: a family, backbone or point is in none of the rows.
     """
-    for rule in rules(wanted):
+    for rule in rules(constraints):
         if not rule.names:
             continue
-        known = sorted(set().union(*(_called(one, rule.field) for one in measured)))
+        known = sorted(set().union(*(_names(row, rule.field) for row in rows)))
         for name in rule.names:
             if name not in known:
                 near = near_names(name, known) or [other for other in known if other.lower() == name.lower()]
                 raise UsageError(
-                    f"Nothing was measured of {rule.field} {name!r}.{did_you_mean(near)} There are: "
+                    f"There are no scores of {rule.field} {name!r}.{did_you_mean(near)} There are: "
                     f"{', '.join(filter(None, known))}."
                 )
 
 
 def meeting(
-    networks: Mapping[str, ScoreRow], attributes: Mapping[str, Attributes], wanted: Sequence[Rule]
+    networks: Mapping[str, ScoreRow], attributes: Mapping[str, Attributes], applied: Sequence[Rule]
 ) -> list[str]:
-    """The names of the loss networks that meet all of the rules, in order."""
+    """Return the names of the loss networks that meet all rules, in order."""
     return [
-        name for name, one in networks.items() if all(rule.allows(one, attributes.get(name, {})) for rule in wanted)
+        name for name, row in networks.items() if all(rule.allows(row, attributes.get(name, {})) for rule in applied)
     ]
 
 
 def say_left_out(
-    networks: Mapping[str, ScoreRow], attributes: Mapping[str, Attributes], wanted: Sequence[Rule]
+    networks: Mapping[str, ScoreRow], attributes: Mapping[str, Attributes], applied: Sequence[Rule]
 ) -> list[str]:
-    """A sentence for each rule: how many it leaves out, each counted by itself."""
-    said = []
-    for rule in wanted:
+    """Say how many loss networks each rule excludes, counted by itself."""
+    sentences = []
+    for rule in applied:
         if out := len(networks) - len(meeting(networks, attributes, [rule])):
-            said.append(f"Left out for {rule.words!r}: {out} of {len(networks)} loss networks.")
-    unknown = [name for name in networks if any(rule.unknown(attributes.get(name, {})) for rule in wanted)]
-    return said + ([_say_unknown(networks, unknown)] if unknown else [])
+            sentences.append(f"Left out for {rule.words!r}: {out} of {len(networks)} loss networks.")
+    unknown = [name for name in networks if any(rule.unknown(attributes.get(name, {})) for rule in applied)]
+    return sentences + ([_say_unknown(networks, unknown)] if unknown else [])
 
 
 def _say_unknown(networks: Mapping[str, ScoreRow], unknown: Sequence[str]) -> str:
     backbone = networks[unknown[0]].backbone.partition("@")[0]
     return (
-        f"Of {len(unknown)} of these that is not known, such as {unknown[0]}: `lnkit attributes {backbone}` computes "
-        "it, and `lnkit eval --force` keeps it with a new result."
+        f"The attribute is unknown for {len(unknown)} of these, such as {unknown[0]}: `lnkit attributes {backbone}` "
+        "computes it, and `lnkit eval --force` stores it with a new result."
     )
 
 
 def say_nearest(
-    networks: Mapping[str, ScoreRow], attributes: Mapping[str, Attributes], wanted: Sequence[Rule]
+    networks: Mapping[str, ScoreRow], attributes: Mapping[str, Attributes], applied: Sequence[Rule]
 ) -> list[str]:
-    """Where nothing meets all of the rules: which one could be dropped, and what comes nearest to it."""
-    said = []
-    for rule in wanted:
-        others = meeting(networks, attributes, [one for one in wanted if one is not rule])
+    """Say which rule could be dropped if nothing meets all of them, and which loss network comes nearest to it."""
+    sentences = []
+    for rule in applied:
+        others = meeting(networks, attributes, [other for other in applied if other is not rule])
         if others:
-            said.append(f"Without {rule.words!r}, {len(others)} would be left{_nearest(others, attributes, rule)}.")
-    if len(wanted) > 1 and not said:
-        said.append("Dropping a single constraint would not help: no loss network meets the others either.")
-    return said
+            sentences.append(
+                f"Without {rule.words!r}, {len(others)} would be left{_nearest(others, attributes, rule)}."
+            )
+    if len(applied) > 1 and not sentences:
+        sentences.append("Dropping a single constraint would not help: no loss network meets the others.")
+    return sentences
 
 
 def _nearest(names: Sequence[str], attributes: Mapping[str, Attributes], rule: Rule) -> str:

@@ -1,182 +1,189 @@
-"""On what an advice rests, and how sure it is, as sentences."""
+"""The explanation of a recommendation, as sentences: its data, and how certain it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from lnkit.analysis.measurements import PUBLISHED, ScoreRow
-from lnkit.analysis.recommend.candidates import Candidate, Column, mean_over_tasks
-from lnkit.analysis.recommend.pairwise import SLACK, duel, gap, outcome, rivals
+from lnkit.analysis.collect import count_of
+from lnkit.analysis.recommend.candidates import Candidate, TaskScore, mean_over_tasks
+from lnkit.analysis.recommend.pairwise import SLACK, TIE, UNKNOWN, compare_pair, gap, outcome, rivals
+from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
 from lnkit.results.records import CUT_DOWN
 from lnkit.stats.ranks import kendalls_w
 
-# Words for the mean rank correlation between scores, from this one on; a convention of lnkit's.
+# Words for the mean rank correlation between scores, from this value on; a convention of lnkit.
 AGREEMENT = ((0.7, "agree strongly"), (0.5, "agree moderately"), (0.3, "agree weakly"), (-1.0, "hardly agree"))
-FEWEST = 3  # loss networks of which agreement can be said
+FEWEST = 3  # loss networks; fewer say nothing about agreement
 MOST_NAMED = 3
 NO_INTERVALS = (
-    "The study prints neither intervals nor repeats: what another training or other images would give is not known."
+    "The study prints no intervals and no repeats, so the effect of another training or other images is unknown."
 )
-STAYS = "It comes first whichever score is left out."
+STAYS = "It stays first if any one score is left out."
 
 
-def doubt(columns: Sequence[Column], everything: Sequence[ScoreRow], candidates: Sequence[Candidate]) -> str:
-    """Why there is no answer, as a sentence; "" where there is one.
+def no_answer(scores: Sequence[TaskScore], networks: Sequence[ScoreRow], candidates: Sequence[Candidate]) -> str:
+    """Return the reason why there is no answer, as a sentence; "" if there is one.
 
     Args:
-        columns: the scores.
-        everything: one measurement of each loss network in this setting, allowed or not.
-        candidates: those that are allowed and have all scores.
+        scores: of the task.
+        networks: one row of each loss network in this setting, allowed or not.
+        candidates: the loss networks that meet all constraints and have all scores.
     """
-    measured = [one for column in columns for one in column.measured.values()]
-    if caveats := list(dict.fromkeys(one.caveat for one in measured if one.caveat)):
-        return f"The published numbers cannot carry an answer: {caveats[0]}.{_say_measure(measured)}"
-    if any(one.sample or one.variant in CUT_DOWN for one in measured):
+    rows = _rows(scores)
+    if doubtful := [row for row in rows if row.caveat]:
+        benchmarks = dict.fromkeys(row.benchmark for row in doubtful)
+        commands = " and ".join(f"`lnkit eval --backbone NAME --point all --bench {name}`" for name in benchmarks)
+        return f"The published data cannot answer this: {doubtful[0].caveat}. Measure it: {commands}."
+    if any(row.sample or row.variant in CUT_DOWN for row in rows):
         return (
-            "They cannot carry an answer: sample data and cut-down protocols show that everything runs, not which loss "
-            "network is better."
+            "These data cannot answer this: sample data and cut-down protocols show that everything runs, not which "
+            "loss network is better."
         )
-    if len(everything) == 1:
-        return f"One loss network is nothing to choose from: only {everything[0].loss_network} was measured."
-    return "" if candidates else "No loss network is left that meets all constraints and has all scores."
+    if len(networks) == 1:
+        return f"There is no choice: only {networks[0].loss_network} was measured."
+    return "" if candidates else "No loss network meets all constraints and has all scores."
 
 
-def _say_measure(measured: Iterable[ScoreRow]) -> str:
-    doubtful = dict.fromkeys(one.benchmark for one in measured if one.caveat)
-    commands = " and ".join(f"`lnkit eval --backbone NAME --point all --bench {name}`" for name in doubtful)
-    return f" Measure it: {commands}."
+def say_data(scores: Sequence[TaskScore], networks: int, allowed: int, ranked: int) -> list[str]:
+    """Name the data.
+
+    Args:
+        scores: of the task.
+        networks: number of loss networks that were measured.
+        allowed: number of those that meet all constraints.
+        ranked: number of those that have all scores.
+    """
+    rows = _rows(scores)
+    source = _say_published(rows) if rows[0].origin == PUBLISHED else _say_own(rows)
+    data = f"{source}: {count_of(len(scores), 'score')} of {count_of(networks, 'loss network')}"
+    if allowed < networks:
+        data += f", {allowed} of which meet{'s' * (allowed == 1)} all constraints"
+    return [f"{data}.", *[f"{allowed - ranked} of them lack a score and are not ranked."] * (ranked < allowed)]
 
 
-def say_data(columns: Sequence[Column], everything: Sequence[ScoreRow], allowed: int, ranked: int) -> list[str]:
-    """Which data, and how many loss networks: measured, allowed, and ranked since they have all scores."""
-    measured = [one for column in columns for one in column.measured.values()]
-    where = _say_published(measured) if measured[0].origin == PUBLISHED else _say_own(measured)
-    said = f"{where}: {_count(len(columns), 'score')} of {_count(len(everything), 'loss network')}"
-    if allowed < len(everything):
-        said += f", {allowed} of which meet{'s' * (allowed == 1)} all constraints"
-    return [f"{said}.", *[f"{allowed - ranked} of them lack a score and are not ranked."] * (ranked < allowed)]
+def _rows(scores: Sequence[TaskScore]) -> list[ScoreRow]:
+    return [row for score in scores for row in score.rows.values()]
 
 
-def _say_published(measured: Sequence[ScoreRow]) -> str:
-    tables = list(dict.fromkeys(one.source.rpartition(" ")[2] for one in measured))
-    study = measured[0].source.rpartition(", ")[0]
+def _say_published(rows: Sequence[ScoreRow]) -> str:
+    tables = list(dict.fromkeys(row.source.rpartition(" ")[2] for row in rows))
+    study = rows[0].source.rpartition(", ")[0]
     return f"The published study, {study}, Table{'s' * (len(tables) > 1)} {', '.join(tables)}"
 
 
-def _say_own(measured: Sequence[ScoreRow]) -> str:
-    items = sorted({one.n for one in measured if one.n})
-    spread = (
-        f" on {items[0]:,} items" if len(items) == 1 else f" on {items[0]:,} to {items[-1]:,} items" if items else ""
-    )
-    return f"Own results, {', '.join(dict.fromkeys(one.setting for one in measured))}{spread}"
+def _say_own(rows: Sequence[ScoreRow]) -> str:
+    items = sorted({row.n for row in rows if row.n})
+    spread = f" on {items[0]:,}{f' to {items[-1]:,}' * (len(items) > 1)} items" if items else ""
+    return f"Own results, {', '.join(dict.fromkeys(row.setting for row in rows))}{spread}"
 
 
-def say_own_doubts(columns: Sequence[Column]) -> list[str]:
-    """What must be known about own results that an answer rests on."""
-    measured = [one for column in columns for one in column.measured.values()]
-    said = []
-    if not all(one.comparable for one in measured):
-        said.append(
-            "They are of other data than the official ones, or deviate from the protocol: they tell these loss "
-            "networks apart, and cannot be set beside published values."
+def say_own_caveats(scores: Sequence[TaskScore]) -> list[str]:
+    """Qualify an answer that rests on own results."""
+    rows = _rows(scores)
+    sentences = []
+    if not all(row.comparable for row in rows):
+        sentences.append(
+            "They use other data than the official ones, or deviate from the protocol: they compare these loss "
+            "networks with each other, not with published values."
         )
-    if collapsed := list(dict.fromkeys(one.loss_network for one in measured if one.collapsed)):
-        said.append(f"Trainings that collapsed count with the best they had: {_names(collapsed)}.")
-    if any(one.seed is not None for one in measured):
-        said.append("One seed each: where something was trained, what another seed would give is not in the intervals.")
-    return said
+    if collapsed := list(dict.fromkeys(row.loss_network for row in rows if row.collapsed)):
+        sentences.append(f"Trainings that collapsed count with their best network: {_names(collapsed)}.")
+    if any(row.seed is not None for row in rows):
+        sentences.append("There is one seed each: the intervals do not include the variation between trainings.")
+    return sentences
 
 
-def say_sure(columns: Sequence[Column], candidates: Sequence[Candidate]) -> list[str]:
-    """How sure it is that the first of the candidates is the best of them."""
+def say_certainty(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> list[str]:
+    """Say how certain it is that the first candidate is the best."""
     if len(candidates) == 1:
-        return [f"{candidates[0].loss_network} is the only one, so nothing was chosen."]
-    published = columns[0].measured[candidates[0].loss_network].origin == PUBLISHED
-    margin = "the last digit printed" if published else "their 95 % intervals leave open"
-    said = [_say_tied(candidates)]
-    if len(columns) == 1:
-        said.append(_say_gap(columns[0], candidates, margin))
+        return [f"{candidates[0].loss_network} is the only candidate."]
+    published = scores[0].rows[candidates[0].loss_network].origin == PUBLISHED
+    margin = "the last printed digit" if published else "the uncertainty of their 95 % intervals"
+    sentences = [_say_tied(candidates)]
+    if len(scores) == 1:
+        sentences.append(_say_gap(scores[0], candidates, margin))
     else:
-        said += [_say_best(columns, candidates), _say_duel(columns, candidates, margin)]
-    said += [_say_rivals(columns, candidates), _say_agreement(columns, candidates), _say_without(columns, candidates)]
-    said.append(NO_INTERVALS if published else "")
-    return list(filter(None, said))
+        sentences += [_say_best(scores, candidates), _say_runner_up(scores, candidates, margin)]
+    sentences += [_say_rivals(scores, candidates), _say_agreement(scores, candidates), _say_without(scores, candidates)]
+    sentences.append(NO_INTERVALS if published else "")
+    return list(filter(None, sentences))
 
 
 def _say_tied(candidates: Sequence[Candidate]) -> str:
-    tied = [one.loss_network for one in candidates[1:] if one.mean_rank == candidates[0].mean_rank]
-    return f"The first place is shared with {_names(tied)}; the cheaper comes first." if tied else ""
+    tied = [other.loss_network for other in candidates[1:] if other.mean_rank == candidates[0].mean_rank]
+    first = candidates[0].loss_network
+    return f"{first} shares the first rank with {_names(tied)}; the cheapest is listed first." if tied else ""
 
 
-def _say_gap(column: Column, candidates: Sequence[Candidate], margin: str) -> str:
-    """Of a single score: how much the first is better than the second."""
+def _say_gap(score: TaskScore, candidates: Sequence[Candidate], margin: str) -> str:
+    """Compare the first candidate with the second in a single score."""
     first, second = candidates[0].loss_network, candidates[1].loss_network
-    more = {"unknown": "their intervals are not known", "within": f"no more than {margin}"}
-    words = more.get(outcome(column, first, second), f"more than {margin}")
-    return f"{first} is better than {second}, the next, by {abs(gap(column, first, second)):.2g}: {words}."
+    words = {UNKNOWN: "their intervals are unknown", TIE: f"no more than {margin}"}
+    verdict = words.get(outcome(score, first, second), f"more than {margin}")
+    return f"{first} is better than {second}, the next, by {abs(gap(score, first, second)):.2g}: {verdict}."
 
 
-def _say_best(columns: Sequence[Column], candidates: Sequence[Candidate]) -> str:
+def _say_best(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> str:
     first = candidates[0]
-    best = sum(rank == min(one.ranks[score] for one in candidates) for score, rank in first.ranks.items())
+    best = sum(rank == min(other.ranks[label] for other in candidates) for label, rank in first.ranks.items())
     return (
-        f"{first.loss_network} is the best of the {len(candidates)}, alone or with others, in {best} of {len(columns)} "
-        f"scores; its worst rank is {max(first.ranks.values()):g}."
+        f"{first.loss_network} is the best of {len(candidates)}, alone or tied, in {best} of {len(scores)} scores; its "
+        f"worst rank is {max(first.ranks.values()):g}."
     )
 
 
-def _say_duel(columns: Sequence[Column], candidates: Sequence[Candidate], margin: str) -> str:
+def _say_runner_up(scores: Sequence[TaskScore], candidates: Sequence[Candidate], margin: str) -> str:
     second = candidates[1].loss_network
-    found = duel(columns, candidates[0].loss_network, second)
-    said = [f"better in {found.wins}", f"worse in {found.losses}"]
-    said += [f"no further apart in {found.within}"] * bool(found.within)
-    said += [f"without a known interval in {found.unknown}"] * bool(found.unknown)
-    return f"Against {second}, the next, by more than {margin}: {', '.join(said)} of {len(columns)} scores."
+    result = compare_pair(scores, candidates[0].loss_network, second)
+    parts = [f"better in {result.wins}", f"worse in {result.losses}"]
+    parts += [f"tied in {result.ties}"] * bool(result.ties)
+    parts += [f"without a known interval in {result.unknown}"] * bool(result.unknown)
+    return f"Against {second}, the next, by more than {margin}: {', '.join(parts)} of {len(scores)} scores."
 
 
-def _say_rivals(columns: Sequence[Column], candidates: Sequence[Candidate]) -> str:
-    names = [f"{one.loss_network}{_cost(one, candidates[0])}" for one in rivals(columns, candidates)]
-    if not names:
+def _say_rivals(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> str:
+    names = [f"{other.loss_network}{_cost(other, candidates[0])}" for other in rivals(scores, candidates)]
+    return (
+        f"The scores do not separate it from {_names(names)}: it is better no more often than worse." if names else ""
+    )
+
+
+def _cost(candidate: Candidate, first: Candidate) -> str:
+    if not candidate.point_macs or not first.point_macs:
         return ""
-    return f"As often better as worse than it, so that the scores do not tell them apart: {_names(names)}."
-
-
-def _cost(one: Candidate, first: Candidate) -> str:
-    if not one.point_macs or not first.point_macs:
-        return ""
-    return f" (at {times(one.point_macs / first.point_macs)} its multiply-adds)"
+    return f" (at {times(candidate.point_macs / first.point_macs)} its multiply-adds)"
 
 
 def times(ratio: float) -> str:
-    """``3 % of``, ``about`` or ``8.5 times``, to put before what is compared with."""
+    """Format a ratio to precede its object: ``3 % of``, ``about`` or ``8.5 times``."""
     if ratio < 0.995:
         return f"{100 * ratio:.2g} % of"
     return "about" if ratio < 1.05 else f"{ratio:.2g} times" if ratio < 9.95 else f"{ratio:,.0f} times"
 
 
-def _say_agreement(columns: Sequence[Column], candidates: Sequence[Candidate]) -> str:
-    if len(columns) == 1 or len(candidates) < FEWEST:
+def _say_agreement(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> str:
+    if len(scores) == 1 or len(candidates) < FEWEST:
         return ""
-    judges = len(columns)
-    w = kendalls_w([{one.loss_network: one.ranks[column.label] for one in candidates} for column in columns])
+    judges = len(scores)
+    w = kendalls_w([{other.loss_network: other.ranks[score.label] for other in candidates} for score in scores])
     correlation = (judges * w - 1) / (judges - 1)  # the mean of Spearman's over all pairs of scores
     words = next(words for least, words in AGREEMENT if correlation >= least - SLACK)
     return (
-        f"The {judges} scores {words} on the order: Kendall's W {w:.2f}, where chance gives about {1 / judges:.2f}. "
-        "Scores of one benchmark are no independent votes."
+        f"The {judges} scores {words} on the order: Kendall's W is {w:.2f}, and {1 / judges:.2f} by chance. Scores of "
+        "one benchmark are not independent."
     )
 
 
-def _say_without(columns: Sequence[Column], candidates: Sequence[Candidate]) -> str:
-    """Whether the first would stay so with one score less."""
-    if len(columns) == 1:
+def _say_without(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> str:
+    """Say whether the first candidate stays first without any one score."""
+    if len(scores) == 1:
         return ""
-    lost = [left.label for left in columns if not _stays_first([one for one in columns if one is not left], candidates)]
-    return f"It would not come first without {_names(lost, 'or')}." if lost else STAYS
+    needed = [out.label for out in scores if not _stays_first([s for s in scores if s is not out], candidates)]
+    return f"It would not be first without {_names(needed, 'or')}." if needed else STAYS
 
 
-def _stays_first(columns: Sequence[Column], candidates: Sequence[Candidate]) -> bool:
-    first, *others = (mean_over_tasks([(c.task, one.ranks[c.label]) for c in columns]) for one in candidates)
+def _stays_first(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> bool:
+    first, *others = (mean_over_tasks([(s.task, candidate.ranks[s.label]) for s in scores]) for candidate in candidates)
     return first <= min(others)
 
 
@@ -184,7 +191,3 @@ def _names(names: Sequence[str], last: str = "and") -> str:
     more = len(names) - MOST_NAMED
     shown = [*names[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" + ("" if number == 1 else "s")

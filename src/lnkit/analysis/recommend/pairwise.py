@@ -1,4 +1,4 @@
-"""How two loss networks do against each other, score by score, beyond what is uncertain about the values."""
+"""Pairwise comparison of loss networks, score by score, beyond the uncertainty of the values."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from collections.abc import Sequence
 from math import hypot
 from typing import NamedTuple
 
-from lnkit.analysis.measurements import PUBLISHED, ScoreRow
-from lnkit.analysis.recommend.candidates import Candidate, Column, mean_over_tasks
+from lnkit.analysis.recommend.candidates import Candidate, TaskScore, mean_over_tasks
+from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
 
 LAST_DIGIT = {"fraction": 0.001, "dB": 0.1, "percent": 0.1}  # of the figures in Tables V to XI, by unit
-SLACK = 1e-9  # for the binary fractions of printed figures: 26.5 - 26.4 is a little more than 0.1
-POINTS = {"wins": 1, "losses": -1}
+SLACK = 1e-9  # for printed figures as binary fractions: 26.5 - 26.4 is slightly more than 0.1
+WIN, LOSS, TIE, UNKNOWN = "win", "loss", "tie", "unknown"
+POINTS = {WIN: 1, LOSS: -1}
 
 
-class Duel(NamedTuple):
-    """How two loss networks do against each other: in how many scores which is better, beyond what is uncertain."""
+class PairwiseResult(NamedTuple):
+    """In how many scores the first of two loss networks is better or worse, beyond the uncertainty of the values."""
 
     wins: int
     losses: int
-    within: int  # differ by no more than is uncertain
-    unknown: int  # how uncertain they are is not known
-    lead: float  # wins less losses as a share of a task's scores, in [-1, 1]; the mean of several tasks
+    ties: int  # differ by no more than the uncertainty
+    unknown: int  # have no known uncertainty
+    lead: float  # wins less losses as a fraction of a task's scores, in [-1, 1]; the mean of several tasks
 
 
-def duel(columns: Sequence[Column], first: str, second: str) -> Duel:
+def compare_pair(scores: Sequence[TaskScore], first: str, second: str) -> PairwiseResult:
     """Compare two loss networks score by score."""
-    outcomes = [(column.task, outcome(column, first, second)) for column in columns]
-    counts = Counter(found for _, found in outcomes)
-    lead = mean_over_tasks([(task, POINTS.get(found, 0)) for task, found in outcomes])
-    return Duel(counts["wins"], counts["losses"], counts["within"], counts["unknown"], lead)
+    outcomes = [(score.task, outcome(score, first, second)) for score in scores]
+    counts = Counter(result for _, result in outcomes)
+    lead = mean_over_tasks([(task, POINTS.get(result, 0)) for task, result in outcomes])
+    return PairwiseResult(counts[WIN], counts[LOSS], counts[TIE], counts[UNKNOWN], lead)
 
 
-def outcome(column: Column, first: str, second: str) -> str:
-    """Of the first: ``wins``, ``losses``, ``within`` what is uncertain, or ``unknown``."""
-    margin = _margin(column.measured[first], column.measured[second])
-    lead = gap(column, first, second)
+def outcome(score: TaskScore, first: str, second: str) -> str:
+    """Return ``win``, ``loss``, ``tie`` or ``unknown`` for the first loss network in one score."""
+    margin = _margin(score.rows[first], score.rows[second])
+    lead = gap(score, first, second)
     if margin is None:
-        return "unknown"
+        return UNKNOWN
     if abs(lead) <= margin + SLACK:
-        return "within"
-    return "wins" if lead > 0 else "losses"
+        return TIE
+    return WIN if lead > 0 else LOSS
 
 
-def gap(column: Column, first: str, second: str) -> float:
-    """How much better the first is, in the unit of the score."""
-    good = column.goodness((first, second))
-    return good[first] - good[second]
+def gap(score: TaskScore, first: str, second: str) -> float:
+    """Return by how much the first loss network is better, in the unit of the score."""
+    return score.rows[first].goodness - score.rows[second].goodness
 
 
-def rivals(columns: Sequence[Column], candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those of the candidates that the scores do not tell from the first: they are as often better as worse."""
+def rivals(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates that the first one does not beat: they win at least as many scores as they lose."""
     first, *others = candidates
-    return [one for one in others if duel(columns, first.loss_network, one.loss_network).lead <= 0]
+    return [other for other in others if compare_pair(scores, first.loss_network, other.loss_network).lead <= 0]
 
 
-def _margin(one: ScoreRow, other: ScoreRow) -> float | None:
-    """A difference that may be nothing: the last digit printed, or what two independent 95 % intervals leave open."""
-    if one.origin == PUBLISHED:
-        return LAST_DIGIT.get(one.unit)
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+def _margin(row: ScoreRow, other: ScoreRow) -> float | None:
+    """Return the largest difference that may be none: the last printed digit, or that of two independent intervals."""
+    if row.origin == PUBLISHED:
+        return LAST_DIGIT.get(row.unit)
+    if row.low is None or row.high is None or other.low is None or other.high is None:
         return None
-    return hypot(one.high - one.low, other.high - other.low) / 2
+    return hypot(row.high - row.low, other.high - other.low) / 2

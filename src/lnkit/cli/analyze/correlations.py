@@ -65,7 +65,7 @@ def _correlated(
     found = gathered(**options)
     from lnkit.analysis.correlations import attribute_correlations, score_correlations  # noqa: PLC0415 - scipy
     from lnkit.analysis.rankings import counted  # noqa: PLC0415 - pandas
-    from lnkit.stats.resampling import METHODS, Sampling  # noqa: PLC0415 - numpy
+    from lnkit.stats import METHODS, Sampling  # noqa: PLC0415 - numpy
 
     frame = found.frame()
     frame = chosen(frame, scores) if scores else frame if every_score else counted(frame)

@@ -14,8 +14,8 @@ from lnkit.cli.analyze._showing import deliver, output_options, p_value, samplin
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lnkit.analysis.significance import Differences, Kept
-    from lnkit.stats.resampling import Sampling
+    from lnkit.analysis.significance import Differences, StoredRun
+    from lnkit.stats import Sampling
 
 
 @click.command("difference")
@@ -52,7 +52,7 @@ def difference(
     replacement (paired bootstrap), from what the runs kept. The difference is the second run's score minus the first's.
     """
     kept = _kept(runs, folder)
-    from lnkit.stats.resampling import Sampling  # noqa: PLC0415 - numpy
+    from lnkit.stats import Sampling  # noqa: PLC0415 - numpy
 
     found = _differences(kept, scores, Sampling(resamples, seed), together)
     names = [run.record.loss_network for run in kept]
@@ -61,16 +61,18 @@ def difference(
         note(remark)
 
 
-def _kept(runs: Sequence[str], folder: Path | None) -> tuple[Kept, Kept]:
-    from lnkit.analysis.significance import Kept  # noqa: PLC0415 - pandas
+def _kept(runs: Sequence[str], folder: Path | None) -> tuple[StoredRun, StoredRun]:
+    from lnkit.analysis.significance import StoredRun  # noqa: PLC0415 - pandas
     from lnkit.results.folder import ResultsFolder, results_dir  # noqa: PLC0415 - not for help
 
     place = ResultsFolder(results_dir(folder))
     first, second = (place.choose(run) for run in runs)
-    return Kept(first, place.arrays(first)), Kept(second, place.arrays(second))
+    return StoredRun(first, place.arrays(first)), StoredRun(second, place.arrays(second))
 
 
-def _differences(kept: tuple[Kept, Kept], scores: Sequence[str], sampling: Sampling, together: str) -> Differences:
+def _differences(
+    kept: tuple[StoredRun, StoredRun], scores: Sequence[str], sampling: Sampling, together: str
+) -> Differences:
     from lnkit.analysis.significance import paired_differences  # noqa: PLC0415 - pandas
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - only while working
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins

@@ -51,7 +51,7 @@ def proxies(
     unit, resamples, seed = (options.pop(name) for name in ("unit", "resamples", "seed"))
     frame = gathered(**options).frame()
     from lnkit.analysis.proxy import proxies as judged  # noqa: PLC0415 - scipy
-    from lnkit.stats.resampling import Sampling  # noqa: PLC0415 - numpy
+    from lnkit.stats import Sampling  # noqa: PLC0415 - numpy
 
     table = judged(frame, level=level, unit=unit.replace("-", " "), sampling=Sampling(resamples, seed))
     if target is not None and len(table):

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from lnkit.analysis.fronts import accuracy_front, pareto_front
-from lnkit.analysis.measurements import OWN, PUBLISHED
+from lnkit.analysis.score_rows import OWN, PUBLISHED
 from lnkit.report.figures.choosing import panels
 from lnkit.report.figures.scatter import Axis, Look, scatter
 from lnkit.report.figures.style import COLUMNS, finished
@@ -26,7 +26,7 @@ def early_stopping(frame: pd.DataFrame | None = None, attributes: pd.DataFrame |
     Pihlgren et al. 2023) and, where both arguments are given, own loss networks with a 2AFC on BAPPS.
 
     Args:
-        frame: of measurements, see :func:`lnkit.analysis.measurements.to_frame`.
+        frame: of measurements, see :func:`lnkit.analysis.score_rows.to_frame`.
         attributes: see :func:`lnkit.analysis.attributes.attributes_frame`.
     """
     rows = _published()

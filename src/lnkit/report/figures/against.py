@@ -8,7 +8,8 @@ import altair as alt
 import pandas as pd
 
 from lnkit.analysis.attributes import ATTRIBUTES
-from lnkit.analysis.fronts import FLAGS, WANTED, pareto_front
+from lnkit.analysis.fronts import WANTED, pareto_front
+from lnkit.analysis.published.tables import FLAGS
 from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.report.figures.choosing import FEWEST, enough, of_score, panels
 from lnkit.report.figures.scatter import Axis, Look, scatter
@@ -38,7 +39,7 @@ def score_against(
     comparable with published ones get panels of their own.
 
     Args:
-        frame: of measurements, see :func:`lnkit.analysis.measurements.to_frame`.
+        frame: of measurements, see :func:`lnkit.analysis.score_rows.to_frame`.
         attributes: see :func:`lnkit.analysis.attributes.attributes_frame`.
         score: one of the frame.
         attribute: of :data:`lnkit.analysis.attributes.ATTRIBUTES`.

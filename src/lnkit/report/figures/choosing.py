@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from lnkit.analysis.measurements import OWN, PUBLISHED
+from lnkit.analysis.score_rows import OWN, PUBLISHED
 from lnkit.errors import UsageError, did_you_mean, near_names
 
 FEWEST = 2  # marks; one alone shows nothing

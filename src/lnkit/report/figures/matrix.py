@@ -7,8 +7,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from lnkit.analysis.measurements import PUBLISHED
 from lnkit.analysis.rankings import best_points as best_of
+from lnkit.analysis.score_rows import PUBLISHED
 from lnkit.report.figures.choosing import doubt_about, few_enough, primary
 from lnkit.report.figures.style import COLUMNS, finished, groups, marks, panel_title, points_in_order
 from lnkit.report.figures.wording import described, remarks, telling_apart, tooltips

@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from lnkit.analysis.measurements import OWN
+from lnkit.analysis.score_rows import OWN
 from lnkit.report.figures.naming import LONGEST, Panel, place_names, width_of
 from lnkit.report.figures.style import HEIGHT, INK, MUTED, NAME_SIZE, WIDTH, groups, marks, panel_title, zooming
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from lnkit.analysis.measurements import OWN
+from lnkit.analysis.score_rows import OWN
 
 POINTS = ("early", "semi_early", "mid", "late")  # from the input to the output
 # The palette of Okabe and Ito (2008), made for color-blind readers, without yellow, which vanishes on white. The first

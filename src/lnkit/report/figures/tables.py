@@ -8,8 +8,8 @@ import altair as alt
 import pandas as pd
 
 from lnkit.analysis.attributes import ATTRIBUTES
-from lnkit.analysis.measurements import OWN, PUBLISHED
 from lnkit.analysis.rankings import counted, mean_ranks
+from lnkit.analysis.score_rows import OWN, PUBLISHED
 from lnkit.errors import UsageError
 from lnkit.report.figures.choosing import doubt_about, few_enough, known
 from lnkit.report.figures.heat import DIVERGING, SEQUENTIAL, Cells, heat

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from lnkit.analysis.attributes import ATTRIBUTES
-from lnkit.analysis.measurements import OWN
+from lnkit.analysis.score_rows import OWN
 
 # What a tooltip says of a measurement, as text: Vega would show a missing number as 0.
 SAID: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lnkit import Outcome, Score
 from lnkit.stats.bootstrap import central_interval, resampled_means
 from lnkit.stats.rank_correlation import Array
-from lnkit.stats.two_afc import agreement
+from lnkit.stats.two_afc import two_afc_agreement
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Measured:
 def score_all(measured: Measured, resamples: int, seed: int) -> Outcome:
     """The agreement over all triplets, and over those of ImageNet's categories and of others apart."""
     share = measured.right_share
-    agreed, best = agreement(share, measured.left, measured.right), np.maximum(share, 1 - share)
+    agreed, best = two_afc_agreement(share, measured.left, measured.right), np.maximum(share, 1 - share)
     parts = {
         "2afc": np.ones(len(agreed), bool),
         "2afc/imagenet": measured.imagenet,

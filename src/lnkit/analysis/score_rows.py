@@ -1,10 +1,13 @@
-"""Scores of loss networks, own and published, in one form. Light: pandas comes in only where a frame is asked for."""
+"""Own and published scores of loss networks as rows of one form.
+
+pandas is imported only for :func:`to_frame`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lnkit.analysis.published.tables import read_rows
 from lnkit.results.comparability import DISTANCE, protocol_facts
@@ -15,17 +18,17 @@ if TYPE_CHECKING:
 
 OWN, PUBLISHED = "own", "published"
 
-_PUBLISHED_UNITS = {"superres": "dB", "delineation": "percent"}  # otherwise, and for SSIM, fractions
+_PUBLISHED_UNITS = {"superres": "dB", "delineation": "percent"}  # the others, and SSIM, are fractions
 
 
 class ScoreRow(NamedTuple):
     """One score of one loss network."""
 
-    setting: str  # what two values must share to be ranked together: "bapps/paper@3f2a9c", or "published"
+    setting: str  # only values of one setting are ranked together: "bapps/paper@3f2a9c", or "published"
     origin: str  # "own" or "published"
     source: str  # id of the record, or "Pihlgren et al. 2023, Table V"
     benchmark: str  # "bapps"
-    variant: str  # "paper"; "published" of published values, which R's code made
+    variant: str  # "paper"; "published" of published values, made by the reference code
     score: str  # "2afc"
     backbone: str  # "vgg16"; "vgg16@1a2b3c4d" where several sets of weights were measured
     point: str  # "late", "early+mid"
@@ -33,106 +36,96 @@ class ScoreRow(NamedTuple):
     family: str  # "VGG"
     weights: str  # "IMAGENET1K_V1@1a2b3c4d"
     value: float
-    low: float | None  # 95 % interval
-    high: float | None
-    n: int | None  # items
-    unit: str  # "fraction"
-    higher_is_better: bool
-    primary: bool
-    comparable: bool  # with published scores: full protocol, official data
-    collapsed: bool
-    sample: bool
-    seed: int | None
-    signature: str
-    caveat: str  # what must be known about a published figure; "" where nothing is
+    low: float | None = None  # 95 % interval
+    high: float | None = None
+    n: int | None = None  # items
+    unit: str = "fraction"
+    higher_is_better: bool = True
+    primary: bool = True
+    comparable: bool = True  # with published scores: full protocol, official data
+    collapsed: bool = False
+    sample: bool = False
+    seed: int | None = None
+    signature: str = ""
+    caveat: str = ""  # on a doubtful published figure; "" for most
+
+    @property
+    def goodness(self) -> float:
+        """The value, negated if lower is better: larger is always better."""
+        return self.value if self.higher_is_better else -self.value
 
 
 def from_records(records: Sequence[RunRecord]) -> list[ScoreRow]:
-    """Every score of every record, in their order.
+    """Return every score of every record, in the order of the records.
 
-    The setting is a hash of what :mod:`lnkit.results.comparability` compares: protocol, data, precision, but not seed,
-    weights or machine. A backbone that brings its own distance belongs to the setting of the others, where there is
-    just one that it fits.
+    The setting is a hash of the facts that :mod:`lnkit.results.comparability` compares: protocol, data, precision, but
+    not seed, weights or machine. A backbone with a distance of its own joins the setting of the other backbones if
+    exactly one fits.
     """
     settings, labels = _settings(records), _backbone_labels(records)
     return [
-        measurement
+        row
         for record, setting, label in zip(records, settings, labels, strict=True)
-        for measurement in _own(record, setting, label)
+        for row in _own(record, setting, label)
     ]
 
 
 def from_published() -> list[ScoreRow]:
-    """Tables V to XI of Pihlgren et al. 2023: 19 scores of 56 loss networks."""
+    """Return Tables V to XI of Pihlgren2023: 19 scores of 56 loss networks."""
     families = {row["backbone"]: row["family"] for row in read_rows("attributes")}
     return [_published(row, families[row["backbone"]]) for row in read_rows("performance_scores")]
 
 
-def merge_repeats(measurements: Iterable[ScoreRow]) -> tuple[list[ScoreRow], list[str]]:
-    """Make repeated runs of one loss network in one setting into their mean.
+def merge_repeats(rows: Iterable[ScoreRow]) -> tuple[list[ScoreRow], list[str]]:
+    """Replace repeated runs of one loss network in one setting by their mean.
 
-    Repeats differ in seed, versions or machine. Their mean has no interval: those of the single runs are of the items.
+    Repeats differ in seed, versions or machine. Their mean has no interval: the intervals of the runs are over items.
 
     Returns:
-        Measurements whose setting, score and loss network are unique, and a sentence for each loss network that had
-        several runs.
+        Rows whose setting, score and loss network are unique, and a sentence for each loss network with several runs.
     """
     groups: dict[tuple[str, str, str], list[ScoreRow]] = {}
-    for one in measurements:
-        groups.setdefault((one.setting, one.score, one.loss_network), []).append(one)
+    for row in rows:
+        groups.setdefault((row.setting, row.score, row.loss_network), []).append(row)
     merged = [group[0] if len(group) == 1 else _mean(group) for group in groups.values()]
     return merged, _say_repeats(groups)
 
 
-def to_frame(measurements: Iterable[ScoreRow]) -> pd.DataFrame:
-    """The measurements as a DataFrame: one row each, the fields of :class:`ScoreRow` as columns."""
-    import pandas as pd  # noqa: PLC0415 - slow to import, and advice does without
+def to_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
+    """Return the rows as a DataFrame with the fields of :class:`ScoreRow` as columns."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
 
-    frame = pd.DataFrame(list(measurements), columns=list(ScoreRow._fields))
+    frame = pd.DataFrame(list(rows), columns=list(ScoreRow._fields))
     numbers = ("value", "low", "high")
     return frame.astype(dict.fromkeys(numbers, "float64") | {"n": "Int64", "seed": "Int64"})
 
 
 def _own(record: RunRecord, setting: str, backbone: str) -> list[ScoreRow]:
-    facts = record.key
-    point = "+".join(facts.points)
-    shared = _Shared(
-        setting,
-        record.id,
-        backbone,
-        point,
-        f"{record.weights or 'weights'}@{_weights_digest(record)}",
-        record.comparable,
-    )
-    return [_own_score(record, name, score, shared) for name, score in record.scores.items()]
+    key = record.key
+    point = "+".join(key.points)
+    shared: dict[str, Any] = {
+        "setting": setting,
+        "origin": OWN,
+        "source": record.id,
+        "benchmark": key.benchmark,
+        "variant": key.variant,
+        "backbone": backbone,
+        "point": point,
+        "loss_network": f"{backbone}:{point}",
+        "family": record.family,
+        "weights": f"{record.weights or 'weights'}@{_weights_digest(record)}",
+        "comparable": record.comparable,
+        "collapsed": bool(record.collapsed),
+        "sample": record.sample,
+        "seed": key.seed,
+    }
+    return [_own_score(name, score, shared) for name, score in record.scores.items()]
 
 
-class _Shared(NamedTuple):
-    """What is the same for all scores of a record, and costs a hash to find out."""
-
-    setting: str
-    source: str
-    backbone: str
-    point: str
-    weights: str
-    comparable: bool
-
-
-def _own_score(record: RunRecord, name: str, score: ScoreRecord, shared: _Shared) -> ScoreRow:
-    facts = record.key
+def _own_score(name: str, score: ScoreRecord, shared: Mapping[str, Any]) -> ScoreRow:
     low, high = score.interval or (None, None)
     return ScoreRow(
-        setting=shared.setting,
-        origin=OWN,
-        source=shared.source,
-        benchmark=facts.benchmark,
-        variant=facts.variant,
         score=name,
-        backbone=shared.backbone,
-        point=shared.point,
-        loss_network=f"{shared.backbone}:{shared.point}",
-        family=record.family,
-        weights=shared.weights,
         value=score.value,
         low=low,
         high=high,
@@ -140,12 +133,8 @@ def _own_score(record: RunRecord, name: str, score: ScoreRecord, shared: _Shared
         unit=score.unit,
         higher_is_better=score.higher_is_better,
         primary=score.primary,
-        comparable=shared.comparable,
-        collapsed=bool(record.collapsed),
-        sample=record.sample,
-        seed=facts.seed,
         signature=score.signature,
-        caveat="",
+        **shared,
     )
 
 
@@ -164,25 +153,15 @@ def _published(row: Mapping[str, str], family: str) -> ScoreRow:
         family=family,
         weights="IMAGENET1K_V1",
         value=float(row["value"]),
-        low=None,
-        high=None,
-        n=None,
         unit=unit,
-        higher_is_better=True,  # all of them are
-        primary=True,
-        comparable=True,
-        collapsed=False,
-        sample=False,
-        seed=None,
-        signature="",
         caveat=row["caveat"],
     )
 
 
 def _settings(records: Sequence[RunRecord]) -> list[str]:
-    """The setting of each record."""
+    """Return the setting of each record."""
     facts = [protocol_facts(record) for record in records]
-    distances: dict[str, set[str]] = {}  # of all that agree in everything else
+    distances: dict[str, set[str]] = {}  # of all records that agree in everything else
     for record, known in zip(records, facts, strict=True):
         if not record.own_distance:
             distances.setdefault(_without_distance(known), set()).add(str(known.get(DISTANCE)))
@@ -202,7 +181,7 @@ def _without_distance(facts: Mapping[str, object]) -> str:
 
 
 def _backbone_labels(records: Sequence[RunRecord]) -> list[str]:
-    """What to call the backbone of each record: with the hash of its weights where there are several."""
+    """Name the backbone of each record, with the hash of its weights where records have several."""
     weights: dict[str, set[str]] = {}
     for record in records:
         weights.setdefault(record.key.backbone, set()).add(_weights_digest(record))
@@ -215,7 +194,7 @@ def _label(record: RunRecord, several: bool) -> str:
 
 
 def _weights_digest(record: RunRecord) -> str:
-    """Eight digits for the weights of a loss network: the backbone's, and those that its distance learned."""
+    """Hash the weights of a loss network, those of its backbone and of a learned distance, to eight digits."""
     facts = record.key
     if not facts.extra:
         return facts.weights_sha256[:8]
@@ -224,22 +203,22 @@ def _weights_digest(record: RunRecord) -> str:
 
 def _mean(group: Sequence[ScoreRow]) -> ScoreRow:
     first = group[0]
-    value = sum(one.value for one in group) / len(group)
+    value = sum(row.value for row in group) / len(group)
     return first._replace(
         value=value,
         low=None,
         high=None,
         seed=None,
-        source=" ".join(one.source for one in group),
+        source=" ".join(row.source for row in group),
         signature=f"mean of {len(group)} runs|{first.signature}",
-        collapsed=any(one.collapsed for one in group),
-        comparable=all(one.comparable for one in group),
+        collapsed=any(row.collapsed for row in group),
+        comparable=all(row.comparable for row in group),
     )
 
 
 def _say_repeats(groups: Mapping[tuple[str, str, str], Sequence[ScoreRow]]) -> list[str]:
     runs = {(setting, network): len(group) for (setting, _, network), group in groups.items() if len(group) > 1}
     return [
-        f"{network} was run {count} times in {setting}: its scores are the means."
+        f"{network} was run {count} times in {setting}: its scores are means over the runs."
         for (setting, network), count in runs.items()
     ]

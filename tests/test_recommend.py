@@ -1,4 +1,4 @@
-"""Advice: ranks and counts against pandas and exact decimals, what it says when the data carry no answer, its speed."""
+"""Recommendations: ranks and counts against pandas and exact decimals, data without an answer, start-up."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from lnkit.analysis.published.frames import computed_point_attributes, performan
 from lnkit.analysis.rankings import loss_network_ranks
 from lnkit.analysis.recommend.constraints import Constraints, amount
 from lnkit.analysis.recommend.explanation import times
-from lnkit.analysis.recommend.recommend import Advice, Conclusion, advise
+from lnkit.analysis.recommend.recommend import Recommendation, SettingRecommendation, recommendations
 from lnkit.cli import cli
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import RunRecord, ScoreRecord
-from lnkit.stats.ranks import kendalls_w, ranks
+from lnkit.stats.ranks import kendalls_w, tied_ranks
 
 NONE = Constraints()
 MAIN = "from lnkit.cli import main; main()"
@@ -34,10 +34,10 @@ HEAVY = ("torch", "numpy", "pandas", "scipy", "altair", "rich")
 PARTIAL = ("partial: 10 triplets",)
 
 
-def published(task: str, constraints: Constraints = NONE) -> Advice:
-    (conclusion,) = advise(gather(origin="published"), [task], constraints)
-    (advice,) = conclusion.advice
-    assert conclusion.answer == advice.answer
+def published(task: str, constraints: Constraints = NONE) -> SettingRecommendation:
+    (result,) = recommendations(gather(origin="published"), [task], constraints)
+    (advice,) = result.by_setting
+    assert result.answer == advice.answer
     return advice
 
 
@@ -47,9 +47,11 @@ def write(folder: Path, *records: RunRecord) -> Path:
     return folder
 
 
-def concluded(folder: Path, origin: str = "both", task: str = "bapps", constraints: Constraints = NONE) -> Conclusion:
-    (conclusion,) = advise(gather(folder, origin), [task], constraints)
-    return conclusion
+def recommended(
+    folder: Path, origin: str = "both", task: str = "bapps", constraints: Constraints = NONE
+) -> Recommendation:
+    (result,) = recommendations(gather(folder, origin), [task], constraints)
+    return result
 
 
 def several(count: int = 3, **changes: Any) -> list[RunRecord]:
@@ -57,8 +59,8 @@ def several(count: int = 3, **changes: Any) -> list[RunRecord]:
     return [make_record(0.7 - 0.04 * i, backbone=f"net{i}", **changes) for i in range(count)]
 
 
-def said(advice: Advice) -> str:
-    return " ".join((*advice.grounds, *advice.left_out))
+def said(advice: SettingRecommendation) -> str:
+    return " ".join((*advice.explanation, *advice.left_out))
 
 
 # Ranks and counts
@@ -85,26 +87,26 @@ def test_how_often_one_is_better_counts_printed_digits_exactly() -> None:
     for score in {score for _, _, score in values}:
         gap = values["squeezenet1_1", "early", score] - values["vgg11", "early", score]
         step = Decimal("0.001") if "ssim" in score else Decimal("0.1")
-        outcomes["within" if abs(gap) <= step else "better" if gap > 0 else "worse"] += 1
+        outcomes["tied" if abs(gap) <= step else "better" if gap > 0 else "worse"] += 1
     advice = published("superres")
     assert advice.answer == "squeezenet1_1:early"
     assert (
-        f"Against vgg11:early, the next, by more than the last digit printed: better in {outcomes['better']}, worse in "
-        f"{outcomes['worse']}, no further apart in {outcomes['within']} of 12 scores."
-    ) in advice.grounds
+        f"Against vgg11:early, the next, by more than the last printed digit: better in {outcomes['better']}, worse in "
+        f"{outcomes['worse']}, tied in {outcomes['tied']} of 12 scores."
+    ) in advice.explanation
 
 
 def test_how_often_it_is_the_best() -> None:
     frame = performance_scores().query("benchmark == 'superres'")
     best = frame.groupby("score").value.transform("max") == frame.value
     count = (best & (frame.backbone == "squeezenet1_1") & (frame.point == "early")).sum()
-    assert f"alone or with others, in {count} of 12 scores" in said(published("superres"))
+    assert f"alone or tied, in {count} of 12 scores" in said(published("superres"))
 
 
 def test_a_difference_within_rounding_is_no_difference() -> None:
     advice = published("x4_psnr_set5")
     assert advice.rivals == ("resnet50:semi_early",)  # 31.0 after 31.1
-    assert "by 0.1: no more than the last digit printed" in said(advice)
+    assert "by 0.1: no more than the last printed digit" in said(advice)
     assert published("2afc", Constraints(points=("late",))).rivals == ()
 
 
@@ -115,31 +117,31 @@ def test_where_scores_disagree_the_first_is_not_told_from_others() -> None:
     gaps = (wide.loc[advice.answer] - wide).round(6)
     lead = ((gaps > 0.001).sum(axis=1) - (gaps < -0.001).sum(axis=1)).drop(advice.answer)
     assert set(advice.rivals) == set(lead[lead <= 0].index) != set()
-    assert "It would not come first without jnd_map." in advice.grounds
+    assert "It would not be first without jnd_map." in advice.explanation
 
 
 def test_agreement_and_its_words() -> None:
     frame = performance_scores().query("benchmark == 'autoencoder'").assign(name=lambda f: f.backbone + ":" + f.point)
     wide = frame.pivot_table(index="name", columns="score", values="value")
     w = (spearmanr(wide.iloc[:, 0], wide.iloc[:, 1]).statistic + 1) / 2  # of two judges
-    assert f"Kendall's W {w:.2f}, where chance gives about 0.50" in said(published("autoencoder"))
+    assert f"Kendall's W is {w:.2f}, and 0.50 by chance" in said(published("autoencoder"))
 
 
 def test_several_tasks_count_alike_together() -> None:
-    conclusions = advise(gather(origin="published"), ["bapps", "superres", "bapps"])
+    conclusions = recommendations(gather(origin="published"), ["bapps", "superres", "bapps"])
     assert [one.task for one in conclusions] == ["bapps", "superres", "bapps + superres"]
     frame = gather(origin="published").frame()
     found = loss_network_ranks(frame[frame.benchmark.isin(["bapps", "superres"])])
     means = found.groupby(["loss_network", "benchmark"])["rank"].mean().groupby("loss_network").mean()
-    together = conclusions[-1].advice[0].candidates
+    together = conclusions[-1].by_setting[0].candidates
     assert {one.loss_network: one.mean_rank for one in together} == pytest.approx(means.to_dict())
     assert set(together[0].values) >= {"bapps 2afc", "superres x4_psnr_set5"}
 
 
 def test_a_doubtful_task_spoils_all_together() -> None:
-    conclusions = advise(gather(origin="published"), ["bapps", "delineation"])
+    conclusions = recommendations(gather(origin="published"), ["bapps", "delineation"])
     assert [one.answer is None for one in conclusions] == [False, True, True]
-    assert "--bench delineation`" in said(conclusions[-1].advice[0])
+    assert "--bench delineation`" in said(conclusions[-1].by_setting[0])
 
 
 # Constraints
@@ -154,16 +156,16 @@ def test_constraints_against_pandas() -> None:
     assert {one.loss_network for one in advice.candidates} == set(allowed.backbone + ":" + allowed.point)
     assert f"Left out for 'macs below 2 G': {(~cheap).sum()} of 56 loss networks." in advice.left_out
     assert f"Left out for 'no batch norm': {(~plain).sum()} of 56 loss networks." in advice.left_out
-    assert "It comes first among all 56 without constraints too." in advice.grounds
+    assert "It is also first among all 56 without constraints." in advice.explanation
 
 
 def test_names_and_parameters() -> None:
     families = published("2afc", Constraints(families=("VGG", "ResNet"), points=("late",)))
     assert len(families.candidates) == 7
-    assert "alexnet:mid would come first" in said(families)
+    assert "Without constraints alexnet:mid is first" in said(families)
     small = published("bapps", Constraints(parameters_below=1792, backbones=("vgg11", "efficientnet_b0")))
     assert [one.loss_network for one in small.candidates] == ["efficientnet_b0:early"]  # below is not at most
-    assert "is the only one, so nothing was chosen" in said(small)
+    assert "is the only candidate." in said(small)
 
 
 def test_nothing_is_left_and_what_would_nearly_do() -> None:
@@ -183,37 +185,39 @@ def test_equal_ones_are_named_the_cheapest_first() -> None:
     assert [one.mean_rank for one in advice.candidates] == [2, 2, 2]
     costs = [one.point_macs or 0 for one in advice.candidates]
     assert costs == sorted(costs)
-    assert any(text.startswith("The first place is shared with") for text in advice.grounds)
+    assert any("shares the first rank with" in text for text in advice.explanation)
 
 
-# What carries no answer
+# No answer
 
 
 def test_published_delineation_carries_no_answer() -> None:
     advice = published("delineation")
     assert advice.answer is None
-    assert "The published numbers cannot carry an answer" in said(advice)
+    assert "The published data cannot answer this: Table X" in said(advice)
     assert "running sum" in said(advice)
     assert "`lnkit eval --backbone NAME --point all --bench delineation`" in said(advice)
-    assert not any("last digit" in text for text in advice.grounds)  # no certainty about what is not certain
+    assert not any(
+        "last printed digit" in text for text in advice.explanation
+    )  # no certainty about what is not certain
 
 
 @pytest.mark.parametrize("changes", [{"variant": "quick"}, {"variant": "sample"}])
 def test_cut_down_protocols_carry_no_answer(changes: dict[str, Any], tmp_path: Path) -> None:
-    (advice,) = concluded(write(tmp_path, *several(**changes)), "own").advice
+    (advice,) = recommended(write(tmp_path, *several(**changes)), "own").by_setting
     assert advice.answer is None
     assert "cut-down protocols show that everything runs" in said(advice)
 
 
 def test_sample_data_do_not_count(tmp_path: Path) -> None:
     write(tmp_path, *several(sample=True))
-    assert [one.setting for one in concluded(tmp_path).advice] == ["published"]
+    assert [one.setting for one in recommended(tmp_path).by_setting] == ["published"]
     with pytest.raises(UsageError, match="sample"):
-        concluded(tmp_path, "own")
+        recommended(tmp_path, "own")
 
 
 def test_one_record_only(tmp_path: Path) -> None:
-    (advice,) = concluded(write(tmp_path, make_record()), "own").advice
+    (advice,) = recommended(write(tmp_path, make_record()), "own").by_setting
     assert advice.answer is None
     assert "only squeezenet1_1:mid was measured" in said(advice)
 
@@ -222,16 +226,16 @@ def test_one_record_only(tmp_path: Path) -> None:
 
 
 def test_own_results_that_are_comparable_count_most(tmp_path: Path) -> None:
-    conclusion = concluded(write(tmp_path, *several()))
+    conclusion = recommended(write(tmp_path, *several()))
     assert conclusion.answer == "net0:mid"
-    own, study = conclusion.advice
+    own, study = conclusion.by_setting
     assert study.setting == "published"
     assert [one.loss_network for one in own.candidates] == ["net0:mid", "net1:mid", "net2:mid"]
     assert own.sources == tuple(record.id for record in several())
-    assert conclusion.remarks == (f"The published study would take {study.answer}.",)
-    assert "by 0.04: more than their 95 % intervals leave open" in said(own)
-    assert "4,720 items" in own.grounds[0]
-    assert "One seed each" in said(own)
+    assert conclusion.remarks == (f"The published study recommends {study.answer}.",)
+    assert "by 0.04: more than the uncertainty of their 95 % intervals" in said(own)
+    assert "4,720 items" in own.explanation[0]
+    assert "There is one seed each" in said(own)
 
 
 def test_a_lower_score_is_better_where_it_says_so(tmp_path: Path) -> None:
@@ -239,71 +243,71 @@ def test_a_lower_score_is_better_where_it_says_so(tmp_path: Path) -> None:
         score = ScoreRecord(record.scores["2afc"].value, "fraction", False, True, "mean", "s", 10, None)
         return make_record(backbone=record.key.backbone, scores={"error": score})
 
-    (advice,) = concluded(write(tmp_path, *map(turned, several())), "own").advice
+    (advice,) = recommended(write(tmp_path, *map(turned, several())), "own").by_setting
     assert [one.loss_network for one in advice.candidates] == ["net2:mid", "net1:mid", "net0:mid"]
 
 
 @pytest.mark.parametrize("changes", [{"notes": PARTIAL}, {"deviations": ("resolution is 224 instead of 64",)}])
 def test_other_own_results_come_after_the_study(changes: dict[str, Any], tmp_path: Path) -> None:
-    conclusion = concluded(write(tmp_path, *several(**changes)))
-    assert [one.setting == "published" for one in conclusion.advice] == [True, False]
+    conclusion = recommended(write(tmp_path, *several(**changes)))
+    assert [one.setting == "published" for one in conclusion.by_setting] == [True, False]
     assert conclusion.setting == "published"
-    assert "cannot be set beside published values" in said(conclusion.advice[1])
-    assert "would take net0:mid" in conclusion.remarks[0]
+    assert "with each other, not with published values" in said(conclusion.by_setting[1])
+    assert ") recommend net0:mid." in conclusion.remarks[0]
 
 
 def test_two_own_results_do_not_outweigh_the_study(tmp_path: Path) -> None:
-    conclusion = concluded(write(tmp_path, *several(2)))
+    conclusion = recommended(write(tmp_path, *several(2)))
     assert conclusion.setting == "published"
-    assert conclusion.advice[1].answer == "net0:mid"
+    assert conclusion.by_setting[1].answer == "net0:mid"
 
 
 def test_own_results_answer_where_the_study_cannot(tmp_path: Path) -> None:
     write(tmp_path, *several(benchmark="delineation", notes=PARTIAL))
-    conclusion = concluded(tmp_path, task="delineation")
+    conclusion = recommended(tmp_path, task="delineation")
     assert conclusion.answer == "net0:mid"
     assert conclusion.setting != "published"
 
 
 def test_intervals_that_overlap(tmp_path: Path) -> None:
     records = [make_record(0.7, backbone="a"), make_record(0.69, backbone="b"), make_record(0.5, backbone="c")]
-    (advice,) = concluded(write(tmp_path, *records), "own").advice
+    (advice,) = recommended(write(tmp_path, *records), "own").by_setting
     assert advice.rivals == ("b:mid",)  # .01 apart, and each half an interval is .01: together .0141
-    assert "no more than their 95 % intervals leave open" in said(advice)
+    assert "no more than the uncertainty of their 95 % intervals" in said(advice)
 
 
 def test_means_of_repeats_have_no_interval(tmp_path: Path) -> None:
     records = [*several(), make_record(0.71, backbone="net0", seed=1)]
-    (advice,) = concluded(write(tmp_path, *records), "own").advice
+    (advice,) = recommended(write(tmp_path, *records), "own").by_setting
     assert advice.answer == "net0:mid"
-    assert "their intervals are not known" in said(advice)
+    assert "their intervals are unknown" in said(advice)
     assert len(advice.sources) == 4
 
 
 def test_unknown_attributes_leave_out_and_say_how_to_get_them(tmp_path: Path) -> None:
     write(tmp_path, *several())
-    (advice,) = concluded(tmp_path, "own", constraints=Constraints(macs_below=1e9)).advice
+    (advice,) = recommended(tmp_path, "own", constraints=Constraints(macs_below=1e9)).by_setting
     assert advice.answer is None
     assert "`lnkit attributes net0` computes" in said(advice)
     known = write(tmp_path / "known", *several(attributes={"point_macs": 5e8, "point_parameters": 10.0}))
-    (advice,) = concluded(known, "own", constraints=Constraints(macs_below=1e9)).advice
+    (advice,) = recommended(known, "own", constraints=Constraints(macs_below=1e9)).by_setting
     assert len(advice.candidates) == 3
 
 
 def test_a_backbone_of_several_weights_is_meant_by_its_plain_name(tmp_path: Path) -> None:
     write(tmp_path, *several(), make_record(0.6, weights_sha256="1" * 64), make_record(0.5, weights_sha256="2" * 64))
-    both = concluded(tmp_path, "own", constraints=Constraints(backbones=("squeezenet1_1",)))
-    assert len(both.advice[0].candidates) == 2
-    one = concluded(tmp_path, "own", constraints=Constraints(backbones=("squeezenet1_1@11111111",)))
-    assert [c.loss_network for c in one.advice[0].candidates] == ["squeezenet1_1@11111111:mid"]
+    both = recommended(tmp_path, "own", constraints=Constraints(backbones=("squeezenet1_1",)))
+    assert len(both.by_setting[0].candidates) == 2
+    one = recommended(tmp_path, "own", constraints=Constraints(backbones=("squeezenet1_1@11111111",)))
+    assert [c.loss_network for c in one.by_setting[0].candidates] == ["squeezenet1_1@11111111:mid"]
 
 
 def test_loss_networks_that_lack_a_score_are_not_ranked(tmp_path: Path) -> None:
     other = make_record(0.6, backbone="more")
     more = {**other.scores, "jnd_map": other.scores["2afc"]}
     write(tmp_path, *several(), make_record(0.6, backbone="more", scores=more))
-    (advice,) = concluded(tmp_path, "own").advice
-    assert "3 of them lack a score and are not ranked." in advice.grounds
+    (advice,) = recommended(tmp_path, "own").by_setting
+    assert "3 of them lack a score and are not ranked." in advice.explanation
     assert [one.loss_network for one in advice.candidates] == ["more:mid"]
 
 
@@ -313,7 +317,7 @@ def test_loss_networks_that_lack_a_score_are_not_ranked(tmp_path: Path) -> None:
 def test_ranks_are_scipys() -> None:
     values = [3.0, 1.0, 3.0, 2.0, 5.0, 1.0, 1.0]
     expected = rankdata([-value for value in values])
-    assert list(ranks({str(i): value for i, value in enumerate(values)}).values()) == list(expected)
+    assert list(tied_ranks({str(i): value for i, value in enumerate(values)}).values()) == list(expected)
 
 
 @pytest.mark.parametrize(
@@ -364,24 +368,24 @@ def test_the_command(tmp_path: Path) -> None:
     assert "squeezenet1_1:early  1.21       1 to 2" in text
     (answer,) = json.loads(command(*arguments, "--json", "--top", "2", folder=tmp_path))
     assert answer["answer"] == "squeezenet1_1:early"
-    assert len(answer["advice"][0]["candidates"]) == 2
-    assert answer["advice"][0]["sources"][0] == "Pihlgren et al. 2023, Table VI"
+    assert len(answer["by_setting"][0]["candidates"]) == 2
+    assert answer["by_setting"][0]["sources"][0] == "Pihlgren et al. 2023, Table VI"
 
 
 def test_no_answer_is_null_and_shows_no_order(tmp_path: Path) -> None:
     text = command("--task", "delineation", folder=tmp_path)
-    assert text.startswith("delineation: the data do not carry an answer.\n")
+    assert text.startswith("delineation: the data cannot answer this.\n")
     assert "mean rank" not in text
     (answer,) = json.loads(command("--task", "delineation", "--json", folder=tmp_path))
     assert answer["answer"] is None
-    assert answer["advice"][0]["candidates"] == []
+    assert answer["by_setting"][0]["candidates"] == []
 
 
 def test_the_headline_is_no_surer_than_the_data(tmp_path: Path) -> None:
     assert command("--task", "bapps", folder=tmp_path).startswith(
-        "bapps: vgg11:late comes first (published study), but the scores do not tell it from 4 others.\n"
+        "bapps: vgg11:late comes first (published study), but the scores do not separate it from 4 others.\n"
     )
-    assert "but the scores do not tell it from resnet50:semi_early.\n" in command(
+    assert "but the scores do not separate it from resnet50:semi_early.\n" in command(
         "--task", "x4_psnr_set5", folder=tmp_path
     )
 
@@ -440,6 +444,6 @@ def test_it_waits_for_nothing_heavy(words: str, tmp_path: Path) -> None:
 
 def test_pandas_reads_the_json(tmp_path: Path) -> None:
     (answer,) = json.loads(command("--task", "bapps", "--json", "--top", "99", folder=tmp_path))
-    frame = pd.DataFrame(answer["advice"][0]["candidates"])
+    frame = pd.DataFrame(answer["by_setting"][0]["candidates"])
     assert len(frame) == 56
     assert frame.mean_rank.is_monotonic_increasing

@@ -1,6 +1,9 @@
-"""Bootstrap intervals of means, against scipy's and the normal approximation."""
+"""Bootstrap intervals of means against scipy's, and the names that lnkit.stats exports."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -27,3 +30,8 @@ def test_there_is_none_without_samples_or_of_one_item() -> None:
     rng = np.random.default_rng(0)
     assert mean_interval(VALUES, 0, rng) is None
     assert mean_interval(VALUES[:1], 100, rng) is None
+
+
+def test_every_exported_name_exists_and_none_needs_pandas() -> None:
+    code = "import sys; from lnkit.stats import *; assert average_precision; assert 'pandas' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,8 +11,8 @@ from helpers import make_record
 
 from lnkit import analysis
 from lnkit.analysis.attributes import attributes_frame
-from lnkit.analysis.collect import Wishes, gather
-from lnkit.analysis.measurements import from_published, from_records, merge_repeats, to_frame
+from lnkit.analysis.collect import Selection, gather
+from lnkit.analysis.score_rows import from_published, from_records, merge_repeats, to_frame
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import RunRecord
@@ -103,7 +103,7 @@ def test_gather_says_what_it_leaves_out(tmp_path: Path) -> None:
     (folder / "foreign" / "result.json").write_text("[1, 2]")
     (folder / "notes.json").write_text("{}")
     found = gather(folder, "own")
-    assert {one.backbone for one in found.measurements} == {"squeezenet1_1", "vgg16", "vgg19"}
+    assert {one.backbone for one in found.rows} == {"squeezenet1_1", "vgg16", "vgg19"}
     said = "\n".join(found.remarks)
     for text in (
         "schema 99",
@@ -114,25 +114,25 @@ def test_gather_says_what_it_leaves_out(tmp_path: Path) -> None:
         "vgg19:mid collapsed",
     ):
         assert text in said
-    assert [one.backbone for one in gather(folder, "own", Wishes(sample=True)).measurements] == ["vgg11"]
+    assert [one.backbone for one in gather(folder, "own", Selection(sample=True)).rows] == ["vgg11"]
 
 
 def test_gather_both_and_bench(tmp_path: Path) -> None:
     folder = keep(tmp_path, make_record())
-    both = gather(folder, "both", Wishes(bench="bapps"))
-    assert {one.origin for one in both.measurements} == {"own", "published"}
-    assert {one.benchmark for one in both.measurements} == {"bapps"}
-    assert len(both.measurements) == 1 + 2 * 56
+    both = gather(folder, "both", Selection(bench="bapps"))
+    assert {one.origin for one in both.rows} == {"own", "published"}
+    assert {one.benchmark for one in both.rows} == {"bapps"}
+    assert len(both.rows) == 1 + 2 * 56
 
 
-@pytest.mark.parametrize(("origin", "wishes"), [("own", Wishes()), ("published", Wishes(bench="nights"))])
-def test_nothing_to_analyze_is_said(tmp_path: Path, origin: str, wishes: Wishes) -> None:
+@pytest.mark.parametrize(("origin", "wishes"), [("own", Selection()), ("published", Selection(bench="nights"))])
+def test_nothing_to_analyze_is_said(tmp_path: Path, origin: str, wishes: Selection) -> None:
     with pytest.raises(UsageError, match="There are no scores"):
         gather(tmp_path, origin, wishes)
 
 
 def test_a_wrong_origin_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="own, published, both"):
+    with pytest.raises(UsageError, match="Expected one of own, published, both as the origin of scores, got 'mine'"):
         gather(tmp_path, "mine")
 
 
