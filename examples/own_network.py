@@ -1,4 +1,4 @@
-"""Evaluate a network of your own at points of your choice, without registering anything."""
+"""Evaluate a network of your own at points of your choice, without a plugin."""
 
 import torch
 from torch import nn
@@ -14,6 +14,6 @@ network = nn.Sequential(
     nn.ReLU(),
 )
 
-runs = lnkit.evaluate(network, {"shallow": "1", "deep": "4"}, bench="bapps", name="two_convolutions", sample=True)
-for run in runs:
+points = {"shallow": "1", "deep": "4"}  # name -> node of the network
+for run in lnkit.evaluate(network, points, bench="bapps", name="two_convolutions", sample=True):
     print(f"{run.record.loss_network:25s} 2AFC {run.record.scores['2afc'].value:.4f}")

@@ -1,15 +1,16 @@
-"""What the published study says, with pandas: who ranks first, and whether ImageNet accuracy or cost foretell it.
+"""Analyze the published study with pandas: which backbones rank first, and do accuracy or cost predict the scores?
 
-Your own results join in with `analysis.gather(Path("results"), "both")`.
+To include your own results, call ``analysis.gather(Path("results"), "both")``.
 """
 
 from lnkit import analysis
 
-found = analysis.gather(origin="published")
-frame, attributes = found.frame(), found.attributes()
+measurements = analysis.gather(origin="published")
+frame, attributes = measurements.frame(), measurements.attributes()
 
 print(analysis.mean_ranks(frame).head(5).round(2).to_string(), end="\n\n")
 
-wanted = ["imagenet_top1", "point_macs", "fraction_depth"]
+predictors = ["imagenet_top1", "point_macs", "fraction_depth"]
+targets = ["2afc", "x4_psnr_set5", "svhn_accuracy"]
 scores = frame[frame.caveat == ""].pivot(index="loss_network", columns="score", values="value")
-print(scores.join(attributes[wanted]).corr("spearman").loc[["2afc", "x4_psnr_set5", "svhn_accuracy"], wanted].round(2))
+print(scores.join(attributes[predictors]).corr("spearman").loc[targets, predictors].round(2))

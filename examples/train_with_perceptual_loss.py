@@ -1,4 +1,4 @@
-"""Make one picture look like another through the eyes of a loss network: a deep perceptual loss in a training loop."""
+"""Use a deep perceptual loss in a training loop: optimize an image so that it looks like a photograph."""
 
 import torch
 from skimage import data

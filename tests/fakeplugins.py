@@ -1,4 +1,4 @@
-"""Plugins made on disk for one test: a module and the metadata that pip would have written."""
+"""Plugins written to disk for one test: a module and the metadata that pip would write."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ BACKBONE = """
 
 
 class FakePlugins:
-    """A folder on ``sys.path`` into which plugins are put."""
+    """Writes plugins to a folder on ``sys.path``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def add(self, name: str, source: str, *, distribution: str = "", version: str = "1.0", entry: str = "") -> None:
-        """Put a module ``name`` there and a distribution whose entry point ``name`` leads to it, or to ``entry``."""
+        """Write a module ``name`` and a distribution whose entry point ``name`` refers to it, or to ``entry``."""
         (self.folder / f"{name}.py").write_text(dedent(source))
         self.announce(name, entry or name, distribution or name.replace("_", "-"), version)
 
@@ -41,7 +41,7 @@ class FakePlugins:
 
 @pytest.fixture
 def fake_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlugins]:
-    """An empty folder for plugins, importable for the length of a test."""
+    """Yield an empty folder for plugins that is importable during the test."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)

@@ -1,4 +1,4 @@
-"""A plugin without fault that brings everything, and one fault for each of lnkit.testing's checks to find in it."""
+"""A valid plugin with one item of each kind, and a fault for each check of lnkit.testing to find in it."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def open_data(context):
 def run(context, data):
     batches = []
     comparer = context.services.comparer(lnkit.DistanceConfig(), 8)
-    found = comparer.compare(*data.content, advance=batches.append)[:, 0]
-    values = (found < found.mean(0)).mean(0)
+    distances = comparer.compare(*data.content, advance=batches.append)[:, 0]
+    values = (distances < distances.mean(0)).mean(0)
     return {
         network: lnkit.Outcome({"nearer": lnkit.Score(float(value))})
         for network, value in zip(context.networks, values)
@@ -98,9 +98,9 @@ FETCH = """
     ensure_dataset(lnkit.DatasetSpec("probe", "Fake", (file,), "none"), context.cache, context.progress)
 """
 
-# what is wrong: (a piece of the good plugin, what stands there instead, the check that finds it, what that says)
+# fault: (text of the valid plugin, its replacement, check that finds it, message)
 FAULTS = {
-    # how it registers
+    # registration
     "cannot be imported": ("import lnkit\n", "import lnkit, absent_package\n", "loads", "No module named 'absent_pack"),
     "implements no hook": ("@lnkit.hookimpl\n", "", "loads", "It implements no hook"),
     "a hook raises": ('"probe", load=lambda', '"probe", 1 / 0, load=lambda', "registers", "ZeroDivisionError"),
@@ -132,16 +132,16 @@ FAULTS = {
     "seeds everybody's generator": (
         "(register):\n",
         "(register):\n    import random; random.seed(0)\n",
-        "no remarks",
+        "no warnings",
         "changes Python's random generator in register_backbone",
     ),
     "a name in capitals": (
         'name="probe", fam',
         'name="VGG16", fam',
-        "own names",
-        "backbone 'VGG16' differs from 'vgg16'",
+        "unique names",
+        "backbone 'VGG16' differs from 'vgg16' of plugin 'lnkit_torchvision' only",
     ),
-    # how its backbone is built
+    # building the backbone
     "cannot be built": ("return Network()", "raise OSError('no')", "builds", "raised OSError: no"),
     "builds no module": ("return Network()", "return 3", "builds", "its plugin gave int"),
     "has no points": (
@@ -167,15 +167,15 @@ FAULTS = {
         "self.first(images)",
         "self.first(images.mul_(2))",
         "untouched input",
-        "writes to the images",
+        "modifies its input",
     ),
     "needs larger images": (
         "12, 3, stride=2, padding=1",
         "12, 3",
         "smallest size",
-        "min_size=1, but: Images of 1 x 1 pix",
+        "Its min_size is 1, but: Images of 1 x 1 pix",
     ),
-    # what comes out at its points
+    # extraction points
     "no such node": ('node="second")', 'node="secnd")', "nodes", "Point 'late': 'probe' has no node 'secnd'.*second"),
     "a node that is not run": (
         "self.tokens(self.rows(second)).mean(1)",
@@ -200,50 +200,75 @@ FAULTS = {
     "a hook of the network": (
         "return Network()",
         "n = Network(); n.register_forward_pre_hook(lambda _, given: (given[0] * 2,)); return n",
-        "own forward pass",
-        "Point 'early': cut out of the network, its features differ from .* by 0",
+        "same as uncut",
+        "Point 'early': its features differ from those of the uncut network by 0",
     ),
     "not finite": ("(images).relu()", "(images).log()", "finite features", "Point 'late' .*NaN or infinite"),
     "dropout for good": (
         "self.first(images).relu()",
         "nn.functional.dropout(self.first(images), 0.5, True)",
         "repeated features",
-        "Point 'late' gives other features for the same images",
+        "Point 'late' gives different features for the same images",
     ),
     "batch statistics": (
         "self.first(images).relu()",
         "self.first(images - images.mean(0, keepdim=True))",
-        "alone or in a batch",
-        "Point 'early': alone, an image has other features",
+        "batch independence",
+        "Point 'early': the features of an image alone and in a batch of 2 differ by",
     ),
-    # its distance
+    # distance
     "cannot be loaded": (
         "load=lambda: dist",
         "load=lambda: 1 / 0 * dist",
         "one number for each pair",
         "ZeroDivisionErr",
     ),
-    "one number for all": (".flatten(1).mean(1)", ".mean()", "one number for each pair", r"of shape \(\)"),
-    "not zero": ("(a - b).square()", "((a - b).square() + 1)", "zero for the same", "at distance 1 from themselves"),
-    "negative": ("(a - b).square()", "-(a - b).square()", "never negative", "at distance -"),
+    "one number for all": (
+        ".flatten(1).mean(1)",
+        ".mean()",
+        "one number for each pair",
+        r"real numbers for two tensors of shape .*, got .* of shape \(\)",
+    ),
+    "not zero": (
+        "(a - b).square()",
+        "((a - b).square() + 1)",
+        "zero for the same",
+        "Expected distance 0 of features to themselves, got 1",
+    ),
+    "negative": (
+        "(a - b).square()",
+        "-(a - b).square()",
+        "never negative",
+        "0 or more between unrelated features, got -",
+    ),
     "divides by zero": ("(a - b).square()", "(a - b).square().div(a.sum())", "finite distances", "all zero"),
     "a bare root": (
         ".flatten(1).mean(1)",
         ".flatten(1).mean(1).sqrt()",
         "finite gradients",
-        "where the features agree",
+        "if the features are equal",
     ),
     "divides by its batch": (
         "(a - b).square()",
         "(a - b).square().div(a.amax() + 1)",
-        "alone or in a batch",
-        "differs by",
+        "batch independence",
+        "alone and in a batch differ by",
     ),
-    "drawn at random": (".flatten(1)", ".flatten(1).mul(a.new_empty(1).uniform_())", "repeated distances", "at random"),
-    "in place": ("(a - b).square()", "a.sub_(b).square()", "untouched features", "writes to the features"),
-    # its benchmark
+    "drawn at random": (
+        ".flatten(1)",
+        ".flatten(1).mul(a.new_empty(1).uniform_())",
+        "repeated distances",
+        "draws random numbers",
+    ),
+    "in place": ("(a - b).square()", "a.sub_(b).square()", "untouched features", "modifies the features"),
+    # benchmark
     "does not run": ("batches = []", "1 / 0", "declared scores", "ZeroDivisionError"),
-    "unknown distance": ("DistanceConfig()", "DistanceConfig('abc')", "declared scores", "No distance is called 'abc'"),
+    "unknown distance": (
+        "DistanceConfig()",
+        "DistanceConfig('abc')",
+        "declared scores",
+        "asked for 'abc', which is no registered distance",
+    ),
     "undeclared": ('{"nearer": lnkit.S', '{"other": lnkit.S', "declared scores", "'other' that it does not declare"),
     "out of bounds": ("float(value)", "float(value) + 1", "declared scores", r"outside its bounds \[0.0, 1.0\]"),
     "without a score": (
@@ -252,12 +277,12 @@ FAULTS = {
         "declared scores",
         "no score at the point 'fine'",
     ),
-    "random scores": ("float(value)", "__import__('random').random()", "repeated scores", "when it is run again"),
+    "random scores": ("float(value)", "__import__('random').random()", "repeated scores", "in a second run"),
     "counts batches": ("float(value)", "1 / len(batches)", "any batch size", "is 1.0, but 0.125 with batches of 1"),
     "counts networks": (
         "float(value)",
         "1 / len(values)",
-        "any company",
-        "'fine', nearer is 0.5, but 1.0 when no other",
+        "network independence",
+        "'fine', nearer is 0.5, but 1.0 without the other",
     ),
 }

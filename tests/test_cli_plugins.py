@@ -32,7 +32,7 @@ def _fresh_registry() -> None:
 
 
 @pytest.mark.parametrize("command", [["plugins", "new"], ["plugins", "check"]], ids=" ".join)
-def test_help_waits_for_nothing(command: list[str]) -> None:
+def test_help_imports_nothing_heavy(command: list[str]) -> None:
     code, modules = modules_of(*command, "--help")
     assert code == 0
     assert not modules & {*HEAVY, "rich", "pluggy"}
@@ -53,7 +53,7 @@ def test_options_of_the_listing_do_not_go_before_a_command(capsys: Capture) -> N
 # check
 
 
-def test_what_passes_is_counted(capsys: Capture) -> None:
+def test_passed_checks_are_counted(capsys: Capture) -> None:
     assert run(["plugins", "check", "lnkit_builtins"]) == 0
     out, err = capsys.readouterr()
     lines = [line.split() for line in out.splitlines()]
@@ -63,7 +63,7 @@ def test_what_passes_is_counted(capsys: Capture) -> None:
     assert err == ""
 
 
-def test_what_is_wrong_is_said_in_sentences(fake_plugins: FakePlugins, capsys: Capture) -> None:
+def test_faults_are_sentences(fake_plugins: FakePlugins, capsys: Capture) -> None:
     faulty = GOOD.replace("(a - b).square()", "-(a - b).square()").replace("return Network()", "print(1); return 1")
     faulty = faulty.replace("import numpy as np\n", "raise lnkit.UsageError('Ask the authors.')\n")
     fake_plugins.add("faulty", faulty)
@@ -72,18 +72,16 @@ def test_what_is_wrong_is_said_in_sentences(fake_plugins: FakePlugins, capsys: C
     assert ["backbone", "probe", "1", "1", "10"] in [line.split() for line in lines]
     (built,) = [line for line in lines if line.startswith("Failed: backbone probe, builds. Backbone probe cannot be")]
     assert "its plugin gave int" in built
-    assert not any(line.startswith("Skipped: backbone probe") for line in lines), "which would say the same again"
-    start = (
-        "Skipped: benchmark probe, declared scores, repeated scores, any batch size, any company. Not checked. It has"
-    )
+    assert not any(line.startswith("Skipped: backbone probe") for line in lines), "which would repeat the failure"
+    start = "Skipped: benchmark probe, declared scores, repeated scores, any batch size, network independence. Not che"
     assert any(line.startswith(start) and line.endswith("no sample. Ask the authors.") for line in lines)
     assert any(
-        line.startswith("Failed: distance probe, never negative. Unrelated features are at dis") for line in lines
+        line.startswith("Failed: distance probe, never negative. Expected a distance of 0 or more") for line in lines
     )
     assert lines[-1].endswith(" passed, 2 failed, 14 skipped")
 
 
-def test_findings_as_json(fake_plugins: FakePlugins, capsys: Capture) -> None:
+def test_results_as_json(fake_plugins: FakePlugins, capsys: Capture) -> None:
     fake_plugins.add(
         "faulty", GOOD.replace("def open_data(context):\n", "def open_data(context):\n    print('noise')\n")
     )
@@ -95,7 +93,7 @@ def test_findings_as_json(fake_plugins: FakePlugins, capsys: Capture) -> None:
         "check": "loads",
         "subject": "plugin faulty",
         "state": "passed",
-        "sentence": "It is found once, imported, and its hooks are lnkit's.",
+        "message": "It is installed once, can be imported, and implements only hooks of lnkit.",
     }
 
 
@@ -118,7 +116,7 @@ MANY = """
 """
 
 
-def test_of_many_backbones_some_are_checked_and_that_is_said(fake_plugins: FakePlugins, capsys: Capture) -> None:
+def test_only_some_of_many_backbones_are_checked_with_a_note(fake_plugins: FakePlugins, capsys: Capture) -> None:
     fake_plugins.add("many", MANY)
     assert run(["plugins", "check", "many", "--json"]) == 0
     out, err = capsys.readouterr()
@@ -156,14 +154,14 @@ def test_wrong_usage_of_check(arguments: list[str], said: str, capsys: Capture) 
 # new
 
 
-def test_a_project_is_written_without_anything_heavy(tmp_path: Path) -> None:
+def test_a_project_is_written_without_heavy_imports(tmp_path: Path) -> None:
     code, modules = modules_of("plugins", "new", "mine", "--backbone", "--folder", str(tmp_path / "there"))
     assert code == 0
     assert not modules & {*HEAVY, "rich"}
     assert (tmp_path / "there" / "src" / "lnkit_mine" / "backbone.py").is_file()
 
 
-def test_it_is_written_to_a_folder_of_its_name(
+def test_the_default_folder_has_the_name_of_the_distribution(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -174,20 +172,20 @@ def test_it_is_written_to_a_folder_of_its_name(
     modules = {file.name for file in (tmp_path / "lnkit-my-net" / "src" / "lnkit_my_net").iterdir()}
     assert modules == {"__init__.py", "distance.py", "points.py"}
     assert run(["plugins", "new", "my-net", "--distance"]) == 2
-    assert "lnkit-my-net is there already" in capsys.readouterr().err
+    assert "lnkit-my-net exists already" in capsys.readouterr().err
 
 
 def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lnkit", "plugins", "new", "mine"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: Say what the plugin is to bring: --backbone, --points,")
+    assert done.stderr.startswith("Error: Choose one or more parts of the plugin: --backbone, --points,")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_that_cannot_be_used_is_said_before_anything_is_asked(capsys: Capture) -> None:
+def test_an_invalid_name_is_refused_before_any_question(capsys: Capture) -> None:
     assert run(["plugins", "new", "a_b"]) == 2
-    assert "'a_b' is no name for a plugin" in capsys.readouterr().err
+    assert "'a_b' is not a valid plugin name" in capsys.readouterr().err
 
 
 def test_on_a_terminal_it_asks(tmp_path: Path) -> None:

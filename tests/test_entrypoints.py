@@ -1,4 +1,4 @@
-"""Metadata as they should not be: two versions of a distribution, entry points to nothing, files that are damaged."""
+"""Faulty metadata: two versions of a distribution, entry points to nothing, damaged files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def announce(folder: Path, lines: str, *, name: str = "faulty-1.0.dist-info", me
 # Two versions of one distribution
 
 
-def test_on_two_places_the_importable_one_counts(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_two_folders_the_imported_version_is_used(
+    fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake_plugins.add("twice", BACKBONE.format(name="old"), version="1.0")
     newer = FakePlugins(fake_plugins.folder / "newer")
     newer.folder.mkdir()
@@ -48,15 +50,15 @@ def test_on_two_places_the_importable_one_counts(fake_plugins: FakePlugins, monk
     assert "old" not in registry.backbones
     (plugin,) = [plugin for plugin in registry.plugins if plugin.name == "twice"]
     assert (plugin.version, plugin.state) == ("2.0", "ok")
-    assert plugin.remarks == [
+    assert plugin.warnings == [
         f"twice is installed more than once: 2.0 is used, and not 1.0 in {fake_plugins.folder}. Run `pip uninstall "
         "twice` until none is left, and install it again."
     ]
 
 
 @pytest.mark.parametrize("order", [["1.9", "1.10"], ["1.10", "1.9"]])
-def test_in_one_folder_what_was_written_last_counts(order: list[str], fake_plugins: FakePlugins) -> None:
-    """Both wrote the same module, so that the last one is what is imported, be its version higher or not."""
+def test_in_one_folder_the_version_written_last_is_used(order: list[str], fake_plugins: FakePlugins) -> None:
+    """Both wrote the same module, so Python imports the last one, whatever its version."""
     for hour, version in enumerate(order):
         fake_plugins.announce("twice", "twice", "twice", version)
         os.utime(fake_plugins.folder / f"twice-{version}.dist-info", (hour * 3600, hour * 3600))
@@ -64,7 +66,7 @@ def test_in_one_folder_what_was_written_last_counts(order: list[str], fake_plugi
     assert (entry.version, entry.others) == (order[1], (f"{order[0]} in {fake_plugins.folder}",))
 
 
-def test_in_one_folder_written_at_once_the_newer_counts(fake_plugins: FakePlugins) -> None:
+def test_in_one_folder_at_the_same_time_the_newer_version_is_used(fake_plugins: FakePlugins) -> None:
     for version in ("1.9", "1.10", "1.2"):
         fake_plugins.announce("twice", "twice", "twice", version)
         os.utime(fake_plugins.folder / f"twice-{version}.dist-info", (0, 0))
@@ -73,7 +75,7 @@ def test_in_one_folder_written_at_once_the_newer_counts(fake_plugins: FakePlugin
     assert len(entry.others) == 2
 
 
-def test_the_same_version_twice_is_no_matter(fake_plugins: FakePlugins) -> None:
+def test_the_same_version_twice_is_no_problem(fake_plugins: FakePlugins) -> None:
     """As an editable install leaves it: once in site-packages, once beside the source."""
     fake_plugins.announce("twice", "twice", "twice.dotted", "1.0")
     egg = fake_plugins.folder.parent / "src" / "twice_dotted.egg-info"
@@ -94,13 +96,17 @@ def test_the_same_version_twice_is_no_matter(fake_plugins: FakePlugins) -> None:
         ("faulty = os:absent", "faulty", "AttributeError: module 'os' has no attribute 'absent'"),
         ("faulty = os:path.absent", "faulty", "AttributeError: module 'posixpath' has no attribute 'absent'"),
         ("faulty = os.path", "faulty", "It implements no hook: mark its functions with @lnkit.hookimpl."),
-        ("faulty =", "faulty", "Its entry_points.txt is broken: a line in the group lnkit is no"),
-        ("faulty", "faulty", "stumble over such a line too: uninstall faulty, and tell"),
-        ("faulty = two words", "faulty", "leads to 'two words', and package.module or package.module:attribute is exp"),
-        ("faulty = .relative", "faulty", "leads to '.relative'"),
-        ("faulty = a/b.py", "faulty", "leads to 'a/b.py'"),
-        ("faulty = a:b:c", "faulty", "leads to 'a:b:c'"),
-        ("faulty = x\x1b\u202ey", "faulty", "leads to 'x y'"),
+        ("faulty =", "faulty", "in each line of the group lnkit in its entry_points.txt, got a broken line"),
+        ("faulty", "faulty", "fail on it too: uninstall faulty, and tell"),
+        (
+            "faulty = two words",
+            "faulty",
+            "Expected its entry point to be package.module or package.module:attribute, got 'two words'",
+        ),
+        ("faulty = .relative", "faulty", "got '.relative'"),
+        ("faulty = a/b.py", "faulty", "got 'a/b.py'"),
+        ("faulty = a:b:c", "faulty", "got 'a:b:c'"),
+        ("faulty = x\x1b\u202ey", "faulty", "got 'x y'"),
         ("= os", "(nameless)", "It implements no hook"),
     ],
 )
@@ -138,7 +144,7 @@ def test_a_name_twice_in_one_distribution(fake_plugins: FakePlugins) -> None:
         ("Name: my\x1b[2J\u202eplugin\nVersion: 3.0\n", ("my [2J plugin", "3.0")),
     ],
 )
-def test_what_metadata_lack_the_folder_says(
+def test_missing_metadata_are_read_from_the_name_of_the_folder(
     metadata: str | None, expected: tuple[str, str], fake_plugins: FakePlugins
 ) -> None:
     announce(fake_plugins.folder, "mine = mine", name="my_plugin-2.0.dist-info", metadata=metadata)
@@ -146,7 +152,7 @@ def test_what_metadata_lack_the_folder_says(
     assert (entry.distribution, entry.version) == expected
 
 
-def test_metadata_that_are_no_text(fake_plugins: FakePlugins) -> None:
+def test_metadata_that_are_not_text(fake_plugins: FakePlugins) -> None:
     announce(fake_plugins.folder, "mine = mine", name="my_plugin-2.0.dist-info")
     info = fake_plugins.folder / "my_plugin-2.0.dist-info"
     (info / "METADATA").write_bytes("Name: my-plugin\nAuthor: Müller\nVersion: 3.0\n".encode("latin-1"))
@@ -198,7 +204,7 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
 
 @pytest.fixture
 def fresh_registry() -> Iterator[None]:
-    """Commands load the plugins of this test, and those after it do not."""
+    """Make commands load the plugins of this test, and later tests load their own."""
     default_registry.cache_clear()
     yield
     default_registry.cache_clear()
@@ -224,7 +230,7 @@ def test_many_failures_are_not_all_shown(
 
 
 @pytest.mark.usefixtures("fresh_registry")
-def test_remarks_are_said_once_and_can_be_silenced(
+def test_warnings_are_shown_once_and_can_be_silenced(
     fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for version in ("1.0", "2.0"):

@@ -190,7 +190,7 @@ def test_a_function_is_named_as_a_backbone(own_code: Path, capsys: Capture) -> N
     command = ["eval", "--backbone", "own_nets:build", "--point", "0,2", *OPTIONS]
     first, second = run_json(command, capsys)
     assert (first["key"]["backbone"], first["weights"]) == ("own_nets:build", "as built")
-    assert first["key"]["plugins"]["backbone"].startswith("own code ")
+    assert first["key"]["plugins"]["backbone"].startswith("user code ")
     assert second["key"]["points"] == {"2": "2"}
     assert [one["found"] for one in run_json(command, capsys)] == [True, True]
 
@@ -231,7 +231,10 @@ def test_own_code_has_no_named_points_and_says_so(own_code: Path, capsys: Captur
     [
         ("own_nets:absent", "own_nets:absent cannot be imported (AttributeError"),
         ("no_such_module:build", "no_such_module:build cannot be imported (ModuleNotFoundError"),
-        ("own_nets:number", "own_nets:number is int: a function that returns an nn.Module is expected"),
+        (
+            "own_nets:number",
+            "Expected own_nets:number to be a function that returns an nn.Module, or a BackboneSpec, got int",
+        ),
         ("own_nets:describe", "own_nets:describe returned str instead of an nn.Module."),
         ("own_nets:build_needy", "own_nets:build_needy raised TypeError: build_needy() missing 1 required"),
         ("own nets:build", "No backbone is called 'own nets:build'"),

@@ -1,4 +1,4 @@
-"""Each example runs as its README says, and prints what it should."""
+"""Each example runs as its README says, and prints the expected output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 def example(name: str, folder: Path, *arguments: str, code: int = 0) -> str:
-    """Run an example in ``folder`` and return what it said."""
+    """Run an example in ``folder`` and return its output, or its errors if ``code`` is not 0."""
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name), *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -24,7 +24,7 @@ def example(name: str, folder: Path, *arguments: str, code: int = 0) -> str:
 @pytest.mark.slow
 def test_rank_points_ranks_four_points(tmp_path: Path) -> None:
     pytest.importorskip("lnkit_timm")
-    rows = example("rank_points.py", tmp_path).splitlines()[1:]
+    rows = example("rank_points.py", tmp_path).splitlines()
     values = [float(row.split()[2]) for row in rows]
     assert len(values) == 4
     assert values == sorted(values, reverse=True)
@@ -50,8 +50,8 @@ def test_score_judgments_gives_the_published_score(shared: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_network_of_ones_own_is_found_again(tmp_path: Path) -> None:
-    """Nothing of it can have changed in between, since its code is all PyTorch's."""
+def test_a_second_run_of_an_own_network_is_reused(tmp_path: Path) -> None:
+    """Its fingerprint is the same in another process, since all of its code is PyTorch's."""
     first = example("own_network.py", tmp_path)
     names = [line.split()[0] for line in first.splitlines()]
     assert names == ["two_convolutions:shallow", "two_convolutions:deep"]

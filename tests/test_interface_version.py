@@ -1,4 +1,4 @@
-"""A plugin made for another version of the plugin interface is refused with a sentence that says what to do."""
+"""A plugin made for another version of the plugin interface is refused, with advice on what to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lnkit.specs import PluginFailure
 __all__ = ["fake_plugins"]
 
 NEWER = (
-    "It was made for version 2 of lnkit's plugin interface, and lnkit 0.1.0 has 1. Upgrade lnkit (pip install "
+    "It was made for version 2 of lnkit's plugin interface, but lnkit 0.1.0 has 1. Upgrade lnkit (pip install "
     "--upgrade lnkit), or install an older version of versioned."
 )
 
@@ -37,7 +37,7 @@ def stating(version: str, *, first: str = "pass") -> str:
 
 @pytest.fixture(autouse=True)
 def version(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sentences below name the versions as they are now."""
+    """Fix lnkit's version, which the expected messages contain."""
     assert lnkit.INTERFACE == hookspecs.INTERFACE == 1
     monkeypatch.setattr(interface, "__version__", "0.1.0")
 
@@ -64,12 +64,12 @@ def test_an_older_one_is_refused(fake_plugins: FakePlugins, monkeypatch: pytest.
     failure = failure_of("versioned")
     assert failure is not None
     assert failure.reason == (
-        "It was made for version 2 of lnkit's plugin interface, and lnkit 0.1.0 has 3. Upgrade the plugin (pip install "
+        "It was made for version 2 of lnkit's plugin interface, but lnkit 0.1.0 has 3. Upgrade the plugin (pip install "
         "--upgrade versioned), or install an older lnkit."
     )
 
 
-def test_one_that_states_nothing_is_of_the_first(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_declaration_the_version_is_1(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interface, "INTERFACE", 2)
     fake_plugins.add("versioned", BACKBONE.format(name="versioned"))
     failure = failure_of("versioned")
@@ -78,13 +78,13 @@ def test_one_that_states_nothing_is_of_the_first(fake_plugins: FakePlugins, monk
 
 
 @pytest.mark.parametrize("version", ["'1'", "1.0", "True", "0", "-1", "None", "(1,)"])
-def test_what_is_no_version(version: str, fake_plugins: FakePlugins) -> None:
+def test_invalid_versions(version: str, fake_plugins: FakePlugins) -> None:
     fake_plugins.add("versioned", stating(version))
     failure = failure_of("versioned")
     assert failure is not None
     assert failure.stage == "validate"
-    assert failure.reason.startswith("LNKIT_INTERFACE is the version of lnkit's plugin interface")
-    assert failure.reason.endswith(f"a whole number from 1 such as 1, and {version} came.")
+    assert failure.reason.startswith("Expected LNKIT_INTERFACE, the version of lnkit's plugin interface that")
+    assert failure.reason.endswith(f"to be a whole number from 1 such as 1, got {version}.")
 
 
 OBJECT = """
@@ -111,7 +111,7 @@ OBJECT = """
         ("LNKIT_INTERFACE = 2", "LNKIT_INTERFACE = 1", False),
     ],
 )
-def test_an_object_states_it_or_its_module_does(
+def test_the_object_or_its_module_declares_the_version(
     module: str, own: str, refused: bool, fake_plugins: FakePlugins
 ) -> None:
     fake_plugins.add("versioned", OBJECT.format(module=module, own=own), entry="versioned:plugin")
@@ -120,7 +120,7 @@ def test_an_object_states_it_or_its_module_does(
     assert not failure or failure.reason == NEWER
 
 
-# A newer plugin may already fail when it is imported, since it needs what this lnkit does not have.
+# A newer plugin may fail already when it is imported, since it needs names that this lnkit does not have.
 
 MISSING = "from lnkit import SomethingNew"
 
@@ -138,7 +138,7 @@ def test_a_newer_one_that_cannot_be_imported(stated: str, first: str, fake_plugi
     assert "SomethingNew" in failure.traceback
 
 
-def test_one_of_this_version_that_cannot_be_imported_is_not_called_another(fake_plugins: FakePlugins) -> None:
+def test_a_failed_import_of_this_version_is_not_called_a_mismatch(fake_plugins: FakePlugins) -> None:
     for name, source in {"says_so": stating("1", first=MISSING), "says_nothing": MISSING}.items():
         fake_plugins.add(name, source)
         failure = failure_of(name)
@@ -170,7 +170,7 @@ def test_a_newer_one_in_an_archive(fake_plugins: FakePlugins, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe = 1", b"LNKIT_INTERFACE = \x00", b"def"])
-def test_source_that_cannot_be_read_is_left_alone(content: bytes, fake_plugins: FakePlugins) -> None:
+def test_unreadable_source_is_ignored(content: bytes, fake_plugins: FakePlugins) -> None:
     (fake_plugins.folder / "versioned.py").write_bytes(content)
     fake_plugins.announce("versioned", "versioned", "versioned")
     failure = failure_of("versioned")
@@ -182,5 +182,5 @@ def test_source_that_cannot_be_read_is_left_alone(content: bytes, fake_plugins: 
 
 def test_modules_without_source() -> None:
     for place in ("sys", "absent.module:thing", "os.path"):
-        assert interface.misfit_in_source(place, "lnkit-x") == ""
+        assert interface.mismatch_in_source(place, "lnkit-x") == ""
     assert "absent" not in sys.modules

@@ -1,4 +1,4 @@
-"""A plugin that fails, however it does, takes nothing with it and is named with stage and reason."""
+"""A plugin that fails in any way affects no other, and is reported with stage and reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hook(name: str, body: str, arguments: str = "register") -> str:
 
 
 def backbone(change: str) -> str:
-    """A plugin that registers one good backbone and then one with ``change`` in it."""
+    """Return a plugin that registers a valid backbone, then one with changed fields."""
     good = "register(lnkit.BackboneSpec(name='good_before', family='Fake', load=print))"
     fields = f"**(dict(name='changed', family='Fake', load=print) | dict({change}))"
     return hook("register_backbone", f"{good}; register(lnkit.BackboneSpec({fields}))")
@@ -89,26 +89,26 @@ FAULTS = {
     "hands over a dict": (
         hook("register_backbone", "register({})"),
         "register_backbone",
-        "BackboneSpec here",
+        "expected a BackboneSpec, got dict",
     ),
     "hands over the wrong spec": (
         hook("register_distance", f"register({GOOD_SPEC})"),
         "register_distance",
-        "DistanceS",
+        "expected a DistanceSpec, got BackboneSpec",
     ),
     "forgets the backbone": (
         hook("register_extraction_points", "register(lnkit.ExtractionPoint('late', 'x'))"),
         "register_extraction_points",
-        "the name of a backbone",
+        r"Expected register\(backbone\'s name, point, \.\.\.\), got ExtractionPoint",
     ),
-    "a name that is none": (backbone("name=None"), "register_backbone", "None is no name"),
-    "a name with a line break": (backbone("name='x\\n'"), "register_backbone", r"'x\\n' is no name"),
+    "a name that is none": (backbone("name=None"), "register_backbone", "None is not a valid backbone name"),
+    "a name with a line break": (backbone("name='x\\n'"), "register_backbone", r"'x\\n' is not a valid backbone name"),
     "a name too long": (backbone("name='x' * 201"), "register_backbone", "it has 201 characters, over 200"),
-    "a reserved name": (backbone("name='random'"), "register_backbone", "a meaning of its own"),
+    "a reserved name": (backbone("name='random'"), "register_backbone", "a meaning on the command line"),
     "load that is no function": (
         backbone("load='vgg'"),
         "register_backbone",
-        "load must be callable, or 'module:function', and 'vgg' came",
+        "load must be callable, or 'module:function', got 'vgg'",
     ),
     "family that is empty": (backbone("family=''"), "register_backbone", "family must be a text that is not empty"),
     "mean of two numbers": (backbone("mean=(0.5, 0.5)"), "register_backbone", "mean must be a tuple of three numbers"),
@@ -120,7 +120,7 @@ FAULTS = {
     "a weights file of no size": (
         backbone("remote=lnkit.RemoteFile('https://x.org/y', size=None)"),
         "register_backbone",
-        "The weights file of 'changed': size must be a number of bytes, and None came",
+        "The weights file of 'changed': size must be a number of bytes, got None",
     ),
     "a weights file without an address": (
         backbone("remote=lnkit.RemoteFile('/etc/passwd', size=1)"),
@@ -138,15 +138,15 @@ FAULTS = {
         "register_backbone",
         "citation must be a text on one line",
     ),
-    "a family that steers": (backbone("family='\\x1b[2J'"), "register_backbone", r"family must be .*'\\x1b\[2J' came"),
+    "a family that steers": (backbone("family='\\x1b[2J'"), "register_backbone", r"family must be .*got '\\x1b\[2J'"),
     "a description turned round": (point("description='\\u202e'"), "register_extraction_points", "description must be"),
     "requires as a text": (backbone("requires='timm'"), "register_backbone", "requires must be a tuple"),
     "a node that is no path": (point("node='a..b'"), "register_extraction_points", "node must be a dotted module path"),
     "a node twice": (point("node='a+a'"), "register_extraction_points", "node must be"),
     "an unknown layout": (point("layout='CHW'"), "register_extraction_points", "layout must be one of NCHW"),
     "a number that is an answer": (point("prefix_tokens=True"), "register_extraction_points", "a number of tokens"),
-    "a point called all": (point("name='all'"), "register_extraction_points", "a meaning of its own"),
-    "a point with a plus": (point("name='a+b'"), "register_extraction_points", "is no name for this extraction point"),
+    "a point called all": (point("name='all'"), "register_extraction_points", "a meaning on the command line"),
+    "a point with a plus": (point("name='a+b'"), "register_extraction_points", "is not a valid extraction point name"),
     "no protocols": (benchmark("protocols={}"), "register_benchmark", "protocols must be a mapping"),
     "a protocol that is a dict": (benchmark("protocols={'paper': {}}"), "register_benchmark", "a frozen dataclass"),
     "no scores": (benchmark("scores=()"), "register_benchmark", "scores must be a tuple of ScoreSpec"),
@@ -163,7 +163,7 @@ FAULTS = {
     "a dataset outside of the cache": (
         benchmark("datasets=(lnkit.DatasetSpec('../up', 'Up', (), ''),)"),
         "register_benchmark",
-        r"'\.\./up' is no name for this dataset",
+        r"'\.\./up' is not a valid dataset name",
     ),
     "a checksum that is none": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, 'ab'),), ''),)"),
@@ -173,7 +173,7 @@ FAULTS = {
     "a file outside of its dataset": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, path='../x'),), ''),)"),
         "register_benchmark",
-        r"The file of 'd': path must be a path that stays in the dataset's folder, or empty, and '\.\./x' came",
+        r"The file of 'd': path must be a path that stays in the dataset's folder, or empty, got '\.\./x'",
     ),
     "another checksum that is none": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, md5='ab'),), ''),)"),
@@ -183,7 +183,7 @@ FAULTS = {
     "two files at one place": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, path='a'),) * 2, ''),)"),
         "register_benchmark",
-        "The dataset 'd': files must be at different places, none of them within another, and 'a' came",
+        "The dataset 'd': files must be at different places, none of them within another, got 'a'",
     ),
     "two archives of one name": (
         benchmark(
@@ -191,7 +191,7 @@ FAULTS = {
             "lnkit.RemoteFile('file:///y/a.zip', 1)), ''),)"
         ),
         "register_benchmark",
-        r"files must be at different places, none of them within another, and 'a\.zip' came",
+        r"files must be at different places, none of them within another, got 'a\.zip'",
     ),
     "a listing that is none": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', list_files='index.html'),)"),
@@ -232,7 +232,7 @@ def names(registry: Registry) -> set[str]:
 
 
 def test_the_faultless_benchmark_registers(fake_plugins: FakePlugins) -> None:
-    """What the faulty ones are made from has no fault itself."""
+    """The benchmark without changes, from which the faulty ones are made, is valid."""
     fake_plugins.add("faultless", benchmark("") + backbone("").replace("    import lnkit", "") + point(""))
     registry = load_registry()
     assert [failure for failure in registry.failures if failure.plugin == "faultless"] == []
@@ -253,14 +253,14 @@ def test_an_entry_point_to_a_missing_attribute(fake_plugins: FakePlugins) -> Non
     assert "AttributeError" in failure.reason
 
 
-def test_other_hooks_of_a_plugin_that_failed_in_one_go_on(fake_plugins: FakePlugins) -> None:
+def test_a_plugin_that_fails_in_one_hook_keeps_the_others(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("partly", BACKBONE.format(name="still_there") + hook("register_benchmark", "1 / 0"))
     registry = load_registry()
     assert "still_there" in registry.backbones
     assert [failure.stage for failure in registry.failures if failure.plugin == "partly"] == ["register_benchmark"]
 
 
-def test_a_name_that_is_taken_stays(fake_plugins: FakePlugins) -> None:
+def test_a_registered_name_is_never_replaced(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("aaa", BACKBONE.format(name="vgg16"))
     fake_plugins.add("bbb", BACKBONE.format(name="same"))
     fake_plugins.add("ccc", BACKBONE.format(name="same"))
@@ -308,13 +308,13 @@ def test_register_after_the_hook(fake_plugins: FakePlugins) -> None:
     assert "after the hook had returned" in registry.failures[-1].reason
 
 
-def test_keyboard_interrupt_is_not_kept(fake_plugins: FakePlugins) -> None:
+def test_keyboard_interrupt_is_raised(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("slow", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         load_registry()
 
 
-def test_what_plugins_print_goes_to_stderr(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_of_plugins_goes_to_stderr(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
     source = hook("register_backbone", "print('hello from hook')")
     fake_plugins.add("chatty", source.replace("import lnkit", "import lnkit; print('hello from import')"))
     load_registry()
@@ -348,9 +348,9 @@ def test_a_plugin_of_ten_thousand_backbones(fake_plugins: FakePlugins) -> None:
     assert {kind: len(names) for kind, names in plugin.added.items()} == {"backbone": 10_000, "point": 40_000}
 
 
-def test_several_specs_at_once_count_together_or_not_at_all(fake_plugins: FakePlugins) -> None:
+def test_several_specs_are_registered_together_or_not_at_all(fake_plugins: FakePlugins) -> None:
     specs = f"{GOOD_SPEC}, lnkit.BackboneSpec(name='kept back', family='Fake', load=print)"
     fake_plugins.add("several", hook("register_backbone", f"register({specs})"))
     registry = load_registry(only=["several"])
     assert "kept_back" not in registry.backbones
-    assert "'kept back' is no name" in registry.failures[0].reason
+    assert "'kept back' is not a valid backbone name" in registry.failures[0].reason

@@ -1,4 +1,4 @@
-"""Names of what plugins bring can be typed, filed and shown, whatever is tried."""
+"""Valid names can be typed in a shell, used as paths and printed."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_good_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*BAD, None, 3, b"x", ["x"]], ids=ascii)
 def test_bad_names(name: object) -> None:
-    with pytest.raises(PluginError, match="is no name for this backbone: ") as caught:
+    with pytest.raises(PluginError, match="is not a valid backbone name: ") as caught:
         check_name("backbone", name)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
 
 
 def test_every_name_that_passes_is_safe(tmp_path: Path) -> None:
-    """By what other programs say: it needs no quotes in a shell, stays in its folder, and is no device of Windows."""
+    """It needs no quotes in a shell, stays in its folder, and is no device on Windows."""
     generator = random.Random(0)
     pieces = [
         "a",
@@ -95,21 +95,21 @@ def test_every_name_that_passes_is_safe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.b", "a/b", "a+b", "a,b", "a:b", "all", "", "x\n", "x٣", "-a"])
 def test_points_are_plain_words(name: str) -> None:
-    """What joins points on the command line cannot be in one."""
+    """They cannot contain characters that join points on the command line."""
     check_name("extraction point", "semi_early-2", POINT_NAME)
-    with pytest.raises(PluginError, match="is no name for this extraction point: "):
+    with pytest.raises(PluginError, match="is not a valid extraction point name: "):
         check_name("extraction point", name, POINT_NAME)
 
 
 @pytest.mark.parametrize("name", ["2afc/<a b>", "<>", "a|b", "a\n", "<٣>", "x/../y", "<b>x</b>y z"])
 def test_scores(name: str) -> None:
     check_name("score", "2afc/<family>", SCORE_NAME)
-    with pytest.raises(PluginError, match="is no name for this score"):
+    with pytest.raises(PluginError, match="is not a valid score name"):
         check_name("score", name, SCORE_NAME)
 
 
-def test_patterns_answer_at_once_whatever_is_asked() -> None:
-    """A pattern that tries all ways of splitting a long name would not come back."""
+def test_patterns_are_fast_for_long_names() -> None:
+    """A pattern that backtracks over all ways to split a name would not return."""
     for pattern in (NAME, POINT_NAME, SCORE_NAME):
         assert not pattern.fullmatch("a" * 100_000 + "!")
         assert not pattern.fullmatch("a/" * 50_000 + "!")

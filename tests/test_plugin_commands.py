@@ -1,4 +1,4 @@
-"""Subcommands that plugins bring."""
+"""Subcommands that plugins add."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_its_errors_are_sentences(plugins: FakePlugins, capsys: pytest.CaptureFi
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_misspelled_one_is_suggested(plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelled_command_gets_a_suggestion(plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["greeet"]) == 2
     assert "Did you mean 'greet'?" in capsys.readouterr().err
 
@@ -80,7 +80,9 @@ def test_a_misspelled_one_is_suggested(plugins: FakePlugins, capsys: pytest.Capt
         ("greetings:number", "Expected a click command in greetings:number"),
     ],
 )
-def test_a_broken_one_is_named(value: str, said: str, plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_command_is_named(
+    value: str, said: str, plugins: FakePlugins, capsys: pytest.CaptureFixture[str]
+) -> None:
     announce(plugins, "broken", value, "fake-broken")
     assert run(["broken"]) == 1
     error = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Finding plugins: the same as importlib.metadata finds, in an order that installing does not change."""
+"""Plugins are found as by importlib.metadata, in an order that does not depend on installation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lnkit.plugins.load import load_registry
 
 __all__ = ["fake_plugins"]
 
-OWN = [
+BUNDLED = [
     "lnkit_autoencoder",
     "lnkit_bapps",
     "lnkit_builtins",
@@ -37,16 +37,16 @@ def test_finds_what_importlib_finds(fake_plugins: FakePlugins) -> None:
     }
     assert found == expected
     assert ("fake_one", "Fake.One", "2.0rc1") in found
-    assert set(OWN) < {name for name, _, _ in found}
+    assert set(BUNDLED) < {name for name, _, _ in found}
 
 
-def test_reads_the_group_and_nothing_else() -> None:
+def test_reads_only_the_group() -> None:
     ours = "[ lnkit ]\n\n; c = d\n# e = f\none=package.one\ntwo = package:two [x, y]\n"
     text = f"# lnkit\n[other]\na = b\n{ours}[z]\nlnkit = no\n"
     assert list(parse_entry_points(text)) == [("one", "package.one"), ("two", "package:two")]
 
 
-def test_first_on_the_path_counts(fake_plugins: FakePlugins) -> None:
+def test_first_on_the_path_is_used(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("fake_one", "", version="2.0")
     older = FakePlugins(fake_plugins.folder.parent / "older")
     older.folder.mkdir()
@@ -63,12 +63,12 @@ def test_finds_plugins_in_an_archive(fake_plugins: FakePlugins) -> None:
 
 
 @pytest.mark.parametrize("place", ["missing", "file.txt"])
-def test_ignores_what_is_not_a_folder(place: str, fake_plugins: FakePlugins) -> None:
+def test_ignores_missing_folders_and_files(place: str, fake_plugins: FakePlugins) -> None:
     (fake_plugins.folder / "file.txt").write_text("no archive")
     assert find_entry_points([str(fake_plugins.folder / place)]) == []
 
 
-def test_metadata_that_cannot_be_read_harm_nobody(fake_plugins: FakePlugins) -> None:
+def test_unreadable_metadata_affect_no_other_plugin(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("fake_one", "")
     broken = fake_plugins.folder / "broken-1.0.dist-info"
     broken.mkdir()
@@ -79,16 +79,18 @@ def test_metadata_that_cannot_be_read_harm_nobody(fake_plugins: FakePlugins) -> 
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_order_is_by_name_after_our_own(order: int, fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order in which a folder lists its content is reversed to show that it does not matter."""
+def test_order_is_bundled_plugins_then_by_name(
+    order: int, fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order in which a folder is listed does not matter."""
     for name in ("zebra", "aardvark", "lnkit_aaa"):
         fake_plugins.add(name, BACKBONE.format(name=name))
     listdir = os.listdir
     monkeypatch.setattr(os, "listdir", lambda place: sorted(listdir(place))[::order])
     names = [plugin.name for plugin in load_plugins()]
-    assert names[: len(OWN)] == OWN
-    assert names[len(OWN) :] == sorted(names[len(OWN) :])
-    assert {"aardvark", "lnkit_aaa", "zebra"} <= set(names[len(OWN) :])
+    assert names[: len(BUNDLED)] == BUNDLED
+    assert names[len(BUNDLED) :] == sorted(names[len(BUNDLED) :])
+    assert {"aardvark", "lnkit_aaa", "zebra"} <= set(names[len(BUNDLED) :])
 
 
 def test_an_entry_point_may_name_an_object(fake_plugins: FakePlugins) -> None:
@@ -111,7 +113,7 @@ def test_an_entry_point_may_name_an_object(fake_plugins: FakePlugins) -> None:
     ("value", "loaded"),
     [(None, {"one", "two"}), ("", set()), ("none", set()), ("one", {"one"}), (" two , one ", {"one", "two"})],
 )
-def test_variable_chooses_plugins(
+def test_variable_selects_plugins(
     value: str | None, loaded: set[str], fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("one", "two"):
@@ -123,7 +125,7 @@ def test_variable_chooses_plugins(
     assert {name for name in ("one", "two") if states[name] == "ok"} == loaded
     assert {states[name] for name in {"one", "two"} - loaded} <= {"off"}
     assert {name for name in ("one", "two") if f"{name}_backbone" in registry.backbones} == loaded
-    assert {states[name] for name in OWN} == {"ok"}, "lnkit's own are loaded in any case"
+    assert {states[name] for name in BUNDLED} == {"ok"}, "lnkit's own are loaded in any case"
 
 
 def test_plugins_that_are_left_out_are_not_imported(fake_plugins: FakePlugins) -> None:
@@ -132,7 +134,7 @@ def test_plugins_that_are_left_out_are_not_imported(fake_plugins: FakePlugins) -
     assert [failure.plugin for failure in load_registry(only=["loud"]).failures] == ["loud"]
 
 
-def test_choosing_a_plugin_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_selecting_a_plugin_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LNKIT_PLUGINS", "lnkit_absent")
     with pytest.raises(UsageError, match=r"'lnkit_absent', which is not installed; installed are: .*lnkit_bapps"):
         load_registry()

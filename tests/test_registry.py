@@ -1,4 +1,4 @@
-"""What names mean: backbones, points, sets of points and node paths, and what is said of names that mean nothing."""
+"""The registry resolves names of backbones, points, sets of points and node paths, and explains unknown names."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_points(text: str, expected: list[tuple[str, ...]], registry: Registry) 
         ("all+late", "cannot be joined"),
     ],
 )
-def test_points_that_mean_nothing(text: str, message: str, registry: Registry) -> None:
+def test_invalid_points(text: str, message: str, registry: Registry) -> None:
     with pytest.raises(UsageError) as caught:
         registry.resolve_points("vgg16", text)
     assert message in str(caught.value)
 
 
-def test_numbered_points_are_not_taken_for_each_other(fake_plugins: FakePlugins) -> None:
+def test_numbered_points_are_not_misspellings_of_each_other(fake_plugins: FakePlugins) -> None:
     fake_plugins.add(
         "numbered", BACKBONE.format(name="net") + POINTS.format(backbone="net", point="stage2", node="s.1")
     )
@@ -86,7 +86,7 @@ def test_numbered_points_are_not_taken_for_each_other(fake_plugins: FakePlugins)
         registry.resolve_points("net", "stgae2")
 
 
-def test_all_where_no_point_is_registered(fake_plugins: FakePlugins) -> None:
+def test_all_without_registered_points(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("pointless", BACKBONE.format(name="net"))
     registry = load_registry(only=["pointless"])
     with pytest.raises(UnknownNameError, match="No extraction point is registered for 'net'"):
@@ -99,7 +99,7 @@ def test_a_set_is_its_nodes(registry: Registry) -> None:
     assert tuple(point.name for point in points) == tuple(point.node for point in points) == LPIPS_VGG
 
 
-def test_a_node_counts_once(registry: Registry) -> None:
+def test_a_repeated_node_is_used_once(registry: Registry) -> None:
     """`late` of VGG-16 is features.29, the last of LPIPS's five."""
     points = registry.points_of(LossNetworkId("vgg16", ("late", "lpips", "features.3")))
     assert [point.node for point in points] == ["features.29", *LPIPS_VGG[:-1]]
@@ -115,7 +115,7 @@ def test_a_node_path_is_a_point(registry: Registry) -> None:
     ("kind", "name", "near"),
     [("backbone", "vgg61", "vgg16"), ("benchmark", "bapp", "bapps"), ("distance", "lim", "lin")],
 )
-def test_unknown_names_are_told_the_near_ones(kind: str, name: str, near: str, registry: Registry) -> None:
+def test_unknown_names_suggest_similar_ones(kind: str, name: str, near: str, registry: Registry) -> None:
     with pytest.raises(UnknownNameError) as caught:
         getattr(registry, kind)(name)
     assert f"No {kind} is called {name!r}. Did you mean" in str(caught.value)
@@ -126,12 +126,14 @@ def test_unknown_names_are_told_the_near_ones(kind: str, name: str, near: str, r
 
 def test_unknown_names_may_belong_to_a_plugin_that_failed(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("broken", "import absent_package")
-    with pytest.raises(UnknownNameError, match=r"a plugin that failed to load: broken \(`lnkit plugins` says why\)"):
+    with pytest.raises(
+        UnknownNameError, match=r"may belong to a plugin that failed to load: broken \(`lnkit plugins` says why\)"
+    ):
         load_registry(only=["broken"]).backbone("anything")
 
 
 def test_points_for_another_plugins_backbone(fake_plugins: FakePlugins) -> None:
-    """The points come from a plugin that is loaded before the one that brings the backbone."""
+    """The plugin with the points is loaded before the plugin with the backbone."""
     fake_plugins.add("aaa", POINTS.format(backbone="net", point="middle", node="x.y"))
     fake_plugins.add("zzz", BACKBONE.format(name="net"))
     registry = load_registry(only=["aaa", "zzz"])
@@ -139,7 +141,7 @@ def test_points_for_another_plugins_backbone(fake_plugins: FakePlugins) -> None:
     assert registry.dangling == []
 
 
-def test_points_for_a_backbone_that_nobody_installed(fake_plugins: FakePlugins) -> None:
+def test_points_for_a_backbone_that_is_not_installed(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("aaa", POINTS.format(backbone="net", point="middle", node="x.y"))
     registry = load_registry(only=["aaa"])
     assert registry.failures == ()
@@ -148,7 +150,7 @@ def test_points_for_a_backbone_that_nobody_installed(fake_plugins: FakePlugins) 
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["aaa", "mmm", "zzz"])))
-def test_the_order_of_installing_means_nothing(order: tuple[str, ...], fake_plugins: FakePlugins) -> None:
+def test_order_of_installation_does_not_matter(order: tuple[str, ...], fake_plugins: FakePlugins) -> None:
     for name in order:
         fake_plugins.add(name, BACKBONE.format(name=f"net_{name}"))
     registry = load_registry(only=list(order))
@@ -160,7 +162,7 @@ def test_the_default_registry_is_loaded_once() -> None:
 
 
 def test_the_bundled_distances(registry: Registry) -> None:
-    """Each is there under its name and gives 0 for features that agree and something positive otherwise."""
+    """Each gives 0 for equal features and a positive number for others."""
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.rand(2, 8, 4, 4, generator=generator) for _ in range(2))
     assert list(registry.distances) == ["spatial", "mean_pool", "style", "sort", "squared", "lin"]
@@ -221,7 +223,7 @@ def test_other_weights_of_a_backbone_have_its_points_and_its_plugin(fake_plugins
         ("net.a1", "No backbone is called 'net.a1'"),
     ],
 )
-def test_weights_that_a_backbone_does_not_have(name: str, message: str, fake_plugins: FakePlugins) -> None:
+def test_unknown_weights(name: str, message: str, fake_plugins: FakePlugins) -> None:
     fake_plugins.add("tagging", TAGGED)
     with pytest.raises(UnknownNameError, match=message):
         load_registry().backbone(name)
@@ -232,20 +234,23 @@ def test_weights_that_a_backbone_does_not_have(name: str, message: str, fake_plu
     [
         ("return 1 / 0", "failed to describe it: ZeroDivisionError"),
         ("return None", "failed to describe it: .*BackboneSpec"),
-        ("return lnkit.BackboneSpec('vgg16', 'Fake', load=print)", "describes 'vgg16' under that name"),
+        (
+            "return lnkit.BackboneSpec('vgg16', 'Fake', load=print)",
+            "Expected the plugin of net.v2.a1 to describe it, got 'vgg16'",
+        ),
     ],
 )
-def test_a_plugin_that_cannot_describe_what_it_promised(body: str, message: str, fake_plugins: FakePlugins) -> None:
+def test_a_plugin_that_fails_to_describe_other_weights(body: str, message: str, fake_plugins: FakePlugins) -> None:
     described = TAGGED.index("        return lnkit")
     fake_plugins.add("tagging", TAGGED[:described] + f"        {body}\n" + TAGGED[TAGGED.index("\n", described) + 1 :])
     with pytest.raises(PluginError, match=message):
         load_registry().backbone("net.v2.a1")
 
 
-def test_the_class_token_of_a_node_stands_beside_its_map(fake_plugins: FakePlugins) -> None:
+def test_class_token_and_map_of_a_node_are_two_points(fake_plugins: FakePlugins) -> None:
     points = POINTS.format(backbone="pixel", point="tokens", node='image", layout="NLC')
     more = POINTS.format(backbone="pixel", point="class_token", node='image", layout="CLS')
     fake_plugins.add("tokens", points)
     fake_plugins.add("tokens_too", more)
-    found = load_registry().points_of(LossNetworkId("pixel", ("tokens", "class_token", "tokens")))
-    assert [point.name for point in found] == ["tokens", "class_token"]
+    points = load_registry().points_of(LossNetworkId("pixel", ("tokens", "class_token", "tokens")))
+    assert [point.name for point in points] == ["tokens", "class_token"]

@@ -1,4 +1,4 @@
-"""New plugin projects: they install, pass their own tests and lnkit's checks, and do what their README says."""
+"""New plugin projects install, pass their own tests and lnkit's checks, and their READMEs are right."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
 from lnkit.errors import UsageError
 from lnkit.plugins.load import load_registry
-from lnkit.scaffold import PARTS, Project, plan, usable_name, write
+from lnkit.scaffold import PARTS, Project, normalize_name, plan, write
 
 __all__ = ["fake_plugins"]
 
 NAMES = tuple(part.name for part in PARTS)
-KINDS = {**{f"one-{name}": (name,) for name in NAMES}, "of-all": NAMES}  # plugin -> what it brings
+KINDS = {**{f"one-{name}": (name,) for name in NAMES}, "of-all": NAMES}  # plugin -> its parts
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "minimal_plugin"
 LONGEST = "a-name-that-has-exactly-32-chars"
 
@@ -36,28 +36,28 @@ def project(name: str, *parts: str) -> Project:
     ("given", "name"),
     [("mine", "mine"), ("My-Net2", "my-net2"), ("lnkit-mine", "mine"), ("3d", "3d"), (LONGEST, LONGEST)],
 )
-def test_usable_names(given: str, name: str) -> None:
-    assert usable_name(given) == name
+def test_valid_names(given: str, name: str) -> None:
+    assert normalize_name(given) == name
 
 
 @pytest.mark.parametrize(
     "given", ["", "my_net", "my net", "-mine", "mine-", "a--b", "../up", "<b>", "naïve", "lnkit-", f"{LONGEST}s", "a\n"]
 )
-def test_unusable_names(given: str) -> None:
-    with pytest.raises(UsageError, match="is no name for a plugin: use up to 32 letters and digits, and hyphens"):
-        usable_name(given)
+def test_invalid_names(given: str) -> None:
+    with pytest.raises(UsageError, match="is not a valid plugin name: use up to 32 letters and digits, and hyphens"):
+        normalize_name(given)
 
 
 @pytest.mark.parametrize(
     ("name", "parts", "said"),
     [
-        ("all", NAMES, "the word has a meaning of its own"),
+        ("all", NAMES, "the word has a meaning"),
         ("torchvision", ("distance",), "lnkit_torchvision is a plugin of lnkit itself"),
-        ("vgg16", ("backbone",), "There is a backbone 'vgg16' already, of the plugin lnkit_torchvision"),
-        ("style", ("distance",), "There is a distance 'style' already, of the plugin lnkit_builtins"),
+        ("vgg16", ("backbone",), "The backbone 'vgg16' exists already, in the plugin lnkit_torchvision"),
+        ("style", ("distance",), "The distance 'style' exists already, in the plugin lnkit_builtins"),
         ("bapps", ("benchmark",), "lnkit_bapps is a plugin of lnkit itself"),
-        ("late", ("points",), "There is a point 'squeezenet1_1:late' already"),
-        ("mine", (), "Say what the plugin is to bring: --backbone, --points, --distance, --benchmark, or several"),
+        ("late", ("points",), "The point 'squeezenet1_1:late' exists already"),
+        ("mine", (), "Choose one or more parts of the plugin: --backbone, --points, --distance, --benchmark"),
     ],
 )
 def test_refused_plans(name: str, parts: tuple[str, ...], said: str) -> None:
@@ -65,11 +65,11 @@ def test_refused_plans(name: str, parts: tuple[str, ...], said: str) -> None:
         plan(name, parts, load_registry(only=[]))
 
 
-def test_a_name_that_another_kind_has_is_free() -> None:
+def test_a_name_of_another_kind_is_free() -> None:
     assert project("vgg16", "distance").module == "lnkit_vgg16"
 
 
-def test_a_plugin_may_be_written_again_though_it_is_installed(fake_plugins: FakePlugins) -> None:
+def test_an_installed_plugin_may_be_written_again(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("lnkit_mine", BACKBONE.format(name="mine"))
     assert plan("mine", ("backbone",), load_registry()).distribution == "lnkit-mine"
 
@@ -77,7 +77,7 @@ def test_a_plugin_may_be_written_again_though_it_is_installed(fake_plugins: Fake
 # Files
 
 
-def test_files_lie_where_they_belong() -> None:
+def test_paths_of_the_files() -> None:
     assert set(project("my-net", "distance").files()) == {
         "pyproject.toml",
         "README.md",
@@ -89,16 +89,16 @@ def test_files_lie_where_they_belong() -> None:
 
 
 def test_each_part_is_short() -> None:
-    """About twenty lines of code, blank ones left out; a whole benchmark has twice as many."""
+    """At most 25 lines of code without blank lines; a benchmark, at most 55."""
     files = project("mine").files()
     lines = {name: [line for line in files[f"src/lnkit_mine/{name}.py"].splitlines() if line.strip()] for name in NAMES}
-    assert {name: len(found) <= (55 if name == "benchmark" else 25) for name, found in lines.items()} == dict.fromkeys(
+    assert {name: len(code) <= (55 if name == "benchmark" else 25) for name, code in lines.items()} == dict.fromkeys(
         NAMES, True
     )
 
 
-def test_every_combination_is_clean_in_the_eyes_of_ruff(tmp_path: Path) -> None:
-    """By ruff's own defaults, which have shorter lines than this project, and with the longest name."""
+def test_ruff_accepts_every_combination(tmp_path: Path) -> None:
+    """With ruff's defaults, whose lines are shorter than this project's, and the longest name."""
     for count in range(1, len(NAMES) + 1):
         for parts in combinations(NAMES, count):
             write(project(LONGEST, *parts), tmp_path / "-".join(parts))
@@ -108,42 +108,42 @@ def test_every_combination_is_clean_in_the_eyes_of_ruff(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*/pyproject.toml"))) == 15
 
 
-def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_changed(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "kept.txt").write_text("mine")
-    with pytest.raises(UsageError, match="is there already, and nothing in it was changed"):
+    with pytest.raises(UsageError, match="exists already; nothing was written"):
         write(project("mine"), folder)
     assert [file.name for file in folder.iterdir()] == ["kept.txt"]
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         write(project("mine"), tmp_path / "link")
 
 
-def test_what_cannot_be_written_whole_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_is_written_completely_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Project, "files", lambda _: {"src": "a file", "src/package.py": "in the way of a folder"})
     with pytest.raises(UsageError, match=r"mine cannot be written \(File exists\)"):
         write(project("mine"), tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_there_before_everything_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever stops it half-way, with a kill too, leaves no half project under the name."""
+def test_the_folder_appears_only_when_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is killed half-way leaves no incomplete project under the name."""
     seen: list[bool] = []
 
-    class GlobalState(dict[str, str]):
+    class WatchedFiles(dict[str, str]):
         def items(self) -> Any:
             for item in super().items():
                 yield item
                 seen.append((tmp_path / "mine").exists())
 
-    monkeypatch.setattr(Project, "files", lambda _: GlobalState({"one.py": "", "two.py": ""}))
+    monkeypatch.setattr(Project, "files", lambda _: WatchedFiles({"one.py": "", "two.py": ""}))
     write(project("mine"), tmp_path / "mine")
     assert seen == [False, False]
     assert {file.name for file in (tmp_path / "mine").iterdir()} == {"one.py", "two.py"}
 
 
-def test_folders_above_are_made(tmp_path: Path) -> None:
+def test_parent_folders_are_created(tmp_path: Path) -> None:
     write(project("mine", "points"), tmp_path / "some" / "where")
     assert [file.name for file in (tmp_path / "some").iterdir()] == ["where"]
     assert (tmp_path / "some" / "where" / "src" / "lnkit_mine" / "points.py").is_file()
@@ -154,7 +154,7 @@ def test_folders_above_are_made(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a project for each part and one for all of them, and ``site``, into which pip installed them."""
+    """Write a project for each part and one with all parts, and install them with pip into ``site``."""
     folder = tmp_path_factory.mktemp("projects")
     for name, parts in KINDS.items():
         write(project(name, *parts), folder / name)
@@ -165,7 +165,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_they_register_what_they_say(projects: Path) -> None:
+def test_they_register_their_parts(projects: Path) -> None:
     listed = {one["name"]: one for one in json.loads(lnkit(projects, "plugins", "--json"))}
     adds = {name: listed[f"lnkit_one_{name}"]["adds"] for name in NAMES}
     assert adds == {
@@ -187,7 +187,7 @@ def test_they_pass_their_own_tests(projects: Path) -> None:
 
 @pytest.mark.slow
 def test_they_pass_the_checks(projects: Path) -> None:
-    """And so does the plugin of the examples."""
+    """The plugin of the examples passes too."""
     plugins = [f"lnkit_{name.replace('-', '_')}" for name in KINDS]
     found = json.loads(lnkit(projects, "plugins", "check", *plugins, "lnkit_minimal", "--json"))
     assert {finding["state"] for finding in found} == {"passed"}
@@ -208,7 +208,7 @@ for line in sys.argv[1:]:
 
 
 @pytest.mark.slow
-def test_the_commands_of_their_readme_run(projects: Path) -> None:
+def test_the_commands_in_their_readme_run(projects: Path) -> None:
     readme = (projects / "of-all" / "README.md").read_text().splitlines()
     commands = [line for line in readme if line.startswith("lnkit ") and not line.startswith("lnkit plugins check")]
     assert len(commands) == 7

@@ -1,4 +1,4 @@
-"""lnkit.testing: a good plugin passes every check, and each check finds the fault that was planted for it."""
+"""lnkit.testing: a valid plugin passes every check, and each check finds the fault planted for it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from plantedfaults import FAULTS, FETCH, GOOD
 from lnkit.errors import UnknownNameError, UsageError
 from lnkit.plugins.load import load_registry
 from lnkit.progress import SilentProgress
-from lnkit.testing import Choice, Finding, collect, left_out
-from lnkit.testing.backbones import BackboneThing
+from lnkit.testing import CheckOptions, CheckResult, collect, selection_note
+from lnkit.testing.backbones import BackboneSubject
 
 __all__ = ["fake_plugins"]
 
 
-def findings(name: str, check: str = "", choice: Choice | None = None) -> list[Finding]:
-    """What comes of a plugin's checks, or of those with one name."""
-    return [case.examine() for case in collect(name, choice) if check in ("", case.name)]
+def results_of(name: str, check: str = "", choice: CheckOptions | None = None) -> list[CheckResult]:
+    """Return the results of a plugin's checks, or of those with one name."""
+    return [case.run() for case in collect(name, choice) if check in ("", case.name)]
 
 
 def test_a_good_plugin_passes(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("good", GOOD)
-    found = findings("good")
-    assert [finding for finding in found if finding.state != "passed"] == []
-    subjects = dict.fromkeys(finding.subject for finding in found)
+    results = results_of("good")
+    assert [result for result in results if result.state != "passed"] == []
+    subjects = dict.fromkeys(result.subject for result in results)
     assert list(subjects) == ["plugin good", "backbone probe", "points of pixel", "distance probe", "benchmark probe"]
-    assert {finding.check for finding in found} == {check for _, _, check, _ in FAULTS.values()}, "each is seen failing"
-    assert all(finding.sentence.endswith(".") for finding in found)
+    assert {result.check for result in results} == {check for _, _, check, _ in FAULTS.values()}, (
+        "each check has a fault that it finds"
+    )
+    assert all(result.message.endswith(".") for result in results)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -41,49 +43,49 @@ def test_fault(fault: str, fake_plugins: FakePlugins) -> None:
     good, faulty, check, sentence = FAULTS[fault]
     assert good in GOOD
     fake_plugins.add("faulty", GOOD.replace(good, faulty))
-    (failed,) = [finding for finding in findings("faulty", check) if finding.state == "failed"]
-    assert re.search(sentence, failed.sentence)
-    assert "\n" not in failed.sentence
+    (failed,) = [result for result in results_of("faulty", check) if result.state == "failed"]
+    assert re.search(sentence, failed.message)
+    assert "\n" not in failed.message
 
 
-def test_pretrained_weights_are_looked_at_on_request(fake_plugins: FakePlugins) -> None:
+def test_pretrained_weights_are_checked_on_request(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("faulty", GOOD.replace("nn.Linear(12, 5)", "nn.Linear(12, 6 if pretrained else 5)"))
-    asked = Choice(pretrained=True)
-    (failed,) = [finding for finding in findings("faulty", choice=asked) if finding.state != "passed"]
+    asked = CheckOptions(pretrained=True)
+    (failed,) = [result for result in results_of("faulty", choice=asked) if result.state != "passed"]
     assert failed.check == "pretrained weights"
-    assert "The shape of head.weight, head.bias differs" in failed.sentence
-    assert findings("faulty", "pretrained weights") == []
+    assert "The shape of head.weight, head.bias differs" in failed.message
+    assert results_of("faulty", "pretrained weights") == []
 
 
 def test_a_backbone_without_pretrained_weights_is_checked_with_random_ones(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("good", GOOD.replace('weights="theirs"', 'weights=""'))
-    found = {finding.check: finding for finding in findings("good", choice=Choice(pretrained=True))}
-    assert {check for check, finding in found.items() if finding.state != "passed"} == {"pretrained weights"}
-    assert found["pretrained weights"].sentence == "Not checked. It has no pretrained weights."
+    results = {result.check: result for result in results_of("good", choice=CheckOptions(pretrained=True))}
+    assert {check for check, result in results.items() if result.state != "passed"} == {"pretrained weights"}
+    assert results["pretrained weights"].message == "Not checked. It has no pretrained weights."
 
 
-def test_fetching_pretrained_weights_is_heard_of(fake_plugins: FakePlugins) -> None:
-    """Nobody listens at that port; the attempt is what counts."""
+def test_downloads_of_pretrained_weights_are_announced(fake_plugins: FakePlugins) -> None:
+    """No server listens at that port: the download fails, but it is announced."""
     remote = "remote=lnkit.RemoteFile('http://127.0.0.1:9/probe-01234567.pth', size=10)"
     fake_plugins.add("remote", GOOD.replace('weights="theirs"', f'weights="theirs", {remote}'))
-    heard: list[str] = []
+    sentences: list[str] = []
 
-    class Listening(SilentProgress):
+    class RecordingProgress(SilentProgress):
         def say(self, sentence: str) -> None:
-            heard.append(sentence)
+            sentences.append(sentence)
 
-    (built,) = findings("remote", "builds", Choice(pretrained=True, progress=Listening()))
+    (built,) = results_of("remote", "builds", CheckOptions(pretrained=True, progress=RecordingProgress()))
     assert built.state == "failed"
-    assert any("theirs weights of probe" in sentence for sentence in heard)
+    assert any("theirs weights of probe" in sentence for sentence in sentences)
 
 
-def test_what_cannot_be_asked_is_skipped_and_says_why(fake_plugins: FakePlugins) -> None:
+def test_checks_that_do_not_apply_are_skipped_with_a_reason(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("faulty", GOOD.replace("return Network()", "raise OSError('no')"))
-    found = [finding for finding in findings("faulty") if finding.subject == "backbone probe"]
-    assert [finding.check for finding in found if finding.state == "failed"] == ["builds"]
-    skipped = [finding for finding in found if finding.state == "skipped"]
-    assert len(skipped) == len(found) - 2, "whether it has points can be told"
-    assert all("Not checked. Backbone probe cannot be built" in finding.sentence for finding in skipped)
+    results = [result for result in results_of("faulty") if result.subject == "backbone probe"]
+    assert [result.check for result in results if result.state == "failed"] == ["builds"]
+    skipped = [result for result in results if result.state == "skipped"]
+    assert len(skipped) == len(results) - 2, "it has points even if it cannot be built"
+    assert all("Not checked. Backbone probe cannot be built" in result.message for result in skipped)
 
 
 NO_SAMPLE = "import lnkit.errors; raise lnkit.UsageError('Get the images from their authors.')"
@@ -92,43 +94,41 @@ NO_SAMPLE = "import lnkit.errors; raise lnkit.UsageError('Get the images from th
 @pytest.mark.parametrize(
     ("instead", "said"), [(NO_SAMPLE, "Get the images from their authors."), (FETCH, "fetching p")]
 )
-def test_a_benchmark_without_a_sample_is_said_and_not_failed(
-    instead: str, said: str, fake_plugins: FakePlugins
-) -> None:
+def test_a_benchmark_without_a_sample_is_skipped(instead: str, said: str, fake_plugins: FakePlugins) -> None:
     fake_plugins.add("sampleless", GOOD.replace("    import numpy as np\n", f"    {instead.strip()}\n"))
-    found = [finding for finding in findings("sampleless") if finding.subject == "benchmark probe"]
-    assert {finding.state for finding in found} == {"skipped"}
-    assert all(said in finding.sentence for finding in found)
+    results = [result for result in results_of("sampleless") if result.subject == "benchmark probe"]
+    assert {result.state for result in results} == {"skipped"}
+    assert all(said in result.message for result in results)
 
 
 @pytest.mark.parametrize(("named", "state"), [('weights=""', "skipped"), ('distance="probe"', "passed")])
-def test_a_learned_distance_is_tried_at_a_point_of_a_backbone_that_names_it(
+def test_a_learned_distance_is_checked_at_a_point_of_its_backbone(
     named: str, state: str, fake_plugins: FakePlugins
 ) -> None:
     learned = "load=lambda backbone, point: {('probe', 'early'): distance}[backbone, point], per_point=True"
     source = GOOD.replace("load=lambda: distance", learned).replace('weights="theirs"', named)
     fake_plugins.add("learned", source)
-    found = [finding for finding in findings("learned") if finding.subject == "distance probe"]
-    assert {finding.state for finding in found} == {state}
-    assert ("no backbone of its plugin names it as its distance" in found[0].sentence) == (state == "skipped")
+    results = [result for result in results_of("learned") if result.subject == "distance probe"]
+    assert {result.state for result in results} == {state}
+    assert ("no backbone of its plugin has it as its distance" in results[0].message) == (state == "skipped")
 
 
-def test_points_for_a_backbone_that_nobody_installed_are_no_fault(fake_plugins: FakePlugins) -> None:
+def test_dangling_points_are_no_fault(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("good", GOOD)
-    assert "points of absent" not in {case.thing.title for case in collect("good")}
+    assert "points of absent" not in {case.subject.title for case in collect("good")}
     assert ("absent", "good") in {(backbone, plugin) for backbone, _, plugin in load_registry().dangling}
 
 
-def test_a_network_is_let_go_after_its_last_check(fake_plugins: FakePlugins) -> None:
+def test_a_network_is_freed_after_its_last_check(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("good", GOOD)
-    cases = [case for case in collect("good") if case.thing.title == "backbone probe"]
-    thing = cases[0].thing
-    assert isinstance(thing, BackboneThing)
+    cases = [case for case in collect("good") if case.subject.title == "backbone probe"]
+    subject = cases[0].subject
+    assert isinstance(subject, BackboneSubject)
     for case in cases[:-1]:
-        case.examine()
-    assert "attempt" in vars(thing)
-    cases[-1].examine()
-    assert not {"attempt", "network", "features"} & set(vars(thing))
+        case.run()
+    assert "loaded_or_error" in vars(subject)
+    cases[-1].run()
+    assert not {"loaded_or_error", "network", "features"} & set(vars(subject))
 
 
 # Which backbones
@@ -147,24 +147,26 @@ MANY = """
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
-        (Choice(limit=4), ["00", "33", "66", "99"]),
-        (Choice(limit=1), ["00"]),
-        (Choice(only=("many/07", "many/03")), ["07", "03"]),
-        (Choice(limit=0), [f"{index:02}" for index in range(100)]),
+        (CheckOptions(limit=4), ["00", "33", "66", "99"]),
+        (CheckOptions(limit=1), ["00"]),
+        (CheckOptions(only=("many/07", "many/03")), ["07", "03"]),
+        (CheckOptions(limit=0), [f"{index:02}" for index in range(100)]),
     ],
 )
-def test_of_many_backbones_some_are_chosen(choice: Choice, names: list[str], fake_plugins: FakePlugins) -> None:
+def test_selection_of_backbones(choice: CheckOptions, names: list[str], fake_plugins: FakePlugins) -> None:
     fake_plugins.add("many", MANY)
-    titles = dict.fromkeys(case.thing.title for case in collect("many", choice))
+    titles = dict.fromkeys(case.subject.title for case in collect("many", choice))
     assert list(titles) == ["plugin many", *(f"backbone many/{name}" for name in names)]
 
 
-def test_what_is_left_out_is_said(fake_plugins: FakePlugins) -> None:
+def test_a_note_says_how_many_backbones_are_checked(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("many", MANY)
     registry = load_registry()
-    assert left_out("many", Choice(limit=4), registry).startswith("4 of the 100 backbones of many are checked, evenly")
-    for whole in (Choice(limit=0), Choice(limit=100), Choice(only=("many/00",))):
-        assert left_out("many", whole, registry) == ""
+    assert selection_note("many", CheckOptions(limit=4), registry).startswith(
+        "4 of the 100 backbones of many are checked, evenly"
+    )
+    for whole in (CheckOptions(limit=0), CheckOptions(limit=100), CheckOptions(only=("many/00",))):
+        assert selection_note("many", whole, registry) == ""
 
 
 def test_wrong_names(fake_plugins: FakePlugins) -> None:
@@ -172,16 +174,16 @@ def test_wrong_names(fake_plugins: FakePlugins) -> None:
     with pytest.raises(UnknownNameError, match=r"No plugin is called 'few'; installed are: .*many"):
         collect("few")
     with pytest.raises(UsageError, match=r"many has neither a backbone 'many/7' nor points for one\. Did you mean"):
-        collect("many", Choice(only=("many/7",)))
+        collect("many", CheckOptions(only=("many/7",)))
 
 
-def test_a_plugin_that_is_left_out_is_said_to_be(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disabled_plugin_fails_to_load(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_plugins.add("good", GOOD)
     monkeypatch.setenv("LNKIT_PLUGINS", "none")
-    found = {finding.check: finding for finding in findings("good")}
-    assert found["loads"].state == "failed"
-    assert "LNKIT_PLUGINS leaves good out" in found["loads"].sentence
-    assert {found[check].state for check in ("registers", "light imports")} == {"skipped"}
+    results = {result.check: result for result in results_of("good")}
+    assert results["loads"].state == "failed"
+    assert "LNKIT_PLUGINS leaves good out" in results["loads"].message
+    assert {results[check].state for check in ("registers", "light imports")} == {"skipped"}
 
 
 # lnkit's own plugins
@@ -196,9 +198,9 @@ def test_a_plugin_that_is_left_out_is_said_to_be(fake_plugins: FakePlugins, monk
     ],
 )
 def test_the_bundled_plugins_pass(name: str, only: tuple[str, ...]) -> None:
-    found = findings(name, choice=Choice(only))
-    assert len(found) > 4
-    assert [finding for finding in found if finding.state != "passed"] == []
+    results = results_of(name, choice=CheckOptions(only))
+    assert len(results) > 4
+    assert [result for result in results if result.state != "passed"] == []
 
 
 # As a pytest suite
@@ -227,7 +229,7 @@ def test_the_suite_makes_one_test_of_each_check(fake_plugins: FakePlugins, tmp_p
         assert f"test_mine.py::TestFaulty::test_plugin[{case.title}] " in out
     assert "[distance probe: never negative] FAILED" in out
     assert "[benchmark probe: declared scores] SKIPPED" in out
-    assert "\nUnrelated features are at distance -" in out
+    assert "\nExpected a distance of 0 or more between unrelated features, got -" in out
     assert "Not checked. It has no sample. Get the images from their authors." in out
     assert "No plugin is called 'absent'; installed are:" in out
     assert f"2 failed, {len(cases) - 5} passed, 4 skipped" in out
@@ -239,7 +241,7 @@ def test_the_library_needs_no_pytest(fake_plugins: FakePlugins) -> None:
 
 
 def run_python(*arguments: str, folder: Path, site: Path) -> str:
-    """Run Python in ``folder`` with the plugins in ``site``, and return what it printed."""
+    """Run Python in ``folder`` with the plugins in ``site``, and return its output."""
     environment = {**os.environ, "PYTHONPATH": str(site)}
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False

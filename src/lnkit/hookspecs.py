@@ -1,7 +1,8 @@
-"""The hooks that a plugin implements, in the order in which they are called.
+"""The hooks that a plugin implements, in the order in which lnkit calls them.
 
-Mark an implementation with ``lnkit.hookimpl`` and name its module in the entry-point group ``lnkit``. Import heavy
-packages inside the callables that a spec carries, never at the top: every command waits for what happens here.
+Mark each implementation with ``lnkit.hookimpl`` and name its module in the entry-point group ``lnkit``. Import heavy
+packages such as torch inside the functions that a spec refers to, never at the top of the module: every command would
+wait for them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from lnkit.benchmark import BenchmarkSpec
 from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint
 
 PROJECT = "lnkit"
-INTERFACE = 1  # of plugins; raised when a plugin made for the old one could no longer work
+INTERFACE = 1  # version of the plugin interface; raised when plugins made for the previous one would no longer work
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -22,7 +23,10 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register_backbone(register: Callable[[BackboneSpec], None]) -> None:
-    """Called once, first. Hand over backbones.
+    """Register backbones. Called first, once for each plugin.
+
+    Args:
+        register: takes one or more specs. It raises PluginError at once for an invalid spec or a name that is taken.
 
     Example::
 
@@ -37,9 +41,13 @@ def register_extraction_points(
     register: Callable[[str, ExtractionPoint], None],
     backbones: Mapping[str, BackboneSpec],
 ) -> None:
-    """Called when every plugin's backbones are known; ``backbones`` holds them all, read-only.
+    """Register extraction points. Called second, when the backbones of all plugins are known.
 
-    A point may belong to another plugin's backbone. One for a backbone that nobody installed is listed as dangling.
+    The backbone may belong to another plugin. Points for a backbone that is not installed are listed as dangling.
+
+    Args:
+        register: takes the name of a backbone and one or more points.
+        backbones: all registered backbones by name, read-only.
 
     Example::
 
@@ -51,7 +59,10 @@ def register_extraction_points(
 
 @hookspec
 def register_distance(register: Callable[[DistanceSpec], None]) -> None:
-    """Called third. Hand over distances between feature maps.
+    """Register distances between feature maps. Called third.
+
+    Args:
+        register: takes one or more specs.
 
     Example::
 
@@ -63,7 +74,10 @@ def register_distance(register: Callable[[DistanceSpec], None]) -> None:
 
 @hookspec
 def register_benchmark(register: Callable[[BenchmarkSpec], None]) -> None:
-    """Called last. Hand over benchmarks.
+    """Register benchmarks. Called last.
+
+    Args:
+        register: takes one or more specs.
 
     Example::
 

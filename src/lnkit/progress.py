@@ -1,4 +1,4 @@
-"""How long work says where it is, without knowing who listens."""
+"""Progress of long work, independent of how it is displayed."""
 
 from __future__ import annotations
 
@@ -8,28 +8,39 @@ from typing import Protocol
 
 
 class Advance(Protocol):
-    """Called with the number of steps done, and a few words on how it goes: ``advance(1, "loss 0.12")``."""
+    """Reports finished steps of a task, with an optional short note: ``advance(1, "loss 0.12")``."""
 
     def __call__(self, steps: int, note: str = "", /) -> None: ...
 
 
 class Progress(Protocol):
-    """A listener; the command line draws bars, a library call hears nothing."""
+    """Displays progress: bars on the command line, nothing in a library call.
+
+    Example::
+
+        with progress.task("training", total=epochs, unit="epochs") as advance:
+            for epoch in range(epochs):
+                loss = train_epoch()
+                advance(1, f"loss {loss:.3f}")
+    """
 
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> AbstractContextManager[Advance]:
-        """Open a task of ``total`` steps (None: unknown) and call what it gives with steps done.
+        """Open a task; the context manager gives the function that reports its finished steps.
 
-        ``unit`` is "bytes" or a plural noun.
+        Args:
+            title: a short phrase, such as "training".
+            total: number of steps; None if unknown.
+            unit: of the steps: "bytes", or a plural noun such as "images".
         """
         ...
 
     def say(self, sentence: str) -> None:
-        """Tell the user one thing that matters now, such as the size of a download."""
+        """Show a sentence that matters now, such as the size of a download."""
         ...
 
 
 class SilentProgress:
-    """Listens and says nothing."""
+    """A Progress that shows nothing; the default of library calls."""
 
     @contextmanager
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from lnkit.testing.collecting import Choice, collect
+from lnkit.testing.collection import CheckOptions, collect
 
 PLUGIN = "lnkit_delineation"
-CASES = [case for case in collect(PLUGIN, Choice((), 1, False)) if not case.title.startswith("benchmark")]
+CASES = [case for case in collect(PLUGIN, CheckOptions((), 1, False)) if not case.title.startswith("benchmark")]
 
 
 def test_something_is_checked() -> None:
-    assert {case.thing.title for case in CASES} == {f"plugin {PLUGIN}", "backbone bce"}
+    assert {case.subject.title for case in CASES} == {f"plugin {PLUGIN}", "backbone bce"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
 def test_conformance(case) -> None:
-    finding = case.examine()
-    assert finding.state in {"passed", "skipped"}, finding.sentence
+    finding = case.run()
+    assert finding.state in {"passed", "skipped"}, finding.message

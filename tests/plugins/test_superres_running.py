@@ -20,7 +20,7 @@ from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress
 from lnkit.specs import ExtractionPoint, LossNetworkId
-from lnkit.testing.tiny import build
+from lnkit.testing.benchmarks import build_tiny
 from lnkit.training import loop
 from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
@@ -93,7 +93,7 @@ def photographs(count: int, seed: int) -> TrainingImages:
 
 def make_task() -> SuperresTask:
     torch.manual_seed(1)
-    loss = DeepPerceptualLoss(LossNetwork(build(), [ExtractionPoint("coarse", "coarse")], name="tiny"))
+    loss = DeepPerceptualLoss(LossNetwork(build_tiny(), [ExtractionPoint("coarse", "coarse")], name="tiny"))
     return SuperresTask(4, FAST, SuperresData(photographs(8, 0), photographs(3, 1), {}), loss, SilentProgress())
 
 

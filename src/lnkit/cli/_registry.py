@@ -9,7 +9,7 @@ from lnkit.cli._output import note, settings, warn
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
 
-MAX_SHOWN = 10  # failures and remarks before a result; a plugin can have thousands
+MAX_SHOWN = 10  # failures and warnings before a result; a plugin can have thousands
 
 
 def load_plugins() -> Registry:
@@ -20,16 +20,16 @@ def load_plugins() -> Registry:
 
 
 def open_registry() -> Registry:
-    """Load all plugins and print their failures and remarks on stderr."""
+    """Load all plugins and print their failures and warnings on stderr."""
     registry = load_plugins()
     for failure in registry.failures[:MAX_SHOWN]:
         warn(
             f"Plugin {failure.plugin!r} failed ({failure.stage}): {failure.reason.rstrip('.')}. "
             f"`lnkit plugins --traceback {failure.plugin}` shows more."
         )
-    remarks = [remark for plugin in registry.plugins for remark in plugin.remarks]
-    for remark in remarks[:MAX_SHOWN]:
-        note(remark)
-    if len(registry.failures) > MAX_SHOWN or len(remarks) > MAX_SHOWN:
+    warnings = [warning for plugin in registry.plugins for warning in plugin.warnings]
+    for warning in warnings[:MAX_SHOWN]:
+        note(warning)
+    if len(registry.failures) > MAX_SHOWN or len(warnings) > MAX_SHOWN:
         note("There are more of these; `lnkit plugins` shows all.")
     return registry

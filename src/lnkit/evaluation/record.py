@@ -19,7 +19,7 @@ from lnkit import protocols
 from lnkit.benchmark import BenchmarkData, BenchmarkSpec, Outcome, Score, ScoreSpec
 from lnkit.errors import PluginError
 from lnkit.evaluation.request import ResolvedRequest
-from lnkit.plugins.registry import OWN_CODE
+from lnkit.plugins.registry import USER_CODE
 from lnkit.results.folder import ARRAYS_FILES
 from lnkit.results.records import RunKey, RunRecord, ScoreRecord
 from lnkit.results.signature import score_signature
@@ -75,7 +75,7 @@ def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkDa
 
 def _supplier(plugin: Plugin, loaded: LoadedBackbone) -> str:
     """Name a plugin with its version: ``lnkit 0.1.0``; user code with the hash of its network instead."""
-    if plugin is not OWN_CODE:
+    if plugin is not USER_CODE:
         return f"{plugin.distribution} {plugin.version}"
     from lnkit.networks.fingerprint import fingerprint  # noqa: PLC0415 - torch, after a network was loaded
 

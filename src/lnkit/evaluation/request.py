@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lnkit.benchmark import BenchmarkSpec
 from lnkit.errors import UsageError
-from lnkit.plugins.user_backbones import AS_BUILT
+from lnkit.plugins.user_backbones import WEIGHTS_AS_BUILT
 from lnkit.protocols import choose_protocol, usual_variant
 from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, LossNetworkId
 
@@ -98,7 +98,7 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
 
 
 def _refuse_random(request: RunRequest, backbone: BackboneSpec) -> None:
-    if request.weights == "random" and backbone.weights == AS_BUILT:
+    if request.weights == "random" and backbone.weights == WEIGHTS_AS_BUILT:
         raise UsageError(
             f"{backbone.name} is built with its weights, so random ones cannot be had. Name it by a function with a "
             "parameter `pretrained`, which is called with False for random weights, or leave out --weights."

@@ -22,10 +22,10 @@ from lnkit.networks.hub import fetch_weights
 from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
 from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.output import stdout_to_stderr
-from lnkit.plugins.process_state import kept
-from lnkit.plugins.remarks import GENERATORS, SETTINGS
-from lnkit.plugins.rules import shown
-from lnkit.plugins.user_backbones import is_own
+from lnkit.plugins.process_state import preserved
+from lnkit.plugins.rules import printable
+from lnkit.plugins.torch_state import GENERATORS, SETTINGS
+from lnkit.plugins.user_backbones import is_user_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, load_object
 
@@ -107,7 +107,7 @@ def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Seed the generators of torch, NumPy and Python, and restore their states afterwards."""
-    with kept(GENERATORS):
+    with preserved(GENERATORS):
         random.seed(seed)
         numpy.random.seed(seed % 2**32)
         torch.default_generator.manual_seed(seed)
@@ -149,7 +149,7 @@ def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
 @contextlib.contextmanager
 def _isolated(spec: BackboneSpec) -> Iterator[None]:
     """Keep the output of a plugin out of the standard output, and undo its changes to global state."""
-    with kept(GENERATORS), kept(SETTINGS) as changed, stdout_to_stderr():
+    with preserved(GENERATORS), preserved(SETTINGS) as changed, stdout_to_stderr():
         yield
     if changed:
         _warn_once(f"Building {spec.name} changes {', '.join(changed)}, which was undone. Tell the plugin's author.")
@@ -166,7 +166,7 @@ def _broken(spec: BackboneSpec, error: BaseException) -> LnkitError:
 
 def _error_of(spec: BackboneSpec, reason: str) -> LnkitError:
     """Make the error for a failure in the code behind a backbone: that of a plugin, or the user's own."""
-    if is_own(spec.name):
+    if is_user_backbone(spec.name):
         return UsageError(f"{spec.name} {reason}")
     return PluginError(f"Backbone {spec.name} cannot be built: its plugin {reason} Tell the plugin's author.")
 
@@ -194,4 +194,4 @@ def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
 
 
 def _reason(error: BaseException) -> str:
-    return shown((str(error) or type(error).__name__).splitlines()[0])
+    return printable((str(error) or type(error).__name__).splitlines()[0])

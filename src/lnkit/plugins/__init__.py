@@ -1,1 +1,1 @@
-"""Plugins: found, imported, checked, and kept apart from each other."""
+"""Plugins: discovery, import, validation, isolation from each other, and the registry of what they provide."""

@@ -1,16 +1,23 @@
-"""What went wrong in a plugin, as one sentence and as a traceback."""
+"""Describe what went wrong in a plugin, as one sentence and as a traceback."""
 
 from __future__ import annotations
 
 from lnkit.errors import PluginError
-from lnkit.plugins.rules import shown
+from lnkit.plugins.rules import printable
 from lnkit.specs import PluginFailure
 
-LONGEST = 1000  # characters of a reason
+MAX_LENGTH = 1000  # characters of a reason
 
 
 def describe_failure(plugin: str, distribution: str, stage: str, error: BaseException) -> PluginFailure:
-    """Describe what a plugin raised at a stage."""
+    """Return a record of the exception that a plugin raised.
+
+    Args:
+        plugin: name of its entry point.
+        distribution: name of its distribution.
+        stage: "import", "validate", or the hook that raised.
+        error: the exception.
+    """
     import traceback  # noqa: PLC0415 - only when something failed
 
     trace = "".join(traceback.format_exception(error))
@@ -18,12 +25,12 @@ def describe_failure(plugin: str, distribution: str, stage: str, error: BaseExce
 
 
 def sentence_of(error: BaseException) -> str:
-    """What an exception says, on one line of bearable length, with its kind unless that is ours."""
+    """Return the message on one line of limited length, after the exception's type unless it is a PluginError."""
     try:
-        text = shown(str(error))
+        text = printable(str(error))
     except Exception:  # its __str__ raises
         text = ""
-    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    text = text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}..."
     if isinstance(error, PluginError):
         return text
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} was raised"

@@ -1,4 +1,4 @@
-"""Whether a plugin was made for the version of the plugin interface that this lnkit has."""
+"""Compare the version of the plugin interface that a plugin was made for with lnkit's own."""
 
 from __future__ import annotations
 
@@ -9,44 +9,51 @@ from lnkit._version import __version__
 from lnkit.errors import PluginError
 from lnkit.hookspecs import INTERFACE
 
-ATTRIBUTE = "LNKIT_INTERFACE"  # a plugin states it as `LNKIT_INTERFACE = 1`; where it does not, 1 counts
-STATED = re.compile(rf"^{ATTRIBUTE}\b[^=\n]*=\s*(\d+)", re.MULTILINE)
-UNSTATED = 1
+ATTRIBUTE = "LNKIT_INTERFACE"  # a plugin declares its version as `LNKIT_INTERFACE = 1`
+DECLARATION = re.compile(rf"^{ATTRIBUTE}\b[^=\n]*=\s*(\d+)", re.MULTILINE)
+DEFAULT = 1  # version of a plugin that declares none
 
 
-def require_interface(implementation: object, place: str, distribution: str) -> None:
-    """Raise PluginError unless a plugin, which was imported from ``place``, fits this lnkit.
+def require_interface(implementation: object, path: str, distribution: str) -> None:
+    """Raise PluginError unless a plugin was made for lnkit's version of the interface.
 
-    An object may state its version itself; else that of its module counts.
+    Args:
+        implementation: the module or object that implements the hooks; its own declaration precedes its module's.
+        path: where it was imported from: ``package.module`` or ``package.module:attribute``.
+        distribution: to name in the message.
     """
-    module = sys.modules.get(place.partition(":")[0])
-    stated = getattr(implementation, ATTRIBUTE, getattr(module, ATTRIBUTE, UNSTATED))
-    if not isinstance(stated, int) or isinstance(stated, bool) or stated < 1:
+    module = sys.modules.get(path.partition(":")[0])
+    declared = getattr(implementation, ATTRIBUTE, getattr(module, ATTRIBUTE, DEFAULT))
+    if not isinstance(declared, int) or isinstance(declared, bool) or declared < 1:
         raise PluginError(
-            f"{ATTRIBUTE} is the version of lnkit's plugin interface that a plugin was made for, a whole number from 1 "
-            f"such as {INTERFACE}, and {stated!r:.80} came."
+            f"Expected {ATTRIBUTE}, the version of lnkit's plugin interface that a plugin was made for, to be a whole "
+            f"number from 1 such as {INTERFACE}, got {declared!r:.80}."
         )
-    if stated != INTERFACE:
-        raise PluginError(_misfit(stated, distribution))
+    if declared != INTERFACE:
+        raise PluginError(_mismatch(declared, distribution))
 
 
-def _misfit(stated: int, distribution: str) -> str:
-    """Say what to do about a plugin that was made for another version."""
-    made_for = f"It was made for version {stated} of lnkit's plugin interface, and lnkit {__version__} has {INTERFACE}."
-    if stated > INTERFACE:
+def mismatch_in_source(path: str, distribution: str) -> str:
+    """Return the message of require_interface for a plugin that cannot be imported, read from its source.
+
+    Empty if the source declares no version, or lnkit's own.
+    """
+    declaration = DECLARATION.search(_source(path.partition(":")[0]))
+    declared = int(declaration[1]) if declaration else INTERFACE
+    return "" if declared == INTERFACE else _mismatch(declared, distribution)
+
+
+def _mismatch(declared: int, distribution: str) -> str:
+    made_for = (
+        f"It was made for version {declared} of lnkit's plugin interface, but lnkit {__version__} has {INTERFACE}."
+    )
+    if declared > INTERFACE:
         return f"{made_for} Upgrade lnkit (pip install --upgrade lnkit), or install an older version of {distribution}."
     return f"{made_for} Upgrade the plugin (pip install --upgrade {distribution}), or install an older lnkit."
 
 
-def misfit_in_source(place: str, distribution: str) -> str:
-    """What require_interface would say of a plugin that cannot be imported, by its source; empty where it fits."""
-    found = STATED.search(_source(place.partition(":")[0]))
-    stated = int(found[1]) if found else INTERFACE
-    return "" if stated == INTERFACE else _misfit(stated, distribution)
-
-
 def _source(module: str) -> str:
-    """The source of a module, read without running it or the packages that it lies in."""
+    """Return the source of a module without running it or its parent packages; empty if it cannot be read."""
     from importlib.machinery import PathFinder  # noqa: PLC0415 - only for a plugin that failed
     from itertools import accumulate  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The registry of what is installed: plugins are found, imported and asked, and what they hand over is kept."""
+"""Load all installed plugins into a registry."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from lnkit.plugins.registration import run_hooks
 from lnkit.plugins.registry import Registry
 
 
-def load_registry(*, strict: bool = False, only: Sequence[str] | None = None) -> Registry:
-    """Load all plugins and run the hooks, phase by phase: backbones, then points, then distances, then benchmarks.
+@cache
+def default_registry() -> Registry:
+    """Return the registry of all installed plugins; loaded once per process."""
+    return load_registry()
 
-    What a hook hands over counts once the hook has returned; of a hook that raises nothing counts.
+
+def load_registry(*, strict: bool = False, only: Sequence[str] | None = None) -> Registry:
+    """Import all plugins and call their hooks, hook by hook: backbones, points, distances, benchmarks.
+
+    If a hook raises, nothing that it registered in this call is kept.
+
+    Args:
+        strict: raise the first failure of a plugin, instead of recording it in ``Registry.failures``.
+        only: names of the plugins to load besides lnkit's own; None means those in ``LNKIT_PLUGINS``, else all.
 
     Raises:
-        UsageError: ``only`` (or ``LNKIT_PLUGINS``) names a plugin that is not installed.
-        PluginError: in strict mode, a plugin failed.
+        UsageError: ``only`` or ``LNKIT_PLUGINS`` names a plugin that is not installed.
+        PluginError: a plugin failed, in strict mode.
     """
     registry = Registry(plugins=tuple(load_plugins(strict=strict, only=only)))
     run_hooks(registry, strict=strict)
     return registry
-
-
-@cache
-def default_registry() -> Registry:
-    """The registry of whatever is installed; loaded once."""
-    return load_registry()

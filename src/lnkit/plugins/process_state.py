@@ -1,6 +1,7 @@
-"""Puts back what belongs to the whole process where a plugin changes it, and says what that was.
+"""State that belongs to the whole process, and how it is restored after a plugin has changed it.
 
-What is watched stands in processstate and torchstate.
+`GlobalState` describes one piece of it and `preserved` restores many. Listed here is the state of Python and NumPy;
+`torch_state` lists that of torch.
 """
 
 from __future__ import annotations
@@ -13,63 +14,72 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-UNKNOWN = object()  # nobody can tell what it is, or was
+UNKNOWN = object()  # a value that cannot be read
 
 
 class GlobalState(NamedTuple):
-    """One thing that is to be after a plugin's work what it was before. Nothing is imported in order to look at it."""
+    """One piece of state that must be the same after a plugin's code has run. Its module is never imported for it."""
 
     name: str  # "the working directory"
-    read: Callable[[], Any]  # what it is now
-    restore: Callable[[Any], object]  # make it what read() gave
-    module: str = "sys"  # there is nothing to read until somebody has imported this one
-    initial: Callable[[], Any] = lambda: UNKNOWN  # what it is right after that import
-    renew: Callable[[], object] = lambda: None  # what to do where that is unknown
-    is_same: Callable[[Any, Any], object] = operator.eq  # (what it was, what it is)
-    details: Callable[[Any, Any], str] = lambda before, now: ""  # of what differs, for the name: " TORCH_HOME"
+    read: Callable[[], Any]
+    restore: Callable[[Any], object]  # takes a value that read() returned
+    module: str = "sys"  # nothing is read before this module has been imported
+    initial: Callable[[], Any] = lambda: UNKNOWN  # the value right after that import
+    renew: Callable[[], object] = lambda: None  # called instead of restore if the earlier value is unknown
+    is_same: Callable[[Any, Any], object] = operator.eq  # (before, now)
+    details: Callable[[Any, Any], str] = lambda before, now: ""  # (before, now) -> to append to the name: " TORCH_HOME"
 
 
 @contextmanager
-def kept(watched: Sequence[GlobalState]) -> Iterator[list[str]]:
-    """Put back what is changed inside. Yields a list that names it once that is done."""
+def preserved(states: Sequence[GlobalState]) -> Iterator[list[str]]:
+    """Restore at the end what has changed inside.
+
+    Yields:
+        A list that is empty inside and holds the names of the changed states afterwards.
+    """
     changed: list[str] = []
-    before = [_read(one) if _is_there(one) else None for one in watched]
+    before = [_read(state) if _is_imported(state) else None for state in states]
     try:
         yield changed
     finally:
-        for one, was in zip(watched, before, strict=True):
-            name = _mend(one, one.initial() if was is None else was[0]) if _is_there(one) else ""
-            if name and name not in changed:
-                changed.append(name)
+        for state, values in zip(states, before, strict=True):
+            if _is_imported(state):
+                name = _restore(state, state.initial() if values is None else values[0])
+                if name and name not in changed:
+                    changed.append(name)
 
 
-def _is_there(one: GlobalState) -> bool:
-    return sys.modules.get(one.module) is not None
+def _is_imported(state: GlobalState) -> bool:
+    return sys.modules.get(state.module) is not None
 
 
-def _read(one: GlobalState) -> tuple[Any]:
-    """What it is now, in a tuple, which tells it from what is not there."""
+def _read(state: GlobalState) -> tuple[Any]:
+    """Return the current value in a tuple, which distinguishes it from None for a module that is not imported."""
     try:
-        return (one.read(),)
-    except Exception:  # a folder that is gone, a module half imported
+        return (state.read(),)
+    except Exception:  # the working directory was removed, or a module is imported only in part
         return (UNKNOWN,)
 
 
-def _mend(one: GlobalState, before: Any) -> str:
-    """Put one thing back; return its name if it is known to have been different."""
-    (now,) = _read(one)
+def _restore(state: GlobalState, before: Any) -> str:
+    """Restore one state; return its name if it is known to have changed, else an empty string."""
+    (now,) = _read(state)
     if before is UNKNOWN:
-        one.renew()
+        state.renew()
         return ""
-    if now is UNKNOWN or one.is_same(before, now):
+    if now is UNKNOWN or state.is_same(before, now):
         return ""
-    with suppress(Exception):  # such as for a folder that the plugin removed; it is named all the same
-        one.restore(before)
-    return one.name + one.details(before, now)
+    with suppress(Exception):  # restoring may fail, for example for a folder that the plugin removed
+        state.restore(before)
+    return state.name + state.details(before, now)
 
 
-# Variables that say where weights and data lie and what computes. Others are left alone: libraries set their own when
-# they are imported, and the plugin that needs a library is not to blame for that.
+def _module(name: str) -> Any:
+    return sys.modules[name]
+
+
+# Environment variables that say where weights and data are, and on which devices to compute. All others are ignored:
+# many libraries set their own when they are imported, and that is not the fault of the plugin that needs them.
 VARIABLES = (
     *("HOME", "HF_HOME", "HF_HUB_OFFLINE", "TMPDIR", "TORCH_HOME", "XDG_CACHE_HOME"),
     *("LNKIT_CACHE", "LNKIT_PLUGINS", "LNKIT_RESULTS"),
@@ -77,55 +87,51 @@ VARIABLES = (
 )
 
 
-Logging = tuple[int, list[Any], int]  # the root logger's level and handlers, and the level that is disabled
-
-LOGGING_AT_FIRST: Logging = (30, [], 0)  # 30 is WARNING
-
-
-def _module(name: str) -> Any:
-    return sys.modules[name]
-
-
 def _variables() -> list[str | None]:
     return list(map(os.environ.get, VARIABLES))
 
 
-def _put_variables_back(before: list[str | None]) -> None:
+def _restore_variables(before: list[str | None]) -> None:
     for name, value in zip(VARIABLES, before, strict=True):
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
 
 
-def _names_of_changed(before: list[str | None], now: list[str | None]) -> str:
-    different = (name for name, was, is_now in zip(VARIABLES, before, now, strict=True) if was != is_now)
-    return " " + " and ".join(different)
+def _changed_variables(before: list[str | None], now: list[str | None]) -> str:
+    changed = (name for name, old, new in zip(VARIABLES, before, now, strict=True) if old != new)
+    return " " + " and ".join(changed)
 
 
-def _begins_the_same(before: list[str], now: list[str]) -> bool:
-    return now[: len(before)] == before
-
-
-def _put_new_places_last(before: list[str]) -> None:
-    """Keep what came to ``sys.path``, which the plugin may need later, where it can hide nobody's modules."""
-    sys.path[:] = [*before, *(place for place in sys.path if place not in before)]
-
-
-def _for_all(filters: list[Any]) -> list[Any]:
-    """The warning filters for a whole built-in category; libraries add others, for their own warnings."""
-    return [one for one in filters if one[1] is None and one[3] is None and one[2].__module__ == "builtins"]
+def _restore_path(before: list[str]) -> None:
+    """Move new entries of ``sys.path`` to its end: the plugin may need them later, and they hide no other module."""
+    sys.path[:] = [*before, *(entry for entry in sys.path if entry not in before)]
 
 
 def _filters() -> list[Any]:
     return list(warnings.filters)
 
 
-def _put_filters_back(before: list[Any]) -> None:
-    for_all = _for_all(_filters())
-    of_libraries = [one for one in _filters() if one not in before and one not in for_all]
+def _general_filters(filters: list[Any]) -> list[Any]:
+    """Return the filters for all messages of a built-in category; libraries add others, for their own warnings."""
+    return [
+        (action, message, category, module, line)
+        for action, message, category, module, line in filters
+        if message is None and module is None and category.__module__ == "builtins"
+    ]
+
+
+def _restore_filters(before: list[Any]) -> None:
+    general = _general_filters(_filters())
+    of_libraries = [entry for entry in _filters() if entry not in before and entry not in general]
     warnings.filters[:] = [*of_libraries, *before]  # type: ignore[index]  # a list; its stubs promise less
-    with warnings.catch_warnings():  # makes Python forget what it decided by the filters before
+    with warnings.catch_warnings():  # makes Python forget decisions that it made by the changed filters
         pass
+
+
+Logging = tuple[int, list[Any], int]  # level and handlers of the root logger, and the level disabled for all loggers
+
+INITIAL_LOGGING: Logging = (30, [], 0)  # 30 is WARNING
 
 
 def _logging() -> Logging:
@@ -133,7 +139,7 @@ def _logging() -> Logging:
     return root.level, list(root.handlers), root.manager.disable
 
 
-def _put_logging_back(before: Logging) -> None:
+def _restore_logging(before: Logging) -> None:
     level, handlers, disabled = before
     root = _module("logging").getLogger()
     root.setLevel(level)
@@ -145,20 +151,25 @@ def _same_numpy_state(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
     return before[2:] == now[2:] and bool((before[1] == now[1]).all())
 
 
-PROCESS = (
-    GlobalState("the environment's", _variables, _put_variables_back, details=_names_of_changed),
+PYTHON_SETTINGS = (
+    GlobalState("the environment's", _variables, _restore_variables, details=_changed_variables),
     GlobalState("the working directory", os.getcwd, os.chdir),
-    GlobalState("the order of sys.path", lambda: list(sys.path), _put_new_places_last, is_same=_begins_the_same),
     GlobalState(
-        "everybody's warning filters",
-        _filters,
-        _put_filters_back,
-        is_same=lambda before, now: _for_all(before) == _for_all(now),
+        "the order of sys.path",
+        lambda: list(sys.path),
+        _restore_path,
+        is_same=lambda before, now: now[: len(before)] == before,
     ),
-    GlobalState("everybody's logging", _logging, _put_logging_back, "logging", initial=lambda: LOGGING_AT_FIRST),
+    GlobalState(
+        "the global warning filters",
+        _filters,
+        _restore_filters,
+        is_same=lambda before, now: _general_filters(before) == _general_filters(now),
+    ),
+    GlobalState("the root logger", _logging, _restore_logging, "logging", initial=lambda: INITIAL_LOGGING),
 )
 
-GENERATORS = (
+PYTHON_GENERATORS = (
     GlobalState(
         "Python's random generator",
         lambda: _module("random").getstate(),

@@ -1,7 +1,7 @@
-"""The ``register`` that a hook is called with: refuses on the very line what is wrong, keeps the rest until the end.
+"""Call the hooks of all plugins with a ``register`` that checks each item at once.
 
-What one hook call hands over counts as a whole, once the hook has returned, or not at all. Nothing registered is ever
-replaced.
+An invalid item raises on the very line of the plugin that registers it. Items enter the registry when the hook has
+returned; if it raises, none of them does. No registered item is ever replaced.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lnkit.errors import PluginError
+from lnkit.plugins.hooks import HOOKS
 from lnkit.plugins.isolation import Plugin, call_hook
 from lnkit.plugins.validation import check_backbone, check_benchmark, check_distance, check_point
 from lnkit.specs import ExtractionPoint
@@ -18,12 +19,6 @@ from lnkit.specs import ExtractionPoint
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
 
-PHASES = (
-    ("register_backbone", "backbone"),
-    ("register_extraction_points", "point"),
-    ("register_distance", "distance"),
-    ("register_benchmark", "benchmark"),
-)
 CHECKS: Mapping[str, Callable[[object], Any]] = {
     "backbone": check_backbone,
     "distance": check_distance,
@@ -32,42 +27,37 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
 
 
 def run_hooks(registry: Registry, *, strict: bool) -> None:
-    """Let all plugins register: first every plugin's backbones, then points, then distances, then benchmarks."""
-    for hook, kind in PHASES:
+    """Call each hook of all plugins before the next hook, in the order of HOOKS."""
+    for hook, kind in HOOKS.items():
         for plugin in registry.plugins:
-            _run_hook(registry, plugin, hook, kind, strict)
-
-
-def _run_hook(registry: Registry, plugin: Plugin, hook: str, kind: str, strict: bool) -> None:
-    stage = (_PointStage if kind == "point" else _SpecStage)(registry, plugin, kind)
-    arguments: dict[str, Any] = {"register": stage}
-    if kind == "point":
-        arguments["backbones"] = MappingProxyType(registry.backbones)
-    went_through = call_hook(plugin, hook, strict=strict, **arguments)
-    stage.close(commit=went_through)
+            register = (_PointStage if kind == "point" else _SpecStage)(registry, plugin, kind)
+            arguments: dict[str, Any] = {"register": register}
+            if kind == "point":
+                arguments["backbones"] = MappingProxyType(registry.backbones)
+            register.close(commit=call_hook(plugin, hook, strict=strict, **arguments))
 
 
 class _Stage:
-    """Holds what is handed over until the hook has returned."""
+    """Collects the items of one hook call until the hook has returned."""
 
     def __init__(self, registry: Registry, plugin: Plugin, kind: str) -> None:
         self.registry, self.plugin, self.kind = registry, plugin, kind
-        self.staged: dict[str, Any] = {}  # name -> what is to be taken over
+        self.staged: dict[str, Any] = {}  # name -> item
         self.open = True
 
-    def stage(self, name: str, thing: object) -> None:
-        """Keep one thing; raise PluginError if another of its kind has its name."""
+    def stage(self, name: str, item: object) -> None:
+        """Stage one item; raise PluginError if its name is taken."""
         if not self.open:
-            raise PluginError(f"register was called after the hook had returned; {name!r} came too late.")
+            raise PluginError(f"register was called after the hook had returned, for {name!r}; call it in the hook.")
         owner = self.plugin if name in self.staged else self.registry.providers.get((self.kind, name))
         if owner is not None:
             raise PluginError(
                 f"The {self.kind} {name!r} is registered already, by plugin {owner.name!r}; choose another name."
             )
-        self.staged[name] = thing
+        self.staged[name] = item
 
     def close(self, *, commit: bool) -> None:
-        """End the hook's call: take over everything, or nothing."""
+        """Refuse further items, and put all staged ones into the registry if ``commit`` is true."""
         self.open = False
         if commit and self.staged:
             self.commit()
@@ -75,7 +65,7 @@ class _Stage:
             self.plugin.added[self.kind] = list(self.staged)
 
     def commit(self) -> None:
-        """Put what is staged into the registry."""
+        """Put the staged items into the registry."""
         raise NotImplementedError
 
 
@@ -92,17 +82,15 @@ class _SpecStage(_Stage):
 
 
 class _PointStage(_Stage):
-    """``register(backbone, point, ...)`` for extraction points, which dangle where the backbone is not installed."""
+    """``register(backbone, point, ...)`` for extraction points; dangling if the backbone is not installed."""
 
     def __init__(self, registry: Registry, plugin: Plugin, kind: str) -> None:
         super().__init__(registry, plugin, kind)
-        self.checked: dict[int, ExtractionPoint] = {}  # by id: networks of one family often share the very same points
+        self.checked: dict[int, ExtractionPoint] = {}  # by id: backbones of one family often share the same objects
 
     def __call__(self, backbone: str, *points: ExtractionPoint) -> None:
         if not isinstance(backbone, str):
-            raise PluginError(
-                f"register takes the name of a backbone and its points here, and {backbone!r:.80} came first."
-            )
+            raise PluginError(f"Expected register(backbone's name, point, ...), got {backbone!r:.80} as the name.")
         for point in points:
             if id(point) not in self.checked:
                 self.checked[id(point)] = check_point(backbone, point)

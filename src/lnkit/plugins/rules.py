@@ -1,4 +1,4 @@
-"""What the value of one field can be required to be: plain questions about plain values, each answered by one call."""
+"""Predicates for the fields of specs, and the rules for names."""
 
 from __future__ import annotations
 
@@ -10,29 +10,69 @@ from typing import Any, NamedTuple
 
 from lnkit.errors import PluginError
 
+# Names
+
+RESERVED = frozenset({"all", "random", "pretrained", "none"})  # have a meaning on the command line
+
+MAX_LENGTH = 200  # characters; a result folder has the name in its own, for which most file systems allow 255
+
+DEVICE = r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$))"  # Windows reserves these for devices
+
+PART = rf"{DEVICE}[A-Za-z0-9](?:[A-Za-z0-9._@-]*[A-Za-z0-9_@-])?"
+
+NAME = re.compile(rf"{PART}(?:/{PART})*", re.ASCII)
+
+TAG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]*[A-Za-z0-9_@-])?")  # of pretrained weights, in "<backbone>.<tag>"
+
+POINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+SCORE_NAME = re.compile(r"(?:[A-Za-z0-9._/@-]|<\w+>)+", re.ASCII)
+
 REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")  # "module:name"
 NODES = re.compile(r"[\w-]+(?:[.+][\w-]+)*")
 
-# Line breaks, what steers a terminal, marks that turn the direction of reading, and halves of characters. Compiled only
-# where something is unusual: that takes a while.
-UNSHOWABLE = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+
+def check_name(kind: str, name: object, pattern: re.Pattern[str] = NAME) -> None:
+    """Raise PluginError unless ``name`` is a valid name.
+
+    Args:
+        kind: of the named item, for the message: "backbone".
+        name: the name.
+        pattern: that the whole name must match.
+    """
+    if not isinstance(name, str) or not pattern.fullmatch(name) or ".." in name:
+        others = "_ -" if pattern is POINT_NAME else ". _ - @, in parts joined by /"
+        raise PluginError(
+            f"{name!r:.80} is not a valid {kind} name: use letters and digits (one comes first) and any of {others}."
+        )
+    if len(name) > MAX_LENGTH:
+        raise PluginError(f"{name!r:.80} is not a valid {kind} name: it has {len(name)} characters, over {MAX_LENGTH}.")
+    if name in RESERVED:
+        raise PluginError(f"{name!r} is not a valid {kind} name: the word has a meaning on the command line.")
+
+
+# Fields
+
+# Line breaks, terminal control characters, marks that change the direction of text, and lone surrogates. A string,
+# since compiling it takes a while and few texts need it.
+UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 class Rule(NamedTuple):
-    """What one field must be."""
+    """A requirement on one field of a spec."""
 
     field: str
-    holds: Callable[[Any], object]  # of the field's value; true or false
-    expected: str  # "a number of pixels"
+    holds: Callable[[Any], object]  # takes the value; a true result means that the rule holds
+    expected: str  # for the message: "a number of pixels"
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, without the characters that is_text refuses."""
+    return " ".join((text if text.isprintable() else re.sub(UNPRINTABLE, " ", text)).split())
 
 
 def is_text(value: Any) -> bool:
-    return isinstance(value, str) and (value.isprintable() or not re.search(UNSHOWABLE, value))
-
-
-def shown(text: str) -> str:
-    """The text on one line, with nothing in it that is_text refuses."""
-    return " ".join((text if text.isprintable() else re.sub(UNSHOWABLE, " ", text)).split())
+    return isinstance(value, str) and (value.isprintable() or not re.search(UNPRINTABLE, value))
 
 
 def is_filled(value: Any) -> bool:
@@ -40,7 +80,7 @@ def is_filled(value: Any) -> bool:
 
 
 def is_signable(value: Any) -> bool:
-    """Whether it may stand in a score's signature, whose parts ``|`` separates."""
+    """Whether the value may be part of a score's signature, whose parts are separated by ``|``."""
     return is_text(value) and "|" not in value
 
 
@@ -53,8 +93,8 @@ def is_percentage(value: Any) -> bool:
 
 
 def is_bound(value: Any) -> bool:
-    """Whether it is a number, or infinite."""
-    return isinstance(value, (int, float)) and abs(value) >= 0  # which "not a number" is not
+    """Whether the value is a number or infinite."""
+    return isinstance(value, (int, float)) and abs(value) >= 0  # false for NaN
 
 
 def is_triple(value: Any) -> bool:
@@ -78,12 +118,12 @@ def is_flag(value: Any) -> bool:
 
 
 def is_reference(value: Any) -> bool:
-    """Whether it is callable, or names an object as ``"module:name"``."""
+    """Whether the value is callable, or names an object as ``"module:name"``."""
     return callable(value) or (isinstance(value, str) and bool(REFERENCE.fullmatch(value)))
 
 
 def are_nodes(value: Any) -> bool:
-    """Whether it is a dotted path, or different ones joined with ``+``."""
+    """Whether the value is a dotted path, or several different ones joined with ``+``."""
     return isinstance(value, str) and bool(NODES.fullmatch(value)) and ("+" not in value or differ(value.split("+")))
 
 
@@ -92,7 +132,7 @@ def are_tags(value: Any) -> bool:
 
 
 def are_protocols(value: Any) -> bool:
-    """Whether it maps something to instances of frozen dataclasses."""
+    """Whether the value is a non-empty mapping to instances of frozen dataclasses."""
     return isinstance(value, Mapping) and bool(value) and all(map(_is_frozen, value.values()))
 
 
@@ -106,7 +146,7 @@ def differ(names: list[str]) -> bool:
 
 
 def is_tuple_of(kind: type) -> Callable[[Any], bool]:
-    """Return the question whether a value is a tuple of nothing but ``kind``."""
+    """Return a predicate for tuples whose items are all instances of ``kind``."""
     return lambda value: isinstance(value, tuple) and _are(value, kind)
 
 
@@ -115,35 +155,5 @@ def _are(values: tuple[Any, ...], kind: type) -> bool:
 
 
 def or_none(holds: Callable[[Any], object]) -> Callable[[Any], object]:
-    """Return the question whether a value is None, or else ``holds``."""
+    """Return a predicate for values that are None or satisfy ``holds``."""
     return lambda value: value is None or holds(value)
-
-
-RESERVED = frozenset({"all", "random", "pretrained", "none"})  # words with a meaning of their own on the command line
-
-LONGEST = 200  # characters; most file systems take 255 for a folder that has the name in its own
-
-DEVICE = r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$))"  # Windows files nothing under the names of devices
-
-PART = rf"{DEVICE}[A-Za-z0-9](?:[A-Za-z0-9._@-]*[A-Za-z0-9_@-])?"
-
-NAME = re.compile(rf"{PART}(?:/{PART})*", re.ASCII)
-
-TAG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]*[A-Za-z0-9_@-])?")  # of pretrained weights, in "<backbone>.<tag>"
-
-POINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-
-SCORE_NAME = re.compile(r"(?:[A-Za-z0-9._/@-]|<\w+>)+", re.ASCII)
-
-
-def check_name(kind: str, name: object, pattern: re.Pattern[str] = NAME) -> None:
-    """Raise PluginError unless ``name`` is fit for a ``kind`` of thing, such as a "backbone"."""
-    if not isinstance(name, str) or not pattern.fullmatch(name) or ".." in name:
-        others = "_ -" if pattern is POINT_NAME else ". _ - @, in parts joined by /"
-        raise PluginError(
-            f"{name!r:.80} is no name for this {kind}: use letters and digits (one comes first) and any of {others}."
-        )
-    if len(name) > LONGEST:
-        raise PluginError(f"{name!r:.80} is no name for this {kind}: it has {len(name)} characters, over {LONGEST}.")
-    if name in RESERVED:
-        raise PluginError(f"{name!r} is no name for this {kind}: it has a meaning of its own on the command line.")

@@ -1,14 +1,17 @@
-"""What no plugin may change for everybody else in torch, which is looked at only where it has been imported."""
+"""State of torch that belongs to the whole process, and the lists of all such state.
+
+Nothing here imports torch: its state is read only after something else has imported it.
+"""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
-from lnkit.plugins.process_state import UNKNOWN, GlobalState
+from lnkit.plugins.process_state import PYTHON_GENERATORS, PYTHON_SETTINGS, UNKNOWN, GlobalState
 
-BY_CHANCE = "by chance"  # the seed of a generator that nobody has seeded
-SEED_LIMIT = 2**32  # torch draws 64 bits where nobody gives a seed; people give smaller ones
+UNSEEDED = "unseeded"  # stands for the random seed of a generator that was never seeded
+SEED_LIMIT = 2**32  # without a seed torch draws one of 64 bits; people choose smaller ones
 
 
 def _torch() -> Any:
@@ -17,10 +20,10 @@ def _torch() -> Any:
 
 def _seed() -> int | str:
     seed: int = _torch().initial_seed()
-    return seed if seed < SEED_LIMIT else BY_CHANCE
+    return seed if seed < SEED_LIMIT else UNSEEDED
 
 
-def _put_seed_back(seed: int | str) -> None:
+def _restore_seed(seed: int | str) -> None:
     generator = _torch().default_generator
     if isinstance(seed, int):
         generator.manual_seed(seed)
@@ -28,7 +31,7 @@ def _put_seed_back(seed: int | str) -> None:
         generator.seed()
 
 
-def _put_device_back(device: Any) -> None:
+def _restore_device(device: Any) -> None:
     _torch().set_default_device(None)
     if _torch().get_default_device() != device:
         _torch().set_default_device(device)
@@ -39,7 +42,7 @@ def _determinism() -> tuple[bool, bool]:
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
-def _put_determinism_back(before: tuple[bool, bool]) -> None:
+def _restore_determinism(before: tuple[bool, bool]) -> None:
     _torch().use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
@@ -48,12 +51,12 @@ def _cudnn() -> tuple[bool, bool]:
     return cudnn.benchmark, cudnn.deterministic
 
 
-def _put_cudnn_back(before: tuple[bool, bool]) -> None:
+def _restore_cudnn(before: tuple[bool, bool]) -> None:
     cudnn = _torch().backends.cudnn
     cudnn.benchmark, cudnn.deterministic = before
 
 
-def _put_hub_back(folder: str | None) -> None:
+def _restore_hub(folder: str | None) -> None:
     _torch().hub._hub_dir = folder
 
 
@@ -66,7 +69,8 @@ def _same_states(before: list[Any], now: list[Any]) -> bool:
     return len(before) == len(now) and all(map(_torch().equal, before, now))
 
 
-TORCH = (
+SETTINGS = (
+    *PYTHON_SETTINGS,
     GlobalState(
         "torch's default dtype",
         lambda: _torch().get_default_dtype(),
@@ -77,12 +81,12 @@ TORCH = (
     GlobalState(
         "torch's default device",
         lambda: _torch().get_default_device(),
-        _put_device_back,
+        _restore_device,
         "torch",
         initial=lambda: _torch().device("cpu"),
     ),
     GlobalState(
-        "torch's recording of gradients",
+        "torch's gradient mode",
         lambda: _torch().is_grad_enabled(),
         lambda enabled: _torch().set_grad_enabled(enabled),
         "torch",
@@ -97,25 +101,25 @@ TORCH = (
     GlobalState(
         "torch's deterministic algorithms",
         _determinism,
-        _put_determinism_back,
+        _restore_determinism,
         "torch",
         initial=lambda: (False, False),
     ),
     GlobalState(
-        "torch's precision of float32 products",
+        "torch's float32 matmul precision",
         lambda: _torch().get_float32_matmul_precision(),
         lambda precision: _torch().set_float32_matmul_precision(precision),
         "torch",
         initial=lambda: "highest",
     ),
-    GlobalState("torch's choice of cuDNN algorithms", _cudnn, _put_cudnn_back, "torch", initial=lambda: (False, False)),
-    # hub.get_dir() would do for reading, but hub.set_dir() cannot take back that a folder was set.
-    GlobalState(
-        "the folder of torch.hub", lambda: _torch().hub._hub_dir, _put_hub_back, "torch.hub", initial=lambda: None
-    ),
-    GlobalState("torch's random generator", _seed, _put_seed_back, "torch", initial=lambda: BY_CHANCE),
+    GlobalState("torch's cuDNN settings", _cudnn, _restore_cudnn, "torch", initial=lambda: (False, False)),
+    # Read from the private variable: hub.set_dir() cannot restore that no folder was set.
+    GlobalState("torch.hub's folder", lambda: _torch().hub._hub_dir, _restore_hub, "torch.hub", initial=lambda: None),
+    GlobalState("torch's random generator", _seed, _restore_seed, "torch", initial=lambda: UNSEEDED),
 )
+
 GENERATORS = (
+    *PYTHON_GENERATORS,
     GlobalState(
         "torch's random generator",
         lambda: _torch().get_rng_state(),
@@ -124,7 +128,7 @@ GENERATORS = (
         is_same=lambda before, now: _torch().equal(before, now),
     ),
     GlobalState(
-        "torch's random generators on the GPU",
+        "torch's GPU random generators",
         _gpu_states,
         lambda states: _torch().cuda.set_rng_state_all(states),
         "torch",

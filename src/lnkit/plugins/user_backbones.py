@@ -1,4 +1,8 @@
-"""Backbones that nobody registered: a function of the user's own that builds one, named as ``package.module:build``."""
+"""Backbones that no plugin registers: the user's own functions and networks.
+
+A function that builds a network is named as ``package.module:build``; a network that exists is described with
+`backbone_from_module`.
+"""
 
 from __future__ import annotations
 
@@ -9,81 +13,85 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lnkit.errors import PluginError, UsageError
+from lnkit.plugins.failures import sentence_of
+from lnkit.plugins.hooks import import_object
 from lnkit.plugins.validation import check_backbone
 from lnkit.specs import BackboneSpec
 
 if TYPE_CHECKING:
     import torch
 
-OWN_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-FAMILY = "own code"
-AS_BUILT = "as built"  # the name of whatever weights a network has that cannot be asked for others
+IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+FAMILY = "user code"
+WEIGHTS_AS_BUILT = "as built"  # name of the weights of a network that cannot be built with other weights
 
 
-def is_own(name: str) -> bool:
-    """Whether a backbone's name is a place in the user's code; registered names hold no colon."""
-    return OWN_NAME.fullmatch(name) is not None
+def is_user_backbone(name: str) -> bool:
+    """Whether a backbone is named by an import path ``package.module:build``; registered names contain no colon."""
+    return IMPORT_PATH.fullmatch(name) is not None
 
 
-def import_backbone(place: str) -> BackboneSpec:
-    """Import ``package.module:attribute``: a function that builds a network, or a BackboneSpec.
+def import_backbone(path: str) -> BackboneSpec:
+    """Import a function that builds a network, or a BackboneSpec.
 
-    The working directory is searched too. The function is called as ``build(pretrained=...)`` if it takes an argument
-    of that name, else as ``build()``.
+    Args:
+        path: ``package.module:attribute``, searched in the working directory too. A function is called as
+            ``build(pretrained=...)`` if it has a parameter of that name, else as ``build()``.
 
     Raises:
-        UsageError: it cannot be imported, or is neither.
+        UsageError: it cannot be imported, or is of another type.
     """
-    found = _import(place)
-    if isinstance(found, BackboneSpec):
-        return _checked(found, place)
-    if not callable(found):
+    imported = _import(path)
+    if isinstance(imported, BackboneSpec):
+        return _renamed(imported, path)
+    if not callable(imported):
         raise UsageError(
-            f"{place} is {type(found).__name__}: a function that returns an nn.Module is expected, or a BackboneSpec."
+            f"Expected {path} to be a function that returns an nn.Module, or a BackboneSpec, got "
+            f"{type(imported).__name__}."
         )
-    weights = "pretrained" if takes_pretrained(found) else AS_BUILT
-    return BackboneSpec(name=place, family=FAMILY, load=partial(_build, found), weights=weights)
+    weights = "pretrained" if _takes_pretrained(imported) else WEIGHTS_AS_BUILT
+    return BackboneSpec(name=path, family=FAMILY, load=partial(_build, imported), weights=weights)
 
 
 def backbone_from_module(module: torch.nn.Module, name: str, **fields: Any) -> BackboneSpec:
-    """Describe a network that exists already; ``fields`` are further ones of BackboneSpec, such as ``mean``."""
-    return BackboneSpec(name=name, family=FAMILY, load=partial(_copy, module), weights=AS_BUILT, **fields)
+    """Describe a network that exists already.
+
+    Args:
+        module: the network; a copy of it is used.
+        name: of the backbone.
+        **fields: further fields of BackboneSpec, such as ``mean``.
+    """
+    return BackboneSpec(name=name, family=FAMILY, load=partial(_copy, module), weights=WEIGHTS_AS_BUILT, **fields)
 
 
-def _import(place: str) -> Any:
-    from importlib import import_module  # noqa: PLC0415 - only for own code
-
-    module, _, attributes = place.partition(":")
+def _import(path: str) -> Any:
     if "" not in sys.path:
         sys.path.insert(0, "")  # as `python -m` does
     try:
-        found: Any = import_module(module)
-        for attribute in attributes.split("."):
-            found = getattr(found, attribute)
-    except Exception as error:  # the user's own code, which may raise anything
+        return import_object(path)
+    except Exception as error:  # user code may raise anything
         raise UsageError(
-            f"{place} cannot be imported ({type(error).__name__}: {' '.join(str(error).split())}). It is looked up as "
-            "package.module:function, in the working directory too."
+            f"{path} cannot be imported ({sentence_of(error)}). Give it as package.module:function; the working "
+            "directory is searched too."
         ) from error
-    return found
 
 
-def _checked(spec: BackboneSpec, place: str) -> BackboneSpec:
-    from dataclasses import replace  # noqa: PLC0415 - only for own code
+def _renamed(spec: BackboneSpec, path: str) -> BackboneSpec:
+    from dataclasses import replace  # noqa: PLC0415 - only for user code
 
     try:
-        return replace(check_backbone(spec), name=place)
+        return replace(check_backbone(spec), name=path)
     except PluginError as error:
-        raise UsageError(f"{place}: {error}") from error
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _build(build: Callable[..., torch.nn.Module], pretrained: bool) -> torch.nn.Module:
-    return build(pretrained=pretrained) if takes_pretrained(build) else build()
+    return build(pretrained=pretrained) if _takes_pretrained(build) else build()
 
 
-def takes_pretrained(build: Callable[..., Any]) -> bool:
-    """Whether a function can be asked for random weights: it has a parameter ``pretrained``."""
-    from inspect import signature  # noqa: PLC0415 - only for own code
+def _takes_pretrained(build: Callable[..., Any]) -> bool:
+    """Whether a function has a parameter ``pretrained``, so that it can build random weights too."""
+    from inspect import signature  # noqa: PLC0415 - only for user code
 
     try:
         return "pretrained" in signature(build).parameters
@@ -92,7 +100,7 @@ def takes_pretrained(build: Callable[..., Any]) -> bool:
 
 
 def _copy(module: torch.nn.Module, _pretrained: bool) -> torch.nn.Module:
-    """Return a copy, since a loaded backbone is frozen and put into evaluation mode."""
-    from copy import deepcopy  # noqa: PLC0415 - only for own code
+    """Return a copy, since loading freezes a backbone and sets evaluation mode."""
+    from copy import deepcopy  # noqa: PLC0415 - only for user code
 
     return deepcopy(module)

@@ -1,7 +1,7 @@
-"""Checks what plugins hand over, on the line where they do, and says what was expected and what came.
+"""Validate the specs that plugins register, by tables of rules for their fields.
 
-Every field has a rule in a table. Thousands of backbones and points are checked whenever lnkit starts, so a rule is one
-plain call, and a sentence is made only when one is broken.
+Thousands of backbones and points are validated whenever lnkit starts. Therefore a rule is a single call, and a message
+is composed only if the rule is broken.
 """
 
 from __future__ import annotations
@@ -102,37 +102,37 @@ FILE = (
 )
 
 
-def check_backbone(given: object) -> BackboneSpec:
-    """Return the spec, or raise PluginError."""
-    spec = _expect(BackboneSpec, given)
+def check_backbone(spec: object) -> BackboneSpec:
+    """Return the spec, or raise PluginError if a field is invalid."""
+    spec = _require_type(BackboneSpec, spec)
     check_name("backbone", spec.name)
     _check("backbone", spec, BACKBONE)
     if spec.remote:
         _check("weights file", spec.remote, FILE, owner=spec.name)
     if spec.tags and not spec.with_tag:
-        raise _broken("backbone", spec, "with_tag", "a function, since there are tags", spec.with_tag)
+        raise _error("backbone", spec, "with_tag", "a function, since there are tags", spec.with_tag)
     return spec
 
 
-def check_point(backbone: str, given: object) -> ExtractionPoint:
-    """Return the point, or raise PluginError."""
-    point = _expect(ExtractionPoint, given)
+def check_point(backbone: str, point: object) -> ExtractionPoint:
+    """Return the point, or raise PluginError if a field is invalid."""
+    point = _require_type(ExtractionPoint, point)
     check_name("extraction point", point.name, POINT_NAME)
     _check("extraction point", point, POINT, owner=backbone)
     return point
 
 
-def check_distance(given: object) -> DistanceSpec:
-    """Return the spec, or raise PluginError."""
-    spec = _expect(DistanceSpec, given)
+def check_distance(spec: object) -> DistanceSpec:
+    """Return the spec, or raise PluginError if a field is invalid."""
+    spec = _require_type(DistanceSpec, spec)
     check_name("distance", spec.name)
     _check("distance", spec, DISTANCE)
     return spec
 
 
-def check_benchmark(given: object) -> BenchmarkSpec:
-    """Return the spec, or raise PluginError."""
-    spec = _expect(BenchmarkSpec, given)
+def check_benchmark(spec: object) -> BenchmarkSpec:
+    """Return the spec, or raise PluginError if a field is invalid."""
+    spec = _require_type(BenchmarkSpec, spec)
     check_name("benchmark", spec.name)
     _check("benchmark", spec, BENCHMARK)
     for variant in spec.protocols:
@@ -149,7 +149,7 @@ def _check_score(benchmark: str, score: ScoreSpec) -> None:
     _check("score", score, SCORE, owner=benchmark)
     if score.lower > score.upper:
         bounds = (score.lower, score.upper)
-        raise _broken("score", score, "the bounds", "lower before upper", bounds, owner=benchmark)
+        raise _error("score", score, "the bounds", "lower before upper", bounds, owner=benchmark)
 
 
 def _check_dataset(dataset: DatasetSpec) -> None:
@@ -160,22 +160,22 @@ def _check_dataset(dataset: DatasetSpec) -> None:
     archives = [file.url.rpartition("/")[2] for file in dataset.files if not file.path]
     single = [file.path for file in dataset.files if file.path]
     if clashing := clash(archives) or clash(single):
-        raise _broken("dataset", dataset, "files", "at different places, none of them within another", clashing)
+        raise _error("dataset", dataset, "files", "at different places, none of them within another", clashing)
 
 
-def _expect(kind: type[Spec], given: object) -> Spec:
-    if not isinstance(given, kind):
-        raise PluginError(f"register takes a {kind.__name__} here, and {type(given).__name__} came: {given!r:.80}.")
-    return given
+def _require_type(kind: type[Spec], spec: object) -> Spec:
+    if not isinstance(spec, kind):
+        raise PluginError(f"register expected a {kind.__name__}, got {type(spec).__name__}: {spec!r:.80}.")
+    return spec
 
 
-def _check(kind: str, thing: object, kept: tuple[Rule, ...], owner: str = "") -> None:
-    for field, holds, expected in kept:
-        if not holds(value := getattr(thing, field)):
-            raise _broken(kind, thing, field, expected, value, owner)
+def _check(kind: str, item: object, table: tuple[Rule, ...], owner: str = "") -> None:
+    for field, holds, expected in table:
+        if not holds(value := getattr(item, field)):
+            raise _error(kind, item, field, expected, value, owner)
 
 
-def _broken(kind: str, thing: object, field: str, expected: str, came: object, owner: str = "") -> PluginError:
-    name = f" {thing.name!r}" if hasattr(thing, "name") else ""
+def _error(kind: str, item: object, field: str, expected: str, value: object, owner: str = "") -> PluginError:
+    name = f" {item.name!r}" if hasattr(item, "name") else ""
     of = f" of {owner!r}" if owner else ""
-    return PluginError(f"The {kind}{name}{of}: {field} must be {expected}, and {came!r:.80} came.")
+    return PluginError(f"The {kind}{name}{of}: {field} must be {expected}, got {value!r:.80}.")

@@ -1,4 +1,4 @@
-"""The parts that a plugin can bring, and what each of them adds to the module that lnkit loads."""
+"""The parts that a new plugin can consist of, and the code that each adds to the plugin's module."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from textwrap import indent
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something that a plugin can bring. Its files are in the folder of its name beside this module."""
+    """A part of a new plugin; its templates are in ``templates/<name>``."""
 
-    name: str  # "backbone"; also the module of the new package that holds it
+    name: str  # "backbone"; also the name of its module
     title: str  # "a backbone"
-    registers: tuple[str, str]  # kind and name of what it registers, in which {name} stands for the plugin's
-    imports: str  # what the package imports from that module
-    hooks: Mapping[str, str]  # hook -> what the part does in it
+    registers: tuple[str, str]  # kind and name of the item that it registers; {name} is the plugin's name
+    imports: str  # names that the package imports from its module
+    hooks: Mapping[str, str]  # hook -> the part's statements in it
 
 
 PARTS = (
@@ -60,20 +60,20 @@ def {hook}(register):
 
 
 def import_lines(parts: Collection[Part], module: str) -> str:
-    """The package's imports of its own modules, sorted as a linter wants them."""
+    """Return the package's imports of its own modules, sorted as ruff sorts them."""
     return "\n".join(sorted(f"from {module}.{part.name} import {part.imports}" for part in parts))
 
 
 def hook_functions(parts: Collection[Part]) -> str:
-    """The package's hooks, each with what all of the parts do in it."""
+    """Return the package's hooks, each with the statements of all parts."""
     bodies: dict[str, list[str]] = {}
     for part in parts:
-        for hook, body in part.hooks.items():
-            bodies.setdefault(hook, []).append(indent(body, "    "))
-    return "\n".join(HOOK.format(hook=hook, body="\n".join(lines)) for hook, lines in bodies.items())
+        for hook, statements in part.hooks.items():
+            bodies.setdefault(hook, []).append(indent(statements, "    "))
+    return "\n".join(HOOK.format(hook=hook, body="\n".join(body)) for hook, body in bodies.items())
 
 
-def brings(parts: Collection[Part]) -> str:
-    """``a backbone, a distance and a benchmark``."""
+def summary(parts: Collection[Part]) -> str:
+    """Return ``a backbone, a distance and a benchmark``."""
     *first, last = (part.title for part in parts)
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,4 +1,4 @@
-"""A new plugin project: its names, its files, and how they get onto the disk."""
+"""A new plugin project: its names and files, and writing them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from lnkit.errors import UsageError
 from lnkit.hookspecs import INTERFACE
 from lnkit.plugins.registry import Registry
 from lnkit.plugins.rules import RESERVED
-from lnkit.scaffold.parts import PARTS, Part, brings, hook_functions, import_lines
+from lnkit.scaffold.parts import PARTS, Part, hook_functions, import_lines, summary
 
 TEMPLATES = Path(__file__).with_name("templates")
-SHARED = "project"  # the templates of every plugin
+SHARED = "project"  # templates that every plugin uses
 SUFFIX = ".template"
-PACKAGE = "package"  # stands for the new package in the templates' paths
+PACKAGE = "package"  # stands for the name of the new package in paths of templates
 
 NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 PREFIX = "lnkit-"
-LONGEST = 32  # characters; longer ones would make lines of the templates too long
+MAX_LENGTH = 32  # characters of a name; longer ones would make lines of the templates too long
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A plugin that is to be written."""
+    """A new plugin: its name and its parts."""
 
     name: str  # "my-net"
     parts: tuple[Part, ...]
@@ -39,94 +39,93 @@ class Project:
 
     @property
     def module(self) -> str:
-        """The package, which is also the entry point: "lnkit_my_net"."""
+        """Name of the package and of the entry point: "lnkit_my_net"."""
         return self.distribution.replace("-", "_")
 
     def files(self) -> dict[str, str]:
-        """Path in the project -> content; a file that several templates give is one after the other."""
-        found: dict[str, str] = {}
+        """Return path in the project -> content; if several parts have a template of one file, they are joined."""
+        files: dict[str, str] = {}
         for folder in (SHARED, *(part.name for part in self.parts)):
             for path, text in self._rendered(TEMPLATES / folder):
-                found[path] = found.get(path, "") + text
-        return found
+                files[path] = files.get(path, "") + text
+        return files
 
     def _rendered(self, folder: Path) -> Iterator[tuple[str, str]]:
         values = {
             "name": self.name,
             "distribution": self.distribution,
             "module": self.module,
-            "brings": brings(self.parts).capitalize(),
+            "summary": summary(self.parts).capitalize(),
             "imports": import_lines(self.parts, self.module),
             "hooks": hook_functions(self.parts),
             "interface": str(INTERFACE),
         }
         for file in sorted(folder.rglob(f"*{SUFFIX}")):
-            places = [self.module if part == PACKAGE else part for part in file.relative_to(folder).parts]
-            yield "/".join(places).removesuffix(SUFFIX), Template(file.read_text("utf-8")).substitute(values)
+            names = [self.module if name == PACKAGE else name for name in file.relative_to(folder).parts]
+            yield "/".join(names).removesuffix(SUFFIX), Template(file.read_text("utf-8")).substitute(values)
 
 
 def plan(name: str, part_names: Collection[str], registry: Registry) -> Project:
-    """A project of that name that brings those parts.
+    """Return a new project; nothing is written.
 
     Args:
-        name: as usable_name takes it.
-        part_names: of "backbone", "points", "distance" and "benchmark".
-        registry: what is installed, whose names are taken.
+        name: of the plugin, in any form that `normalize_name` accepts.
+        part_names: from "backbone", "points", "distance" and "benchmark".
+        registry: of the installed plugins, whose names are taken.
 
     Raises:
-        UsageError: the name cannot be used, or there is no part.
+        UsageError: the name is invalid or taken, or there is no part.
     """
-    name = usable_name(name)
+    name = normalize_name(name)
     parts = tuple(part for part in PARTS if part.name in part_names)
     if not parts:
-        raise UsageError(
-            f"Say what the plugin is to bring: {', '.join(f'--{part.name}' for part in PARTS)}, or several."
-        )
+        raise UsageError(f"Choose one or more parts of the plugin: {', '.join(f'--{part.name}' for part in PARTS)}.")
     project = Project(name, parts)
     _require_free(project, registry)
     return project
 
 
 def write(project: Project, folder: Path) -> None:
-    """Write all files of a project to a new folder, which appears whole or not at all.
+    """Write all files of a project to a new folder, which appears complete or not at all.
 
     Raises:
-        UsageError: the folder is there already, or cannot be made.
+        UsageError: the folder exists already, or cannot be written.
     """
     if folder.exists() or folder.is_symlink():
-        raise UsageError(f"{folder} is there already, and nothing in it was changed. Name another one with --folder.")
-    draft = folder.with_name(f".{folder.name}.{tmp_name()}")
+        raise UsageError(f"{folder} exists already; nothing was written. Name another one with --folder.")
+    tmp = folder.with_name(f".{folder.name}.{tmp_name()}")
     try:
         for path, text in project.files().items():
-            target = draft / path
+            target = tmp / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
-        draft.rename(folder)
+        tmp.rename(folder)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise UsageError(f"{folder} cannot be written ({error.strerror}). Name another one with --folder.") from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(tmp, ignore_errors=True)
 
 
-def usable_name(given: str) -> str:
-    """A plugin's name as it will be written: "my-net" of "My-Net" or "lnkit-my-net". Raises UsageError."""
-    name = given.lower().removeprefix(PREFIX)
-    if not NAME.fullmatch(name) or len(name) > LONGEST:
+def normalize_name(text: str) -> str:
+    """Return a plugin's name in its usual form: "my-net" for "My-Net" or "lnkit-my-net". Raises UsageError."""
+    name = text.lower().removeprefix(PREFIX)
+    if not NAME.fullmatch(name) or len(name) > MAX_LENGTH:
         raise UsageError(
-            f"{given!r:.60} is no name for a plugin: use up to {LONGEST} letters and digits, and hyphens between them."
+            f"{text!r:.60} is not a valid plugin name: use up to {MAX_LENGTH} letters and digits, and hyphens between "
+            "them."
         )
     if name in RESERVED:
-        raise UsageError(f"A plugin cannot be called {name!r}: the word has a meaning of its own on the command line.")
+        raise UsageError(f"{name!r} is not a valid plugin name: the word has a meaning on the command line.")
     return name
 
 
 def _require_free(project: Project, registry: Registry) -> None:
-    """Refuse names that another plugin has; the same plugin, installed earlier, is no other."""
+    """Raise UsageError for a name that another plugin has; this plugin may be installed already."""
     for plugin in registry.plugins:
-        if plugin.own and plugin.name == project.module:
+        if plugin.bundled and plugin.name == project.module:
             raise UsageError(f"{project.module} is a plugin of lnkit itself; choose another name.")
     for part in project.parts:
         kind, name = part.registers[0], part.registers[1].format(name=project.name)
         owner = registry.providers.get((kind, name))
         if owner and owner.name != project.module:
-            raise UsageError(f"There is a {kind} {name!r} already, of the plugin {owner.name}; choose another name.")
+            raise UsageError(f"The {kind} {name!r} exists already, in the plugin {owner.name}; choose another name.")

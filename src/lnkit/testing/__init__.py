@@ -1,12 +1,34 @@
-"""Checks of what a plugin brings, for its author: a pytest suite to subclass, and the same as a function.
+"""Conformance checks for plugin authors: of backbones, extraction points, distances, benchmarks and registration.
 
-`lnkit plugins check NAME` makes them on the command line.
+Subclass `PluginSuite` in a test module to run them in pytest, or call `collect` to run them anywhere::
+
+    for case in lnkit.testing.collect("lnkit_mine"):
+        result = case.run()
+        print(result.state, case.title, result.message)
+
+``lnkit plugins check NAME`` runs them on the command line.
 """
 
 from __future__ import annotations
 
-from lnkit.testing.collecting import LIMIT, Choice, collect, left_out
-from lnkit.testing.findings import Case, Finding
-from lnkit.testing.suite import PluginSuite
+from typing import TYPE_CHECKING
 
-__all__ = ["LIMIT", "Case", "Choice", "Finding", "PluginSuite", "collect", "left_out"]
+from lnkit._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from lnkit.testing.checks import Case as Case
+    from lnkit.testing.checks import CheckResult as CheckResult
+    from lnkit.testing.collection import LIMIT as LIMIT
+    from lnkit.testing.collection import CheckOptions as CheckOptions
+    from lnkit.testing.collection import collect as collect
+    from lnkit.testing.collection import selection_note as selection_note
+    from lnkit.testing.suite import PluginSuite as PluginSuite
+
+__getattr__, __all__ = lazy_exports(
+    __name__,
+    {
+        "lnkit.testing.checks": ("Case", "CheckResult"),
+        "lnkit.testing.collection": ("LIMIT", "CheckOptions", "collect", "selection_note"),
+        "lnkit.testing.suite": ("PluginSuite",),
+    },
+)

@@ -1,8 +1,8 @@
-"""A backbone under test: built once for all checks, run as it is, and cut as lnkit cuts it."""
+"""Checks of a plugin's own backbone: how it is built, and how it treats its state and its input."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,40 +11,40 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lnkit.errors import LnkitError
+from lnkit.errors import ImageError, LnkitError
 from lnkit.networks.load import make_loss_network
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.networks.weights import LoadedBackbone, build_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, ExtractionPoint
-from lnkit.testing.findings import Check, NotChecked
+from lnkit.testing.checks import Check, NotChecked
 
-SIZE = 64  # pixels, the side of BAPPS's patches; larger where the backbone asks for more
-IMAGES = 2  # enough for the first to be compared with itself in a batch
+SIZE = 64  # side of the images in pixels, as in BAPPS; larger if the backbone needs it
+IMAGES = 2  # so that the first can be compared with itself in a batch
 SEED = 0
 
 
 @dataclass
-class BackboneThing:
-    """A backbone and the points that the plugin gives it."""
+class BackboneSubject:
+    """A backbone and the points that the plugin registers for it; built once for all checks."""
 
-    title: str  # "backbone mine", or "points of vgg16" where only the points are the plugin's
+    title: str  # "backbone mine", or "points of vgg16" if another plugin registers the backbone
     spec: BackboneSpec
     points: tuple[ExtractionPoint, ...]  # of one node each
     checks: tuple[Check, ...]
-    pretrained: bool = False  # whether it is checked with its pretrained weights instead of random ones
-    progress: Progress = field(default_factory=SilentProgress)  # hears of weights that are fetched
+    pretrained: bool = False  # whether to check it with its pretrained weights instead of random ones
+    progress: Progress = field(default_factory=SilentProgress)  # shows downloads of weights
 
     @property
     def loaded(self) -> LoadedBackbone:
-        """The network as its plugin builds it, in evaluation mode. Raises NotChecked where it cannot be built."""
-        if isinstance(self.attempt, LnkitError):
-            raise NotChecked(str(self.attempt)) from self.attempt
-        return self.attempt
+        """The network as built by its plugin, in evaluation mode. Raises NotChecked if it cannot be built."""
+        if isinstance(self.loaded_or_error, LnkitError):
+            raise NotChecked(str(self.loaded_or_error)) from self.loaded_or_error
+        return self.loaded_or_error
 
     @cached_property
-    def attempt(self) -> LoadedBackbone | LnkitError:
-        """What came of building it; a failure, which may have taken long, is kept too."""
+    def loaded_or_error(self) -> LoadedBackbone | LnkitError:
+        """The network, or the error that building it raised; cached too, since failing may take long."""
         try:
             weights = "pretrained" if self.pretrained and self.spec.weights else "random"
             return build_backbone(self.spec, weights, SEED, self.progress)
@@ -53,7 +53,7 @@ class BackboneThing:
 
     @cached_property
     def network(self) -> LossNetwork:
-        """The loss network at all of the points. Raises NotChecked where it cannot be cut."""
+        """The loss network at all points. Raises NotChecked if the backbone cannot be cut."""
         if not self.points:
             raise NotChecked("It has no extraction point.")
         try:
@@ -63,8 +63,8 @@ class BackboneThing:
 
     @cached_property
     def images(self) -> Tensor:
-        """Noise in [0, 1], (IMAGES, 3, H, W)."""
-        return noise(max(SIZE, self.spec.min_size))
+        """Random images (IMAGES, 3, H, W) in [0, 1]."""
+        return random_images(max(SIZE, self.spec.min_size))
 
     @cached_property
     def features(self) -> dict[str, Tensor]:
@@ -72,52 +72,71 @@ class BackboneThing:
         return self.features_of(self.images)
 
     def features_of(self, images: Tensor, seed: int = SEED) -> dict[str, Tensor]:
-        """Point -> features, after seeding torch's generator. Raises NotChecked where the network does not run."""
+        """Return the features of images at each point.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+            seed: of torch's generator during the forward pass.
+
+        Returns:
+            Point -> features (N, C, H, W).
+
+        Raises:
+            NotChecked: the network cannot process the images.
+        """
         try:
-            with torch.no_grad(), seeded(seed):
-                found: dict[str, Tensor] = self.network(images)
+            with torch.no_grad(), _seeded(seed):
+                features: dict[str, Tensor] = self.network(images)
         except LnkitError as error:
             raise NotChecked(str(error)) from error
-        return found
+        return features
 
-    def run_uncut(self, given: Tensor | None = None, nodes: Mapping[str, nn.Module] | None = None) -> dict[str, Any]:
-        """Run the network whole, as its plugin built it, and return what its ``nodes`` gave when they first ran.
+    def run_uncut(
+        self, normalized: Tensor | None = None, nodes: Mapping[str, nn.Module] | None = None
+    ) -> dict[str, Any]:
+        """Run the whole network as built by its plugin.
 
-        It is ``given`` normalized images, by default those of the checks. What it raises behind its last point is its
-        own business: lnkit never goes that far.
+        Exceptions are ignored, since they may occur behind the last point, which lnkit never runs.
+
+        Args:
+            normalized: input (N, 3, H, W); by default the images of the checks.
+            nodes: modules whose outputs to record, by name.
+
+        Returns:
+            Node -> output of its first call.
         """
-        normalized = self.network.normalize(self.images) if given is None else given
-        kept: dict[str, Any] = {}
-        with torch.no_grad(), seeded(SEED), _hooked(nodes or {}, kept), suppress(Exception):
+        normalized = self.network.normalize(self.images) if normalized is None else normalized
+        outputs: dict[str, Any] = {}
+        with torch.no_grad(), _seeded(SEED), _recorded(nodes or {}, outputs), suppress(Exception):
             self.loaded.module(normalized)
-        return kept
+        return outputs
 
     def release(self) -> None:
-        """Let go of the network."""
-        for name in ("attempt", "network", "images", "features"):
+        """Free the network."""
+        for name in ("loaded_or_error", "network", "images", "features"):
             vars(self).pop(name, None)
 
 
-def noise(size: int) -> Tensor:
-    """The same random images every time, (IMAGES, 3, size, size) in [0, 1]."""
+def random_images(size: int) -> Tensor:
+    """Return the same random images (IMAGES, 3, size, size) in [0, 1] in each call."""
     return torch.rand(IMAGES, 3, size, size, generator=torch.Generator().manual_seed(SEED))
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's generator for a while; the caller's goes on where it was."""
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's generator inside, and restore it afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
 
 
 @contextmanager
-def _hooked(nodes: Mapping[str, nn.Module], kept: dict[str, Any]) -> Iterator[None]:
-    def keep(node: str, output: Any) -> None:
-        kept.setdefault(node, output.clone() if isinstance(output, Tensor) else output)
+def _recorded(nodes: Mapping[str, nn.Module], outputs: dict[str, Any]) -> Iterator[None]:
+    def record(node: str, output: Any) -> None:
+        outputs.setdefault(node, output.clone() if isinstance(output, Tensor) else output)
 
     handles = [
-        module.register_forward_hook(lambda _module, _inputs, output, node=node: keep(node, output))
+        module.register_forward_hook(lambda _module, _inputs, output, node=node: record(node, output))
         for node, module in nodes.items()
     ]
     try:
@@ -125,3 +144,85 @@ def _hooked(nodes: Mapping[str, nn.Module], kept: dict[str, Any]) -> Iterator[No
     finally:
         for handle in handles:
             handle.remove()
+
+
+def builds(subject: BackboneSubject) -> Iterator[str]:
+    """Its plugin can build it."""
+    try:
+        subject.loaded  # noqa: B018 - building it is the check
+    except NotChecked as error:
+        yield str(error)
+
+
+def extraction_points(subject: BackboneSubject) -> Iterator[str]:
+    """It has extraction points."""
+    if not subject.points:
+        yield f"The plugin has no extraction point for {subject.spec.name}: register one in register_extraction_points."
+
+
+def seeded_weights(subject: BackboneSubject) -> Iterator[str]:
+    """The same seed gives the same random weights."""
+    first = build_backbone(subject.spec, "random", SEED) if subject.pretrained else subject.loaded
+    if first.sha256 != build_backbone(subject.spec, "random", SEED).sha256:
+        yield (
+            "Built twice with the same seed, it has different weights: draw them from torch's generator, which lnkit "
+            "seeds, and from no other."
+        )
+
+
+def evaluation_mode(subject: BackboneSubject) -> Iterator[str]:
+    """A forward pass leaves it in evaluation mode and changes none of its tensors."""
+    module = subject.loaded.module
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    subject.run_uncut()
+    if training := [path or "itself" for path, part in module.named_modules() if part.training]:
+        yield f"Its forward pass puts {_some(training)} into training mode, but a loss network is never trained."
+    if changed := [name for name, tensor in module.state_dict().items() if not torch.equal(tensor, before[name])]:
+        yield f"Its forward pass changes {_some(changed)}, so that features depend on the images before."
+
+
+def untouched_input(subject: BackboneSubject) -> Iterator[str]:
+    """Its forward pass does not modify its input."""
+    normalized = subject.network.normalize(subject.images)
+    given = normalized.clone()
+    subject.run_uncut(given)
+    if not torch.equal(given, normalized):
+        yield "Its forward pass modifies its input: begin with an operation that is not in place."
+
+
+def smallest_size(subject: BackboneSubject) -> Iterator[str]:
+    """Images of min_size pixels reach its last point."""
+    subject.features  # noqa: B018 - raises NotChecked for a network that cannot process any image
+    try:
+        subject.network(random_images(subject.spec.min_size))
+    except ImageError as error:
+        yield f"Its min_size is {subject.spec.min_size}, but: {error}"
+
+
+def pretrained_weights(subject: BackboneSubject) -> Iterator[str]:
+    """Its pretrained and its random weights have the same names and shapes."""
+    if not subject.spec.weights:
+        raise NotChecked("It has no pretrained weights.")
+    pretrained = {name: tensor.shape for name, tensor in subject.loaded.module.state_dict().items()}
+    built = build_backbone(subject.spec, "random").module
+    random = {name: tensor.shape for name, tensor in built.state_dict().items()}
+    if unmatched := sorted(pretrained.keys() ^ random.keys()):
+        yield f"Only one of them has {_some(unmatched)}: load(True) and load(False) must build the same network."
+    if differing := [name for name in pretrained if name in random and pretrained[name] != random[name]]:
+        yield f"The shape of {_some(differing)} differs: load(True) and load(False) must build the same network."
+
+
+BACKBONE_CHECKS: tuple[Check, ...] = (
+    builds,
+    extraction_points,
+    seeded_weights,
+    evaluation_mode,
+    untouched_input,
+    smallest_size,
+)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return ``a, b and 3 more``."""
+    first = ", ".join(names[:2])
+    return f"{first} and {len(names) - 2} more" if len(names) > 2 else first

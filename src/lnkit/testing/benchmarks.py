@@ -1,8 +1,9 @@
-"""What is asked about a benchmark: scores as declared, and the same ones however it is run. Its sample is run on."""
+"""Checks of a benchmark, run on its sample: scores as declared, and the same ones however it is run."""
 
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from torch import nn
+
 from lnkit.benchmark import BenchmarkSpec
 from lnkit.errors import UnknownNameError, UsageError
 from lnkit.evaluation.request import RunRequest
@@ -18,20 +21,33 @@ from lnkit.evaluation.runner import run
 from lnkit.plugins.registry import Registry
 from lnkit.progress import Advance, SilentProgress
 from lnkit.specs import BackboneSpec, ExtractionPoint
-from lnkit.testing.findings import Check, NotChecked, raised
-from lnkit.testing.tiny import build
+from lnkit.testing.checks import Check, NotChecked, error_message
 
-BACKBONE = BackboneSpec("tiny", "lnkit.testing", build)
-POINTS = ("fine", "coarse")  # of it; its nodes have the same names
-ROUNDING = 1e-5  # of a score; batches of different sizes are computed in different orders
-BATCHES = (1, 3)  # items at a time, of which 3 leaves a rest
+POINTS = ("fine", "coarse")  # of the tiny backbone; its nodes have the same names
+ROUNDING = 1e-5  # relative tolerance of a score; the order of summation depends on the batch size
+BATCH_SIZES = (1, 3)  # 3 leaves a smaller last batch
 
 Scores = Mapping[str, Mapping[str, float]]  # point -> score -> value
 
 
+def build_tiny(pretrained: bool = False) -> nn.Module:
+    """Build a backbone of two convolutions, always with random weights."""
+    return nn.Sequential(
+        OrderedDict(
+            stem=nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1),
+            fine=nn.ReLU(),
+            body=nn.Conv2d(8, 16, kernel_size=3, stride=2, padding=1),
+            coarse=nn.ReLU(),
+        )
+    )
+
+
+BACKBONE = BackboneSpec("tiny", "lnkit.testing", build_tiny)
+
+
 @dataclass
-class BenchmarkThing:
-    """A benchmark, run on its sample with a tiny backbone of random weights."""
+class BenchmarkSubject:
+    """A benchmark, which the checks run on its sample with a tiny backbone of random weights."""
 
     spec: BenchmarkSpec
     registry: Registry
@@ -42,26 +58,31 @@ class BenchmarkThing:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return BENCHMARKS
+        return BENCHMARK_CHECKS
 
     @property
     def scores(self) -> Scores:
-        """The scores at both points. Raises NotChecked where the benchmark does not run."""
-        if isinstance(self.attempt, Exception):
-            raise NotChecked(raised(self.attempt)) from self.attempt
-        return self.attempt
+        """The scores at both points. Raises NotChecked if the benchmark fails."""
+        if isinstance(self.scores_or_error, Exception):
+            raise NotChecked(error_message(self.scores_or_error)) from self.scores_or_error
+        return self.scores_or_error
 
     @cached_property
-    def attempt(self) -> Scores | Exception:
-        """What came of the first run; a failure is kept too."""
+    def scores_or_error(self) -> Scores | Exception:
+        """The scores of the first run, or the error that it raised."""
         try:
             return self.run()
-        except Exception as error:  # the plugin's code runs in here
-            cannot_be_asked = isinstance(error, UsageError) and not isinstance(error, UnknownNameError)
-            return NotChecked(f"It has no sample. {error}") if cannot_be_asked else error
+        except Exception as error:  # plugin code may raise anything
+            has_no_sample = isinstance(error, UsageError) and not isinstance(error, UnknownNameError)
+            return NotChecked(f"It has no sample. {error}") if has_no_sample else error
 
     def run(self, points: tuple[str, ...] = POINTS, batch_size: int | None = None) -> Scores:
-        """Run the benchmark on its sample as a user would, without keeping the result."""
+        """Run the benchmark on its sample as a user would, and discard the results.
+
+        Args:
+            points: of the tiny backbone; each is one loss network.
+            batch_size: of the run; None for the default.
+        """
         with TemporaryDirectory() as folder:
             request = RunRequest(
                 BACKBONE.name,
@@ -77,64 +98,64 @@ class BenchmarkThing:
             registry = self.registry.with_backbone(BACKBONE, {name: ExtractionPoint(name, name) for name in POINTS})
             finished = run(request, registry, _Offline())
         return {
-            "+".join(one.record.key.points): {name: score.value for name, score in one.record.scores.items()}
-            for one in finished
+            "+".join(result.record.key.points): {name: score.value for name, score in result.record.scores.items()}
+            for result in finished
         }
 
     def release(self) -> None:
-        """Forget the scores."""
-        vars(self).pop("attempt", None)
+        """Free the scores."""
+        vars(self).pop("scores_or_error", None)
 
 
 class _Offline(SilentProgress):
-    """Ends a run that begins to fetch data: checks use what a plugin brings along."""
+    """Stops a run that starts a download: checks use only the sample that a plugin contains."""
 
     @contextmanager
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
         if title.startswith("fetching"):
-            raise NotChecked(f"It has no sample: asked for one, it begins {title}.")
+            raise NotChecked(f"It has no sample, but starts {title} instead.")
         yield lambda steps, note="": None
 
 
-def declared_scores(thing: BenchmarkThing) -> Iterator[str]:
+def declared_scores(subject: BenchmarkSubject) -> Iterator[str]:
     """It runs on its sample, and its scores are declared and within their bounds."""
-    if isinstance(thing.attempt, NotChecked):
-        raise thing.attempt
-    if isinstance(thing.attempt, Exception):
-        yield raised(thing.attempt)
+    if isinstance(subject.scores_or_error, NotChecked):
+        raise subject.scores_or_error
+    if isinstance(subject.scores_or_error, Exception):
+        yield error_message(subject.scores_or_error)
         return
-    for point, scores in thing.scores.items():
+    for point, scores in subject.scores.items():
         if not scores:
             yield f"It gives no score at the point {point!r} of a tiny backbone."
 
 
-def repeated_scores(thing: BenchmarkThing) -> Iterator[str]:
-    """Run again, it gives the same scores."""
-    for score in _differing(thing.scores, thing.run(), tolerance=0.0):
-        yield f"{score} when it is run again: draw what is random from a generator seeded with context.seed."
+def repeated_scores(subject: BenchmarkSubject) -> Iterator[str]:
+    """A second run gives the same scores."""
+    for score in _differing(subject.scores, subject.run(), tolerance=0.0):
+        yield f"{score} in a second run: draw random numbers from a generator seeded with context.seed."
 
 
-def any_batch_size(thing: BenchmarkThing) -> Iterator[str]:
-    """Its scores are the same whatever the batch size."""
-    for size in BATCHES:
-        for score in _differing(thing.scores, thing.run(batch_size=size), ROUNDING):
+def any_batch_size(subject: BenchmarkSubject) -> Iterator[str]:
+    """Its scores do not depend on the batch size."""
+    for size in BATCH_SIZES:
+        for score in _differing(subject.scores, subject.run(batch_size=size), ROUNDING):
             yield f"{score} with batches of {size}."
 
 
-def any_company(thing: BenchmarkThing) -> Iterator[str]:
-    """A loss network's scores are the same alone and among others."""
+def network_independence(subject: BenchmarkSubject) -> Iterator[str]:
+    """The scores of a loss network do not depend on the other loss networks of the run."""
     for point in POINTS:
-        for score in _differing({point: thing.scores[point]}, thing.run((point,)), ROUNDING):
-            yield f"{score} when no other loss network runs along."
+        for score in _differing({point: subject.scores[point]}, subject.run((point,)), ROUNDING):
+            yield f"{score} without the other loss networks."
 
 
-BENCHMARKS: tuple[Check, ...] = (declared_scores, repeated_scores, any_batch_size, any_company)
+BENCHMARK_CHECKS: tuple[Check, ...] = (declared_scores, repeated_scores, any_batch_size, network_independence)
 
 
-def _differing(usual: Scores, came: Scores, tolerance: float) -> Iterator[str]:
-    """Name each score that is not the same in both."""
-    for point, scores in usual.items():
+def _differing(expected: Scores, actual: Scores, tolerance: float) -> Iterator[str]:
+    """Yield the beginning of a sentence about each score that differs; ``tolerance`` is relative and absolute."""
+    for point, scores in expected.items():
         for name, value in scores.items():
-            other: Any = came[point].get(name)
+            other: Any = actual[point].get(name)
             if other is None or not math.isclose(value, other, rel_tol=tolerance, abs_tol=tolerance):
                 yield f"At the point {point!r}, {name} is {value!r}, but {other!r}"

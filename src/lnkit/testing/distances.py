@@ -1,4 +1,4 @@
-"""What is asked about a distance: a number of 0 or more for each pair, whatever the pair comes with."""
+"""Checks of a distance: one finite number of 0 or more for each pair, whatever the rest of the batch."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from torch import Tensor
 
 from lnkit.networks.inspection import inspect_points
 from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, load_object
-from lnkit.testing.findings import Check, NotChecked, raised
+from lnkit.testing.checks import Check, NotChecked, error_message
 
 if TYPE_CHECKING:
     from lnkit.specs import Distance
 
-PAIRS, CHANNELS, ROWS, COLUMNS = 4, 8, 6, 5  # all different, so that none is taken for another
-ROUNDING = 1e-5  # of the distance between unrelated features
+PAIRS, CHANNELS, ROWS, COLUMNS = 4, 8, 6, 5  # all different, so that a wrong axis is noticed
+ROUNDING = 1e-5  # tolerance relative to the distance between unrelated features
 
 
 @dataclass
-class DistanceThing:
-    """A distance, and features to compare with it."""
+class DistanceSubject:
+    """A distance and features to apply it to."""
 
     spec: DistanceSpec
-    learned_for: tuple[BackboneSpec, ExtractionPoint] | None = None  # one of the points that it was learned for
+    learned_for: tuple[BackboneSpec, ExtractionPoint] | None = None  # a point that a learned distance has weights for
 
     @property
     def title(self) -> str:
@@ -34,11 +34,11 @@ class DistanceThing:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return DISTANCES
+        return DISTANCE_CHECKS
 
     @cached_property
     def channels(self) -> int:
-        """How many channels the compared features have: those of the point that the distance was learned for."""
+        """Number of channels of the features: of the point that the distance was learned for, if any."""
         if self.learned_for is None:
             return CHANNELS
         (facts,) = inspect_points(self.learned_for[0], (self.learned_for[1],))
@@ -46,130 +46,135 @@ class DistanceThing:
 
     @cached_property
     def distance(self) -> Distance:
-        """The distance as a benchmark loads it. Raises NotChecked where that fails."""
+        """The distance as benchmarks load it. Raises NotChecked if that fails."""
         options = self.options
         try:
             return load_object(self.spec.load)(**options)
-        except Exception as error:  # the plugin's code
-            raise NotChecked(f"It cannot be loaded. {raised(error)}") from error
+        except Exception as error:  # plugin code
+            raise NotChecked(f"It cannot be loaded. {error_message(error)}") from error
 
     @property
     def options(self) -> dict[str, Any]:
-        """What it cannot be loaded without. Raises NotChecked where that cannot be told."""
+        """The arguments of the spec's load. Raises NotChecked if they are unknown."""
         if self.learned_for:
             return {"backbone": self.learned_for[0].name, "point": self.learned_for[1].name}
         if self.spec.per_point:
             raise NotChecked(
-                "It is learned for each point, and no backbone of its plugin names it as its distance: which it is for "
-                "cannot be told."
+                "It is learned for each point, but no backbone of its plugin has it as its distance: the points are "
+                "unknown."
             )
-        # lnkit's own `lin` takes weights that the user names.
+        # lnkit's own `lin` needs the weights that a user gives it otherwise.
         return {"weight": torch.ones(CHANNELS)} if self.spec.name == "lin" else {}
 
     def features(self, seed: int, rows: int = ROWS, columns: int = COLUMNS) -> Tensor:
-        """Random features (PAIRS, C, rows, columns) such as a ReLU gives: half of them are zero."""
+        """Return random features (PAIRS, C, rows, columns), half of them zero as behind a ReLU."""
         generator = torch.Generator().manual_seed(seed)
         return torch.randn(PAIRS, self.channels, rows, columns, generator=generator).relu()
 
     @cached_property
     def unrelated(self) -> Tensor:
-        """The distances between unrelated features, (PAIRS,): what others are large or small compared with."""
+        """Distances (PAIRS,) between unrelated features: the scale for tolerances."""
         distance, a, b = self.distance, self.features(1), self.features(2)
         try:
-            found = distance(a, b)
-        except Exception as error:  # the plugin's code
-            raise NotChecked(f"It cannot compare two tensors of shape {tuple(a.shape)}. {raised(error)}") from error
-        came = f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
-        if not isinstance(found, Tensor) or tuple(found.shape) != (PAIRS,) or not found.is_floating_point():
-            raise NotChecked(f"Two tensors of shape {tuple(a.shape)} must give {PAIRS} real numbers, not {came}.")
-        return found
+            distances = distance(a, b)
+        except Exception as error:  # plugin code
+            raise NotChecked(
+                f"It cannot compare two tensors of shape {tuple(a.shape)}. {error_message(error)}"
+            ) from error
+        if isinstance(distances, Tensor) and distances.shape == (PAIRS,) and distances.is_floating_point():
+            return distances
+        tensor = isinstance(distances, Tensor)
+        given = f"{distances.dtype} of shape {tuple(distances.shape)}" if tensor else type(distances).__name__
+        raise NotChecked(f"Expected {PAIRS} real numbers for two tensors of shape {tuple(a.shape)}, got {given}.")
 
     @property
     def tolerance(self) -> float:
         return ROUNDING * float(self.unrelated.nan_to_num().abs().max())
 
     def release(self) -> None:
-        """Forget what was loaded."""
+        """Free the distance and what it was applied to."""
         for name in ("channels", "distance", "unrelated"):
             vars(self).pop(name, None)
 
 
-def one_number_for_each_pair(thing: DistanceThing) -> Iterator[str]:
-    """Two tensors (N, C, H, W) give (N,) floating-point numbers."""
-    thing.options  # noqa: B018 - raises NotChecked for a distance that nothing here can be compared with
+def one_number_for_each_pair(subject: DistanceSubject) -> Iterator[str]:
+    """Two tensors (N, C, H, W) give a floating-point tensor (N,)."""
+    subject.options  # noqa: B018 - raises NotChecked if the arguments of load are unknown
     try:
-        thing.unrelated  # noqa: B018 - comparing is the question
+        subject.unrelated  # noqa: B018 - comparing is the check
     except NotChecked as error:
         yield str(error)
 
 
-def zero_for_the_same(thing: DistanceThing) -> Iterator[str]:
-    """Features are at distance 0 from themselves."""
-    same = thing.distance(thing.features(1), thing.features(1)).abs().max()
-    if not same <= thing.tolerance:
-        yield f"Features are at distance {same:.3g} from themselves, and 0 is expected."
+def zero_for_the_same(subject: DistanceSubject) -> Iterator[str]:
+    """The distance of features to themselves is 0."""
+    same = subject.distance(subject.features(1), subject.features(1)).abs().max()
+    if not same <= subject.tolerance:
+        yield f"Expected distance 0 of features to themselves, got {same:.3g}."
 
 
-def never_negative(thing: DistanceThing) -> Iterator[str]:
+def never_negative(subject: DistanceSubject) -> Iterator[str]:
     """No distance is below 0."""
-    lowest = min(float(thing.unrelated.min()), float(thing.distance(thing.features(2), thing.features(1)).min()))
-    if lowest < -thing.tolerance:
-        yield f"Unrelated features are at distance {lowest:.3g}, and 0 or more is expected."
+    swapped = subject.distance(subject.features(2), subject.features(1))
+    lowest = min(float(subject.unrelated.min()), float(swapped.min()))
+    if lowest < -subject.tolerance:
+        yield f"Expected a distance of 0 or more between unrelated features, got {lowest:.3g}."
 
 
-def finite_distances(thing: DistanceThing) -> Iterator[str]:
-    """Distances are finite, also for features that are all zero and maps of one position."""
-    dead, single = torch.zeros_like(thing.features(1)), thing.features(1, 1, 1)
+def finite_distances(subject: DistanceSubject) -> Iterator[str]:
+    """Distances are finite, also for features that are all zero and for maps of one position."""
+    zero, single = torch.zeros_like(subject.features(1)), subject.features(1, 1, 1)
     pairs = {
-        "unrelated features": (thing.features(1), thing.features(2)),
-        "features that are all zero": (dead, dead),
-        "features of which one is all zero": (thing.features(1), dead),
-        "maps of one position": (single, thing.features(2, 1, 1)),
+        "unrelated features": (subject.features(1), subject.features(2)),
+        "features that are all zero": (zero, zero),
+        "features that are all zero on one side": (subject.features(1), zero),
+        "maps of one position": (single, subject.features(2, 1, 1)),
     }
-    for what, (a, b) in pairs.items():
-        if not torch.isfinite(thing.distance(a, b)).all():
-            yield f"The distance is NaN or infinite for {what}."
+    for name, (a, b) in pairs.items():
+        if not torch.isfinite(subject.distance(a, b)).all():
+            yield f"The distance is NaN or infinite for {name}."
 
 
-def finite_gradients(thing: DistanceThing) -> Iterator[str]:
-    """Gradients are finite, also where features agree or are all zero: else they end a training."""
-    for what, same in {"agree": thing.features(1), "are all zero": torch.zeros_like(thing.features(1))}.items():
+def finite_gradients(subject: DistanceSubject) -> Iterator[str]:
+    """Gradients are finite, also for features that are equal or all zero; others would break a training."""
+    for case, same in {"equal": subject.features(1), "all zero": torch.zeros_like(subject.features(1))}.items():
         learned = same.clone().requires_grad_()
-        (gradient,) = torch.autograd.grad(thing.distance(learned, same).sum(), learned)
+        (gradient,) = torch.autograd.grad(subject.distance(learned, same).sum(), learned)
         if not torch.isfinite(gradient).all():
-            yield f"The gradient is NaN or infinite where the features {what}: guard roots and divisions against zero."
+            yield f"The gradient is NaN or infinite if the features are {case}: guard roots and divisions against 0."
 
 
-def alone_or_in_a_batch(thing: DistanceThing) -> Iterator[str]:
-    """A pair has the same distance alone and in a batch."""
-    a, b = thing.features(1), thing.features(2)
-    alone = torch.cat([thing.distance(a[i : i + 1], b[i : i + 1]) for i in range(len(a))])
-    apart = float((alone - thing.unrelated).abs().max())
-    if apart > thing.tolerance:
-        yield f"A pair's distance differs by {apart:.3g} with the pairs that are computed along: keep the pairs apart."
+def batch_independence(subject: DistanceSubject) -> Iterator[str]:
+    """The distance of a pair does not depend on the other pairs of its batch."""
+    a, b = subject.features(1), subject.features(2)
+    alone = torch.cat([subject.distance(a[i : i + 1], b[i : i + 1]) for i in range(len(a))])
+    difference = float((alone - subject.unrelated).abs().max())
+    if difference > subject.tolerance:
+        yield f"The distances of a pair alone and in a batch differ by {difference:.3g}: compute each pair by itself."
 
 
-def repeated_distances(thing: DistanceThing) -> Iterator[str]:
-    """The same features are at the same distance again."""
-    if not torch.equal(thing.unrelated.nan_to_num(), thing.distance(thing.features(1), thing.features(2)).nan_to_num()):
-        yield "Computed again, the distance differs: something in it is drawn at random or remembered."
+def repeated_distances(subject: DistanceSubject) -> Iterator[str]:
+    """The same features give the same distance in a second call."""
+    again = subject.distance(subject.features(1), subject.features(2))
+    if not torch.equal(subject.unrelated.nan_to_num(), again.nan_to_num()):
+        yield "The distance differs in a second call: it draws random numbers or keeps state."
 
 
-def untouched_features(thing: DistanceThing) -> Iterator[str]:
-    """It does not write to the features that it is given."""
-    a, b = thing.features(1), thing.features(2)
-    thing.distance(a, b)
-    if not (torch.equal(a, thing.features(1)) and torch.equal(b, thing.features(2))):
-        yield "It writes to the features that it is given: other points and distances read them too."
+def untouched_features(subject: DistanceSubject) -> Iterator[str]:
+    """It does not modify the features."""
+    a, b = subject.features(1), subject.features(2)
+    subject.distance(a, b)
+    if not (torch.equal(a, subject.features(1)) and torch.equal(b, subject.features(2))):
+        yield "It modifies the features, which are also compared at other points and by other distances."
 
 
-DISTANCES: tuple[Check, ...] = (
+DISTANCE_CHECKS: tuple[Check, ...] = (
     one_number_for_each_pair,
     zero_for_the_same,
     never_negative,
     finite_distances,
     finite_gradients,
-    alone_or_in_a_batch,
+    batch_independence,
     repeated_distances,
     untouched_features,
 )

@@ -1,4 +1,4 @@
-"""How a plugin registers: without an error, without heavy imports, under names of its own."""
+"""Checks of how a plugin registers: without errors, heavy imports, side effects and name clashes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lnkit.plugins.importing import HOOKS
+from lnkit.plugins.hooks import HOOKS
 from lnkit.plugins.isolation import Plugin
+from lnkit.plugins.plugin_warnings import HEAVY
 from lnkit.plugins.registry import Registry
-from lnkit.plugins.remarks import HEAVY
-from lnkit.testing.findings import Check, NotChecked
+from lnkit.testing.checks import Check, NotChecked
 
 
 @dataclass
-class PluginThing:
-    """A plugin as it was found and called."""
+class PluginSubject:
+    """A plugin after its hooks have been called."""
 
     plugin: Plugin
     registry: Registry
@@ -30,76 +30,76 @@ class PluginThing:
 
     @property
     def checks(self) -> tuple[Check, ...]:
-        return (loads, registers, light_imports, no_remarks, own_names)
+        return (loads, registers, light_imports, no_warnings, unique_names)
 
     def release(self) -> None:
-        """Nothing was loaded."""
+        """Do nothing: the checks load nothing."""
 
 
-def loads(thing: PluginThing) -> Iterator[str]:
-    """It is found once, imported, and its hooks are lnkit's."""
-    if thing.plugin.state == "off":
-        yield f"LNKIT_PLUGINS leaves {thing.plugin.name} out: unset it, or add the name."
-    for failure in thing.plugin.failures:
+def loads(subject: PluginSubject) -> Iterator[str]:
+    """It is installed once, can be imported, and implements only hooks of lnkit."""
+    if subject.plugin.state == "off":
+        yield f"LNKIT_PLUGINS leaves {subject.plugin.name} out: unset it, or add the name."
+    for failure in subject.plugin.failures:
         if failure.stage not in HOOKS:
             yield f"At the stage {failure.stage}: {failure.reason}"
 
 
-def registers(thing: PluginThing) -> Iterator[str]:
-    """Its hooks go through, and what they hand over is complete."""
-    _require_loaded(thing)
-    for failure in thing.plugin.failures:
+def registers(subject: PluginSubject) -> Iterator[str]:
+    """Its hooks succeed and register valid items."""
+    _require_loaded(subject)
+    for failure in subject.plugin.failures:
         if failure.stage in HOOKS:
             yield f"In {failure.stage}: {failure.reason}"
-    if not thing.plugin.added and not thing.plugin.failures:
-        yield "It registers nothing: call register in a hook for each thing that it brings."
+    if not subject.plugin.added and not subject.plugin.failures:
+        yield "It registers nothing: call register in a hook for each item."
 
 
-def light_imports(thing: PluginThing) -> Iterator[str]:
-    """Registering it imports nothing heavy."""
-    _require_loaded(thing)
-    for package, place in _heavy_imports(thing.plugin).items():
-        yield f"{package} is imported when the plugin registers ({place}): import it inside the function that needs it."
+def light_imports(subject: PluginSubject) -> Iterator[str]:
+    """Registering it imports no heavy package."""
+    _require_loaded(subject)
+    for package, where in _heavy_imports(subject.plugin).items():
+        yield f"{package} is imported when the plugin registers ({where}): import it inside the function that needs it."
 
 
-def no_remarks(thing: PluginThing) -> Iterator[str]:
-    """It registers at once, and changes nothing that belongs to the whole process."""
-    _require_loaded(thing)
-    yield from thing.plugin.remarks
+def no_warnings(subject: PluginSubject) -> Iterator[str]:
+    """It registers quickly, and changes no state of the whole process."""
+    _require_loaded(subject)
+    yield from subject.plugin.warnings
 
 
-def own_names(thing: PluginThing) -> Iterator[str]:
-    """No other plugin has its names, nor any that differs in upper and lower case only."""
+def unique_names(subject: PluginSubject) -> Iterator[str]:
+    """Its names differ from those of other plugins in more than upper and lower case."""
     others = {
         (kind, name.casefold()): (name, plugin.name)
-        for (kind, name), plugin in thing.registry.providers.items()
-        if plugin is not thing.plugin
+        for (kind, name), plugin in subject.registry.providers.items()
+        if plugin is not subject.plugin
     }
-    for kind, names in thing.plugin.added.items():
+    for kind, names in subject.plugin.added.items():
         for name in names:
             if taken := others.get((kind, name.casefold())):
                 yield (
-                    f"The {kind} {name!r} differs from {taken[0]!r} of plugin {taken[1]!r} in upper and lower case "
-                    "only; on many file systems their results would get into each other's way."
+                    f"The {kind} {name!r} differs from {taken[0]!r} of plugin {taken[1]!r} only in upper and lower "
+                    "case. On many file systems their results would overwrite each other: choose another name."
                 )
 
 
-def _require_loaded(thing: PluginThing) -> None:
-    if thing.plugin.manager is None:
+def _require_loaded(subject: PluginSubject) -> None:
+    if subject.plugin.manager is None:
         raise NotChecked("The plugin was not loaded.")
 
 
 def _heavy_imports(plugin: Plugin) -> dict[str, str]:
-    """Heavy package -> where it was imported while the plugin registered, in a process that had none of them."""
-    script = str(Path(__file__).with_name("watched.py"))
-    done = subprocess.run(
+    """Return heavy package -> where the plugin imports it, found in a new process without heavy packages."""
+    script = str(Path(__file__).with_name("heavy_imports.py"))
+    process = subprocess.run(
         [sys.executable, "-P", script, plugin.name, plugin.module.partition(":")[0].partition(".")[0], *HEAVY],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise NotChecked(f"In a process of its own it fails with: {(done.stderr.splitlines() or ['nothing said'])[-1]}")
-    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    if process.returncode:
+        raise NotChecked(f"In a new process it fails with: {(process.stderr.splitlines() or ['no message'])[-1]}")
+    imports: dict[str, str] = json.loads(process.stdout.splitlines()[-1])
+    return imports

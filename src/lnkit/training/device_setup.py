@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from lnkit.errors import UsageError
-from lnkit.plugins.process_state import kept
-from lnkit.plugins.remarks import GENERATORS, SETTINGS
+from lnkit.plugins.process_state import preserved
+from lnkit.plugins.torch_state import GENERATORS, SETTINGS
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -53,7 +53,7 @@ def deterministic(device: torch.device) -> Iterator[None]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # otherwise cuBLAS may sum in any order
     memory: Any = torch.utils.deterministic
     filling = memory.fill_uninitialized_memory
-    with kept((*SETTINGS, *GENERATORS)):
+    with preserved((*SETTINGS, *GENERATORS)):
         torch.use_deterministic_algorithms(True, warn_only=True)  # a few operations have no deterministic kernel
         torch.backends.cudnn.benchmark = False  # it times kernels and may choose others the next time
         torch.backends.cudnn.deterministic = True

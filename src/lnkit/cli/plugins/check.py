@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lnkit.plugins.registry import Registry
-    from lnkit.testing import Choice, Finding
+    from lnkit.testing import CheckOptions, CheckResult
 
 STATES = ("passed", "failed", "skipped")
 
@@ -37,9 +37,9 @@ def check(names: tuple[str, ...], only: tuple[str, ...], limit: int | None, pret
     NAME is the name in the list of `lnkit plugins`. The exit code is 1 if anything is wrong.
     """
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
-    from lnkit.testing import LIMIT, Choice  # noqa: PLC0415 - torch, not for help
+    from lnkit.testing import LIMIT, CheckOptions  # noqa: PLC0415 - torch, not for help
 
-    choice = Choice(only, LIMIT if limit is None else limit, pretrained, make_progress())
+    choice = CheckOptions(only, LIMIT if limit is None else limit, pretrained, make_progress())
     registry = load_plugins()
     findings = {name: _examine(name, choice, registry) for name in dict.fromkeys(names)}
     if as_json:
@@ -53,23 +53,23 @@ def check(names: tuple[str, ...], only: tuple[str, ...], limit: int | None, pret
         raise click.exceptions.Exit(1)
 
 
-def _examine(name: str, choice: Choice, registry: Registry) -> list[Finding]:
+def _examine(name: str, choice: CheckOptions, registry: Registry) -> list[CheckResult]:
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415 - not for help
-    from lnkit.testing import collect, left_out  # noqa: PLC0415 - torch, not for help
+    from lnkit.testing import collect, selection_note  # noqa: PLC0415 - torch, not for help
 
     cases = collect(name, choice, registry)
-    if remark := left_out(name, choice, registry):
+    if remark := selection_note(name, choice, registry):
         note(remark)
     findings = []
     with choice.progress.task(f"checking {name}", len(cases), unit="checks") as advance:
         for case in cases:
             with stdout_to_stderr():  # output of plugins is not a finding
-                findings.append(case.examine())
+                findings.append(case.run())
             advance(1)
     return findings
 
 
-def _show(findings: Sequence[Finding]) -> None:
+def _show(findings: Sequence[CheckResult]) -> None:
     """Print one row for each subject, then a sentence for each check that did not pass."""
     counts: Counter[tuple[str, str]] = Counter((finding.subject, finding.state) for finding in findings)
     subjects = dict.fromkeys(finding.subject for finding in findings)
@@ -78,7 +78,7 @@ def _show(findings: Sequence[Finding]) -> None:
     for finding in findings:
         # If a subject failed, checks skipped for that reason add nothing.
         if finding.state == "failed" or (finding.state == "skipped" and not counts[finding.subject, "failed"]):
-            problems.setdefault((finding.state, finding.subject, finding.sentence), []).append(finding.check)
+            problems.setdefault((finding.state, finding.subject, finding.message), []).append(finding.check)
     for (state, subject, sentence), checks in problems.items():
         click.echo(clean(f"{state.capitalize()}: {subject}, {', '.join(checks)}. {sentence}"))
     total: Counter[str] = Counter(finding.state for finding in findings)

@@ -24,9 +24,9 @@ def new(name: str, folder: Path | None, **included: bool) -> None:
     NAME says what it is about, in letters, digits and hyphens: my-net becomes the distribution lnkit-my-net with the
     module lnkit_my_net. On a terminal, the command asks for options that are not given.
     """
-    from lnkit.scaffold import plan, usable_name, write  # noqa: PLC0415 - not for help
+    from lnkit.scaffold import normalize_name, plan, write  # noqa: PLC0415 - not for help
 
-    name = usable_name(name)
+    name = normalize_name(name)
     parts = [part for part, wanted in included.items() if wanted]
     if not parts and is_terminal(sys.stdin):
         parts = _ask_for_parts()

@@ -32,7 +32,7 @@ def _show(registry: Registry) -> None:
     for plugin in registry.plugins:
         for failure in plugin.failures:
             click.echo(clean(f"{plugin.name} failed ({failure.stage}): {failure.reason}"))
-        for remark in plugin.remarks:
+        for remark in plugin.warnings:
             click.echo(clean(remark))
     for backbone, names in _dangling(registry).items():
         click.echo(clean(f"Dangling: {', '.join(names)} for the backbone {backbone!r}, which is not installed."))
@@ -67,7 +67,7 @@ def _facts(registry: Registry, plugin: Plugin) -> dict[str, Any]:
         "dangling": [
             f"{backbone}:{point.name}" for backbone, point, owner in registry.dangling if owner == plugin.name
         ],
-        "remarks": plugin.remarks,
+        "warnings": plugin.warnings,
         "failures": [
             {"stage": failure.stage, "reason": failure.reason, "traceback": failure.traceback}
             for failure in plugin.failures

@@ -1,4 +1,4 @@
-"""What a plugin changes for the whole process is put back and named, and what it makes everybody wait for is named."""
+"""Changes of process state by a plugin are undone and reported, and so are slow plugins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from torch import nn
 
 from lnkit import BackboneSpec, PluginError
 from lnkit.networks.weights import build_backbone, build_random
-from lnkit.plugins import remarks
+from lnkit.plugins import plugin_warnings
 from lnkit.plugins.load import load_registry
 from lnkit.plugins.registry import Registry
 
@@ -40,13 +40,13 @@ PLUGIN = """
 """
 
 CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
-    # what the remark names: (what the plugin does, how that looks from outside)
+    # state named in the warning: (code of the plugin, how to observe the state)
     "Python's random generator": ("import random; random.seed(1)", random.getstate),
     "NumPy's random generator": ("import numpy; numpy.random.seed(1)", lambda: np.random.get_state()[1].tolist()),
     "torch's random generator": ("import torch; torch.manual_seed(987)", lambda: torch.get_rng_state().tolist()),
     "torch's default dtype": ("import torch; torch.set_default_dtype(torch.float64)", torch.get_default_dtype),
     "torch's default device": ("import torch; torch.set_default_device('meta')", lambda: torch.ones(1).device),
-    "torch's recording of gradients": ("import torch; torch.set_grad_enabled(False)", torch.is_grad_enabled),
+    "torch's gradient mode": ("import torch; torch.set_grad_enabled(False)", torch.is_grad_enabled),
     "torch's number of threads": (
         "import torch; torch.set_num_threads(torch.get_num_threads() + 1)",
         torch.get_num_threads,
@@ -55,15 +55,15 @@ CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
         "import torch; torch.use_deterministic_algorithms(True)",
         torch.are_deterministic_algorithms_enabled,
     ),
-    "torch's precision of float32 products": (
+    "torch's float32 matmul precision": (
         "import torch; torch.set_float32_matmul_precision('medium')",
         torch.get_float32_matmul_precision,
     ),
-    "torch's choice of cuDNN algorithms": (
+    "torch's cuDNN settings": (
         "import torch; torch.backends.cudnn.benchmark = True",
         lambda: torch.backends.cudnn.benchmark,
     ),
-    "the folder of torch.hub": ("import torch; torch.hub.set_dir('/elsewhere')", torch.hub.get_dir),
+    "torch.hub's folder": ("import torch; torch.hub.set_dir('/elsewhere')", torch.hub.get_dir),
     "the working directory": ("import os; os.chdir('/')", Path.cwd),
     "the environment's TORCH_HOME": ("import os; os.environ['TORCH_HOME'] = '/'", lambda: os.environ["TORCH_HOME"]),
     "the environment's HF_HOME and LNKIT_CACHE": (
@@ -71,8 +71,8 @@ CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: (os.environ.get("HF_HOME"), os.environ["LNKIT_CACHE"]),
     ),
     "the order of sys.path": ("import sys; sys.path.insert(0, '/first')", lambda: sys.path[0]),
-    "everybody's warning filters": ("import warnings; warnings.simplefilter('error')", lambda: warnings.filters[:]),
-    "everybody's logging": (
+    "the global warning filters": ("import warnings; warnings.simplefilter('error')", lambda: warnings.filters[:]),
+    "the root logger": (
         "import logging; logging.basicConfig(level=10, force=True); logging.disable(40)",
         lambda: (logging.root.level, logging.root.handlers[:], logging.root.manager.disable),
     ),
@@ -81,7 +81,7 @@ CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
 
 @pytest.mark.parametrize("where", ["when it is imported", "in register_backbone"])
 @pytest.mark.parametrize("what", CHANGES)
-def test_changes_are_put_back_and_named(what: str, where: str, fake_plugins: FakePlugins) -> None:
+def test_changes_are_undone_and_reported(what: str, where: str, fake_plugins: FakePlugins) -> None:
     change, look = CHANGES[what]
     spot = "in_hook" if "register" in where else "at_import"
     fake_plugins.add("changer", PLUGIN.format(**{"at_import": "", "in_hook": "", spot: change}))
@@ -89,15 +89,15 @@ def test_changes_are_put_back_and_named(what: str, where: str, fake_plugins: Fak
     registry = load_registry(only=["changer"])
     assert look() == before
     assert "changer" in registry.backbones, "it works all the same"
-    assert remarks_on("changer", registry)[-1] == f"Plugin 'changer' changes {what} {where}, which was put back."
+    assert warnings_of("changer", registry)[-1] == f"Plugin 'changer' changes {what} {where}; lnkit undid this."
 
 
-def test_drawing_from_a_generator_is_put_back_too(fake_plugins: FakePlugins) -> None:
+def test_drawing_from_a_generator_is_undone(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("changer", PLUGIN.format(at_import="import torch; torch.rand(1)", in_hook=""))
     before = torch.get_rng_state()
     registry = load_registry(only=["changer"])
     assert torch.equal(torch.get_rng_state(), before)
-    assert "torch's random generator" in remarks_on("changer", registry)[0]
+    assert "torch's random generator" in warnings_of("changer", registry)[0]
 
 
 def test_a_working_directory_that_the_plugin_removed(
@@ -109,11 +109,11 @@ def test_a_working_directory_that_the_plugin_removed(
     fake_plugins.add("changer", PLUGIN.format(at_import="", in_hook=change))
     registry = load_registry(only=["changer"])
     assert "changer" in registry.backbones
-    assert "the working directory" in remarks_on("changer", registry)[0]
+    assert "the working directory" in warnings_of("changer", registry)[0]
 
 
 def test_the_generators_of_a_gpu_that_is_in_use(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Played by tensors, since tests run where there is none."""
+    """Tensors stand for them, since tests run without a GPU."""
     states = [torch.zeros(4, dtype=torch.uint8), torch.ones(4, dtype=torch.uint8)]
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [state.clone() for state in states])
@@ -122,20 +122,20 @@ def test_the_generators_of_a_gpu_that_is_in_use(fake_plugins: FakePlugins, monke
     fake_plugins.add("changer", PLUGIN.format(at_import=f"import torch; {change}", in_hook=""))
     registry = load_registry(only=["changer"])
     assert [state.tolist() for state in states] == [[0] * 4, [1] * 4]
-    assert "changes torch's random generators on the GPU when" in remarks_on("changer", registry)[0]
+    assert "changes torch's GPU random generators when" in warnings_of("changer", registry)[0]
 
 
-def remarks_on(name: str, registry: Registry) -> list[str]:
-    return next(plugin.remarks for plugin in registry.plugins if plugin.name == name)
+def warnings_of(name: str, registry: Registry) -> list[str]:
+    return next(plugin.warnings for plugin in registry.plugins if plugin.name == name)
 
 
-def test_changes_are_put_back_where_the_plugin_fails(fake_plugins: FakePlugins) -> None:
+def test_changes_are_undone_if_the_plugin_fails(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("changer", "import os, torch; os.chdir('/'); torch.set_grad_enabled(False); 1 / 0")
     before = Path.cwd()
     registry = load_registry(only=["changer"])
     assert (Path.cwd(), torch.is_grad_enabled()) == (before, True)
     assert [failure.plugin for failure in registry.failures] == ["changer"]
-    assert len(remarks_on("changer", registry)) == 1
+    assert len(warnings_of("changer", registry)) == 1
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_changes_are_put_back_where_the_plugin_fails(fake_plugins: FakePlugins) 
         "torch.rand(1, generator=torch.Generator())",
     ],
 )
-def test_what_is_the_plugins_own_is_left(
+def test_state_of_the_plugin_itself_is_kept(
     harmless: str, fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "path", sys.path[:])
@@ -159,15 +159,17 @@ def test_what_is_the_plugins_own_is_left(
     fake_plugins.add("harmless", PLUGIN.format(at_import=imports, in_hook=harmless))
     with warnings.catch_warnings():
         registry = load_registry(only=["harmless"])
-        mine = [one for one in warnings.filters if "mine" in str(one) or "Own" in str(one)]
-    assert remarks_on("harmless", registry) == []
+        mine = [entry for entry in warnings.filters if "mine" in str(entry) or "Own" in str(entry)]
+    assert warnings_of("harmless", registry) == []
     assert bool(mine) == ("warnings" in harmless)
     assert (sys.path[-1] == "/last") == ("sys.path" in harmless)
     assert ("MY_OWN" in os.environ) == ("MY_OWN" in harmless)
 
 
-def test_a_place_put_first_is_kept_last(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plugin can still import from there when it loads a backbone, and hides nobody's modules."""
+def test_a_folder_first_on_the_path_is_moved_to_the_end(
+    fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plugin can still import from it when it loads a backbone, but it hides no other module."""
     monkeypatch.setattr(sys, "path", sys.path[:])
     fake_plugins.add("changer", PLUGIN.format(at_import="import sys; sys.path.insert(0, '/first')", in_hook=""))
     load_registry(only=["changer"])
@@ -175,7 +177,7 @@ def test_a_place_put_first_is_kept_last(fake_plugins: FakePlugins, monkeypatch: 
     assert sys.path.count("/first") == 1
 
 
-def test_filters_of_its_own_stay_where_others_are_put_back(fake_plugins: FakePlugins) -> None:
+def test_specific_filters_stay_when_global_ones_are_restored(fake_plugins: FakePlugins) -> None:
     both = "import warnings; warnings.simplefilter('error'); warnings.filterwarnings('ignore', message='mine')"
     fake_plugins.add("changer", PLUGIN.format(at_import=both, in_hook=""))
     with warnings.catch_warnings():
@@ -188,7 +190,7 @@ def test_filters_of_its_own_stay_where_others_are_put_back(fake_plugins: FakePlu
 
 
 def lnkit(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run Python code with a folder of plugins on its path, and with buffers as users have them."""
+    """Run Python code with a folder of plugins on its path, and with buffered output as usual."""
     path = os.pathsep.join([str(folder), *sys.path])
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -228,22 +230,24 @@ print(json.dumps(state), file=sys.stderr)
 """
 
 
-def test_torch_is_put_back_to_how_it_begins(fake_plugins: FakePlugins) -> None:
-    """The plugin is the first to import torch, so that nobody has seen what it was like before."""
+def test_torch_is_restored_to_its_initial_state(fake_plugins: FakePlugins) -> None:
+    """The plugin is the first to import torch, so its earlier state is unknown."""
     fake_plugins.add("changer", PLUGIN.format(at_import=TORCH_CHANGES.strip(), in_hook=""))
     done = lnkit(fake_plugins.folder, LIST + TORCH_STATE)
     assert json.loads(done.stderr.splitlines()[-1]) == [True] * 10
-    changed = [what for what in CHANGES if what.startswith(("torch", "the folder")) and "threads" not in what]
+    changed = [what for what in CHANGES if what.startswith("torch") and "threads" not in what]
     waiting, changing = done.stderr.splitlines()[:2]
-    assert waiting.startswith("Plugin 'changer' imports torch, numpy when it is imported, and every command waits")
+    assert waiting.startswith(
+        "Plugin 'changer' imports torch, numpy when it is imported, which delays every command by"
+    )
     assert all(what in changing for what in changed)
     assert "changer" in done.stdout
 
 
-def test_torch_is_not_imported_to_look_at_it(fake_plugins: FakePlugins) -> None:
+def test_torch_is_not_imported_to_read_its_state(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("changer", PLUGIN.format(at_import="import os; os.chdir('/')", in_hook=""))
     done = lnkit(fake_plugins.folder, LIST + "import sys; assert not {'torch', 'numpy', 'random'} & set(sys.modules)")
-    assert done.stderr == "Plugin 'changer' changes the working directory when it is imported, which was put back.\n"
+    assert done.stderr == "Plugin 'changer' changes the working directory when it is imported; lnkit undid this.\n"
 
 
 NOISE = (
@@ -252,7 +256,7 @@ NOISE = (
 )
 
 
-def test_nothing_that_a_plugin_prints_gets_between_results(fake_plugins: FakePlugins) -> None:
+def test_output_of_plugins_is_kept_out_of_results(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("changer", PLUGIN.format(at_import=NOISE, in_hook=NOISE))
     done = lnkit(fake_plugins.folder, LIST)
     assert any(backbone["name"] == "changer" for backbone in json.loads(done.stdout))
@@ -270,8 +274,8 @@ print("result")
 """
 
 
-def test_nothing_that_is_printed_while_building_gets_between_results(fake_plugins: FakePlugins) -> None:
-    """Nor where what Python prints is turned aside already, as `lnkit eval` does."""
+def test_output_while_building_is_kept_out_of_results(fake_plugins: FakePlugins) -> None:
+    """Also if Python's stdout is redirected already, as by `lnkit eval`."""
     build = f"""{NOISE}
         from torch import nn
         return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
@@ -293,27 +297,25 @@ def test_nothing_that_is_printed_while_building_gets_between_results(fake_plugin
         assert word in done.stderr
 
 
-def test_a_plugin_may_close_what_it_was_given(fake_plugins: FakePlugins) -> None:
+def test_a_plugin_may_close_stdout(fake_plugins: FakePlugins) -> None:
     fake_plugins.add("changer", PLUGIN.format(at_import="import os; os.close(1)", in_hook=""))
     assert any(backbone["name"] == "changer" for backbone in json.loads(lnkit(fake_plugins.folder, LIST).stdout))
 
 
-# Waiting
+# Slow plugins
 
 
-def test_a_plugin_that_sleeps_is_named(fake_plugins: FakePlugins) -> None:
-    sleep = f"import time; time.sleep({remarks.SLOW})"
+def test_a_slow_plugin_is_reported(fake_plugins: FakePlugins) -> None:
+    sleep = f"import time; time.sleep({plugin_warnings.SLOW})"
     fake_plugins.add("slow", PLUGIN.format(at_import="", in_hook=sleep))
-    (remark,) = remarks_on("slow", load_registry(only=["slow"]))
-    assert re.fullmatch(
-        r"Plugin 'slow' takes \d\.\d s in register_backbone, and every command waits for that\.", remark
-    )
+    (warning,) = warnings_of("slow", load_registry(only=["slow"]))
+    assert re.fullmatch(r"Plugin 'slow' takes \d\.\d s in register_backbone, which delays every command\.", warning)
 
 
-def test_lnkits_own_plugins_give_no_cause_for_remarks() -> None:
-    own = [plugin for plugin in load_registry(only=[]).plugins if plugin.own]
-    assert {plugin.name: plugin.remarks for plugin in own} == {plugin.name: [] for plugin in own}
-    assert len(own) >= 3
+def test_bundled_plugins_cause_no_warnings() -> None:
+    bundled = [plugin for plugin in load_registry(only=[]).plugins if plugin.bundled]
+    assert {plugin.name: plugin.warnings for plugin in bundled} == {plugin.name: [] for plugin in bundled}
+    assert len(bundled) >= 3
 
 
 # While a backbone is built
@@ -325,7 +327,7 @@ def spec(load: Callable[[bool], nn.Module], name: str = "tiny") -> BackboneSpec:
 
 @pytest.mark.parametrize("weights", ["random", "pretrained"])
 @pytest.mark.parametrize("what", [what for what in CHANGES if not what.startswith(("Python", "NumPy", "torch's rand"))])
-def test_building_puts_back(what: str, weights: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_building_restores(what: str, weights: str, caplog: pytest.LogCaptureFixture) -> None:
     change, look = CHANGES[what]
 
     def load(pretrained: bool) -> nn.Module:
@@ -342,8 +344,8 @@ def test_building_puts_back(what: str, weights: str, caplog: pytest.LogCaptureFi
     ], "said once"
 
 
-def test_building_draws_from_generators_of_its_own() -> None:
-    """Whatever generator a plugin draws from: the same seed gives the same weights, and the caller's is left alone."""
+def test_building_draws_from_separate_generators() -> None:
+    """Whatever generator a plugin uses, the same seed gives the same weights, and the caller's state is kept."""
 
     def load(pretrained: bool) -> nn.Module:
         layer = nn.Linear(3, 1, bias=False)
@@ -364,7 +366,7 @@ def test_building_draws_from_generators_of_its_own() -> None:
     assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
 
 
-def test_building_within_a_device_of_the_callers() -> None:
+def test_building_keeps_the_default_device_of_the_caller() -> None:
     def load(pretrained: bool) -> nn.Module:
         torch.set_default_device("cpu")
         return nn.Linear(2, 2)

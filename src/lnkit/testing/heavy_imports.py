@@ -1,7 +1,7 @@
-"""Registers one plugin in a process of its own and prints, as JSON, who imported which heavy package.
+"""Print, as JSON, where one plugin imports heavy packages when it registers.
 
-Run as a script, so that nothing is loaded before the plugin: ``python -P watched.py lnkit_mine lnkit_mine torch numpy``
-takes the name of its entry point, that of its package, and the heavy ones.
+Runs as a script, so that no heavy package is loaded before the plugin: ``python -P heavy_imports.py lnkit_mine
+lnkit_mine torch numpy`` takes the name of the plugin's entry point, the name of its package, and the heavy packages.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from importlib.abc import MetaPathFinder
 from typing import Any
 
 
-class Watch(MetaPathFinder):
-    """Finds no module; notes who asks for a heavy one first."""
+class ImportRecorder(MetaPathFinder):
+    """Finds no module, but records the first import of each heavy package."""
 
     def __init__(self, package: str, heavy: list[str]) -> None:
         self.package, self.heavy = package, heavy
-        self.seen: dict[str, str] = {}  # "torch" -> "lnkit_mine, line 3"
+        self.imports: dict[str, str] = {}  # "torch" -> "lnkit_mine, line 3"
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-        if fullname in self.heavy and fullname not in self.seen and (importer := self._importer()):
-            self.seen[fullname] = importer
+        if fullname in self.heavy and fullname not in self.imports and (importer := self._importer()):
+            self.imports[fullname] = importer
 
     def _importer(self) -> str:
-        """The line of the plugin's package that led to an import; empty where another heavy package is in between."""
+        """Return the line of the plugin that caused the import; empty if another heavy package imports this one."""
         frame = sys._getframe()
         while frame.f_back is not None:
             frame = frame.f_back
@@ -39,13 +39,13 @@ class Watch(MetaPathFinder):
 
 def main(plugin: str, package: str, heavy: list[str]) -> None:
     """Register ``plugin`` and print {heavy package: where it was imported}."""
-    watch = Watch(package, heavy)
-    sys.meta_path.insert(0, watch)
-    from lnkit.plugins.load import load_registry  # noqa: PLC0415 - to be watched as well
+    recorder = ImportRecorder(package, heavy)
+    sys.meta_path.insert(0, recorder)
+    from lnkit.plugins.load import load_registry  # noqa: PLC0415 - its imports are recorded too
 
     with redirect_stdout(sys.stderr):
         load_registry(only=[plugin])
-    print(json.dumps(watch.seen))  # noqa: T201 - what this script is for
+    print(json.dumps(recorder.imports))  # noqa: T201 - the output of this script
 
 
 if __name__ == "__main__":

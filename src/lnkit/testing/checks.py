@@ -1,0 +1,85 @@
+"""A check of something that a plugin registers, and its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from lnkit.errors import LnkitError
+from lnkit.plugins.failures import sentence_of
+from lnkit.plugins.rules import printable
+
+Check = Callable[[Any], Iterator[str]]  # yields a sentence for each fault; its docstring states the requirement
+
+
+class Subject(Protocol):
+    """The subject of checks: a plugin's registration, a backbone, a distance or a benchmark."""
+
+    @property
+    def title(self) -> str:
+        """Its kind and name: "backbone mine"."""
+        ...
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks that apply to it."""
+        ...
+
+    def release(self) -> None:
+        """Free what the checks have loaded; a later check loads it again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of one check of one subject."""
+
+    check: str  # "evaluation mode"
+    subject: str  # "backbone mine"
+    state: Literal["passed", "failed", "skipped"]
+    message: str  # the requirement that holds, the faults, or why the check was skipped
+
+
+class NotChecked(Exception):  # noqa: N818 - no error: the check does not apply, and the message says why
+    pass
+
+
+@dataclass(frozen=True)
+class Case:
+    """One check of one subject, ready to run."""
+
+    subject: Subject
+    check: Check
+
+    @property
+    def title(self) -> str:
+        """Name of the case as a test: "backbone mine: evaluation mode"."""
+        return f"{self.subject.title}: {self.name}"
+
+    @property
+    def name(self) -> str:
+        """Name of the check: "evaluation mode"."""
+        return self.check.__name__.replace("_", " ")
+
+    def run(self) -> CheckResult:
+        """Run the check. Whatever the plugin's code raises is a fault too, except KeyboardInterrupt."""
+        try:
+            faults = list(self.check(self.subject))
+        except NotChecked as reason:
+            return CheckResult(self.name, self.subject.title, "skipped", f"Not checked. {reason}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # plugin code may even raise SystemExit
+            faults = [error_message(error)]
+        finally:
+            if self.check is self.subject.checks[-1]:
+                self.subject.release()
+        if faults:
+            return CheckResult(self.name, self.subject.title, "failed", " ".join(faults))
+        return CheckResult(self.name, self.subject.title, "passed", (self.check.__doc__ or "").splitlines()[0])
+
+
+def error_message(error: BaseException) -> str:
+    """Return the message of one of lnkit's errors as it is, and that of any other with its type."""
+    return printable(str(error)) if isinstance(error, LnkitError | NotChecked) else f"It raises {sentence_of(error)}"
