@@ -71,7 +71,7 @@ def test_faults_are_sentences(fake_plugins: FakePlugins, capsys: Capture) -> Non
     lines = capsys.readouterr().out.splitlines()
     assert ["backbone", "probe", "1", "1", "10"] in [line.split() for line in lines]
     (built,) = [line for line in lines if line.startswith("Failed: backbone probe, builds. Backbone probe cannot be")]
-    assert "its plugin gave int" in built
+    assert "its plugin returned int" in built
     assert not any(line.startswith("Skipped: backbone probe") for line in lines), "which would repeat the failure"
     start = "Skipped: benchmark probe, declared scores, repeated scores, any batch size, network independence. Not che"
     assert any(line.startswith(start) and line.endswith("no sample. Ask the authors.") for line in lines)
