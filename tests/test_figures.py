@@ -127,7 +127,7 @@ def elements(page: str) -> dict[str, set[str]]:
 def test_every_figure_in_every_form(name: str, both: Tables, tmp_path: Path) -> None:
     chart = FIGURES[name](*both)
     for ending in ("png", "svg", "pdf", "html", "json"):
-        figures.save(chart, tmp_path / f"figure.{ending}")
+        figures.save_figure(chart, tmp_path / f"figure.{ending}")
     svg = (tmp_path / "figure.svg").read_text()
     png = (tmp_path / "figure.png").read_bytes()
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
@@ -143,11 +143,11 @@ def test_every_figure_in_every_form(name: str, both: Tables, tmp_path: Path) -> 
 
 
 def test_labels_are_in_the_picture(published: Tables, tmp_path: Path) -> None:
-    figures.save(figures.score_against_macs(*published, "2afc"), tmp_path / "figure.svg")
+    figures.save_figure(figures.score_against_macs(*published, "2afc"), tmp_path / "figure.svg")
     svg = (tmp_path / "figure.svg").read_text()
     for label in ("alexnet:mid", "higher is better", "multiply-adds up to the point", "n = 56", "semi_early", "10G"):
         assert label in svg
-    figures.save(figures.best_points(published[0]), tmp_path / "figure.svg")
+    figures.save_figure(figures.best_points(published[0]), tmp_path / "figure.svg")
     assert "running sum" in (tmp_path / "figure.svg").read_text()
 
 
@@ -321,8 +321,8 @@ def test_text_of_others_stays_data(both: Tables) -> None:
 def test_the_same_input_gives_the_same_bytes(name: str, both: Tables, tmp_path: Path) -> None:
     for ending in ("svg", "html", "json"):
         once, again = tmp_path / f"once.{ending}", tmp_path / f"again.{ending}"
-        figures.save(FIGURES[name](*both), once)
-        figures.save(FIGURES[name](*both), again)
+        figures.save_figure(FIGURES[name](*both), once)
+        figures.save_figure(FIGURES[name](*both), again)
         assert once.read_bytes() == again.read_bytes()
 
 
@@ -330,7 +330,7 @@ def test_many_rows(published: Tables, tmp_path: Path) -> None:
     frame, attributes = published
     some = frame[frame.score == "2afc"]
     many = pd.concat([some.assign(value=some.value + i / 1e5) for i in range(100)], ignore_index=True)
-    figures.save(figures.score_against_macs(many, attributes, "2afc"), tmp_path / "figure.json")
+    figures.save_figure(figures.score_against_macs(many, attributes, "2afc"), tmp_path / "figure.json")
     spec = json.loads((tmp_path / "figure.json").read_text())
     assert max(map(len, spec["datasets"].values())) == 5600  # Altair's limit is 5,000
 
@@ -375,8 +375,10 @@ def test_what_cannot_be_drawn_is_said(name: str, published: Tables) -> None:
 def test_constant_scores_are_drawn(published: Tables, tmp_path: Path) -> None:
     frame, attributes = published
     for value in (0.0, 0.5, -3.0, 1e-9, 1e12):
-        figures.save(figures.score_against_macs(frame.assign(value=value), attributes, "2afc"), tmp_path / "flat.svg")
-        figures.save(figures.point_spread(frame.assign(value=value), "2afc"), tmp_path / "flat.svg")
+        figures.save_figure(
+            figures.score_against_macs(frame.assign(value=value), attributes, "2afc"), tmp_path / "flat.svg"
+        )
+        figures.save_figure(figures.point_spread(frame.assign(value=value), "2afc"), tmp_path / "flat.svg")
 
 
 def test_endings(published: Tables, tmp_path: Path) -> None:
@@ -385,10 +387,10 @@ def test_endings(published: Tables, tmp_path: Path) -> None:
         with pytest.raises(
             UsageError, match=r"Expected a file that ends with one of \.png, \.svg, \.pdf, \.html, \.json, got "
         ):
-            figures.save(chart, tmp_path / name)
-    figures.save(chart, tmp_path / "FIGURE.SVG")
+            figures.save_figure(chart, tmp_path / name)
+    figures.save_figure(chart, tmp_path / "FIGURE.SVG")
     with pytest.raises(LnkitError, match="Cannot write "):
-        figures.save(chart, tmp_path / "nowhere" / "figure.svg")
+        figures.save_figure(chart, tmp_path / "nowhere" / "figure.svg")
     assert [file.name for file in tmp_path.iterdir()] == ["FIGURE.SVG"]
 
 

@@ -14,6 +14,15 @@ import pluggy
 from lnkit.benchmark import BenchmarkSpec
 from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint
 
+__all__ = [
+    "INTERFACE",
+    "hookimpl",
+    "register_backbone",
+    "register_benchmark",
+    "register_distance",
+    "register_extraction_points",
+]
+
 PROJECT = "lnkit"
 INTERFACE = 1  # version of the plugin interface; raised when plugins made for the previous one would no longer work
 

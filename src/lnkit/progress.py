@@ -6,6 +6,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+__all__ = [
+    "Advance",
+    "Progress",
+    "SilentProgress",
+]
+
 
 class Advance(Protocol):
     """Reports finished steps of a task, with an optional short note: ``advance(1, "loss 0.12")``."""

@@ -58,11 +58,11 @@ def _list(context: click.Context, option: click.Parameter, asked: bool) -> None:
 def plot(figure: str, output: Path, score: str | None, attribute: str | None, **filters: Any) -> None:
     """Draw a figure of results and published tables."""
     _check_options(figure, score, attribute)
-    from lnkit.report.figures.files import save, writer_for  # noqa: PLC0415 - not for help
+    from lnkit.report.figures.files import save_figure, writer_for  # noqa: PLC0415 - not for help
 
     writer_for(output)  # refuse a wrong ending before the work
     gathered = gather_measurements(**filters)
-    save(_draw(figure, gathered, score, attribute or DEFAULT_ATTRIBUTE), output)
+    save_figure(_draw(figure, gathered, score, attribute or DEFAULT_ATTRIBUTE), output)
     click.echo(f"Figure: {output}")
 
 

@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from lnkit.analysis import pareto_front
-from lnkit.report.figures import save
+from lnkit.report.figures import save_figure
 from lnkit_earlystop.history import STANDARD, Row
 
 WIDTH, HEIGHT = 440, 200
@@ -34,7 +34,7 @@ def draw_run(rows: Sequence[Row], title: str, folder: Path) -> list[Path]:
     if sum(STANDARD in row for row in rows) > 1:
         drawn.append((scatter({title: rows}, f"{title}: checkpoints"), folder / "accuracy_ps.png"))
     for chart, file in drawn:
-        save(chart, file)
+        save_figure(chart, file)
     return [file for _, file in drawn]
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lnkit.report.figures.against import score_against as score_against
     from lnkit.report.figures.against import score_against_accuracy as score_against_accuracy
     from lnkit.report.figures.against import score_against_macs as score_against_macs
-    from lnkit.report.figures.files import save as save
+    from lnkit.report.figures.files import save_figure as save_figure
     from lnkit.report.figures.matrix import best_points as best_points
     from lnkit.report.figures.selection import select_score as select_score
     from lnkit.report.figures.spread import point_spread as point_spread
@@ -32,7 +32,7 @@ __getattr__, __all__ = lazy_exports(
         ),
         "lnkit.report.figures.selection": ("select_score",),
         "lnkit.report.figures.matrix": ("best_points",),
-        "lnkit.report.figures.files": ("save",),
+        "lnkit.report.figures.files": ("save_figure",),
         "lnkit.report.figures.spread": ("point_spread",),
         "lnkit.report.figures.tables": (
             "correlations",

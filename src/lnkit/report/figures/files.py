@@ -15,7 +15,7 @@ from lnkit.results.folder import output_file
 SCALE = 3  # pixels per unit: about 300 dpi at the width of a column
 
 
-def save(chart: Any, file: Path) -> None:
+def save_figure(chart: Any, file: Path) -> None:
     """Write a chart as PNG, SVG, PDF, self-contained HTML, or Vega-Lite JSON.
 
     Args:

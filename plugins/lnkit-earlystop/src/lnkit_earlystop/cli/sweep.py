@@ -74,7 +74,7 @@ def _devices(asked: str) -> list[str]:
 
 
 def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[str, Path]) -> None:
-    from lnkit.report.figures import save  # noqa: PLC0415 - not for help
+    from lnkit.report.figures import save_figure  # noqa: PLC0415 - not for help
     from lnkit_earlystop.history import write_rows  # noqa: PLC0415
     from lnkit_earlystop.plots import scatter  # noqa: PLC0415
     from lnkit_earlystop.sweeps.summary import PICTURE, TABLE, optimum, summarize  # noqa: PLC0415
@@ -87,7 +87,7 @@ def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[st
     click.echo(f"Table: {folder / TABLE}")
     if best is not None:
         title = HYPERPARAMETERS[hyperparameter].title
-        save(scatter(runs, f"{architecture}: {title}", title), folder / PICTURE)
+        save_figure(scatter(runs, f"{architecture}: {title}", title), folder / PICTURE)
         click.echo(f"Figure: {folder / PICTURE}")
 
 
