@@ -375,10 +375,9 @@ def test_what_cannot_be_drawn_is_said(name: str, published: Tables) -> None:
 def test_constant_scores_are_drawn(published: Tables, tmp_path: Path) -> None:
     frame, attributes = published
     for value in (0.0, 0.5, -3.0, 1e-9, 1e12):
-        figures.save_figure(
-            figures.score_against_macs(frame.assign(value=value), attributes, "2afc"), tmp_path / "flat.svg"
-        )
-        figures.save_figure(figures.point_spread(frame.assign(value=value), "2afc"), tmp_path / "flat.svg")
+        flat = frame.assign(value=value)
+        figures.save_figure(figures.score_against_macs(flat, attributes, "2afc"), tmp_path / "flat.svg")
+        figures.save_figure(figures.point_spread(flat, "2afc"), tmp_path / "flat.svg")
 
 
 def test_endings(published: Tables, tmp_path: Path) -> None:
