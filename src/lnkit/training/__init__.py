@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lnkit.training.target_cache import TargetCache as TargetCache
     from lnkit.training.target_cache import cache_targets as cache_targets
     from lnkit.training.task import Batch as Batch
+    from lnkit.training.task import FeatureLoss as FeatureLoss
     from lnkit.training.task import TrainingResult as TrainingResult
     from lnkit.training.task import TrainingSettings as TrainingSettings
     from lnkit.training.task import TrainingTask as TrainingTask
@@ -36,6 +37,7 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.training.target_cache": ("TargetCache", "cache_targets"),
         "lnkit.training.task": (
             "Batch",
+            "FeatureLoss",
             "TrainingResult",
             "TrainingSettings",
             "TrainingTask",
