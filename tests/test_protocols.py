@@ -39,9 +39,13 @@ def test_a_backbone_brings_its_distance_unless_the_user_asks() -> None:
     [
         ("papr", {}, "has no protocol 'papr'; it has: paper, reference, quick"),
         ("paper", {"resolutoin": "64"}, "Did you mean 'resolution'"),
-        ("paper", {"resolution": "big"}, "takes a value of type int, and 'big' came"),
-        ("paper", {"channel_norm": "perhaps"}, "takes true or false, and 'perhaps' came"),
-        ("paper", {"normalization": "lpisp"}, "takes one of backbone, imagenet, lpips, none, and 'lpisp' came"),
+        ("paper", {"resolution": "big"}, "'resolution': expected a value of type int, got 'big'"),
+        ("paper", {"channel_norm": "perhaps"}, "'channel_norm': expected true or false, got 'perhaps'"),
+        (
+            "paper",
+            {"normalization": "lpisp"},
+            "'normalization': expected one of backbone, imagenet, lpips, none, got 'lpisp'",
+        ),
         ("paper", {"resolution": "0"}, "resolution must be 1 or more"),
     ],
 )

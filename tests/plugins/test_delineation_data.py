@@ -13,6 +13,7 @@ from helpers import opening_context
 from PIL import Image
 
 from lnkit import BenchmarkData, DataError, RemoteFile
+from lnkit.protocols import as_dict
 from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.data import open_data
 from lnkit_delineation.layout import find_split
@@ -170,7 +171,7 @@ def test_no_folder(tmp_path: Path) -> None:
 
 def test_what_the_published_implementation_does_otherwise() -> None:
     reference = VARIANTS["reference"]
-    differing = {name for name in PAPER.__slots__ if getattr(reference, name) != getattr(PAPER, name)}
+    differing = {name for name in as_dict(PAPER) if getattr(reference, name) != getattr(PAPER, name)}
     assert differing == {"k_train", "keeps", "split", "normalization", "transform_input"}
     assert (reference.k_train, reference.k_test, reference.split, reference.keeps) == (1, 3, "valid", "bce")
     assert (PAPER.k_train, PAPER.k_test, PAPER.split) == (3, 3, "test")

@@ -216,17 +216,17 @@ def test_datasets_name_all_their_files() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"factors": "2"}, "'factors' takes one of 4, 8, 4\\+8"),
-        ({"size": 100}, "multiples of 8 from 80, and 100 came"),
-        ({"size": 296}, "cannot be larger"),
-        ({"shave": 141}, "leaves too little"),
-        ({"lr": 0.0}, "'lr' must be above 0"),
-        ({"lr": float("nan")}, "'lr' must be above 0"),
-        ({"blur": -1.0}, "'blur' from 0"),
-        ({"iterations": 0}, "'iterations' must be 1 or more"),
-        ({"test_images": "half"}, "'test_images' takes one of full, crop"),
-        ({"alignment": "none"}, "'alignment' takes"),
-        ({"normalization": "mine"}, "'normalization' takes"),
+        ({"factors": "2"}, "'factors': expected one of 4, 8, 4\\+8"),
+        ({"size": 100}, "'size': expected a multiple of 8 from 80, got 100"),
+        ({"size": 296}, "'size': expected resize \\(288\\) or less, got 296"),
+        ({"shave": 141}, "'shave': expected 140 or less, which leaves SSIM's window of 7 of 288 pixels, got 141"),
+        ({"lr": 0.0}, "'lr': expected a value above 0, got 0.0"),
+        ({"lr": float("nan")}, "'lr': expected a value above 0, got nan"),
+        ({"blur": -1.0}, "'blur': expected 0 to 100, got -1"),
+        ({"iterations": 0}, "'iterations': expected 1 or more, got 0"),
+        ({"test_images": "half"}, "'test_images': expected one of full, crop, got 'half'"),
+        ({"alignment": "none"}, "'alignment': expected one of exact, whole, got 'none'"),
+        ({"normalization": "mine"}, "'normalization': expected one of backbone, imagenet, lpips, none, got 'mine'"),
     ],
 )
 def test_protocols_that_no_run_could_honor(changes: dict[str, Any], sentence: str) -> None:
