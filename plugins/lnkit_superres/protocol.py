@@ -52,8 +52,8 @@ class SuperresProtocol(Training):
             raise ValueError(f"Protocol field 'size': expected resize ({self.resize}) or less, got {self.size}.")
         if 2 * self.shave + SSIM_WINDOW > self.size:
             raise ValueError(
-                f"Protocol field 'shave': expected {(self.size - SSIM_WINDOW) // 2} or less, which leaves SSIM's window "
-                f"of {SSIM_WINDOW} of {self.size} pixels, got {self.shave}."
+                f"Protocol field 'shave': expected {(self.size - SSIM_WINDOW) // 2} or less, which leaves SSIM's "
+                f"window of {SSIM_WINDOW} of {self.size} pixels, got {self.shave}."
             )
 
     @property

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from lnkit.training.collapse import Variation
+from lnkit.training.images import as_tensor, in_unit_range, slices, to_pixels
 from lnkit.training.target_cache import KeptTargets, keep_targets
 from lnkit.training.task import Batch, TrainingTask, Validation
 from lnkit_superres.metrics import Pixels, psnr, ssim
@@ -27,7 +26,7 @@ AT_ONCE = 4  # images of a validation batch; a constant, so that rounding is the
 
 
 class SuperresTask(TrainingTask):
-    """Learns to make the large image of the small one, judged by a feature loss; validated by PSNR on luma."""
+    """Train a network to enlarge images with a feature loss; validate it by PSNR on luma."""
 
     def __init__(
         self,
@@ -71,10 +70,10 @@ class SuperresTask(TrainingTask):
         return {"loss": self._loss(output, in_unit_range(batch["high"]))}
 
     def validate(self, network: nn.Module) -> Validation:
-        """Mean PSNR and SSIM of the validation images, as the test computes them."""
+        """Compute mean PSNR and SSIM of the validation images, as in the test."""
         variation, values = Variation(), []
         shave = self.protocol.shave
-        for part in _parts(len(self.valid_low)):
+        for part in slices(len(self.valid_low), AT_ONCE):
             outputs = enlarge(network, self.valid_low[part])
             variation.add(outputs)
             for output, truth in zip(to_pixels(outputs), self.valid_high[part], strict=True):
@@ -84,27 +83,7 @@ class SuperresTask(TrainingTask):
 
 
 def enlarge(network: nn.Module, low: Images | Pixels) -> Tensor:
-    """What the network makes of 8-bit images (N, h, w, 3): (N, 3, f h, f w) in [0, 1], on its device."""
+    """Enlarge 8-bit images (N, h, w, 3) to (N, 3, f h, f w) in [0, 1], on the network's device."""
     device = next(network.parameters()).device
     output: Tensor = network(in_unit_range(as_tensor(low).to(device)))
     return output
-
-
-def to_pixels(outputs: Tensor) -> Images:
-    """8-bit images (N, H, W, 3) of outputs (N, 3, H, W) in [0, 1], rounded to the nearest step."""
-    pixels: Images = (outputs.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    return pixels
-
-
-def as_tensor(images: Images) -> Tensor:
-    """8-bit images (N, H, W, 3) as a tensor (N, 3, H, W), still of 8 bits; channels stay last in memory."""
-    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)  # a copy: what is mapped into memory is read-only
-
-
-def in_unit_range(images: Tensor) -> Tensor:
-    return images.float() / 255
-
-
-def _parts(count: int) -> Iterator[slice]:
-    for start in range(0, count, AT_ONCE):
-        yield slice(start, start + AT_ONCE)

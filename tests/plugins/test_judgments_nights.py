@@ -298,7 +298,7 @@ def test_without_data_it_says_where_to_get_them() -> None:
     ],
 )
 def test_values_that_cannot_be_honored_are_refused(root: Path, field: str, value: str, expected: str) -> None:
-    with pytest.raises(UsageError, match=f"{field!r} {expected}"):
+    with pytest.raises(UsageError, match=f"{field!r}: {expected}"):
         scores_of(root, {field: value})
 
 
