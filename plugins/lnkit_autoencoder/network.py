@@ -1,8 +1,8 @@
-"""The autoencoder for images, and the small classifiers on its embeddings.
+"""The autoencoder for images, and the small classifiers of its embeddings.
 
-After Pihlgren et al. 2020, with the numbers of P. Nothing in the autoencoder is variational. Convolutions that batch
-norm follows have no bias, which it would take away again: the bias's gradient is nothing but rounding, of which Adam
-makes steps of full size.
+After Pihlgren2020, with the numbers of Pihlgren2023. Nothing in the autoencoder is variational. Convolutions before
+batch norm have no bias, which it would remove: the gradient of such a bias is only rounding, of which Adam makes steps
+of full size.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 SMALLEST, STEP = 64, 16  # pixels; images have sides of SMALLEST + k STEP
-ENCODER_WIDTHS = (3, 32, 64, 128, 256)  # channels; P
-ENCODER_KERNEL, STRIDE = 4, 2  # pixels; P
-DECODER_WIDTHS = (1024, 128, 64, 32, 3)  # channels; P
-DECODER_KERNELS = (5, 5, 6, 6)  # pixels; P
+ENCODER_WIDTHS = (3, 32, 64, 128, 256)  # channels; Pihlgren2023
+ENCODER_KERNEL, STRIDE = 4, 2  # pixels; Pihlgren2023
+DECODER_WIDTHS = (1024, 128, 64, 32, 3)  # channels; Pihlgren2023
+DECODER_KERNELS = (5, 5, 6, 6)  # pixels; Pihlgren2023
 
-HIDDEN_LAYERS: tuple[tuple[int, ...], ...] = ((), (32,), (64,), (32, 32), (64, 32), (64, 64), (128, 128))  # P
-SLOPE = 0.01  # of LeakyReLU for negative values; PyTorch's default, P names none
+# Widths of the hidden layers of each classifier; Pihlgren2023
+HIDDEN_LAYERS: tuple[tuple[int, ...], ...] = ((), (32,), (64,), (32, 32), (64, 32), (64, 64), (128, 128))
+SLOPE = 0.01  # of LeakyReLU for negative values; PyTorch's default, Pihlgren2023 names none
 
 
 def fits(side: int) -> bool:
@@ -28,12 +29,12 @@ def fits(side: int) -> bool:
 
 
 def encoded_side(side: int) -> int:
-    """Side of the map that the encoder's convolutions leave of a fitting image."""
+    """Return the side of the map after the encoder's convolutions, for an image that fits."""
     return (side - SMALLEST) // STEP + 2
 
 
 def decoded_from(side: int) -> int:
-    """Side h of the map that the decoder starts with; P."""
+    """Return the side h of the map that the decoder starts with; Pihlgren2023."""
     return (side - SMALLEST) // STEP + 1
 
 
@@ -75,7 +76,7 @@ class ImageDecoder(nn.Module):
 
 
 def classifier(inputs: int, hidden: Sequence[int], classes: int) -> nn.Sequential:
-    """Embeddings (N, inputs) to (N, classes), linear at the end; LeakyReLU after each hidden layer."""
+    """Build a classifier (N, inputs) -> (N, classes): LeakyReLU after each hidden layer, linear at the end."""
     layers: list[nn.Module] = []
     for one, other in pairwise((inputs, *hidden)):
         layers += [nn.Linear(one, other), nn.LeakyReLU(SLOPE)]

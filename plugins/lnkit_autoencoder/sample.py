@@ -1,7 +1,7 @@
 """A small data set in folders of classes, cut on the spot from photographs that come with scikit-image.
 
-The class of a patch is the photograph that it was cut from: patches to train and to test on come from different halves
-of it. They are real images, and far too few: scores say that everything works, and nothing about quality.
+The class of a patch is its photograph: patches to train and to test on come from different halves of it. They
+are real images, and far too few: scores show that everything works, and nothing about quality.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from PIL import Image
 
 from lnkit.data.cache import made_once
 
-# Photographs that scikit-image's package holds itself, without a download; gray ones get three equal channels.
+# Photographs in scikit-image's package, which need no download; gray ones get three equal channels.
 PHOTOGRAPHS = (
     "astronaut",
     "brick",
@@ -28,9 +28,9 @@ PHOTOGRAPHS = (
 )
 SIDE = 32  # pixels, as SVHN's images
 TRAIN, TEST = 64, 32  # patches of each photograph
-TEXTURE = 8.0  # least standard deviation of a patch in 8-bit steps; flat ones look the same in every photograph
+TEXTURE = 8.0  # least standard deviation of a patch in 8-bit steps; flat patches look the same in every photograph
 SEED = 2020
-VERSION = 1  # raised when other files come out
+VERSION = 1  # raised when the files change
 SIZE = 5_000_000  # bytes, about
 NOTE = "sample: patches of scikit-image's photographs; the class of a patch is the photograph that it was cut from"
 
@@ -38,7 +38,7 @@ Draw = np.random.Generator
 
 
 def sample_folder(cache: Path) -> Path:
-    """The sample's folder in the cache, made when it is first asked for."""
+    """Return the sample's folder in the cache; write the sample on first use."""
     return made_once(cache, f"autoencoder-{VERSION}", SIZE, write_sample)
 
 
@@ -59,7 +59,7 @@ def _photograph(name: str) -> Image.Image:
 
 
 def _halves(photograph: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Left and right, with no pixel in common."""
+    """Return the left and the right half."""
     middle = photograph.width // 2
     return (
         photograph.crop((0, 0, middle, photograph.height)),
@@ -74,7 +74,7 @@ def _write_patches(folder: Path, photograph: Image.Image, count: int, draw: Draw
 
 
 def _patch(photograph: Image.Image, draw: Draw) -> Image.Image:
-    """A patch from anywhere in the photograph where there is something to see."""
+    """Cut a random patch that is not flat."""
     while True:
         left, top = (int(draw.integers(0, length - SIDE + 1)) for length in photograph.size)
         patch = photograph.crop((left, top, left + SIDE, top + SIDE))

@@ -126,7 +126,7 @@ def damage_folder_missing(root: Path) -> None:
         (damage_two_of_a_name, r"train/map has two files of one name with different endings"),
         (damage_other_size, r"1\.tiff gives a row of the shape \(40, 50, 3\) .* \(40, 60, 3\) is expected"),
         (damage_map_of_other_size, r"1\.tif gives a row of the shape \(41, 60\) .* \(40, 60\) is expected"),
-        (damage_no_road, r"Expected maps with 255 .* got none with a road in .*train/map: the brightest pixel is 1\\."),
+        (damage_no_road, r"Expected maps with 255 .* got none with a road in .*train/map: the brightest pixel is 1\."),
         (damage_cut_short, r"0\.tiff is not a readable image"),
         (damage_folder_missing, r"valid/map is missing"),
     ],
