@@ -1,4 +1,4 @@
-"""The benchmark `autoencoder`: does a loss network teach an autoencoder what images show?
+"""The benchmark `autoencoder`: does a loss network teach an autoencoder to embed images?
 
 An autoencoder (Pihlgren2020) is trained with the feature loss of one loss network. The score of the loss network is how
 well small classifiers do on the embeddings.

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 Features = Mapping[str, Tensor]  # point -> (N, C, H, W)
 
-BLOCK = 256  # images in a forward pass outside of training; fixed, so that rounding is
+BLOCK = 256  # images in a forward pass outside of training; a constant, so that rounding is always the same
 WORTH_CACHING = 50_000  # weights of a loss network; with fewer, its features are computed as fast as copied
 SETTLED = 50  # batches; with a momentum of 0.1, 0.5 % of a running statistic's initial value are left
-SPLIT = 1  # stream of random numbers for what is held out of the autoencoder's images
+HOLDOUT_STREAM = 1  # of random numbers, for held-out images of the autoencoder
 
 
 class Autoencoder(nn.Module):
@@ -93,7 +93,7 @@ class AutoencoderTask(TrainingTask):
         self.images, self.protocol, self.feature_loss = images, protocol, loss
         self._loss, self._progress = loss, progress
         self.device = next(loss.network.buffers()).device
-        self.training, self.validation = hold_out(len(images), protocol.holdout, (seed, SPLIT))
+        self.training, self.validation = hold_out(len(images), protocol.holdout, (seed, HOLDOUT_STREAM))
         self.items = len(self.training)
         self.shapes = feature_shapes(images, loss)
         self._side = images.take(np.arange(1)).shape[-1]

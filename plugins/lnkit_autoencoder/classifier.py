@@ -17,7 +17,7 @@ from lnkit_autoencoder.protocol import AutoencoderProtocol
 
 Embeddings = NDArray[np.float32]  # (N, z)
 
-SPLIT = 2  # stream of random numbers for what is held out of the classifiers' images
+HOLDOUT_STREAM = 2  # of random numbers, for held-out images of the classifiers
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LabeledEmbeddings:
             share: to hold out.
             seed: of the draw.
         """
-        return cls(embeddings, labels, classes, *hold_out(len(labels), share, (seed, SPLIT)))
+        return cls(embeddings, labels, classes, *hold_out(len(labels), share, (seed, HOLDOUT_STREAM)))
 
 
 class ClassifierTask(TrainingTask):

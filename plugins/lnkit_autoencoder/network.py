@@ -44,8 +44,10 @@ class ImageEncoder(nn.Module):
     def __init__(self, side: int, z: int) -> None:
         super().__init__()
         blocks = [
-            nn.Sequential(nn.Conv2d(one, other, ENCODER_KERNEL, STRIDE, bias=False), nn.BatchNorm2d(other), nn.ReLU())
-            for one, other in pairwise(ENCODER_WIDTHS)
+            nn.Sequential(
+                nn.Conv2d(inputs, outputs, ENCODER_KERNEL, STRIDE, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+            )
+            for inputs, outputs in pairwise(ENCODER_WIDTHS)
         ]
         self.convolutions = nn.Sequential(*blocks)
         self.linear = nn.Linear(ENCODER_WIDTHS[-1] * encoded_side(side) ** 2, z)
@@ -64,11 +66,13 @@ class ImageDecoder(nn.Module):
         self.linear = nn.Sequential(nn.Linear(z, DECODER_WIDTHS[0] * decoded_from(side) ** 2), nn.ReLU())
         *inner, last = zip(pairwise(DECODER_WIDTHS), DECODER_KERNELS, strict=True)
         blocks = [
-            nn.Sequential(nn.ConvTranspose2d(one, other, kernel, STRIDE, bias=False), nn.BatchNorm2d(other), nn.ReLU())
-            for (one, other), kernel in inner
+            nn.Sequential(
+                nn.ConvTranspose2d(inputs, outputs, kernel, STRIDE, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+            )
+            for (inputs, outputs), kernel in inner
         ]
-        (one, other), kernel = last
-        self.convolutions = nn.Sequential(*blocks, nn.ConvTranspose2d(one, other, kernel, STRIDE), nn.Sigmoid())
+        (inputs, outputs), kernel = last
+        self.convolutions = nn.Sequential(*blocks, nn.ConvTranspose2d(inputs, outputs, kernel, STRIDE), nn.Sigmoid())
 
     def forward(self, embeddings: Tensor) -> Tensor:
         out: Tensor = self.convolutions(self.linear(embeddings).unflatten(1, self.start))
@@ -78,6 +82,6 @@ class ImageDecoder(nn.Module):
 def classifier(inputs: int, hidden: Sequence[int], classes: int) -> nn.Sequential:
     """Build a classifier (N, inputs) -> (N, classes): LeakyReLU after each hidden layer, linear at the end."""
     layers: list[nn.Module] = []
-    for one, other in pairwise((inputs, *hidden)):
-        layers += [nn.Linear(one, other), nn.LeakyReLU(SLOPE)]
+    for before, after in pairwise((inputs, *hidden)):
+        layers += [nn.Linear(before, after), nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers, nn.Linear((inputs, *hidden)[-1], classes))

@@ -123,8 +123,10 @@ def _open_split(published: Published, split: str, root: Path, cache: Path, progr
     from lnkit.data.pack.columns import open_arrays  # noqa: PLC0415 - only here
 
     title = f"{published.name} {split}"
-    place = packed_dir(root, cache) / f"autoencoder-{published.name}-{split}"
-    return open_arrays(title, place, _identity(published, split, root), lambda: _read(published, split, root), progress)
+    target = packed_dir(root, cache) / f"autoencoder-{published.name}-{split}"
+    return open_arrays(
+        title, target, _identity(published, split, root), lambda: _read(published, split, root), progress
+    )
 
 
 def _identity(published: Published, split: str, root: Path) -> str:

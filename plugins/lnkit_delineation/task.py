@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lnkit_delineation.data import DelineationData, Pixels
     from lnkit_delineation.protocol import DelineationProtocol
 
-AT_ONCE = 4  # tiles of a validation batch; a constant, so that rounding is the same whatever the batch size
+VALIDATION_BATCH = 4  # tiles; a constant, so that rounding does not depend on the batch size
 
 
 class DelineationTask(TrainingTask):
@@ -80,7 +80,7 @@ class DelineationTask(TrainingTask):
         unet = cast(UNet, network)
         variation, sums = Variation(), dict.fromkeys(("loss", "bce", "feature loss"), 0.0)
         device, valid = next(network.parameters()).device, self.data.valid
-        for part in slices(len(valid.images), AT_ONCE):
+        for part in slices(len(valid.images), VALIDATION_BATCH):
             image, truth = (to_device(array[part], device) for array in (valid.images, valid.maps))
             for name, value in self.compute_losses(unet, image, truth).items():
                 sums[name] += float(value) * len(image)

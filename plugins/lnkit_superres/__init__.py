@@ -1,6 +1,6 @@
 """The benchmark `superres`: does a loss network teach another network to enlarge images?
 
-An image transformation network (Johnson et al. 2016) is trained with the feature loss of one loss network to enlarge
+An image transformation network (Johnson2016) is trained with the feature loss of one loss network to enlarge
 images by 4 and by 8. The score of the loss network is how close its outputs come to the truth on three test sets.
 """
 

@@ -16,14 +16,11 @@ from lnkit_superres import COCO
 from lnkit_superres.data import draw_names
 
 ANNOTATIONS = RemoteFile(f"{COCO}/annotations/annotations_trainval2014.zip", size=252_872_794, exact=False)
-SPLITS = {
-    "train": ("train2014", 10_000),
-    "valid": ("val2014", 100),
-}  # folder -> split of COCO, images drawn; Pihlgren2023
+SPLITS = {"train": ("train2014", 10_000), "valid": ("val2014", 100)}  # folder -> (split, images drawn); Pihlgren2023
 LEAST = 72  # pixels of the shorter side; smaller images would be enlarged even by a reduction by 4
-IMAGE_SIZE = 163_000  # bytes, about, on average
+IMAGE_SIZE = 163_000  # bytes on average
 BLOCK = 2**16  # characters read at a time
-LONGEST = 2**20  # characters of one image's entry; they have about 300
+LONGEST = 2**20  # characters of an image's entry, which has about 300
 NAME = re.compile(r"COCO_(train|val)2014_\d{12}\.jpg")
 BEGIN = re.compile(r'"images"\s*:\s*\[')
 
@@ -68,7 +65,7 @@ def _large_enough(file: TextIO) -> Iterator[str]:
     for entry in _entries(file):
         name = str(entry["file_name"])
         if not NAME.fullmatch(name):
-            raise ValueError(f"the file name {name!a}")
+            raise ValueError(f"unexpected file name {name!a}")
         if min(int(entry["width"]), int(entry["height"])) >= LEAST:  # type: ignore[call-overload]
             yield name
 
@@ -89,7 +86,7 @@ def _entries(file: TextIO) -> Iterator[dict[str, object]]:
             text += block
             continue
         if not isinstance(entry, dict):
-            raise ValueError(f"an entry {str(entry)[:40]!a}")
+            raise ValueError(f"unexpected entry {str(entry)[:40]!a}")
         yield entry
         text = text[end:]
 

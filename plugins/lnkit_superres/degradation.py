@@ -55,6 +55,7 @@ class Degradation:
         return np.asarray(image), np.asarray(low)
 
     def blurred(self, image: Image.Image) -> Image.Image:
+        """Return the image blurred by a Gaussian."""
         return image.filter(ImageFilter.GaussianBlur(self.blur)) if self.blur else image
 
     def _center(self, image: Image.Image, shorter: int, size: int) -> Pixels:

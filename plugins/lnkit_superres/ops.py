@@ -23,7 +23,7 @@ def pad_reflect(x: Tensor, margin: int, rows: bool = True, columns: bool = True)
 
 
 def pad_edge(x: Tensor) -> Tensor:
-    """Repeat the edges of maps once."""
+    """Pad maps by repeating their edges once."""
     return cast(Tensor, _Padding.apply(x, 1, 1, "replicate"))
 
 
@@ -48,7 +48,7 @@ def sum_shifted(columns: Tensor, count: int) -> Tensor:
         count: number of groups.
 
     Returns:
-        (N, C, H, W - count + 1), in float32: sums of nine half-precision values are worth their digits.
+        (N, C, H, W - count + 1), in float32: sums of nine values would lose digits in half precision.
     """
     return cast(Tensor, _SumShifted.apply(columns, count))
 

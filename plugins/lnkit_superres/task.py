@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lnkit_superres.data import Images, SuperresData
     from lnkit_superres.protocol import SuperresProtocol
 
-AT_ONCE = 4  # images of a validation batch; a constant, so that rounding is the same whatever the batch size
+VALIDATION_BATCH = 4  # images; a constant, so that rounding does not depend on the batch size
 
 
 class SuperresTask(TrainingTask):
@@ -73,7 +73,7 @@ class SuperresTask(TrainingTask):
         """Compute mean PSNR and SSIM of the validation images, as in the test."""
         variation, values = Variation(), []
         shave = self.protocol.shave
-        for part in slices(len(self.valid_low), AT_ONCE):
+        for part in slices(len(self.valid_low), VALIDATION_BATCH):
             outputs = enlarge(network, self.valid_low[part])
             variation.add(outputs)
             for output, truth in zip(to_pixels(outputs), self.valid_high[part], strict=True):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lnkit.benchmark import BenchmarkSpec
     from lnkit.specs import BackboneSpec
 
-SAMPLE_VARIANT = "sample"  # what --sample runs where "paper" would take too long
+SAMPLE_VARIANT = "sample"  # run by --sample, for benchmarks whose first variant would take too long
 
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
