@@ -45,9 +45,10 @@ def sample_folder(cache: Path) -> Path:
 def write_sample(root: Path) -> None:
     """Write the sample under ``root``; the same Pillow and scikit-image write the same bytes again."""
     for number, name in enumerate(PHOTOGRAPHS):
-        left, right = _halves(_photograph(name))
-        _write_patches(root / "train" / name, left, TRAIN, np.random.default_rng([SEED, number, 0]))
-        _write_patches(root / "test" / name, right, TEST, np.random.default_rng([SEED, number, 1]))
+        photograph = _photograph(name)
+        for stream, (split, count) in enumerate((("train", TRAIN), ("test", TEST))):
+            draw = np.random.default_rng([SEED, number, stream])
+            _write_patches(root / split / name, _half(photograph, right=split == "test"), count, draw)
     (root / "README.txt").write_text(_readme(), encoding="utf-8")
 
 
@@ -58,13 +59,9 @@ def _photograph(name: str) -> Image.Image:
     return Image.fromarray(loaded[0] if isinstance(loaded, tuple) else loaded).convert("RGB")
 
 
-def _halves(photograph: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Return the left and the right half."""
-    middle = photograph.width // 2
-    return (
-        photograph.crop((0, 0, middle, photograph.height)),
-        photograph.crop((middle, 0, photograph.width, photograph.height)),
-    )
+def _half(image: Image.Image, right: bool) -> Image.Image:
+    middle = image.width // 2
+    return image.crop((middle, 0, image.width, image.height) if right else (0, 0, middle, image.height))
 
 
 def _write_patches(folder: Path, photograph: Image.Image, count: int, draw: Draw) -> None:
