@@ -205,7 +205,11 @@ def test_an_interrupted_run_goes_on(results: Path, capsys: Capture, monkeypatch:
         (["--backbone", "pixel", "--set", "resoluton=3"], 2, "Did you mean 'resolution'"),
         (["--backbone", "pixel", "--distance", "spatal"], 2, "Did you mean 'spatial'"),
         (["--backbone", "pixel", "--engine", "fast"], 2, "No engine is named 'fast'"),
-        (["--backbone", "pixel", "--set", "epsilon=small"], 2, "'epsilon' takes one of lpips, reference, torchmetrics"),
+        (
+            ["--backbone", "pixel", "--set", "epsilon=small"],
+            2,
+            "'epsilon': expected one of lpips, reference, torchmetrics",
+        ),
         (["--backbone", "pixel", "--device", "tpu"], 2, "device 'tpu'"),
         (["--backbone", "pixel", "--data", "."], 2, "--sample uses data of its own"),
         (["--backbone", "alexnet", "--weights", "nowhere.safetensors"], 1, "nowhere.safetensors"),

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from lnkit import BackboneSpec, UsageError
-from lnkit.protocols import as_dict, choose_protocol, deviations, phrase
+from lnkit import BackboneSpec, DistanceConfig, UsageError
+from lnkit.protocols import (
+    Training,
+    as_dict,
+    choose_protocol,
+    deviations,
+    expect_above,
+    expect_multiple,
+    expect_within,
+    phrase,
+)
+from lnkit_autoencoder.protocol import AutoencoderProtocol
 from lnkit_bapps import BAPPS
+from lnkit_delineation.protocol import DelineationProtocol
+from lnkit_superres.protocol import SuperresProtocol
 
 NETWORK = BackboneSpec("net", "Test", load=lambda pretrained: None)  # type: ignore[arg-type,return-value]
 PIXELS = BackboneSpec("pixels", "Test", load=lambda pretrained: None, distance="squared")  # type: ignore[arg-type,return-value]
@@ -39,9 +55,13 @@ def test_a_backbone_brings_its_distance_unless_the_user_asks() -> None:
     [
         ("papr", {}, "has no protocol 'papr'; it has: paper, reference, quick"),
         ("paper", {"resolutoin": "64"}, "Did you mean 'resolution'"),
-        ("paper", {"resolution": "big"}, "takes a value of type int, and 'big' came"),
-        ("paper", {"channel_norm": "perhaps"}, "takes true or false, and 'perhaps' came"),
-        ("paper", {"normalization": "lpisp"}, "takes one of backbone, imagenet, lpips, none, and 'lpisp' came"),
+        ("paper", {"resolution": "big"}, "'resolution': expected a value of type int, got 'big'"),
+        ("paper", {"channel_norm": "perhaps"}, "'channel_norm': expected true or false, got 'perhaps'"),
+        (
+            "paper",
+            {"normalization": "lpisp"},
+            "'normalization': expected one of backbone, imagenet, lpips, none, got 'lpisp'",
+        ),
         ("paper", {"resolution": "0"}, "resolution must be 1 or more"),
     ],
 )
@@ -57,3 +77,33 @@ def test_the_reference_variant_skips_transform_input() -> None:
 
 def test_the_quick_variant_is_cut_down() -> None:
     assert BAPPS.protocols["quick"].per_family > 0
+
+
+@pytest.mark.parametrize("protocol", [SuperresProtocol, DelineationProtocol, AutoencoderProtocol])
+def test_protocols_that_train_share_their_head(protocol: type[Training], monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = protocol()
+    assert paper.distance_config() == DistanceConfig("squared")
+    assert "squared|input:backbone|" in phrase(paper)
+    assert "squared|input:none,no-transform_input|" in phrase(
+        replace(paper, normalization="none", transform_input=False)
+    )
+    for field, value in (("batch_size", 0), ("lr", 0.0), ("normalization", "mine")):
+        with pytest.raises(ValueError, match=f"Protocol field '{field}': expected "):
+            replace(paper, **{field: value})
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[1] / "docs")
+    from sitepages.comments import field_comments
+
+    assert set(field_comments(protocol)) == set(as_dict(paper)), "every field is explained, inherited ones too"
+
+
+def test_numbers_outside_of_a_range_are_refused() -> None:
+    expect_above("x", 1, 0)
+    expect_within("x", 1, 0, 1)
+    expect_multiple("x", 32, 16, 16)
+    for check, sentence in (
+        (lambda: expect_above("x", 0, 0), "Protocol field 'x': expected a value above 0, got 0."),
+        (lambda: expect_within("x", float("nan"), 0, 1), "Protocol field 'x': expected 0 to 1, got nan."),
+        (lambda: expect_multiple("x", 8, 16, 16), "Protocol field 'x': expected a multiple of 16 from 16, got 8."),
+    ):
+        with pytest.raises(ValueError, match=re.escape(sentence)):
+            check()

@@ -1,19 +1,15 @@
-"""The benchmark `autoencoder`: does a loss network teach an autoencoder what images show?
+"""The benchmark `autoencoder`: does a loss network teach an autoencoder to embed images?
 
-An autoencoder (Pihlgren et al. 2020) is trained with the feature loss of one loss network. How well small classifiers
-do on its embeddings is the score of the loss network.
+An autoencoder (Pihlgren2020) is trained with the feature loss of one loss network. The score of the loss network is how
+well small classifiers do on the embeddings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import lnkit
-from lnkit_autoencoder.protocol import VARIANTS, AutoencoderProtocol
-
-if TYPE_CHECKING:
-    import numpy as np
+from lnkit_autoencoder.protocol import VARIANTS
 
 SVHN_SERVER = "http://ufldl.stanford.edu/housenumbers"
 
@@ -21,7 +17,7 @@ SVHN = lnkit.DatasetSpec(
     name="svhn",
     title="Street View House Numbers, cropped digits",
     files=(
-        # Checksums as torchvision.datasets.SVHN knows them; a test compares.
+        # Checksums of torchvision.datasets.SVHN; a test compares them.
         lnkit.RemoteFile(
             f"{SVHN_SERVER}/train_32x32.mat",
             size=182_040_794,
@@ -68,18 +64,12 @@ TITLES = {"svhn": "SVHN", "stl10": "STL-10", "own": "the data at hand"}
 SCORES = tuple(
     lnkit.ScoreSpec(
         f"{name}_accuracy",
-        f"test images of {title} whose class is told from their embeddings",
+        f"test images of {title} whose class is predicted from their embeddings",
         aggregation="fraction of test images",
         primary=True,
     )
     for name, title in TITLES.items()
 )
-
-
-def _rescore(arrays: Mapping[str, np.ndarray], protocol: AutoencoderProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_autoencoder.scores import score_arrays  # noqa: PLC0415 - numpy, only when it runs
-
-    return score_arrays(arrays)
 
 
 AUTOENCODER = lnkit.BenchmarkSpec(
@@ -93,7 +83,7 @@ AUTOENCODER = lnkit.BenchmarkSpec(
     open_data="lnkit_autoencoder.data:open_data",
     run="lnkit_autoencoder.run:run",
     datasets=(SVHN, STL10),
-    rescore=_rescore,
+    rescore="lnkit_autoencoder.scores:score_all",
     trains=True,
 )
 

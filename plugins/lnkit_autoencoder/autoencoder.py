@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lnkit.training.collapse import Variation
+from lnkit.training.images import slices
 from lnkit.training.target_cache import TargetCache, cache_targets
 from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_autoencoder.featurenet import FeatureDecoder, FeatureEncoder, Shapes
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 Features = Mapping[str, Tensor]  # point -> (N, C, H, W)
 
-BLOCK = 256  # images that go through a network at a time outside of training; fixed, so that rounding is
-WORTH_KEEPING = 50_000  # weights of a loss network; with fewer, its features are made as fast as they are copied
+BLOCK = 256  # images in a forward pass outside of training; a constant, so that rounding is always the same
+WORTH_CACHING = 50_000  # weights of a loss network; with fewer, its features are computed as fast as copied
 SETTLED = 50  # batches; with a momentum of 0.1, 0.5 % of a running statistic's initial value are left
-SPLIT = 1  # stream of random numbers for what is held out of the autoencoder's images
+HOLDOUT_STREAM = 1  # of random numbers, for held-out images of the autoencoder
 
 
 class Autoencoder(nn.Module):
@@ -40,17 +41,23 @@ class Autoencoder(nn.Module):
         self.encodes_features = encodes_features
 
     def forward(self, images: Tensor, features: Features) -> Any:
-        """Images (N, 3, H, W) or features, whatever the decoder makes."""
+        """Return the output of the decoder: images (N, 3, H, W), or features."""
         return self.decoder(self.embed(images, features))
 
     def embed(self, images: Tensor, features: Features) -> Tensor:
-        """Embeddings (N, z) of images, whose features are needed only if those are encoded."""
+        """Return embeddings (N, z) of images; their features are needed only if the encoder takes features."""
         embeddings: Tensor = self.encoder(features if self.encodes_features else images)
         return embeddings
 
 
 def build_autoencoder(protocol: AutoencoderProtocol, side: int, shapes: Shapes) -> Autoencoder:
-    """Make the network of a protocol for images of ``side`` x ``side`` pixels with features of these shapes."""
+    """Build the network of a protocol.
+
+    Args:
+        protocol: says what is encoded and what is decoded.
+        side: of the images, in pixels.
+        shapes: {point: (C, H, W)} of their features.
+    """
     encodes_features = protocol.encode == "features"
     encoder = FeatureEncoder(shapes, protocol.z) if encodes_features else ImageEncoder(side, protocol.z)
     predicts = protocol.target == "features"
@@ -59,37 +66,51 @@ def build_autoencoder(protocol: AutoencoderProtocol, side: int, shapes: Shapes) 
 
 
 def feature_difference(predicted: Features, features: Features) -> Tensor:
-    """Mean squared difference of predicted and true features, summed over the points: P Eq. 6 without an image."""
-    parts = [(predicted[point].float() - found.float()).square().mean() for point, found in features.items()]
+    """Return the mean squared difference of predicted and true features, summed over the points.
+
+    References:
+        Pihlgren2023 Eq. 6, without an image.
+    """
+    parts = [(predicted[point].float() - true.float()).square().mean() for point, true in features.items()]
     return torch.stack(parts).sum()
 
 
 class AutoencoderTask(TrainingTask):
-    """Learn to put images into few numbers from which they, or their features, can be made again."""
+    """Train an autoencoder with a feature loss."""
 
     def __init__(
         self, images: Images, protocol: AutoencoderProtocol, loss: FeatureLoss, seed: int, progress: Progress
     ) -> None:
-        """Hold out what the protocol says; what only training needs is left to :meth:`prepare`."""
+        """Hold out images for validation; :meth:`prepare` does the rest.
+
+        Args:
+            images: to train and validate on.
+            protocol: of the run.
+            loss: the feature loss.
+            seed: of the draw of held-out images.
+            progress: receives the progress of computing target features.
+        """
         self.images, self.protocol, self.feature_loss = images, protocol, loss
         self._loss, self._progress = loss, progress
         self.device = next(loss.network.buffers()).device
-        self.training, self.validation = hold_out(len(images), protocol.holdout, (seed, SPLIT))
+        self.training, self.validation = hold_out(len(images), protocol.holdout, (seed, HOLDOUT_STREAM))
         self.items = len(self.training)
         self.shapes = feature_shapes(images, loss)
         self._side = images.take(np.arange(1)).shape[-1]
-        self._kept: TargetCache | None = None
+        self._cache: TargetCache | None = None
 
     @property
-    def batches(self) -> int:
-        """In an epoch."""
+    def iterations_per_epoch(self) -> int:
+        """Batches in an epoch."""
         return batches_per_epoch(self.items, self.protocol.batch_size)
 
     def prepare(self) -> None:
-        """Compute target features, those of the images that are held out as well, where that pays off and they fit."""
-        if sum(weight.numel() for weight in self._loss.network.parameters()) < WORTH_KEEPING:
+        """Compute the target features of all images once, where that is worth it and they fit into memory."""
+        if sum(weight.numel() for weight in self._loss.network.parameters()) < WORTH_CACHING:
             return
-        self._kept = cache_targets(self._loss, self.images.take, len(self.images), self.protocol.epochs, self._progress)
+        self._cache = cache_targets(
+            self._loss, self.images.take, len(self.images), self.protocol.epochs, self._progress
+        )
 
     def build(self) -> nn.Module:
         return build_autoencoder(self.protocol, self._side, self.shapes)
@@ -101,29 +122,29 @@ class AutoencoderTask(TrainingTask):
         return self._load(self.training[items])
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        images, features = self._seen(batch)
+        images, features = self._inputs(batch)
         return {"loss": self._difference(network(images, features), features)}
 
     def validate(self, network: nn.Module) -> Validation:
-        total, made, true = 0.0, _Variations(), _Variations()
+        total, outputs_vary, targets_vary = 0.0, _Variations(), _Variations()
         for items in blocks(self.validation):
-            images, features = self._seen({name: t.to(self.device) for name, t in self._load(items).items()})
+            images, features = self._inputs({name: t.to(self.device) for name, t in self._load(items).items()})
             outputs = network(images, features)
             total += float(self._difference(outputs, features)) * len(items)
-            made.add(outputs)
+            outputs_vary.add(outputs)
             if self.protocol.target == "features":
-                true.add(features)
-        variation = made.compared_to(true) if has_settled(network) else inf
+                targets_vary.add(features)
+        variation = outputs_vary.relative_to(targets_vary) if has_settled(network) else inf
         return Validation(total / len(self.validation), variation=variation)
 
     def _load(self, chosen: NDArray[np.int64]) -> dict[str, Tensor]:
         batch = {"stored": self.images.load(chosen)}
-        return batch | self._kept.take(chosen) if self._kept else batch
+        return batch | self._cache.take(chosen) if self._cache else batch
 
-    def _seen(self, batch: Batch) -> tuple[Tensor, Features]:
-        """The images of a batch and their features, both on the device."""
+    def _inputs(self, batch: Batch) -> tuple[Tensor, Features]:
+        """Return the images of a batch and their features, both on the device."""
         images = self.images.prepare(batch["stored"])
-        return images, self._kept.of(batch) if self._kept else self._loss.targets(images)
+        return images, self._cache.of(batch) if self._cache else self._loss.targets(images)
 
     def _difference(self, outputs: Any, features: Features) -> Tensor:
         if self.protocol.target == "features":
@@ -132,7 +153,7 @@ class AutoencoderTask(TrainingTask):
 
 
 class _Variations:
-    """How much outputs vary, images as they are and features in relation to the true ones, whose scale is their own."""
+    """Variation of outputs: of images in [0, 1], or of features, whose scale is that of the true ones."""
 
     def __init__(self) -> None:
         self._points: dict[str, Variation] = {}
@@ -141,56 +162,69 @@ class _Variations:
         for point, tensor in (outputs if isinstance(outputs, Mapping) else {"": outputs}).items():
             self._points.setdefault(point, Variation()).add(tensor)
 
-    def compared_to(self, true: _Variations) -> float:
-        """The range of the images' pixels, or of the features as a share of the true ones' range at the best point."""
+    def relative_to(self, true: _Variations) -> float:
+        """Return the range of pixels, or of features as a share of the range of the true ones at the best point."""
         if not true._points:
             return self._points[""].value
-        return max(made.value / (true._points[point].value or 1.0) for point, made in self._points.items())
+        return max(own.value / (true._points[point].value or 1.0) for point, own in self._points.items())
 
 
 def has_settled(network: nn.Module) -> bool:
-    """Whether its batch norm has seen enough batches for outputs in evaluation mode to say anything.
+    """Whether batch norm has seen enough batches for outputs in evaluation mode to mean anything.
 
-    In the first steps the running statistics are still near their initial 0 and 1, and hardly anything of the input
-    reaches the output: that is no collapse.
+    In the first steps the running statistics are still near their initial 0 and 1, and the output hardly depends on the
+    input, which is no collapse.
     """
-    seen = [int(buffer) for name, buffer in network.named_buffers() if name.endswith("num_batches_tracked")]
-    return not seen or min(seen) >= SETTLED
+    batches = [int(buffer) for name, buffer in network.named_buffers() if name.endswith("num_batches_tracked")]
+    return not batches or min(batches) >= SETTLED
 
 
 def feature_shapes(images: Images, loss: FeatureLoss) -> Shapes:
-    """{point: (C, H, W)} of the features of one image."""
+    """Return {point: (C, H, W)} of the features of one image."""
     features = loss.targets(images.take(np.arange(1)).to(next(loss.network.buffers()).device))
-    return {point: (found.shape[1], found.shape[2], found.shape[3]) for point, found in features.items()}
+    return {point: (maps.shape[1], maps.shape[2], maps.shape[3]) for point, maps in features.items()}
 
 
 def embed(network: Autoencoder, images: Images, loss: FeatureLoss, progress: Progress) -> NDArray[np.float32]:
-    """The embeddings (N, z) of all images, block by block, so that they don't depend on the device's memory."""
-    found = [embeddings.cpu().numpy() for embeddings in _embeddings(network, images, loss, progress)]
-    return np.concatenate(found).astype(np.float32)
+    """Return the embeddings (N, z) of all images, computed in blocks of fixed size.
+
+    Args:
+        network: the trained autoencoder.
+        images: to embed.
+        loss: computes features for an encoder of features.
+        progress: receives the number of images done.
+    """
+    return np.concatenate(list(_embeddings(network, images, loss, progress))).astype(np.float32)
 
 
-def _embeddings(network: Autoencoder, images: Images, loss: FeatureLoss, progress: Progress) -> Iterator[Tensor]:
+def _embeddings(network: Autoencoder, images: Images, loss: FeatureLoss, progress: Progress) -> Iterator[NDArray[Any]]:
     device = next(network.parameters()).device
     with torch.no_grad(), progress.task("embedding images", len(images), unit="images") as advance:
         for items in blocks(np.arange(len(images))):
             inputs = images.prepare(images.load(items).to(device))
-            yield network.embed(inputs, loss.targets(inputs) if network.encodes_features else {})
+            yield network.embed(inputs, loss.targets(inputs) if network.encodes_features else {}).cpu().numpy()
             advance(len(items))
 
 
 def reconstruct(network: Autoencoder, images: Images, items: NDArray[np.int64], loss: FeatureLoss) -> Tensor:
-    """What the decoder makes of these images, (N, 3, H, W) in [0, 1] on the CPU; only where it makes images."""
+    """Return the reconstructions of images by a decoder to images, (N, 3, H, W) in [0, 1] on the CPU.
+
+    Args:
+        network: the trained autoencoder.
+        images: of a split.
+        items: numbers of the images.
+        loss: computes features for an encoder of features.
+    """
     device = next(network.parameters()).device
-    made = []
+    outputs = []
     with torch.no_grad():
         for part in blocks(items):
             inputs = images.prepare(images.load(part).to(device))
-            made.append(network(inputs, loss.targets(inputs) if network.encodes_features else {}).cpu())
-    return torch.cat(made)
+            outputs.append(network(inputs, loss.targets(inputs) if network.encodes_features else {}).cpu())
+    return torch.cat(outputs)
 
 
 def blocks(items: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """The items, BLOCK at a time."""
-    for start in range(0, len(items), BLOCK):
-        yield items[start : start + BLOCK]
+    """Yield the items, BLOCK at a time."""
+    for part in slices(len(items), BLOCK):
+        yield items[part]

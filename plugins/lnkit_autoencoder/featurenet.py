@@ -1,8 +1,8 @@
-"""Encoders that see features, and decoders that make them: the feature-prediction variants of the original work.
+"""Encoders of features, and decoders to features: the feature-prediction variants of the original work.
 
-Pihlgren et al. train encoders by predicting the features of the image instead of the image, and on features instead
-of images; P does neither, so the shapes here are ours: as small as the image's own encoder and decoder, for maps of
-any size, and with one head for each point of the loss network.
+It trains encoders that predict the features of an image instead of the image, and encoders of features instead of
+images. Pihlgren2023 does neither, so the shapes here are ours: as small as the encoder and decoder of images, for maps
+of any size, and with one head for each point of the loss network.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 Shapes = Mapping[str, tuple[int, int, int]]  # point -> (C, H, W) of its features
 
-SMALL = 4  # pixels; convolutions halve a map until its longer side is no more than this
+SMALL = 4  # pixels; convolutions halve a map until its longer side is SMALL or less
 FIRST, WIDEST = 64, 256  # channels after the first convolution, and at most
 KERNEL, STRIDE, PADDING = 4, 2, 1  # which halve a map, and double it
 
 
 def halvings(height: int, width: int) -> int:
-    """How often a map is halved until it is small."""
+    """Return how often a map is halved until it is small."""
     count = 0
     while _halved(max(height, width), count) > SMALL:
         count += 1
@@ -28,7 +28,7 @@ def halvings(height: int, width: int) -> int:
 
 
 def widths(steps: int) -> list[int]:
-    """Channels after each of ``steps`` convolutions: 64, 128, 256, 256, ..."""
+    """Return the channels after each of ``steps`` convolutions: 64, 128, 256, 256, ..."""
     return [min(WIDEST, FIRST * 2**step) for step in range(steps)]
 
 
@@ -37,7 +37,7 @@ class FeatureEncoder(nn.Module):
 
     def __init__(self, shapes: Shapes, z: int) -> None:
         super().__init__()
-        self.points = tuple(shapes)  # names of points are no names of modules, so those are numbered
+        self.points = tuple(shapes)  # names of points may be no names of modules, so these are numbered
         self.trunks = nn.ModuleList(_trunk(*shape) for shape in shapes.values())
         self.linear = nn.Linear(sum(_length(*shape) for shape in shapes.values()), z)
 
@@ -60,9 +60,9 @@ class FeatureDecoder(nn.Module):
 
 
 def _trunk(channels: int, height: int, width: int) -> nn.Sequential:
-    """Halve until the map is small; one that is small already only has its channels mixed, place by place.
+    """Build convolutions that halve a map until it is small; a 1x1 convolution for a map that is small already.
 
-    That has no batch norm, which a batch with one item and one place would leave without a deviation.
+    The latter has no batch norm, which needs more than one item or one position.
     """
     steps = halvings(height, width)
     if not steps:
@@ -77,14 +77,14 @@ def _trunk(channels: int, height: int, width: int) -> nn.Sequential:
 
 
 def _length(channels: int, height: int, width: int) -> int:
-    """Numbers that the trunk leaves of a point's features."""
+    """Return the length of the flattened output of a trunk."""
     steps = halvings(height, width)
     last = widths(steps)[-1] if steps else WIDEST
     return last * _halved(height, steps) * _halved(width, steps)
 
 
 def _halved(side: int, steps: int) -> int:
-    """What ``steps`` halvings leave of a side, rounded up each time."""
+    """Return the side after ``steps`` halvings, rounded up each time."""
     cells = 1 << steps
     return -(-side // cells)
 

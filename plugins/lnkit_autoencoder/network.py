@@ -1,8 +1,8 @@
-"""The autoencoder for images, and the small classifiers on its embeddings.
+"""The autoencoder for images, and the small classifiers of its embeddings.
 
-After Pihlgren et al. 2020, with the numbers of P. Nothing in the autoencoder is variational. Convolutions that batch
-norm follows have no bias, which it would take away again: the bias's gradient is nothing but rounding, of which Adam
-makes steps of full size.
+After Pihlgren2020, with the numbers of Pihlgren2023. Nothing in the autoencoder is variational. Convolutions before
+batch norm have no bias, which it would remove: the gradient of such a bias is only rounding, of which Adam makes steps
+of full size.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 SMALLEST, STEP = 64, 16  # pixels; images have sides of SMALLEST + k STEP
-ENCODER_WIDTHS = (3, 32, 64, 128, 256)  # channels; P
-ENCODER_KERNEL, STRIDE = 4, 2  # pixels; P
-DECODER_WIDTHS = (1024, 128, 64, 32, 3)  # channels; P
-DECODER_KERNELS = (5, 5, 6, 6)  # pixels; P
+ENCODER_WIDTHS = (3, 32, 64, 128, 256)  # channels; Pihlgren2023
+ENCODER_KERNEL, STRIDE = 4, 2  # pixels; Pihlgren2023
+DECODER_WIDTHS = (1024, 128, 64, 32, 3)  # channels; Pihlgren2023
+DECODER_KERNELS = (5, 5, 6, 6)  # pixels; Pihlgren2023
 
-HIDDEN_LAYERS: tuple[tuple[int, ...], ...] = ((), (32,), (64,), (32, 32), (64, 32), (64, 64), (128, 128))  # P
-SLOPE = 0.01  # of LeakyReLU for negative values; PyTorch's default, P names none
+# Widths of the hidden layers of each classifier; Pihlgren2023
+HIDDEN_LAYERS: tuple[tuple[int, ...], ...] = ((), (32,), (64,), (32, 32), (64, 32), (64, 64), (128, 128))
+SLOPE = 0.01  # of LeakyReLU for negative values; PyTorch's default, Pihlgren2023 names none
 
 
 def fits(side: int) -> bool:
@@ -28,12 +29,12 @@ def fits(side: int) -> bool:
 
 
 def encoded_side(side: int) -> int:
-    """Side of the map that the encoder's convolutions leave of a fitting image."""
+    """Return the side of the map after the encoder's convolutions, for an image that fits."""
     return (side - SMALLEST) // STEP + 2
 
 
 def decoded_from(side: int) -> int:
-    """Side h of the map that the decoder starts with; P."""
+    """Return the side h of the map that the decoder starts with; Pihlgren2023."""
     return (side - SMALLEST) // STEP + 1
 
 
@@ -43,8 +44,10 @@ class ImageEncoder(nn.Module):
     def __init__(self, side: int, z: int) -> None:
         super().__init__()
         blocks = [
-            nn.Sequential(nn.Conv2d(one, other, ENCODER_KERNEL, STRIDE, bias=False), nn.BatchNorm2d(other), nn.ReLU())
-            for one, other in pairwise(ENCODER_WIDTHS)
+            nn.Sequential(
+                nn.Conv2d(inputs, outputs, ENCODER_KERNEL, STRIDE, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+            )
+            for inputs, outputs in pairwise(ENCODER_WIDTHS)
         ]
         self.convolutions = nn.Sequential(*blocks)
         self.linear = nn.Linear(ENCODER_WIDTHS[-1] * encoded_side(side) ** 2, z)
@@ -63,11 +66,13 @@ class ImageDecoder(nn.Module):
         self.linear = nn.Sequential(nn.Linear(z, DECODER_WIDTHS[0] * decoded_from(side) ** 2), nn.ReLU())
         *inner, last = zip(pairwise(DECODER_WIDTHS), DECODER_KERNELS, strict=True)
         blocks = [
-            nn.Sequential(nn.ConvTranspose2d(one, other, kernel, STRIDE, bias=False), nn.BatchNorm2d(other), nn.ReLU())
-            for (one, other), kernel in inner
+            nn.Sequential(
+                nn.ConvTranspose2d(inputs, outputs, kernel, STRIDE, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+            )
+            for (inputs, outputs), kernel in inner
         ]
-        (one, other), kernel = last
-        self.convolutions = nn.Sequential(*blocks, nn.ConvTranspose2d(one, other, kernel, STRIDE), nn.Sigmoid())
+        (inputs, outputs), kernel = last
+        self.convolutions = nn.Sequential(*blocks, nn.ConvTranspose2d(inputs, outputs, kernel, STRIDE), nn.Sigmoid())
 
     def forward(self, embeddings: Tensor) -> Tensor:
         out: Tensor = self.convolutions(self.linear(embeddings).unflatten(1, self.start))
@@ -75,8 +80,8 @@ class ImageDecoder(nn.Module):
 
 
 def classifier(inputs: int, hidden: Sequence[int], classes: int) -> nn.Sequential:
-    """Embeddings (N, inputs) to (N, classes), linear at the end; LeakyReLU after each hidden layer."""
+    """Build a classifier (N, inputs) -> (N, classes): LeakyReLU after each hidden layer, linear at the end."""
     layers: list[nn.Module] = []
-    for one, other in pairwise((inputs, *hidden)):
-        layers += [nn.Linear(one, other), nn.LeakyReLU(SLOPE)]
+    for before, after in pairwise((inputs, *hidden)):
+        layers += [nn.Linear(before, after), nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers, nn.Linear((inputs, *hidden)[-1], classes))

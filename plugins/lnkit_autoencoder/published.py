@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, NDArray[Any]]
 
-VERSION = 1  # raised when other arrays come out
+VERSION = 1  # raised when the arrays change
 SVHN_CLASSES = tuple("0123456789")
 STL10_FOLDER = "stl10_binary"
 # In the order of the labels; class_names.txt of the archive.
@@ -30,23 +30,23 @@ STL10_CLASSES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monk
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One of the two data sets: its files, and torchvision's class for them."""
+    """A published data set: its files, and torchvision's class for them."""
 
     name: str  # "svhn"
     classes: tuple[str, ...]
-    md5: Mapping[str, str]  # file -> checksum, as torchvision knows it
+    md5: Mapping[str, str]  # file -> checksum, from torchvision
     unlabeled: str  # split for the autoencoder: "extra"
     files: Mapping[str, tuple[str, ...]]  # split -> files
     read: Callable[[Path, str], Any]  # (root, split) -> torchvision's data set
 
     @property
     def sha256(self) -> str:
-        """Stands for the content: torchvision has compared every file with its published checksum."""
+        """Digest that stands for the content: torchvision compares every file with its published checksum."""
         return hashlib.sha256("".join(f"{md5}  {name}\n" for name, md5 in self.md5.items()).encode()).hexdigest()
 
 
 def svhn() -> Published:
-    """Netzer et al. 2011; the digit 0 has the label 0, as in torchvision."""
+    """Describe SVHN (Netzer et al. 2011); the digit 0 has the label 0, as in torchvision."""
     from torchvision.datasets import SVHN  # noqa: PLC0415 - torchvision, only when it is read
 
     files = {split: (file,) for split, (_, file, _) in SVHN.split_list.items()}
@@ -55,7 +55,7 @@ def svhn() -> Published:
 
 
 def stl10() -> Published:
-    """Coates et al. 2011."""
+    """Describe STL-10 (Coates et al. 2011)."""
     from torchvision.datasets import STL10  # noqa: PLC0415 - torchvision, only when it is read
 
     md5 = {f"{STL10_FOLDER}/{file}": md5 for file, md5 in (*STL10.train_list, *STL10.test_list)}
@@ -70,16 +70,23 @@ def stl10() -> Published:
 PUBLISHED: Mapping[str, Callable[[], Published]] = {"svhn": svhn, "stl10": stl10}
 
 
-def is_there(published: Published, root: Path) -> bool:
-    """Whether any file of the data set lies under ``root``."""
+def has_files(published: Published, root: Path) -> bool:
+    """Whether any file of the data set is under ``root``."""
     return any((root / file).is_file() for file in published.md5)
 
 
 def open_published(published: Published, root: Path, pad: int, cache: Path, progress: Progress) -> LabeledSet:
-    """Open a data set whose files lie under ``root`` as torchvision has them.
+    """Open a data set whose files are under ``root`` in torchvision's layout.
+
+    Args:
+        published: the data set.
+        root: its folder.
+        pad: pixels to mirror around images if the decoder needs that; see ``padding_for``.
+        cache: the cache folder, for decoded images.
+        progress: receives the progress of decoding.
 
     Raises:
-        DataError: a split is missing, a file is not the published one, or its content is not what it should be.
+        DataError: a split is missing, or a file is not the published one or damaged.
     """
     _require_files(published, root)
     unlabeled, train, test = (
@@ -107,8 +114,8 @@ def _require_files(published: Published, root: Path) -> None:
     missing = [file for file in published.md5 if not (root / file).is_file()]
     if missing:
         raise DataError(
-            f"{root / missing[0]} is missing. All of {', '.join(published.md5)} are needed; `lnkit data fetch "
-            f"{published.name}` brings them into the cache."
+            f"{root / missing[0]} is missing. Expected all of {', '.join(published.md5)}; `lnkit data fetch "
+            f"{published.name}` downloads them into the cache."
         )
 
 
@@ -116,12 +123,14 @@ def _open_split(published: Published, split: str, root: Path, cache: Path, progr
     from lnkit.data.pack.array_folder import open_arrays  # noqa: PLC0415 - only here
 
     title = f"{published.name} {split}"
-    place = packed_dir(root, cache) / f"autoencoder-{published.name}-{split}"
-    return open_arrays(title, place, _identity(published, split, root), lambda: _read(published, split, root), progress)
+    target = packed_dir(root, cache) / f"autoencoder-{published.name}-{split}"
+    return open_arrays(
+        title, target, _identity(published, split, root), lambda: _read(published, split, root), progress
+    )
 
 
 def _identity(published: Published, split: str, root: Path) -> str:
-    """Changes when a file is written, and with what is made of it; costs no reading."""
+    """Return a text that changes with a file's size or time, and with VERSION; the files are not read."""
     files = []
     for name in published.files[split]:
         info = (root / name).stat()
@@ -131,29 +140,28 @@ def _identity(published: Published, split: str, root: Path) -> str:
 
 def _read(published: Published, split: str, root: Path) -> Arrays:
     try:
-        found = published.read(root, split)
-        images = {"images": _channels_last(found.data)}
-        return images if split == published.unlabeled else images | {"labels": np.asarray(found.labels, np.int64)}
-    except Exception as error:  # torchvision and scipy are not of one mind about what they raise
+        dataset = published.read(root, split)
+        images = {"images": _channels_last(dataset.data)}
+        return images if split == published.unlabeled else images | {"labels": np.asarray(dataset.labels, np.int64)}
+    except Exception as error:  # torchvision and scipy raise many kinds
         raise DataError(_unreadable(published, split, root, error)) from error
 
 
 def _channels_last(images: NDArray[Any]) -> NDArray[np.uint8]:
-    """(N, 3, H, W) of 8 bits to (N, H, W, 3)."""
+    """Return 8-bit images (N, 3, H, W) as (N, H, W, 3)."""
     if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3] or images.dtype != np.uint8:
-        raise ValueError(f"square RGB images of 8 bits are expected, and {images.dtype} {images.shape} came")
+        raise ValueError(f"expected square 8-bit RGB images, got {images.dtype} of shape {images.shape}")
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
 
 
 def _unreadable(published: Published, split: str, root: Path, error: Exception) -> str:
     files: Sequence[str] = published.files[split]
     which = " or ".join(str(root / file) for file in files)
-    if isinstance(error, RuntimeError):  # torchvision's word for a checksum that differs
-        every = published.md5 if published.name == "stl10" else files  # it compares those of all splits at once
-        which = ", ".join(every) + f" in {root}"
+    if isinstance(error, RuntimeError):  # torchvision's error for a checksum that differs
+        compared = published.md5 if published.name == "stl10" else files  # STL10 compares all splits at once
+        which = ", ".join(compared) + f" in {root}"
         return (
-            f"What lies in {which} is not what was published: a checksum differs. Fetch it again with "
-            f"`lnkit data fetch {published.name}`; images of your own go into folders of classes, train/<class>/ "
-            "and test/<class>/."
+            f"Expected the published files, got another checksum: {which}. Fetch them again with `lnkit data fetch "
+            f"{published.name}`; images of your own go into folders of classes, train/<class>/ and test/<class>/."
         )
-    return f"{which} cannot be read ({error}). It is damaged; fetch it again."
+    return f"{which} cannot be read and is damaged ({error}). Fetch it again."

@@ -1,7 +1,7 @@
 """A small data set in folders of classes, cut on the spot from photographs that come with scikit-image.
 
-The class of a patch is the photograph that it was cut from: patches to train and to test on come from different halves
-of it. They are real images, and far too few: scores say that everything works, and nothing about quality.
+The class of a patch is its photograph: patches to train and to test on come from different halves of it. They
+are real images, and far too few: scores show that everything works, and nothing about quality.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from PIL import Image
 
 from lnkit.data.cache import cached_sample
 
-# Photographs that scikit-image's package holds itself, without a download; gray ones get three equal channels.
+# Photographs in scikit-image's package, which need no download; gray ones get three equal channels.
 PHOTOGRAPHS = (
     "astronaut",
     "brick",
@@ -28,9 +28,9 @@ PHOTOGRAPHS = (
 )
 SIDE = 32  # pixels, as SVHN's images
 TRAIN, TEST = 64, 32  # patches of each photograph
-TEXTURE = 8.0  # least standard deviation of a patch in 8-bit steps; flat ones look the same in every photograph
+TEXTURE = 8.0  # least standard deviation of a patch in 8-bit steps; flat patches look the same in every photograph
 SEED = 2020
-VERSION = 1  # raised when other files come out
+VERSION = 1  # raised when the files change
 SIZE = 5_000_000  # bytes, about
 NOTE = "sample: patches of scikit-image's photographs; the class of a patch is the photograph that it was cut from"
 
@@ -38,16 +38,17 @@ Draw = np.random.Generator
 
 
 def sample_folder(cache: Path) -> Path:
-    """The sample's folder in the cache, made when it is first asked for."""
+    """Return the sample's folder in the cache; write the sample on first use."""
     return cached_sample(cache, f"autoencoder-{VERSION}", SIZE, write_sample)
 
 
 def write_sample(root: Path) -> None:
     """Write the sample under ``root``; the same Pillow and scikit-image write the same bytes again."""
     for number, name in enumerate(PHOTOGRAPHS):
-        left, right = _halves(_photograph(name))
-        _write_patches(root / "train" / name, left, TRAIN, np.random.default_rng([SEED, number, 0]))
-        _write_patches(root / "test" / name, right, TEST, np.random.default_rng([SEED, number, 1]))
+        photograph = _photograph(name)
+        for stream, (split, count) in enumerate((("train", TRAIN), ("test", TEST))):
+            draw = np.random.default_rng([SEED, number, stream])
+            _write_patches(root / split / name, _half(photograph, right=split == "test"), count, draw)
     (root / "README.txt").write_text(_readme(), encoding="utf-8")
 
 
@@ -58,13 +59,9 @@ def _photograph(name: str) -> Image.Image:
     return Image.fromarray(loaded[0] if isinstance(loaded, tuple) else loaded).convert("RGB")
 
 
-def _halves(photograph: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """Left and right, with no pixel in common."""
-    middle = photograph.width // 2
-    return (
-        photograph.crop((0, 0, middle, photograph.height)),
-        photograph.crop((middle, 0, photograph.width, photograph.height)),
-    )
+def _half(image: Image.Image, right: bool) -> Image.Image:
+    middle = image.width // 2
+    return image.crop((middle, 0, image.width, image.height) if right else (0, 0, middle, image.height))
 
 
 def _write_patches(folder: Path, photograph: Image.Image, count: int, draw: Draw) -> None:
@@ -74,7 +71,7 @@ def _write_patches(folder: Path, photograph: Image.Image, count: int, draw: Draw
 
 
 def _patch(photograph: Image.Image, draw: Draw) -> Image.Image:
-    """A patch from anywhere in the photograph where there is something to see."""
+    """Cut a random patch that is not flat."""
     while True:
         left, top = (int(draw.integers(0, length - SIDE + 1)) for length in photograph.size)
         patch = photograph.crop((left, top, left + SIDE, top + SIDE))

@@ -1,25 +1,32 @@
-"""Accuracies, each with its interval, from predicted and true classes alone."""
+"""Accuracies with their intervals, from predicted and true classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lnkit import Outcome, Score
 
-Z = 1.959963984540054  # standard deviations on each side of a normal distribution's middle 95 %
+if TYPE_CHECKING:
+    from lnkit_autoencoder.protocol import AutoencoderProtocol
+
+Z = 1.959963984540054  # standard deviations that bound the central 95 % of a normal distribution
 
 
 def wilson_interval(hits: int, n: int) -> tuple[float, float]:
-    """95 % interval of a proportion, ``hits`` of ``n``; Wilson 1927. It stays inside [0, 1] and has a width at 0 and 1.
+    """Return the 95 % interval of a proportion, ``hits`` of ``n``: inside [0, 1], and wider than 0 even at 0 and 1.
 
-    Raises ValueError if ``n`` is 0.
+    Raises:
+        ValueError: ``n`` is 0.
+
+    References:
+        Wilson 1927.
     """
     if n < 1:
-        raise ValueError("A proportion of nothing has no interval.")
+        raise ValueError(f"Expected a proportion of 1 item or more, got {n}.")
     share = hits / n
     middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z * sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
@@ -27,25 +34,35 @@ def wilson_interval(hits: int, n: int) -> tuple[float, float]:
 
 
 def accuracy(predicted: Any, labels: Any) -> Score:
-    """Share of the test images whose class was found.
+    """Return the share of the test images whose class was predicted, with that of the most frequent class.
 
-    Beside it stands what always naming the most frequent class would reach.
+    Args:
+        predicted: classes (N,).
+        labels: true classes (N,).
 
-    Raises ValueError: the two differ in length, or are empty.
+    Raises:
+        ValueError: the two differ in length, or are empty.
     """
     predicted, labels = np.asarray(predicted), np.asarray(labels)
     if predicted.shape != labels.shape or labels.ndim != 1 or not len(labels):
-        raise ValueError(f"As many predictions as labels are expected: {predicted.shape} and {labels.shape} came.")
+        raise ValueError(f"Expected as many predictions as labels, got shapes {predicted.shape} and {labels.shape}.")
     hits = int((predicted == labels).sum())
     commonest = int(np.unique(labels, return_counts=True)[1].max())
     n = len(labels)
     return Score(hits / n, n, wilson_interval(hits, n), baselines={"most frequent class": commonest / n})
 
 
-def score_arrays(arrays: Mapping[str, Any]) -> Outcome:
-    """Every score from what a run kept: ``<data set>/predicted`` and ``<data set>/labels``.
+def score_all(arrays: Mapping[str, Any], protocol: AutoencoderProtocol | None = None, seed: int = 0) -> Outcome:
+    """Compute every score for which there are values.
 
-    Raises KeyError or ValueError where they are not such arrays.
+    Args:
+        arrays: ``<data set>/predicted`` and ``<data set>/labels``, one value per test image.
+        protocol: not used; every benchmark's function has it.
+        seed: not used; the intervals are not drawn.
+
+    Raises:
+        KeyError: labels are missing.
+        ValueError: predictions and labels differ in length.
     """
     names = [key.removesuffix("/predicted") for key in arrays if key.endswith("/predicted")]
     scores = {f"{name}_accuracy": accuracy(arrays[f"{name}/predicted"], arrays[f"{name}/labels"]) for name in names}

@@ -1,20 +1,16 @@
 """The benchmark `delineation`: does a loss network teach another network to mark the roads in aerial images?
 
-A U-Net (Mosinska et al. 2018, as P uses it) learns from binary cross-entropy and the feature loss of one loss network,
-and is applied to its own output again. How well its marks agree with drawn maps is the score of the loss network.
+A U-Net (Mosinska2018, as in Pihlgren2023) learns from binary cross-entropy and the feature loss of one loss network,
+and is applied to its own output again. The score of the loss network is how well the marks agree with drawn maps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lnkit
-from lnkit_delineation.protocol import VARIANTS, DelineationProtocol
-
-if TYPE_CHECKING:
-    import numpy as np
-    import torch
+from lnkit_delineation.protocol import VARIANTS
 
 SPLITS = {"train": 1108, "valid": 14, "test": 49}  # tiles of the Massachusetts Roads Dataset; Mnih 2013
 BASELINE = "bce"
@@ -33,7 +29,7 @@ MRD = lnkit.DatasetSpec(
 
 
 def _scores() -> tuple[lnkit.ScoreSpec, ...]:
-    """P's three measures, pixel by pixel, and the same of skeletons within a buffer."""
+    """Return the three measures of Pihlgren2023, pixel by pixel, and the same of skeletons within a buffer."""
     measures = {
         "completeness": "road that was found, of all road",
         "correctness": "marks that are road, of all marks",
@@ -43,27 +39,15 @@ def _scores() -> tuple[lnkit.ScoreSpec, ...]:
     return tuple(
         lnkit.ScoreSpec(
             f"{prefix}{measure}",
-            f"{what}, {way}",
+            f"{meaning}, {way}",
             unit="percent",
             upper=100.0,
             aggregation="mean of images",
             primary=not prefix,
         )
         for prefix, way in ways.items()
-        for measure, what in measures.items()
+        for measure, meaning in measures.items()
     )
-
-
-def _rescore(arrays: Mapping[str, np.ndarray], protocol: DelineationProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_delineation.scores import score_all  # noqa: PLC0415 - numpy, only when it runs
-
-    return score_all(arrays, protocol.resamples, seed)
-
-
-def _load_baseline(pretrained: bool) -> torch.nn.Module:
-    from lnkit_delineation.scores import build  # noqa: PLC0415 - torch, only when it is loaded
-
-    return build()
 
 
 DELINEATION = lnkit.BenchmarkSpec(
@@ -77,7 +61,7 @@ DELINEATION = lnkit.BenchmarkSpec(
     open_data="lnkit_delineation.data:open_data",
     run="lnkit_delineation.run:run",
     datasets=(MRD,),
-    rescore=_rescore,
+    rescore="lnkit_delineation.scores:score_all",
     trains=True,
 )
 
@@ -88,7 +72,7 @@ def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:
         lnkit.BackboneSpec(
             name=BASELINE,
             family="Baseline",
-            load=_load_baseline,
+            load="lnkit_delineation.network:build_baseline",
             weights="none needed",
             citation="no feature loss at all: the row to compare with in `delineation`",
             mean=(0.0, 0.0, 0.0),

@@ -1,8 +1,8 @@
-"""Which data a run uses, and their tiles as arrays."""
+"""The data of a run: splits of aerial images with maps, and their tiles as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +13,10 @@ from PIL import Image
 
 from lnkit import BenchmarkData, DataError
 from lnkit.data.cache import packed_dir
-from lnkit.data.folders import data_folder
+from lnkit.data.folders import data_folder, describe_folder, image_names
 from lnkit.data.pack.columns import Column, ColumnTable, open_columns
 from lnkit.data.pack.decode import read_rgb
-from lnkit_delineation import MRD
-from lnkit_delineation.layout import Split, find_split, partial_notes
+from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.protocol import STRIDE
 from lnkit_delineation.sample import NOTE, sample_folder
 
@@ -27,10 +26,30 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 Size = tuple[int, int]  # height, width
 
+SUFFIXES = (".tiff", ".tif", ".png", ".jpg", ".jpeg", ".bmp")
+EXPECTED = (
+    "Expected train/, valid/ and test/, each with aerial images in sat/ and maps of the same names in map/, such as "
+    "train/sat/1.tiff with train/map/1.tif."
+)
 ROAD = 128  # the darkest pixel of a map that means a road; half of 255
-GRAY = (32, 223)  # between these a pixel is neither: smoothed edges and JPEG's noise around 0 and 255 are few there
-MUCH_GRAY = 0.1  # of all pixels; edges are fewer even where roads are narrow
-LOOKED_AT = 16  # maps
+GRAY = (32, 223)  # pixels between these are neither 0 nor 255 with smoothed edges and JPEG's noise
+MUCH_GRAY = 0.1  # share of all pixels; edges are fewer even where roads are narrow
+CHECKED_MAPS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Files of images and their maps, in order of their names, relative to the folder."""
+
+    name: str  # "train"
+    folder: Path
+    images: tuple[str, ...]  # "sat/1.tiff"
+    maps: tuple[str, ...]  # "map/1.tif"
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of the images without folder and ending."""
+        return tuple(Path(name).stem for name in self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +64,7 @@ class Tiles:
 
 @dataclass(frozen=True, slots=True)
 class DelineationData:
-    """Everything that a run needs."""
+    """All tiles of a run."""
 
     train: Tiles  # as they are on disk
     valid: Tiles  # resized
@@ -53,43 +72,76 @@ class DelineationData:
 
 
 def open_data(facts: RunFacts) -> BenchmarkData:
-    """Find, fetch if need be, and pack what the protocol asks for.
+    """Find, fetch if needed, and pack what the protocol asks for.
 
     Raises:
         DataError: a split is missing, tiles do not fit together, or maps mark nothing.
     """
     protocol, root = facts.protocol, data_folder(facts, MRD, sample_folder)
-    train, valid, tested = (find_split(root, name) for name in ("train", "valid", protocol.split))
+    train, valid, test = splits = tuple(find_split(root, name) for name in ("train", "valid", protocol.split))
     resized = (protocol.size, protocol.size)
-    found = DelineationData(
-        train=_open(facts, train, None),
-        valid=_open(facts, valid, resized),
-        test=_open(facts, tested, resized if protocol.tiles == "resized" else None),
+    data = DelineationData(
+        train=_open_tiles(facts, train, None),
+        valid=_open_tiles(facts, valid, resized),
+        test=_open_tiles(facts, test, resized if protocol.tiles == "resized" else None),
     )
-    _check_crop(found.train, train.folder, protocol.crop)
-    for tiles, split in ((found.train, train), (found.valid, valid), (found.test, tested)):
+    _check_crop(data.train, train.folder, protocol.crop)
+    for tiles, split in ((data.train, train), (data.valid, valid), (data.test, test)):
         _check_maps(tiles, split.folder)
-    prints = {"train": found.train.sha256, "valid": found.valid.sha256, protocol.split: found.test.sha256}
-    notes = (*_notes(facts, (train, valid, tested)), *_gray_notes(found.train, train.folder))
-    return BenchmarkData(found, prints, notes, image_size=protocol.crop)
+    fingerprints = {"train": data.train.sha256, "valid": data.valid.sha256, protocol.split: data.test.sha256}
+    notes = (NOTE,) if facts.sample else _partial_notes(tuple(dict.fromkeys(splits)))
+    return BenchmarkData(data, fingerprints, (*notes, *_gray_notes(data.train, train.folder)), image_size=protocol.crop)
 
 
-def _notes(facts: RunFacts, splits: tuple[Split, ...]) -> tuple[str, ...]:
-    if facts.sample:
-        return (NOTE,)
-    return partial_notes(tuple(dict.fromkeys(splits)))
+def find_split(root: Path, name: str) -> Split:
+    """Find the images and maps of a split under ``root``.
+
+    Raises:
+        DataError: it is missing or empty, or an image has no map, or a map no image.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder. {EXPECTED}")
+    folder = root / name
+    if not folder.is_dir():
+        raise DataError(f"{root} has no split {name}. {EXPECTED} {describe_folder(root)}")
+    images, maps = (_list_files(folder, kind) for kind in ("sat", "map"))
+    for files, others, missing in ((images, maps, "map"), (maps, images, "image")):
+        if unpaired := sorted(set(files) - set(others)):
+            shown = ", ".join(unpaired[:5]) + (", ..." if len(unpaired) > 5 else "")
+            raise DataError(f"{folder} has {len(unpaired):,} files without {missing}: {shown}. Add what is missing.")
+    stems = sorted(images)
+    return Split(name, folder, tuple(images[stem] for stem in stems), tuple(maps[stem] for stem in stems))
 
 
-def _open(facts: RunFacts, split: Split, size: Size | None) -> Tiles:
-    """A split's tiles, decoded once and then mapped into memory; as they are where no size is given."""
-    height, width = size or _size_of_first(split)
-    how = f"resized to {width} x {height}, bilinear" if size else "as it is"
+def _list_files(folder: Path, kind: str) -> dict[str, str]:
+    """Return {stem: name relative to the split's folder} of the images, or of the maps."""
+    names = image_names(folder / kind, SUFFIXES, EXPECTED)
+    files = {Path(name).stem: f"{kind}/{name}" for name in names}
+    if len(files) < len(names):
+        raise DataError(f"{folder / kind} has two files of one name with different endings. Remove one of them.")
+    return files
+
+
+def _partial_notes(splits: Sequence[Split]) -> tuple[str, ...]:
+    """Return sentences on splits that are not those of the Massachusetts Roads Dataset."""
+    return tuple(
+        f"partial: {split.name} has {len(split.images):,} tiles; that of the Massachusetts Roads Dataset has "
+        f"{SPLITS[split.name]:,}"
+        for split in splits
+        if len(split.images) != SPLITS[split.name]
+    )
+
+
+def _open_tiles(facts: RunFacts, split: Split, size: Size | None) -> Tiles:
+    """Open a split's tiles, decoded once and then mapped into memory; without a size they are not resized."""
+    height, width = size or _first_size(split)
+    resizing = f"resized to {width} x {height}, bilinear" if size else "as it is"
     columns = {
-        "sat": Column(split.images, (height, width, 3), _reader("RGB", size), f"RGB, {how}"),
-        "map": Column(split.maps, (height, width), _reader("L", size), f"gray, {how}"),
+        "sat": Column(split.images, (height, width, 3), _reader("RGB", size), f"RGB, {resizing}"),
+        "map": Column(split.maps, (height, width), _reader("L", size), f"gray, {resizing}"),
     }
-    folder = packed_dir(split.folder, facts.cache) / f"delineation-{width}x{height}-{'resized' if size else 'full'}"
-    packed = open_columns(ColumnTable(f"delineation {split.name}", split.folder, columns), folder, facts.progress)
+    target = packed_dir(split.folder, facts.cache) / f"delineation-{width}x{height}-{'resized' if size else 'full'}"
+    packed = open_columns(ColumnTable(f"delineation {split.name}", split.folder, columns), target, facts.progress)
     return Tiles(split.stems, packed.arrays["sat"], packed.arrays["map"], packed.sha256)
 
 
@@ -103,8 +155,8 @@ def _reader(mode: str, size: Size | None) -> Callable[[bytes, Path], Pixels]:
     return read
 
 
-def _size_of_first(split: Split) -> Size:
-    """Of the first image; the others are expected to have the same."""
+def _first_size(split: Split) -> Size:
+    """Return the size of the first image, which all others must have."""
     path = split.folder / split.images[0]
     image, _ = read_rgb(path.read_bytes(), path)
     return image.height, image.width
@@ -112,37 +164,35 @@ def _size_of_first(split: Split) -> Size:
 
 def _check_crop(train: Tiles, folder: Path, crop: int) -> None:
     height, width = train.maps.shape[1:]
-    if min(height, width) < crop:
+    side = min(height, width)
+    if side < crop:
+        smaller = f", or --set crop={side // STRIDE * STRIDE}" if side >= STRIDE else ""
         raise DataError(
-            f"The tiles in {folder} are {width} x {height} pixels, and crops of {crop} x {crop} are taken from them. "
-            f"Use larger tiles{_smaller_crop(min(height, width))}."
+            f"Expected tiles of {crop} x {crop} pixels or more, the size of crops, got {width} x {height} in {folder}. "
+            f"Use larger tiles{smaller}."
         )
 
 
 def _check_maps(tiles: Tiles, folder: Path) -> None:
-    """Maps that mark nothing are a mistake: another coding, or the wrong files."""
+    """Refuse maps that mark nothing: they have another coding, or are the wrong files."""
     brightest = 0
-    for one in tiles.maps:  # only as far as the first road: the maps of the whole dataset are 2.5 GB
-        brightest = max(brightest, int(one.max()))
+    for road_map in tiles.maps:  # only as far as the first road: the maps of the whole dataset are 2.5 GB
+        brightest = max(brightest, int(road_map.max()))
         if brightest >= ROAD:
             return
     raise DataError(
-        f"No map in {folder / 'map'} marks a road: the brightest pixel is {brightest}, and 255 is expected where "
-        "there is one, 0 elsewhere. Maps that count classes must be multiplied by 255."
+        f"Expected maps with 255 where there is a road and 0 elsewhere, got none with a road in {folder / 'map'}: the "
+        f"brightest pixel is {brightest}. Multiply maps that count classes by 255."
     )
 
 
 def _gray_notes(tiles: Tiles, folder: Path) -> tuple[str, ...]:
-    """A sentence on maps that are gray where they should be black or white; the first few stand for all."""
-    some = np.asarray(tiles.maps[:LOOKED_AT])
-    share = float(np.mean((some > GRAY[0]) & (some < GRAY[1])))
+    """Return a sentence if the first maps are gray where they should be black or white."""
+    first = np.asarray(tiles.maps[:CHECKED_MAPS])
+    share = float(np.mean((first > GRAY[0]) & (first < GRAY[1])))
     if share < MUCH_GRAY:
         return ()
     return (
-        f"{share:.0%} of the pixels of the first maps in {folder / 'map'} are gray; training takes them as "
-        "probabilities of a road, and 0 and 255 are expected",
+        f"{share:.0%} of the pixels of the first maps in {folder / 'map'} are gray, where 0 and 255 were expected; "
+        "training takes them as probabilities of a road",
     )
-
-
-def _smaller_crop(side: int) -> str:
-    return f", or --set crop={side // STRIDE * STRIDE}" if side >= STRIDE else ""

@@ -1,4 +1,4 @@
-"""How well marks agree with a map: pixel by pixel, and of skeletons within a buffer. Pure functions on arrays."""
+"""Agreement of marks with a map: pixel by pixel, and of skeletons within a buffer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ MEASURES = ("completeness", "correctness", "quality")
 
 
 def pixelwise(marks: Mask, truth: Mask) -> dict[str, float]:
-    """Completeness, correctness and quality in percent, from the pixels found, false and missed (P).
+    """Return completeness, correctness and quality in percent, from the pixels found, false and missed.
 
     Args:
         marks: (H, W), where a road was marked.
         truth: (H, W), where there is one.
 
     Returns:
-        completeness = TP / (TP + FN), correctness = TP / (TP + FP), quality = TP / (TP + FP + FN). Where nothing can be
-        divided by, a measure is 100 if there is neither a road nor a mark, and else 0.
+        completeness = TP / (TP + FN), correctness = TP / (TP + FP), quality = TP / (TP + FP + FN). With a divisor of 0,
+        a measure is 100 if there is neither a road nor a mark, and else 0.
+
+    References:
+        Pihlgren2023.
     """
     found, false, missed = (int(np.count_nonzero(x)) for x in (marks & truth, marks & ~truth, ~marks & truth))
     nothing = not marks.any() and not truth.any()
@@ -32,20 +35,30 @@ def pixelwise(marks: Mask, truth: Mask) -> dict[str, float]:
 
 
 def buffered(marks: Mask, truth: Mask, buffer: float) -> dict[str, float]:
-    """The same of the skeletons, each matched where the other is within ``buffer`` pixels (Wiedemann et al. 1998).
+    """Return the same measures of skeletons, which match where they are within ``buffer`` pixels of each other.
 
-    Lengths are numbers of pixels of the skeletons. Completeness is the matched part of the road's, correctness the
-    matched part of the marks', and quality the matched length of the marks over that of all marks and the road missed.
+    Args:
+        marks: (H, W), where a road was marked.
+        truth: (H, W), where there is one.
+        buffer: pixels, center to center.
+
+    Returns:
+        Lengths are numbers of pixels of the skeletons. Completeness is the matched share of the road, correctness the
+        matched share of the marks, and quality the matched length of the marks over that of all marks and the road
+        missed.
+
+    References:
+        Wiedemann1998.
     """
     marked, road = _skeleton(marks), _skeleton(truth)
     near_road, near_marks = _within(road, buffer), _within(marked, buffer)
     all_marked, all_road = int(np.count_nonzero(marked)), int(np.count_nonzero(road))
-    right, seen = int(np.count_nonzero(marked & near_road)), int(np.count_nonzero(road & near_marks))
+    correct, found = int(np.count_nonzero(marked & near_road)), int(np.count_nonzero(road & near_marks))
     return _percent(
         not all_marked and not all_road,
-        completeness=(seen, all_road),
-        correctness=(right, all_marked),
-        quality=(right, all_marked + all_road - seen),
+        completeness=(found, all_road),
+        correctness=(correct, all_marked),
+        quality=(correct, all_marked + all_road - found),
     )
 
 
@@ -61,7 +74,7 @@ def _skeleton(mask: Mask) -> Mask:
 
 
 def _within(skeleton: Mask, buffer: float) -> Mask:
-    """Where a skeleton is no further than ``buffer`` pixels, center to center."""
+    """Return the pixels within ``buffer`` pixels of a skeleton, center to center."""
     from scipy.ndimage import distance_transform_edt  # noqa: PLC0415 - takes half a second to import
 
     if not skeleton.any():

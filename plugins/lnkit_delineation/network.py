@@ -1,11 +1,13 @@
-"""The U-Net that marks roads: an image and the marks so far in, better marks out.
+"""The U-Net that improves the marks of roads in an image, and the backbone `bce`.
 
-Levels 0 to 4 have c, 2c, 4c, 8c and 8c channels, where c = 4 is what comes in: red, green, blue, and the marks so far.
-Every block is ReLU, a 4x4 convolution with stride 2 (down) or its transpose (up), batch normalization. R asks for leaky
-activations, but the test that chooses them is the wrong way round, so that they are plain.
+Levels 0 to 4 have c, 2c, 4c, 8c and 8c channels, where c = 4 are those of the input: red, green, blue, and the marks so
+far. Every block is ReLU, a 4x4 convolution with stride 2 (down) or its transpose (up), and batch normalization. The
+reference code means to use leaky activations, but inverts the test that selects them, so that they are plain.
 """
 
 from __future__ import annotations
+
+from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
@@ -17,25 +19,25 @@ STRIDE = 16  # pixels: four halvings
 class UNet(nn.Module):
     """Marks in an image (N, 3, H, W) in [0, 1]: probabilities (N, 1, H, W).
 
-    Convolutions have no bias, which the batch normalization after each of them would take away again.
+    Convolutions have no bias, which the batch normalization after each of them would remove.
     """
 
     def __init__(self, width: int = 4) -> None:
-        """Make it with PyTorch's usual initial weights; ``width`` is c."""
+        """Create the network with PyTorch's usual initial weights; ``width`` is c."""
         super().__init__()
         inside = [2 * width, 4 * width, 8 * width, 8 * width]  # levels 1 to 4
         self.down = nn.ModuleList(_down(a, b) for a, b in zip([4, *inside], inside, strict=False))
         self.up = nn.ModuleList(
             (
                 _up(8 * width, 8 * width),  # level 4 to 3
-                _up(8 * width + 8 * width, 4 * width),  # what came up, and level 3, to 2
+                _up(8 * width + 8 * width, 4 * width),  # that and level 3, to 2
                 _up(4 * width + 4 * width, 2 * width),  # and level 2, to 1
                 _up(2 * width + 2 * width, 1),  # and level 1, to 0
             )
         )
 
     def forward(self, image: Tensor, marks: Tensor) -> Tensor:
-        """Improve on ``marks`` (N, 1, H, W); sides that are no multiples of 16 are padded meanwhile."""
+        """Improve ``marks`` (N, 1, H, W); sides that are no multiples of 16 are padded meanwhile."""
         height, width = image.shape[2:]
         x = _padded(torch.cat([image, marks], dim=1))  # (N, 4, H, W)
         levels = []
@@ -48,13 +50,16 @@ class UNet(nn.Module):
         marked: Tensor = torch.sigmoid(x[:, :, :height, :width])
         return marked
 
-    def applied(self, image: Tensor, times: int) -> list[Tensor]:
-        """The marks (N, 1, H, W) after each of so many applications, the first of which begins with none."""
-        marks, found = torch.zeros_like(image[:, :1]), []
+    def apply_repeatedly(self, image: Tensor, times: int) -> list[Tensor]:
+        """Apply the network to its own output; return the marks (N, 1, H, W) after each application.
+
+        The first application begins without marks.
+        """
+        marks, all_marks = torch.zeros_like(image[:, :1]), []
         for _ in range(times):
             marks = self(image, marks)
-            found.append(marks)
-        return found
+            all_marks.append(marks)
+        return all_marks
 
 
 def _down(channels_in: int, channels_out: int) -> nn.Module:
@@ -71,3 +76,15 @@ def _padded(x: Tensor) -> Tensor:
     """Repeat the last row and column until the sides are multiples of 16."""
     below, right = -x.shape[2] % STRIDE, -x.shape[3] % STRIDE
     return functional.pad(x, (0, right, 0, below), mode="replicate") if below or right else x
+
+
+class Zero(nn.Module):
+    """Return zero for every image (N, 3, H, W): (N, 1, 1, 1), with a gradient of zero."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images[:, :1, :1, :1] * 0
+
+
+def build_baseline(pretrained: bool = True) -> nn.Module:
+    """Build the backbone `bce`, which has no weights."""
+    return nn.Sequential(OrderedDict(alone=Zero()))

@@ -1,66 +1,51 @@
-"""The benchmark's run: one training, then the marks of every test tile."""
+"""The run of `delineation`: one training, then the marks of every test tile."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.results.images import save_image
+from lnkit.training.images import evenly_spread
+from lnkit.training.outcome_builder import OutcomeBuilder
 from lnkit.training.task import TrainingResult, TrainingSettings
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet
-from lnkit_delineation.overview import Row, is_shown, overlay, row, write_sheet
+from lnkit_delineation.overlay import COLUMNS, HEIGHT, draw_overlay, sheet_row
 from lnkit_delineation.scores import score_all
 from lnkit_delineation.task import DelineationTask, to_device
-from lnkit_delineation.tiles import in_windows
+from lnkit_delineation.windows import mark_in_windows
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from lnkit.benchmark import RunContext
     from lnkit_delineation.data import DelineationData, Pixels
     from lnkit_delineation.protocol import DelineationProtocol
 
-NAME = "unet"  # of the training
-SHEET = "overlay.png"
-
-
-@dataclass
-class _Findings:
-    """What comes together tile by tile."""
-
-    values: dict[str, list[float]] = field(default_factory=dict)
-    files: dict[str, Path] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+SHOWN = 6  # tiles on the sheet
+Rows = list[tuple[str, "Sequence[Pixels]"]]  # of the sheet
 
 
 def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome]:
     """Train with the one loss network of the run, and test the best network."""
     (network,) = context.networks
-    trained, found = _train(context, data.content), _Findings()
-    found.files |= trained.files
-    if trained.network is None:
-        note = "no scores: the training collapsed before the first validation"
-        return {network: Outcome({}, notes=(note, *trained.notes), files=found.files, collapsed=trained.collapsed)}
-    _test(context, trained.network, data.content, found)
-    write_sheet(context.folder / SHEET, found.rows)
-    found.files[SHEET] = context.folder / SHEET
-    protocol = context.protocol
-    scored = score_all({name: np.array(v) for name, v in found.values.items()}, protocol.resamples, context.seed)
-    note = f"the network after iteration {trained.best_iteration:,} was the best in validation"
-    return {network: Outcome(scored.scores, scored.arrays, (note, *trained.notes), found.files, trained.collapsed)}
+    builder = OutcomeBuilder(context.folder)
+    trained = builder.add_training(_train(context, data.content))
+    if trained is not None:
+        rows = _test(context, cast(UNet, trained), data.content, builder)
+        builder.add_sheet("overlay.png", COLUMNS, rows, HEIGHT)
+    return {network: builder.build(score_all(builder.arrays, context.protocol, context.seed))}
 
 
 def _train(context: RunContext, data: DelineationData) -> TrainingResult:
     protocol = context.protocol
     task = DelineationTask(protocol, data, context.services.feature_loss(protocol.distance_config()))
     settings = TrainingSettings(
-        name=NAME,
+        name="unet",
         title=f"road delineation with {context.networks[0]}",
         iterations=protocol.epochs * task.iterations_per_epoch,
         batch_size=protocol.batch_size,
@@ -72,50 +57,36 @@ def _train(context: RunContext, data: DelineationData) -> TrainingResult:
     return context.services.train(task, settings)
 
 
-def _test(context: RunContext, network: nn.Module, data: DelineationData, found: _Findings) -> None:
-    """Measure the marks of every tile."""
-    test, protocol = data.test, context.protocol
+def _test(context: RunContext, network: UNet, data: DelineationData, builder: OutcomeBuilder) -> Rows:
+    """Measure the marks of every tile; return rows of the sheet."""
+    test, protocol, rows = data.test, context.protocol, Rows()
     count = min(protocol.test_tiles or len(test.names), len(test.names))
+    shown = evenly_spread(count, SHOWN)
     with context.progress.task("marking roads", count, unit="tiles") as advance:
-        for index in range(count):
-            image, truth = np.array(test.images[index]), np.array(test.maps[index])
+        for index, name in enumerate(test.names[:count]):
+            image, road_map = np.array(test.images[index]), np.array(test.maps[index])
             probability = mark(network, image, protocol)
-            _measure(context, test.names[index], image, truth, probability, found, is_shown(index, count))
+            marks, truth = probability >= protocol.threshold, road_map >= 255 * protocol.truth_threshold
+            builder.add_values("", pixelwise(marks, truth))
+            builder.add_values("buffered_", buffered(marks, truth, protocol.buffer))
+            prediction = np.round(probability * 255).astype(np.uint8)
+            overlay = draw_overlay(image, marks, truth)
+            if index in shown:
+                rows.append(sheet_row(name, image, road_map, prediction, overlay))
+            if context.keep_images:
+                builder.add_image(f"images/{name}.png", prediction)
+                builder.add_image(f"images/{name}_overlay.png", overlay)
             advance(1)
+    return rows
 
 
-def mark(network: nn.Module, image: Pixels, protocol: DelineationProtocol) -> np.ndarray[Any, Any]:
-    """The probability of a road (H, W) in every pixel of an image (H, W, 3)."""
-    assert isinstance(network, UNet)
-    unet = network
+def mark(network: UNet, image: Pixels, protocol: DelineationProtocol) -> np.ndarray[Any, Any]:
+    """Return the probability of a road (H, W) in every pixel of an image (H, W, 3)."""
 
     def apply(part: Tensor) -> Tensor:
-        return unet.applied(part, protocol.k_test)[-1]
+        return network.apply_repeatedly(part, protocol.k_test)[-1]
 
     with torch.inference_mode():
         tensor = to_device(image[np.newaxis], next(network.parameters()).device)
-        marks = apply(tensor) if protocol.tiles == "resized" else in_windows(apply, tensor, protocol.crop)
+        marks = apply(tensor) if protocol.tiles == "resized" else mark_in_windows(apply, tensor, protocol.crop)
     return marks[0, 0].float().cpu().numpy()
-
-
-def _measure(
-    context: RunContext,
-    name: str,
-    image: Pixels,
-    map_: Pixels,
-    probability: np.ndarray[Any, Any],
-    found: _Findings,
-    shown: bool,
-) -> None:
-    protocol = context.protocol
-    marks, truth = probability >= protocol.threshold, map_ >= 255 * protocol.truth_threshold
-    measured = pixelwise(marks, truth)
-    measured |= {f"buffered_{n}": value for n, value in buffered(marks, truth, protocol.buffer).items()}
-    for measure, value in measured.items():
-        found.values.setdefault(measure, []).append(value)
-    pictures = {"": np.round(probability * 255).astype(np.uint8), "_overlay": overlay(image, marks, truth)}
-    if shown:
-        found.rows.append(row(name, image, map_, pictures[""], pictures["_overlay"]))
-    if context.keep_images:
-        for ending, pixels in pictures.items():
-            found.files |= save_image(context.folder, f"images/{name}{ending}.png", pixels)

@@ -1,6 +1,6 @@
 """A small data set in the benchmark's layout, drawn on the spot: fields, houses, trees, and the roads between them.
 
-Drawings are far easier than aerial images: scores say that everything works, and nothing about quality.
+Drawings are far easier than aerial images: scores show that everything works, and nothing about quality.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from lnkit.data.cache import cached_sample
 SIDE = 160  # pixels
 COUNTS = {"train": 24, "valid": 4, "test": 6}
 SEED = 1998
-VERSION = 1  # raised when other files come out
+VERSION = 1  # raised when the files change
 SIZE = 3_000_000  # bytes, about
 NOTE = "sample: drawn maps of roads, far easier than aerial images"
-ROADS = (2, 5)  # in a tile, from and to
+ROADS = (2, 5)  # in a tile, fewest and most
 WIDTHS = (3, 8)  # pixels
-SCALE = 4  # everything is drawn larger by this, so that edges are smooth
+SCALE = 4  # factor by which everything is drawn larger, so that edges are smooth
 
 Draw = np.random.Generator
 Points = list[tuple[float, float]]
 
 
 def sample_folder(cache: Path) -> Path:
-    """The sample's folder in the cache, made when it is first asked for."""
+    """Return the sample's folder in the cache; write the sample on first use."""
     return cached_sample(cache, f"delineation-{VERSION}", SIZE, write_sample)
 
 
@@ -48,7 +48,7 @@ def write_sample(root: Path) -> None:
 
 
 def draw_tile(draw: Draw) -> tuple[Image.Image, Image.Image]:
-    """An image as if from above, and the map of its roads: 255 where there is one."""
+    """Return an image as if from above, and the map of its roads: 255 where there is one."""
     image = _ground(draw)
     roads = Image.new("L", image.size, 0)
     pens = ImageDraw.Draw(image), ImageDraw.Draw(roads)
@@ -64,7 +64,7 @@ def draw_tile(draw: Draw) -> tuple[Image.Image, Image.Image]:
 
 
 def _ground(draw: Draw) -> Image.Image:
-    """Green and brown patches that run into each other."""
+    """Return green and brown patches that blend into each other."""
     patches: NDArray[np.float64] = np.array([70.0, 95.0, 55.0]) + draw.normal(0, 22, (6, 6, 3))
     coarse = Image.fromarray(patches.clip(0, 255).astype(np.uint8))
     return coarse.resize((SIDE * SCALE, SIDE * SCALE), Image.Resampling.BICUBIC)
@@ -79,25 +79,25 @@ def _houses(pen: ImageDraw.ImageDraw, draw: Draw) -> None:
 
 
 def _trees(pen: ImageDraw.ImageDraw, draw: Draw) -> None:
-    """Which hide some of the roads."""
+    """Draw trees, which hide some of the roads."""
     for left, top, radius in draw.random((30, 3)):
         x, y, r = float(left) * SIDE * SCALE, float(top) * SIDE * SCALE, SCALE * (1.5 + 3 * float(radius))
         pen.ellipse((x - r, y - r, x + r, y + r), (30, 60, 28))
 
 
 def _road(draw: Draw) -> Points:
-    """From one edge to another, with a bend."""
+    """Return points of a road from one edge to another, with a bend."""
     side = SIDE * SCALE
     start, end, bend = draw.uniform(-0.1, 1.1, 3)
     points = [(-0.1, start), (0.5, (start + end) / 2 + 0.25 * (bend - 0.5)), (1.1, end)]
     if draw.random() < 0.5:
         points = [(y, x) for x, y in points]
-    curve = [_between(points, t) for t in np.linspace(0, 1, 30)]
+    curve = [_curve_point(points, t) for t in np.linspace(0, 1, 30)]
     return [(float(x) * side, float(y) * side) for x, y in curve]
 
 
-def _between(points: Points, t: float) -> tuple[float, float]:
-    """On the quadratic curve through the three points, at 0, 1/2 and 1."""
+def _curve_point(points: Points, t: float) -> tuple[float, float]:
+    """Return the point at ``t`` in [0, 1] of the quadratic curve through three points at 0, 1/2 and 1."""
     shares = ((1 - t) * (1 - 2 * t), 4 * t * (1 - t), t * (2 * t - 1))
     x, y = (sum(share * point[axis] for share, point in zip(shares, points, strict=True)) for axis in (0, 1))
     return x, y

@@ -1,9 +1,9 @@
-"""The training of the U-Net: random crops, cross-entropy and a feature loss, weighed by iteration."""
+"""The training of the U-Net: random crops, cross-entropy and feature loss, weighted by application."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.optim import Adam, Optimizer
 
 from lnkit.training.collapse import Variation
+from lnkit.training.images import as_tensor, in_unit_range, slices
 from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_delineation.network import UNet
 
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from lnkit_delineation.data import DelineationData, Pixels
     from lnkit_delineation.protocol import DelineationProtocol
 
-AT_ONCE = 4  # tiles of a validation batch; a constant, so that rounding is the same whatever the batch size
+VALIDATION_BATCH = 4  # tiles; a constant, so that rounding does not depend on the batch size
 
 
 class DelineationTask(TrainingTask):
-    """Learns to mark what the maps mark."""
+    """Train a U-Net to mark roads with cross-entropy and a feature loss."""
 
     def __init__(self, protocol: DelineationProtocol, data: DelineationData, feature_loss: FeatureLoss) -> None:
         self.protocol, self.data = protocol, data
@@ -34,6 +35,7 @@ class DelineationTask(TrainingTask):
 
     @property
     def iterations_per_epoch(self) -> int:
+        """Batches in an epoch."""
         return batches_per_epoch(self.items, self.protocol.batch_size)
 
     def build(self) -> nn.Module:
@@ -43,75 +45,66 @@ class DelineationTask(TrainingTask):
         return Adam(network.parameters(), lr=self.protocol.lr)
 
     def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
-        """One random crop of each tile, flipped from side to side or not."""
+        """Crop each tile at random, and flip some of the crops horizontally."""
         crops = [self._crop(int(item), draw) for item in items]
         image, truth = (np.stack(column) for column in zip(*crops, strict=True))
-        return {"image": torch.from_numpy(image).permute(0, 3, 1, 2), "truth": torch.from_numpy(truth)[:, None]}
+        return {"image": as_tensor(image), "truth": as_tensor(truth)}
 
     def _crop(self, item: int, draw: np.random.Generator) -> tuple[Pixels, Pixels]:
         side, train = self.protocol.crop, self.data.train
         top, left = (int(draw.integers(0, length - side + 1)) for length in train.maps.shape[1:])
-        turn = -1 if draw.random() < self.protocol.flip else 1
-        place = (item, slice(top, top + side), slice(left, left + side))
-        return train.images[place][:, ::turn], train.maps[place][:, ::turn]
+        step = -1 if draw.random() < self.protocol.flip else 1
+        crop = (item, slice(top, top + side), slice(left, left + side))
+        return train.images[crop][:, ::step], train.maps[crop][:, ::step]
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        image, truth = in_unit_range(batch["image"]), in_unit_range(batch["truth"])
-        return self.compared(network, image, truth)
+        return self.compute_losses(cast(UNet, network), in_unit_range(batch["image"]), in_unit_range(batch["truth"]))
 
-    def compared(self, network: nn.Module, image: Tensor, truth: Tensor) -> dict[str, Tensor]:
-        """P Eq. 4 and 5: the losses of every application, the k-th of K weighed by k / (K (K + 1) / 2)."""
-        assert isinstance(network, UNet)
+    def compute_losses(self, network: UNet, image: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        """Sum the losses of all applications, the k-th of K weighted by k / (K (K + 1) / 2).
+
+        References:
+            Pihlgren2023 Eq. 4 and 5.
+        """
         mu, times = self.protocol.mu, self.protocol.k_train
         targets = self._loss.targets(three_channels(truth)) if mu else {}
         bce, features = image.new_zeros(()), image.new_zeros(())
-        for weight, marks in zip(weights(times), network.applied(image, times), strict=True):
+        for weight, marks in zip(weights(times), network.apply_repeatedly(image, times), strict=True):
             bce = bce + weight * cross_entropy(marks, truth)
             if mu:
                 features = features + weight * self._loss.loss_to_features(three_channels(marks), targets)
         return {"loss": bce + mu * features, "bce": bce, "feature loss": features}
 
     def validate(self, network: nn.Module) -> Validation:
-        """The mean losses of the validation tiles."""
+        """Compute the mean losses of the validation tiles."""
+        unet = cast(UNet, network)
         variation, sums = Variation(), dict.fromkeys(("loss", "bce", "feature loss"), 0.0)
         device, valid = next(network.parameters()).device, self.data.valid
-        for part in _parts(len(valid.images)):
+        for part in slices(len(valid.images), VALIDATION_BATCH):
             image, truth = (to_device(array[part], device) for array in (valid.images, valid.maps))
-            for name, value in self.compared(network, image, truth).items():
+            for name, value in self.compute_losses(unet, image, truth).items():
                 sums[name] += float(value) * len(image)
-            assert isinstance(network, UNet)
-            variation.add(network.applied(image, self.protocol.k_train)[-1])
+            variation.add(unet.apply_repeatedly(image, self.protocol.k_train)[-1])
         means = {name: total / len(valid.images) for name, total in sums.items()}
         return Validation(means.pop(self.protocol.keeps), means, variation.value)
 
 
 def weights(times: int) -> Sequence[float]:
-    """Of the losses of the 1st to the last application; they sum to 1 (P Eq. 5)."""
+    """Return the weights of the losses of the 1st to the last application, which sum to 1; Pihlgren2023 Eq. 5."""
     return [k / (times * (times + 1) / 2) for k in range(1, times + 1)]
 
 
 def cross_entropy(marks: Tensor, truth: Tensor) -> Tensor:
-    """Mean binary cross-entropy of probabilities; in float32, since half precision holds no logarithm near 0 and 1."""
+    """Return the mean binary cross-entropy of probabilities, in float32: half precision is too coarse near 0 and 1."""
     with torch.autocast(marks.device.type, enabled=False):
         return functional.binary_cross_entropy(marks.float(), truth.float())
 
 
 def three_channels(marks: Tensor) -> Tensor:
-    """Marks (N, 1, H, W) as gray images (N, 3, H, W)."""
+    """Return marks (N, 1, H, W) as gray images (N, 3, H, W)."""
     return marks.expand(-1, 3, -1, -1)
 
 
-def in_unit_range(pixels: Tensor) -> Tensor:
-    return pixels.float() / 255
-
-
 def to_device(pixels: Pixels, device: torch.device) -> Tensor:
-    """8-bit images (N, H, W, 3) as (N, 3, H, W), or maps (N, H, W) as (N, 1, H, W), in [0, 1]."""
-    tensor = torch.from_numpy(np.array(pixels))  # a copy: what is mapped into memory is read-only
-    tensor = tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
-    return in_unit_range(tensor.to(device))
-
-
-def _parts(count: int) -> Iterator[slice]:
-    for start in range(0, count, AT_ONCE):
-        yield slice(start, start + AT_ONCE)
+    """Return 8-bit images (N, H, W, 3) as (N, 3, H, W) in [0, 1] on the device, or maps (N, H, W) as (N, 1, H, W)."""
+    return in_unit_range(as_tensor(pixels).to(device))

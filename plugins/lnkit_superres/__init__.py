@@ -1,20 +1,16 @@
-"""The benchmark `superres`: does a loss network teach another network to make small images large?
+"""The benchmark `superres`: does a loss network teach another network to enlarge images?
 
-An image transformation network (Johnson et al. 2016) is trained with the feature loss of one loss network to enlarge
-images by 4 and by 8. How near its outputs come to the truth on three test sets is the score of the loss network.
+An image transformation network (Johnson2016) is trained with the feature loss of one loss network to enlarge
+images by 4 and by 8. The score of the loss network is how close its outputs come to the truth on three test sets.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import lnkit
-from lnkit_superres.protocol import VARIANTS, SuperresProtocol
-
-if TYPE_CHECKING:
-    import numpy as np
+from lnkit_superres.protocol import VARIANTS
 
 COCO = "http://images.cocodataset.org"
 SELF_EX_SR = "https://raw.githubusercontent.com/jbhuang0604/SelfExSR/master/data"
@@ -22,15 +18,15 @@ BSDS = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds"
 
 FACTORS = (4, 8)
 TEST_SETS = {"set5": 5, "set14": 14, "bsd100": 100}  # name -> images of the official set
-TITLES = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100"}  # as the literature writes them, and folders are named
+TITLES = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100"}  # as in the literature, and of the folders
 
 
 def _single_files(folder: str, count: int) -> tuple[lnkit.RemoteFile, ...]:
-    """The high-resolution images of a test set, as a repository of Huang et al. 2015 serves them."""
+    """Return the high-resolution images of a test set, as a repository of Huang et al. 2015 serves them."""
     return tuple(
         lnkit.RemoteFile(
             f"{SELF_EX_SR}/{folder}/image_SRF_2/img_{number:03d}_SRF_2_HR.png",
-            size=400_000,  # about; they differ
+            size=400_000,  # on average
             exact=False,
             path=f"{number:03d}.png",
         )
@@ -75,7 +71,7 @@ BSDS300 = lnkit.DatasetSpec(
 
 
 def _scores() -> tuple[lnkit.ScoreSpec, ...]:
-    """12 of them: PSNR and SSIM by factor and test set; those on the largest set rank."""
+    """Return 12 scores: PSNR and SSIM by factor and test set; those on the largest set are primary."""
     return tuple(
         lnkit.ScoreSpec(
             f"x{factor}_{measure}_{test_set}",
@@ -92,12 +88,6 @@ def _scores() -> tuple[lnkit.ScoreSpec, ...]:
     )
 
 
-def _rescore(arrays: Mapping[str, np.ndarray], protocol: SuperresProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_superres.scores import score_all  # noqa: PLC0415 - numpy, only when it runs
-
-    return score_all(arrays, protocol.resamples, seed)
-
-
 SUPERRES = lnkit.BenchmarkSpec(
     name="superres",
     title="super-resolution",
@@ -109,7 +99,7 @@ SUPERRES = lnkit.BenchmarkSpec(
     open_data="lnkit_superres.data:open_data",
     run="lnkit_superres.run:run",
     datasets=(COCO_IMAGES, SET5, SET14, BSDS300),
-    rescore=_rescore,
+    rescore="lnkit_superres.scores:score_all",
     trains=True,
 )
 

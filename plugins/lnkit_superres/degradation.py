@@ -1,7 +1,7 @@
-"""From a photograph to what the network sees and what it is to make of it.
+"""Photographs cut, blurred and reduced: the input of the network, and its target.
 
-All filters are Pillow's, as R works on Pillow's images. Its bicubic filter (a = -0.5) is antialiased when it reduces,
-as MATLAB's imresize is. Its Gaussian blur is three passes of a box filter, each of which rounds to 8 bits.
+All filters are Pillow's, as in the reference code. Its bicubic filter (a = -0.5) is antialiased when it reduces, like
+MATLAB's imresize. Its Gaussian blur is three passes of a box filter, each of which rounds to 8 bits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 
-LEAST_REDUCTION = 4  # a photograph so small that even this factor would enlarge it is refused
+LEAST_REDUCTION = 4  # photographs that even this factor would enlarge are refused
 LEAST_LOW = 10  # pixels, smallest side of a reduced test image; 9x9 kernels are reflected at the border
 
 
@@ -29,54 +29,56 @@ LEAST_LOW = 10  # pixels, smallest side of a reduced test image; 9x9 kernels are
 class Degradation:
     """How images are cut, blurred and reduced."""
 
-    resize: int  # pixels, shorter side before the center is cut out
-    size: int  # pixels, side of that
+    resize: int  # pixels, shorter side of a photograph before its center is cut out
+    size: int  # pixels, side of the center
     blur: float  # pixels of the photograph, standard deviation
     alignment: str  # "exact" or "whole"
 
     @classmethod
     def of(cls, protocol: SuperresProtocol) -> Degradation:
+        """Return the degradation of a protocol."""
         return cls(protocol.resize, protocol.size, protocol.blur, protocol.alignment)
 
     def high(self, image: Image.Image) -> Pixels:
-        """The center of a photograph, (size, size, 3)."""
+        """Return the center of a photograph, (size, size, 3)."""
         return self._center(image, self.resize, self.size)
 
     def low(self, image: Image.Image, factor: int) -> Pixels:
-        """The same center, reduced by ``factor`` from the blurred photograph."""
+        """Return the same center of the blurred photograph, reduced by ``factor``."""
         return self._center(self.blurred(image), self.resize // factor, self.size // factor)
 
     def whole(self, image: Image.Image, factor: int) -> tuple[Pixels, Pixels]:
-        """A whole image, cut at right and bottom to multiples of ``factor``, and the same blurred and reduced."""
+        """Return an image, cut at right and bottom to multiples of ``factor``, and the same blurred and reduced."""
         width, height = image.width // factor, image.height // factor
         image = image.crop((0, 0, width * factor, height * factor))
         low = self.blurred(image).resize((width, height), Image.Resampling.BICUBIC)
         return np.asarray(image), np.asarray(low)
 
     def blurred(self, image: Image.Image) -> Image.Image:
+        """Return the image blurred by a Gaussian."""
         return image.filter(ImageFilter.GaussianBlur(self.blur)) if self.blur else image
 
     def _center(self, image: Image.Image, shorter: int, size: int) -> Pixels:
-        return _center_exactly(image, shorter, size) if self.alignment == "exact" else _cut_out(image, shorter, size)
+        return _center_exact(image, shorter, size) if self.alignment == "exact" else _center_whole(image, shorter, size)
 
     def check(self, image: Image.Image, path: Path) -> None:
-        """Raise DataError if a photograph is so small that reducing it would enlarge it."""
+        """Raise DataError for a photograph so small that its reduction would enlarge it."""
         least = self.resize // LEAST_REDUCTION
         if min(image.size) < least:
             raise DataError(
-                f"{path} is {image.width} x {image.height} pixels, and at least {least} on each side are needed. "
-                "Remove it, or put a larger image in its place."
+                f"Expected {least} pixels or more on each side, got {image.width} x {image.height}: {path}. Remove it, "
+                "or put a larger image in its place."
             )
 
-    def words(self, factor: int | None = None) -> str:
-        """What is done to a photograph, in one phrase; a factor for the reduced one."""
+    def recipe(self, factor: int | None = None) -> str:
+        """Return the steps in one phrase, of the full center or of that reduced by ``factor``."""
         by = factor or 1
         blur = f"blurred with {self.blur:g}, " if factor else ""
         return f"{blur}shorter side to {self.resize // by}, center {self.size // by}, {self.alignment}, Pillow bicubic"
 
 
-def _center_exactly(image: Image.Image, shorter: int, size: int) -> Pixels:
-    """Resize so that the shorter side has ``shorter`` pixels, of which the center is computed, wherever it begins.
+def _center_exact(image: Image.Image, shorter: int, size: int) -> Pixels:
+    """Compute the center of an image whose shorter side has ``shorter`` pixels, without rounding its edges.
 
     Reduced and full centers show the same part of the photograph to a fraction of a pixel.
     """
@@ -86,11 +88,11 @@ def _center_exactly(image: Image.Image, shorter: int, size: int) -> Pixels:
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box))
 
 
-def _cut_out(image: Image.Image, shorter: int, size: int) -> Pixels:
-    """Resize, then cut at whole pixels, with the rounding of torchvision's Resize and CenterCrop.
+def _center_whole(image: Image.Image, shorter: int, size: int) -> Pixels:
+    """Resize, then cut at whole pixels, rounded like torchvision's Resize and CenterCrop.
 
-    The longer side and the cut are rounded for each size by itself: full and reduced centers may show parts of the
-    photograph that lie apart by up to the size of a reduced pixel.
+    The longer side and the cut are rounded for each size by itself: full and reduced center may be apart by up to one
+    reduced pixel.
     """
     least = min(image.size)
     width, height = (shorter if side == least else int(shorter * side / least) for side in image.size)
@@ -99,7 +101,7 @@ def _cut_out(image: Image.Image, shorter: int, size: int) -> Pixels:
     return np.asarray(resized.crop((left, top, left + size, top + size)))
 
 
-def enlarged(low: Pixels, factor: int) -> Pixels:
-    """A reduced image (h, w, 3) enlarged by Pillow's bicubic filter: what the network is compared with."""
+def enlarge_bicubic(low: Pixels, factor: int) -> Pixels:
+    """Enlarge a reduced image (h, w, 3) by Pillow's bicubic filter: the baseline."""
     height, width = low.shape[:2]
     return np.asarray(Image.fromarray(low).resize((width * factor, height * factor), Image.Resampling.BICUBIC))

@@ -1,83 +1,51 @@
-"""The benchmark's run: one training for each factor, then the test sets."""
+"""The run of `superres`: one training for each factor, then the test sets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.results.images import save_image
+from lnkit.training.images import evenly_spread
+from lnkit.training.outcome_builder import OutcomeBuilder
 from lnkit.training.task import TrainingResult, TrainingSettings
 from lnkit_superres import TITLES
-from lnkit_superres.overview import Row, is_shown, row, write_sheet
+from lnkit_superres.evaluation import COLUMNS, HEIGHT, PER_SET, evaluate
 from lnkit_superres.scores import score_all
 from lnkit_superres.task import SuperresTask
-from lnkit_superres.test_sets import measured, outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
     from lnkit.benchmark import RunContext
-    from lnkit_superres.data import ImageSet, SuperresData
-    from lnkit_superres.protocol import SuperresProtocol
+    from lnkit_superres.data import SuperresData
+    from lnkit_superres.metrics import Pixels
 
-SHEET = "contact_sheet.png"
-
-
-@dataclass
-class _Findings:
-    """What comes together factor by factor."""
-
-    arrays: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
-    files: dict[str, Path] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    collapsed: list[str] = field(default_factory=list)
+Rows = list[tuple[str, "Sequence[Pixels]"]]  # of the contact sheet
 
 
 def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome]:
-    """Train with the one loss network of the run, for each factor, and test what comes out."""
+    """Train with the one loss network of the run, for each factor, and test the best network."""
     (network,) = context.networks
-    found = _Findings()
+    builder, rows = OutcomeBuilder(context.folder), Rows()
+    images: SuperresData = data.content
     for factor in context.protocol.chosen_factors:
-        _run_factor(context, data.content, factor, found)
-    context.folder.mkdir(parents=True, exist_ok=True)
-    if found.rows:
-        write_sheet(context.folder / SHEET, found.rows)
-        found.files[SHEET] = context.folder / SHEET
-    scored = score_all(found.arrays, context.protocol.resamples, context.seed)
-    collapsed = "; ".join(found.collapsed)
-    return {network: Outcome(scored.scores, scored.arrays, tuple(found.notes), found.files, collapsed)}
-
-
-def _run_factor(context: RunContext, data: SuperresData, factor: int, found: _Findings) -> None:
-    trained = _train(context, data, factor)
-    found.files |= trained.files
-    found.notes += trained.notes
-    if trained.collapsed:
-        found.collapsed.append(f"x{factor}: {trained.collapsed}")
-    if trained.network is None:
-        found.notes.append(f"x{factor} has no scores: its training collapsed before the first validation")
-        return
-    found.notes.append(f"x{factor}: the network after iteration {trained.best_iteration:,} was the best in validation")
-    total = sum(len(test.names) for test in data.tests.values())
-    with context.progress.task(f"testing x{factor}", total, unit="images") as advance:
-        for name, test in data.tests.items():
-            _test(context, trained.network, f"x{factor}/{name}", test, found, advance)
+        trained = builder.add_training(_train(context, images, factor), f"x{factor}")
+        if trained is not None:
+            total = sum(len(test.names) for test in images.tests.values())
+            with context.progress.task(f"testing x{factor}", total, unit="images") as advance:
+                rows += _test(context, trained, images, factor, builder, advance)
+    builder.add_sheet("contact_sheet.png", COLUMNS, rows, HEIGHT)
+    return {network: builder.build(score_all(builder.arrays, context.protocol, context.seed))}
 
 
 def _train(context: RunContext, data: SuperresData, factor: int) -> TrainingResult:
     protocol = context.protocol
     loss = context.services.feature_loss(protocol.distance_config())
     task = SuperresTask(factor, protocol, data, loss, context.progress)
-    return context.services.train(task, _settings(protocol, factor, context))
-
-
-def _settings(protocol: SuperresProtocol, factor: int, context: RunContext) -> TrainingSettings:
-    return TrainingSettings(
+    settings = TrainingSettings(
         name=f"x{factor}",
         title=f"super-resolution x{factor} with {context.networks[0]}",
         iterations=protocol.iterations,
@@ -87,18 +55,26 @@ def _settings(protocol: SuperresProtocol, factor: int, context: RunContext) -> T
         validates="psnr",
         higher_is_better=True,
     )
+    return context.services.train(task, settings)
 
 
-def _test(context: RunContext, network: nn.Module, key: str, test: ImageSet, found: _Findings, advance: Any) -> None:
-    """Measure every image of a test set; ``key`` is the factor and the name of the set."""
-    factor, name = key.split("/")
-    values: dict[str, list[float]] = {}
-    for index, image in enumerate(outputs(network, test, context.protocol, int(factor[1:]))):
-        for measure, value in measured(image, context.protocol.shave).items():
-            values.setdefault(measure, []).append(value)
-        if is_shown(index, len(test.names)):
-            found.rows.append(row(f"{factor} {TITLES[name]} {image.name}", image, int(factor[1:])))
-        if context.keep_images:
-            found.files |= save_image(context.folder, f"images/{key}/{image.name}.png", image.output)
-        advance(1)
-    found.arrays |= {f"{key}/{measure}": np.array(list_) for measure, list_ in values.items()}
+def _test(
+    context: RunContext,
+    network: nn.Module,
+    data: SuperresData,
+    factor: int,
+    builder: OutcomeBuilder,
+    advance: Callable[[int], None],
+) -> Rows:
+    """Measure every image of the test sets; return rows of the contact sheet."""
+    rows = Rows()
+    for name, test in data.tests.items():
+        shown = evenly_spread(len(test.names), PER_SET)
+        for index, image in enumerate(evaluate(network, test, context.protocol, factor)):
+            builder.add_values(f"x{factor}/{name}/", image.measures(context.protocol.shave))
+            if index in shown:
+                rows.append((f"x{factor} {TITLES[name]} {image.name}", image.details(factor)))
+            if context.keep_images:
+                builder.add_image(f"images/x{factor}/{name}/{image.name}.png", image.output)
+            advance(1)
+    return rows

@@ -1,7 +1,7 @@
 """A small data set in the benchmark's layout, cut on the spot from photographs that come with scikit-image.
 
 Images to train on, to validate on and to test on come from different photographs, or from different halves of one. They
-are real, and far too few: scores say that everything works, and nothing about quality.
+are real, and far too few: scores show that everything works, and nothing about quality.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lnkit.data.cache import cached_sample
 SIDE = 128  # pixels of an image to train on
 TEXTURE = 20.0  # least standard deviation of an image in 8-bit steps
 SEED = 2016
-VERSION = 1  # raised when other files come out
+VERSION = 1  # raised when the files change
 SIZE = 8_000_000  # bytes, about
 NOTE = (
     "sample: parts of a few of scikit-image's photographs, far too few to learn from; the test sets are not the "
@@ -27,7 +27,7 @@ NOTE = (
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Images that are cut at random from one side of photographs."""
+    """Images cut at random from one half of photographs."""
 
     folder: str
     photographs: tuple[str, ...]
@@ -47,7 +47,7 @@ PARTS = (
 
 
 def sample_folder(cache: Path) -> Path:
-    """The sample's folder in the cache, made when it is first asked for."""
+    """Return the sample's folder in the cache; write the sample on first use."""
     return cached_sample(cache, f"superres-{VERSION}", SIZE, write_sample)
 
 
@@ -80,7 +80,7 @@ def _half(image: Image.Image, right: bool) -> Image.Image:
 
 
 def _cut(half: Image.Image, size: tuple[int, int], draw: np.random.Generator) -> Image.Image:
-    """A part of this size from anywhere where there is something to see."""
+    """Cut a random part of this size that is not flat."""
     while True:
         left, top = (int(draw.integers(0, whole - side)) for whole, side in zip(half.size, size, strict=True))
         image = half.crop((left, top, left + size[0], top + size[1]))

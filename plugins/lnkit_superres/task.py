@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from lnkit.training.collapse import Variation
+from lnkit.training.images import as_tensor, in_unit_range, slices, to_pixels
 from lnkit.training.target_cache import TargetCache, cache_targets
 from lnkit.training.task import Batch, TrainingTask, Validation
 from lnkit_superres.metrics import Pixels, psnr, ssim
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
     from lnkit_superres.data import Images, SuperresData
     from lnkit_superres.protocol import SuperresProtocol
 
-AT_ONCE = 4  # images of a validation batch; a constant, so that rounding is the same whatever the batch size
+VALIDATION_BATCH = 4  # images; a constant, so that rounding does not depend on the batch size
 
 
 class SuperresTask(TrainingTask):
-    """Learns to make the large image of the small one, judged by a feature loss; validated by PSNR on luma."""
+    """Train a network to enlarge images with a feature loss; validate it by PSNR on luma."""
 
     def __init__(
         self,
@@ -43,11 +42,11 @@ class SuperresTask(TrainingTask):
         self.valid_high, self.valid_low = data.valid.high, data.valid.low[factor]
         self.items = len(self.high)
         self._progress = progress
-        self._kept: TargetCache | None = None
+        self._cache: TargetCache | None = None
 
     def prepare(self) -> None:
         passes = self.protocol.iterations * self.protocol.batch_size / self.items
-        self._kept = cache_targets(self._loss, self._targets, self.items, passes, self._progress)
+        self._cache = cache_targets(self._loss, self._targets, self.items, passes, self._progress)
 
     def build(self) -> nn.Module:
         return TransformationNetwork(self.factor, self.protocol.residual_blocks)
@@ -60,21 +59,21 @@ class SuperresTask(TrainingTask):
 
     def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
         low = as_tensor(self.low[items])
-        if self._kept is not None:
-            return {"low": low, **self._kept.take(items)}
+        if self._cache is not None:
+            return {"low": low, **self._cache.take(items)}
         return {"low": low, "high": as_tensor(self.high[items])}
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         output = network(in_unit_range(batch["low"]))
-        if self._kept is not None:
-            return {"loss": self._loss.loss_to_features(output, self._kept.of(batch))}
+        if self._cache is not None:
+            return {"loss": self._loss.loss_to_features(output, self._cache.of(batch))}
         return {"loss": self._loss(output, in_unit_range(batch["high"]))}
 
     def validate(self, network: nn.Module) -> Validation:
-        """Mean PSNR and SSIM of the validation images, as the test computes them."""
+        """Compute mean PSNR and SSIM of the validation images, as in the test."""
         variation, values = Variation(), []
         shave = self.protocol.shave
-        for part in _parts(len(self.valid_low)):
+        for part in slices(len(self.valid_low), VALIDATION_BATCH):
             outputs = enlarge(network, self.valid_low[part])
             variation.add(outputs)
             for output, truth in zip(to_pixels(outputs), self.valid_high[part], strict=True):
@@ -84,27 +83,7 @@ class SuperresTask(TrainingTask):
 
 
 def enlarge(network: nn.Module, low: Images | Pixels) -> Tensor:
-    """What the network makes of 8-bit images (N, h, w, 3): (N, 3, f h, f w) in [0, 1], on its device."""
+    """Enlarge 8-bit images (N, h, w, 3) to (N, 3, f h, f w) in [0, 1], on the network's device."""
     device = next(network.parameters()).device
     output: Tensor = network(in_unit_range(as_tensor(low).to(device)))
     return output
-
-
-def to_pixels(outputs: Tensor) -> Images:
-    """8-bit images (N, H, W, 3) of outputs (N, 3, H, W) in [0, 1], rounded to the nearest step."""
-    pixels: Images = (outputs.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    return pixels
-
-
-def as_tensor(images: Images) -> Tensor:
-    """8-bit images (N, H, W, 3) as a tensor (N, 3, H, W), still of 8 bits; channels stay last in memory."""
-    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)  # a copy: what is mapped into memory is read-only
-
-
-def in_unit_range(images: Tensor) -> Tensor:
-    return images.float() / 255
-
-
-def _parts(count: int) -> Iterator[slice]:
-    for start in range(0, count, AT_ONCE):
-        yield slice(start, start + AT_ONCE)

@@ -32,7 +32,13 @@ def register_extraction_points(register: Callable[..., None], backbones: Mapping
 
 
 def _spec(network: Network, tag: str, name: str) -> lnkit.BackboneSpec:
-    """The network with one of its sets of pretrained weights, under a name."""
+    """Describe a network with one of its sets of pretrained weights.
+
+    Args:
+        network: from the table.
+        tag: of its weights.
+        name: of the backbone.
+    """
     weights = WEIGHTS[network.name][tag]
     return lnkit.BackboneSpec(
         name=name,
@@ -51,15 +57,15 @@ def _spec(network: Network, tag: str, name: str) -> lnkit.BackboneSpec:
         eval_size=weights.eval_size,
         imagenet_top1=weights.top1,
         tags=tuple(WEIGHTS[network.name]),
-        with_tag=partial(_tagged, network),
+        with_tag=partial(_spec_with_tag, network),
     )
 
 
-def _tagged(network: Network, tag: str) -> lnkit.BackboneSpec:
+def _spec_with_tag(network: Network, tag: str) -> lnkit.BackboneSpec:
     return _spec(network, tag, f"{network.name}.{tag}")
 
 
 def _load(name: str, tag: str, size: int, pretrained: bool) -> torch.nn.Module:
-    from lnkit_torchvision.load import load  # noqa: PLC0415 - torch and torchvision, which listing does without
+    from lnkit_torchvision.load import load  # noqa: PLC0415 - torch and torchvision, only when it is loaded
 
     return load(name, tag if pretrained else None, size)

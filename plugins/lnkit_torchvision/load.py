@@ -1,4 +1,4 @@
-"""Building the networks with torchvision, so that their weights are all that distinguishes two of a name."""
+"""Networks built with torchvision, alike for pretrained and for random weights."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from torch.overrides import TorchFunctionMode
 from torchvision.models import Inception3, get_model
 
 # Both are pretrained with auxiliary classifiers, which no loss network needs, and re-normalize their input inside
-# `forward` (`transform_input`), which torchvision switches on for pretrained weights only.
+# `forward` (`transform_input`), which torchvision enables for pretrained weights only.
 INCEPTION_FAMILY: dict[str, Any] = {"aux_logits": False, "transform_input": True, "init_weights": True}
 
 
 def load(name: str, weights: str | None, size: int = 0) -> nn.Module:
-    """Build a backbone of torchvision: the same network, whether its weights are pretrained or random.
+    """Build a backbone of torchvision; the network is the same for pretrained and for random weights.
 
     Args:
-        name: what torchvision calls it.
+        name: of the network in torchvision.
         weights: the name of torchvision's weights, downloaded to torch's hub folder and checked there against the
             hash in their file name; None for random weights.
-        size: the side in pixels of the images that it takes, for a network that takes no others.
+        size: side of its images in pixels, for a network that takes one size only; else 0.
 
     Raises:
-        OSError: the weights could not be fetched.
-        RuntimeError: what was fetched is not what its file name promises.
+        OSError: the weights cannot be downloaded.
+        RuntimeError: the downloaded weights do not match the hash in their file name.
     """
     options = _options(name, size) if weights is None else {}
     with _WidthsOnCpu() if name.startswith("regnet") else nullcontext():
@@ -38,14 +38,14 @@ def load(name: str, weights: str | None, size: int = 0) -> nn.Module:
 
 
 def _options(name: str, size: int) -> dict[str, Any]:
-    """What torchvision does of its own accord for pretrained weights only."""
+    """Return the options that torchvision itself sets for pretrained weights only."""
     if name in ("googlenet", "inception_v3"):
         return INCEPTION_FAMILY
     return {"image_size": size} if name.startswith("vit") else {}
 
 
 class _WidthsOnCpu(TorchFunctionMode):
-    """Lets a RegNet be built on torch's meta device: it reads its widths and depths from the values of tensors."""
+    """Compute widths and depths on the CPU, so that a RegNet can be built on torch's meta device."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -55,6 +55,6 @@ class _WidthsOnCpu(TorchFunctionMode):
 
 
 def _drop_auxiliary_head(module: Inception3) -> None:
-    """Do for Inception v3 what torchvision does for GoogLeNet once the pretrained weights are in."""
+    """Drop the auxiliary classifier, as torchvision does for GoogLeNet after loading pretrained weights."""
     module.aux_logits = False
     module.AuxLogits = None

@@ -1,6 +1,6 @@
-"""Where the published study cuts its 14 backbones, and LPIPS its three.
+"""The extraction points of the 14 backbones of Pihlgren2023, and of the three of LPIPS.
 
-P is "A Systematic Performance Analysis of Deep Perceptual Loss Networks" (Pihlgren et al. 2023, arXiv 2302.04032).
+Pihlgren2023: "A Systematic Performance Analysis of Deep Perceptual Loss Networks" (arXiv 2302.04032).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from lnkit import ExtractionPoint
 STUDY = "Pihlgren et al. 2023, Table II"
 LPIPS = "Zhang et al. 2018"  # arXiv 1801.03924; the layers are those of its published implementation
 
-# P, Table II: the nodes, and what is there in the table's own words. (What it calls "BN" in the Inception family is the
-# output of a module that ends in a ReLU; so does the published implementation take it.)
+# Pihlgren2023 Table II: nodes, and the table's own words for them. (Its "BN" in the Inception family is the output of a
+# module that ends in a ReLU, as in the reference code.)
 POINTS = {
     "vgg11": {
         "early": ("features.1", "1st ReLU"),
@@ -99,7 +99,7 @@ POINTS = {
     },
 }
 
-LPIPS_POINTS = {  # indices of torchvision's `features` in the published implementation of LPIPS
+LPIPS_POINTS = {  # indices of torchvision's `features`, from the published implementation of LPIPS
     "alexnet": (1, 4, 7, 9, 11),
     "squeezenet1_1": (1, 4, 7, 9, 10, 11, 12),
     "vgg16": (3, 8, 15, 22, 29),
@@ -107,7 +107,7 @@ LPIPS_POINTS = {  # indices of torchvision's `features` in the published impleme
 
 
 def study_points(backbone: str) -> tuple[ExtractionPoint, ...]:
-    """The four points of Table II for one of its backbones, and the set of LPIPS where it has one."""
+    """Return the four points of Table II for one of its backbones, and the set of LPIPS if there is one."""
     points = [ExtractionPoint(name, node, description, STUDY) for name, (node, description) in POINTS[backbone].items()]
     if backbone in LPIPS_POINTS:
         indices = LPIPS_POINTS[backbone]

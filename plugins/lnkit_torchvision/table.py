@@ -1,4 +1,4 @@
-"""torchvision's classification networks: who made them, what is the least they can see, and where they are cut."""
+"""torchvision's classification networks: their citations, smallest images and extraction points."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from lnkit_torchvision.study import study_points
 POINT_NAMES = ("early", "semi_early", "mid", "late")
 STAGES = "the last four stages at which the resolution halves"
 BLOCKS = "the blocks at a quarter, half, three quarters and all of the depth"
-FROM_QUARTER = (4, 8, 16, 32)  # pixels of the image to a position
-FROM_HALF = (2, 4, 8, 16)  # where only a pool follows the last stage
-WITHOUT_QUARTER = (2, 8, 16, 32)  # where only a pool stands at a quarter
+FROM_QUARTER = (4, 8, 16, 32)  # strides of the stages: pixels of the image per position
+FROM_HALF = (2, 4, 8, 16)  # if only a pool follows the last stage
+WITHOUT_QUARTER = (2, 8, 16, 32)  # if only a pool is at a quarter
 
 Points = tuple[ExtractionPoint, ...]
 
 
 class Network(NamedTuple):
+    """A classification network."""
+
     name: str  # as in torchvision.models
     family: str
     citation: str
-    min_size: int  # pixels; measured: the smallest side at which the network still computes its late point
+    min_size: int  # pixels; measured smallest side of images from which the late point can be computed
     points: Points
 
     @property
@@ -31,13 +33,19 @@ class Network(NamedTuple):
 
 
 def stages(nodes: str, strides: tuple[int, ...] = FROM_QUARTER, layout: Literal["NCHW", "NHWC"] = "NCHW") -> Points:
-    """Cut a hierarchical network where each of its last four stages ends; a lone pool makes no stage."""
-    places = zip(POINT_NAMES, nodes.split(), strides, strict=True)
-    return tuple(ExtractionPoint(name, node, f"1/{stride} stage", STAGES, layout) for name, node, stride in places)
+    """Return the points of a hierarchical network: the ends of its last four stages.
+
+    Args:
+        nodes: the four nodes, separated by spaces. A pool alone is no stage.
+        strides: pixels of the image per position, at each node.
+        layout: of the features.
+    """
+    stage_ends = zip(POINT_NAMES, nodes.split(), strides, strict=True)
+    return tuple(ExtractionPoint(name, node, f"1/{stride} stage", STAGES, layout) for name, node, stride in stage_ends)
 
 
 def blocks(depth: int) -> Points:
-    """Cut a plain transformer of ``depth`` blocks, whose first token is the class token."""
+    """Return the points of a plain transformer of ``depth`` blocks, whose first token is the class token."""
     ends = [depth * quarter // 4 for quarter in (1, 2, 3, 4)]
     maps = tuple(
         ExtractionPoint(name, f"encoder.layers.encoder_layer_{end - 1}", f"block {end} of {depth}", BLOCKS, "NLC", 1)
@@ -47,7 +55,7 @@ def blocks(depth: int) -> Points:
 
 
 def _family(family: str, citation: str, min_size: int, points: Points | None, names: str) -> tuple[Network, ...]:
-    """Networks that are alike; without ``points``, those of the study."""
+    """Return networks that are alike, named in ``names`` with spaces between; without points, those of Pihlgren2023."""
     return tuple(Network(name, family, citation, min_size, points or study_points(name)) for name in names.split())
 
 

@@ -1,4 +1,4 @@
-"""The sets of pretrained weights of every network, as torchvision's enums state them; a test holds the two together."""
+"""The sets of pretrained weights of every network, from torchvision's enums; a test compares the two."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ Triple = tuple[float, float, float]
 
 V1 = "IMAGENET1K_V1"
 V2 = "IMAGENET1K_V2"  # a newer training recipe
-SWAG_E2E = "IMAGENET1K_SWAG_E2E_V1"  # of images from Instagram, then all of it tuned to ImageNet (Singh et al. 2022)
-SWAG_LINEAR = "IMAGENET1K_SWAG_LINEAR_V1"  # the same, where only a linear classifier was tuned
-USUAL = 224  # pixels; side of the images that most networks were made for
-FEATURES = "IMAGENET1K_FEATURES"  # no classifier: its values are not numbers
+SWAG_E2E = (
+    "IMAGENET1K_SWAG_E2E_V1"  # trained on images from Instagram, then tuned to ImageNet as a whole (Singh et al. 2022)
+)
+SWAG_LINEAR = "IMAGENET1K_SWAG_LINEAR_V1"  # the same, with only a linear classifier tuned
+USUAL_SIZE = 224  # pixels; side of the images of most networks
+FEATURES = "IMAGENET1K_FEATURES"  # without a classifier: its values are not numbers
 
 
 class Input(NamedTuple):
-    """What is subtracted from RGB in [0, 1], and what it is divided by then."""
+    """Normalization of RGB in [0, 1]: the mean is subtracted, then the result is divided by std."""
 
     mean: Triple
     std: Triple
@@ -29,21 +31,21 @@ CAFFE = Input((0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255))
 class Weights(NamedTuple):
     """One set of pretrained weights."""
 
-    file: str  # in torchvision's folder of downloads; the digits at its end begin its SHA-256
+    file: str  # in torchvision's folder of downloads; its last digits are the first of its SHA-256
     mebibytes: float
     input: Input = IMAGENET
-    size: int = 0  # pixels; for a network that takes square images of one size only, the side they are resized to
+    size: int = 0  # pixels; side to which images are resized, for a network that takes one size only
     interpolation: Literal["bicubic", "bilinear"] = "bilinear"  # of that resizing
     top1: float | None = None  # ImageNet accuracy in percent; None where there is no classifier
-    crop: int = 0  # pixels; side of the images that this accuracy is stated for, where it is neither ``size`` nor USUAL
+    crop: int = 0  # pixels; side of the images of this accuracy, if it is neither ``size`` nor USUAL_SIZE
 
     @property
     def eval_size(self) -> int:
-        """Side in pixels of the images that it was made for."""
-        return self.crop or self.size or USUAL
+        """Side in pixels of the images that the weights were made for."""
+        return self.crop or self.size or USUAL_SIZE
 
 
-# Network -> tag -> weights. The plain name of a network means the first: plain ImageNet, where there is such a set.
+# Network -> tag -> weights. The plain name of a network means the first: plain ImageNet, if there is such a set.
 WEIGHTS = {
     "alexnet": {V1: Weights("alexnet-owt-7be5be79.pth", 233.087, top1=56.522)},
     "convnext_base": {V1: Weights("convnext_base-6075fbad.pth", 338.064, top1=84.062)},

@@ -1,9 +1,10 @@
-"""Protocols: which hyperparameters a benchmark ran with, and where they differ from the variant it names.
+"""Protocols: the hyperparameters that a benchmark runs with.
 
-A protocol is a benchmark's own frozen dataclass of plain values (str, int, float, bool). Three field names mean the
-same in every benchmark, and lnkit acts on them: ``distance`` (overridden by a backbone that brings its own),
-``normalization`` and ``transform_input`` (how the backbone is fed). A method ``signature() -> str``, where there is
-one, says the protocol in one short phrase.
+A protocol is a benchmark's own frozen dataclass of plain values (str, int, float, bool). Three fields mean the same in
+every benchmark: ``distance`` (replaced by the distance of a backbone that has its own), ``normalization`` and
+``transform_input`` (how images are fed to the backbone). :class:`Comparing` is the base of protocols that measure
+distances, :class:`Training` the base of those that train. A protocol may have a method ``signature() -> str``, which
+returns everything that changes a score in one phrase.
 """
 
 from __future__ import annotations
@@ -20,46 +21,77 @@ if TYPE_CHECKING:
     from lnkit.benchmark import BenchmarkSpec
     from lnkit.specs import BackboneSpec
 
-SAMPLE_VARIANT = "sample"  # of a benchmark that would take too long otherwise: what --sample runs
+SAMPLE_VARIANT = "sample"  # run by --sample, for benchmarks whose first variant would take too long
 
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparing:
-    """How two images are compared: what the protocol of a benchmark that measures distances begins with.
+    """Base of protocols that measure distances between images: how two images are compared.
 
-    Inherit from it, and call :meth:`check_comparing` in ``__post_init__``. P, K and R are the sources that
-    ``lnkit.distances`` names.
+    Call :meth:`check_comparing` in ``__post_init__``. ``lnkit.distances`` lists the sources.
     """
 
-    distance: str = "spatial"  # P Eq. 1, K Eq. 1; LPIPS calls it "baseline". Any will do; sums are joined with "+"
-    channel_norm: bool = True  # unit length over channels; P Eq. 1
-    epsilon: str = "lpips"  # y / (|y| + 1e-10); LPIPS and K. "reference" is y / max(|y|, 1e-12)
+    distance: str = "spatial"  # Pihlgren2023 Eq. 1, Kumar2022 Eq. 1, "baseline" in LPIPS; sums are joined with "+"
+    channel_norm: bool = True  # unit length over channels; Pihlgren2023 Eq. 1
+    epsilon: str = "lpips"  # y / (|y| + 1e-10); Zhang2018, Kumar2022. "reference" is y / max(|y|, 1e-12)
     lin_weights: str = ""  # for distance "lin": a file, or "lpips"
-    normalization: str = "backbone"  # of the input: each backbone's own; for P's 14 ImageNet mean and std, R's default
+    normalization: str = "backbone"  # each backbone's own; ImageNet's for all 14 of Pihlgren2023, as in reference code
     transform_input: bool = True  # GoogLeNet and Inception v3 re-normalize as torchvision trained them
 
     def check_comparing(self) -> None:
-        """Refuse values that no run could honor; raises ValueError."""
+        """Raise ValueError for values that no run could honor."""
         expect_one_of("epsilon", self.epsilon, EPSILONS)
         expect_one_of("normalization", self.normalization, NORMALIZATIONS)
 
     def distance_config(self) -> DistanceConfig:
-        """The distance with its options, as a comparer takes it."""
+        """Return the distance with its options."""
         return DistanceConfig(self.distance, self.channel_norm, self.epsilon, self.lin_weights)
 
     def comparing_phrase(self) -> str:
-        """Everything above that changes a distance, for a signature: ``spatial,norm:lpips|input:backbone``."""
+        """Return the fields above for a signature: ``spatial,norm:lpips|input:backbone``."""
         norm = f",norm:{self.epsilon}" if self.channel_norm else ",no-norm"
         norm = "" if self.distance == "squared" else norm  # which never normalizes
         lin = f",weights:{self.lin_weights}" if self.lin_weights else ""
-        skipped = "" if self.transform_input else ",no-transform_input"
-        return f"{self.distance}{norm}{lin}|input:{self.normalization}{skipped}"
+        return f"{self.distance}{norm}{lin}{_input_phrase(self)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Base of protocols that train a network with the feature loss of a loss network.
+
+    Call :meth:`check_training` in ``__post_init__``. Repeat a field in the subclass to change its default or comment.
+    """
+
+    distance: str = "squared"  # mean squared difference of features; Pihlgren2023 Eq. 3, 4 and 6
+    normalization: str = "backbone"  # each backbone's own; Pihlgren2023 names no other. Reference code: "none"
+    transform_input: bool = True  # GoogLeNet, Inception v3 re-normalize, as torchvision does. Reference code: skipped
+    batch_size: int = 1  # images in a step of the optimizer
+    lr: float = 1e-3  # learning rate of Adam; Pihlgren2023
+
+    def check_training(self) -> None:
+        """Raise ValueError for values that no run could honor."""
+        expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+        expect_at_least("batch_size", self.batch_size, 1)
+        expect_above("lr", self.lr, 0)
+
+    def distance_config(self) -> DistanceConfig:
+        """Return the distance of the feature loss."""
+        return DistanceConfig(self.distance)
+
+    def loss_phrase(self) -> str:
+        """Return the feature loss for a signature: ``squared|input:backbone``."""
+        return f"{self.distance}{_input_phrase(self)}"
+
+
+def _input_phrase(protocol: Comparing | Training) -> str:
+    skipped = "" if protocol.transform_input else ",no-transform_input"
+    return f"|input:{protocol.normalization}{skipped}"
 
 
 def usual_variant(benchmark: BenchmarkSpec, sample: bool) -> str:
-    """The variant to run where none is named: on the sample the one made for it, if there is; else the first."""
+    """Return the variant to run where none is named: on the sample ``"sample"`` if there is one, else the first."""
     return SAMPLE_VARIANT if sample and SAMPLE_VARIANT in benchmark.protocols else next(iter(benchmark.protocols))
 
 
@@ -68,7 +100,11 @@ def choose_protocol(
 ) -> Any:
     """Return the variant's protocol with the user's overrides applied.
 
-    A backbone that brings its own distance gets it, unless the user asked for another.
+    Args:
+        benchmark: whose protocol it is.
+        variant: name of one of its protocols.
+        overrides: field -> value as text. ``distance`` beats the distance of the backbone.
+        backbone: a backbone that has its own distance replaces the protocol's.
 
     Raises:
         UsageError: the variant or a field is unknown, or a value does not read as the field's type.
@@ -93,38 +129,56 @@ def _read_value(benchmark: BenchmarkSpec, protocol: Any, name: str, text: str) -
         hint = did_you_mean(near_names(name, types))
         raise UsageError(f"The protocol of {benchmark.name!r} has no field {name!r}; it has: {', '.join(types)}.{hint}")
     try:
-        return _TRUTH[text.lower()] if types[name] is bool else types[name](text)
+        return _BOOLEANS[text.lower()] if types[name] is bool else types[name](text)
     except (KeyError, ValueError) as error:
-        wanted = "true or false" if types[name] is bool else f"a value of type {types[name].__name__}"
-        raise UsageError(f"The protocol field {name!r} takes {wanted}, and {text!r} came.") from error
+        expected = "true or false" if types[name] is bool else f"a value of type {types[name].__name__}"
+        raise UsageError(f"Protocol field {name!r}: expected {expected}, got {text!r}.") from error
 
 
 def deviations(benchmark: BenchmarkSpec, variant: str, protocol: Any) -> tuple[str, ...]:
-    """Say, one phrase each, where ``protocol`` differs from the variant that it is called by."""
+    """Return one phrase for each field in which ``protocol`` differs from the variant of that name."""
     standard = benchmark.protocols[variant]
-    pairs = [(f.name, getattr(protocol, f.name), getattr(standard, f.name)) for f in dataclasses.fields(standard)]
-    return tuple(f"{name} is {came!r} instead of {usual!r}" for name, came, usual in pairs if came != usual)
+    values = [(f.name, getattr(protocol, f.name), getattr(standard, f.name)) for f in dataclasses.fields(standard)]
+    return tuple(f"{name} is {value!r} instead of {usual!r}" for name, value, usual in values if value != usual)
 
 
 def expect_one_of(field: str, value: str, allowed: Sequence[str]) -> None:
-    """Raise ValueError, as a protocol's ``__post_init__`` does for a value that no run could honor."""
+    """Raise ValueError unless the value of a protocol's field is one of those allowed; for ``__post_init__``."""
     if value not in allowed:
-        raise ValueError(f"The protocol field {field!r} takes one of {', '.join(allowed)}, and {value!r} came.")
+        raise ValueError(f"Protocol field {field!r}: expected one of {', '.join(allowed)}, got {value!r}.")
 
 
 def expect_at_least(field: str, value: float, least: float) -> None:
-    """The same for numbers that must not be smaller than ``least``."""
+    """Raise ValueError if the value of a protocol's field is below ``least``."""
     if not value >= least:
-        raise ValueError(f"The protocol field {field!r} must be {least:g} or more, and {value} came.")
+        raise ValueError(f"Protocol field {field!r}: expected {least:g} or more, got {value}.")
+
+
+def expect_above(field: str, value: float, bound: float) -> None:
+    """Raise ValueError unless the value of a protocol's field is above ``bound``."""
+    if not value > bound:
+        raise ValueError(f"Protocol field {field!r}: expected a value above {bound:g}, got {value}.")
+
+
+def expect_within(field: str, value: float, least: float, most: float) -> None:
+    """Raise ValueError unless the value of a protocol's field lies in [``least``, ``most``]."""
+    if not least <= value <= most:
+        raise ValueError(f"Protocol field {field!r}: expected {least:g} to {most:g}, got {value}.")
+
+
+def expect_multiple(field: str, value: int, step: int, least: int) -> None:
+    """Raise ValueError unless the value of a protocol's field is a multiple of ``step`` from ``least``."""
+    if value < least or value % step:
+        raise ValueError(f"Protocol field {field!r}: expected a multiple of {step} from {least}, got {value}.")
 
 
 def as_dict(protocol: Any) -> dict[str, Any]:
-    """The protocol's fields by name, as they go into the record."""
+    """Return the protocol's fields by name, as the record stores them."""
     return dataclasses.asdict(protocol)
 
 
 def phrase(protocol: Any) -> str:
-    """The protocol in one short phrase for a signature."""
+    """Return the protocol in one short phrase for a signature."""
     if hasattr(protocol, "signature"):
         return str(protocol.signature())
     return ",".join(f"{name}={value}" for name, value in as_dict(protocol).items())

@@ -20,11 +20,12 @@ from lnkit import BenchmarkData, DataError
 from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import run
 from lnkit.progress import SilentProgress
+from lnkit.training.images import evenly_spread
 from lnkit_autoencoder import AUTOENCODER
 from lnkit_autoencoder import run as running
 from lnkit_autoencoder.checks import checked_labels, padding_for
 from lnkit_autoencoder.data import open_data
-from lnkit_autoencoder.images import Images, evenly_spread, hold_out
+from lnkit_autoencoder.images import Images, hold_out
 from lnkit_autoencoder.protocol import PAPER
 from lnkit_autoencoder.published import PUBLISHED
 
@@ -203,7 +204,7 @@ def test_a_file_that_is_not_the_published_one_is_refused(tmp_path: Path, monkeyp
     write_svhn(tmp_path / "data", monkeypatch)
     with (tmp_path / "data" / "train_32x32.mat").open("ab") as file:
         file.write(b"more")
-    with pytest.raises(DataError, match=r"train_32x32\.mat .*is not what was published"):
+    with pytest.raises(DataError, match=r"Expected the published files, got another checksum: .*train_32x32\.mat"):
         opened(tmp_path / "data", tmp_path)
 
 
@@ -213,7 +214,7 @@ def test_a_damaged_mat_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     file.write_bytes(file.read_bytes()[:5000])
     split_list = {**SVHN.split_list, "test": [*SVHN.split_list["test"][:2], md5(file)]}
     monkeypatch.setattr(SVHN, "split_list", split_list)
-    with pytest.raises(DataError, match=r"test_32x32\.mat cannot be read"):
+    with pytest.raises(DataError, match=r"test_32x32\.mat cannot be read and is damaged"):
         opened(tmp_path / "data", tmp_path)
 
 
@@ -223,16 +224,16 @@ def test_a_bin_file_of_another_length_is_refused(tmp_path: Path, monkeypatch: py
     file.write_bytes(file.read_bytes()[:-100])
     train = [["train_X.bin", md5(file)], *STL10.train_list[1:]]
     monkeypatch.setattr(STL10, "train_list", train)
-    with pytest.raises(DataError, match=r"train_X\.bin or .* cannot be read"):
+    with pytest.raises(DataError, match=r"train_X\.bin or .* cannot be read and is damaged"):
         opened(tmp_path / "data", tmp_path)
 
 
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (np.full(40, 12), "a label 12 where classes are counted from 0 to 9"),
-        (np.ones(40), "no image of the class '0'"),
-        (np.arange(39) % 10 + 1, "40 images and 39 labels"),
+        (np.full(40, 12), "Expected labels from 0 to 9, got 12: "),
+        (np.ones(40), "got none of '0': "),
+        (np.arange(39) % 10 + 1, "Expected one label for each of 40 images, got 39: "),
     ],
 )
 def test_labels_that_are_not_svhns_are_refused(
@@ -246,13 +247,13 @@ def test_labels_that_are_not_svhns_are_refused(
 def test_a_label_below_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Torchvision takes 1 away from 8-bit labels, so that 0 becomes 255."""
     write_stl10(tmp_path / "data", monkeypatch, test=np.arange(20) % 11)
-    with pytest.raises(DataError, match="a label 255"):
+    with pytest.raises(DataError, match="got 255: "):
         opened(tmp_path / "data", tmp_path)
 
 
 @pytest.mark.parametrize("label", [-1, 2, 0.5])
 def test_labels_are_whole_numbers_of_classes(label: float) -> None:
-    with pytest.raises(DataError, match=f"a label {label:g} where classes are counted from 0 to 1"):
+    with pytest.raises(DataError, match=f"Expected labels from 0 to 1, got {label:g}: "):
         checked_labels([0, 1, label], 3, ("a", "b"), "here")
     assert checked_labels([0.0, 1.0], 2, ("a", "b"), "here").dtype == np.int64
 
@@ -369,7 +370,7 @@ def test_sizes_that_the_network_cannot_take_are_refused(tmp_path: Path) -> None:
 
 def test_a_folder_with_nothing_known_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    with pytest.raises(DataError, match="none of the data"):
+    with pytest.raises(DataError, match="no data of this benchmark"):
         opened(tmp_path / "mine", tmp_path)
     with pytest.raises(DataError, match="is not a folder"):
         opened(tmp_path / "nowhere", tmp_path)

@@ -26,7 +26,7 @@ def test_images_keep_their_size(side: int) -> None:
 
 
 # (side, side of the encoder's last map, h of the decoder): worked out by hand from kernel 4, stride 2, no padding, and
-# from P's h = (H - 64) / 16 + 1.
+# from Pihlgren2023's h = (H - 64) / 16 + 1.
 @pytest.mark.parametrize(("side", "last", "h"), [(64, 2, 1), (96, 4, 3)])
 def test_parameters_are_those_of_the_protocol(side: int, last: int, h: int) -> None:
     encoder = 16 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256)  # kernels, whose biases are those of batch norm

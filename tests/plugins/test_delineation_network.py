@@ -14,11 +14,10 @@ from lnkit import DeepPerceptualLoss, ExtractionPoint, LossNetwork
 from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 from lnkit_delineation.data import DelineationData, Tiles
-from lnkit_delineation.network import UNet
+from lnkit_delineation.network import UNet, build_baseline
 from lnkit_delineation.protocol import PAPER
-from lnkit_delineation.scores import build
 from lnkit_delineation.task import DelineationTask, cross_entropy, weights
-from lnkit_delineation.tiles import in_windows
+from lnkit_delineation.windows import mark_in_windows
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def test_is_applied_to_its_own_output(network: UNet) -> None:
     image = torch.rand(1, 3, 32, 32)
     first = network(image, torch.zeros(1, 1, 32, 32))
     second = network(image, first)
-    found = network.applied(image, 3)
+    found = network.apply_repeatedly(image, 3)
     assert len(found) == 3
     torch.testing.assert_close(found[0], first)
     torch.testing.assert_close(found[1], second)
@@ -113,7 +112,7 @@ def make_task(**changes: Any) -> DelineationTask:
 
 @pytest.mark.parametrize("k", [1, 3])
 def test_the_loss_of_all_applications(network: UNet, k: int) -> None:
-    """P Eq. 4 and 5, added up one by one."""
+    """Pihlgren2023 Eq. 4 and 5, added up one by one."""
     task = make_task(k_train=k)
     batch = task.load(np.array([0, 3]), np.random.default_rng(0))
     found = task.losses(network, batch)
@@ -132,7 +131,7 @@ def test_the_loss_of_all_applications(network: UNet, k: int) -> None:
 def test_the_baseline_leaves_cross_entropy_alone(network: UNet) -> None:
     spec = default_registry().backbone("bce")
     backbone = build_backbone(spec).module
-    assert isinstance(build(), type(backbone))
+    assert isinstance(build_baseline(), type(backbone))
     loss = DeepPerceptualLoss(LossNetwork(backbone, [ExtractionPoint("alone", "alone")]))
     task = make_task()
     task.feature_loss = task._loss = loss
@@ -187,7 +186,7 @@ def test_validation_is_the_mean_over_tiles(network: UNet, keeps: str) -> None:
         found = task.validate(network)
         image = torch.from_numpy(task.data.valid.images).permute(0, 3, 1, 2).float() / 255
         truth = torch.from_numpy(task.data.valid.maps)[:, None].float() / 255
-        expected = task.compared(network, image, truth)
+        expected = task.compute_losses(network, image, truth)
     assert found.value == pytest.approx(expected[keeps].item(), rel=1e-5)
     assert set(found.others) == {"loss", "bce", "feature loss"} - {keeps}
     assert 0 < found.variation < 1
@@ -199,7 +198,7 @@ class TestWindows:
     @pytest.mark.parametrize("size", [(70, 100), (32, 32), (20, 90), (33, 64)])
     def test_what_sees_one_pixel_gives_what_it_gives_at_once(self, size: tuple[int, int]) -> None:
         image = torch.rand(1, 3, *size, dtype=torch.float64)
-        found = in_windows(lambda part: part.mean(1, keepdim=True).square(), image, window=32)
+        found = mark_in_windows(lambda part: part.mean(1, keepdim=True).square(), image, window=32)
         torch.testing.assert_close(found, image.mean(1, keepdim=True).square())
 
     def test_the_middle_of_a_window_counts_most(self) -> None:
@@ -210,7 +209,7 @@ class TestWindows:
             marks[..., :2], marks[..., -2:] = 1, 1
             return marks
 
-        found = in_windows(edges, torch.zeros(1, 3, 64, 128), window=64)
+        found = mark_in_windows(edges, torch.zeros(1, 3, 64, 128), window=64)
         assert found[..., 31:33].max() < 0.1, "a seam between two windows, in the middle of a third"
         assert found[..., :2].min() == 1, "where only one window is"
 
@@ -221,6 +220,6 @@ class TestWindows:
             seen.append(tuple(part.shape[2:]))
             return part[:, :1]
 
-        in_windows(look, torch.zeros(1, 3, 100, 64), window=32)
+        mark_in_windows(look, torch.zeros(1, 3, 100, 64), window=32)
         assert set(seen) == {(32, 32)}
         assert len(seen) == 6 * 3

@@ -19,11 +19,10 @@ from lnkit.progress import SilentProgress
 from lnkit.training.task import TrainingResult
 from lnkit_delineation.data import DelineationData, Tiles
 from lnkit_delineation.metrics import buffered, pixelwise
-from lnkit_delineation.network import UNet
-from lnkit_delineation.overview import COLUMNS, FALSE, FOUND, MISSED, overlay, row
+from lnkit_delineation.network import UNet, build_baseline
+from lnkit_delineation.overlay import COLUMNS, FALSE, FOUND, MISSED, draw_overlay, sheet_row
 from lnkit_delineation.protocol import VARIANTS, DelineationProtocol
 from lnkit_delineation.run import run as run_benchmark
-from lnkit_delineation.scores import build
 
 Capture = pytest.CaptureFixture[str]
 EVAL = ["eval", "--bench", "delineation", "--sample", "--set", "epochs=4", "--device", "cpu"]
@@ -81,7 +80,7 @@ def test_whole_tiles_in_windows(capsys: Capture) -> None:
 def test_the_overlay_shows_what_was_found_false_and_missed() -> None:
     image = np.full((1, 4, 3), (200, 100, 0), np.uint8)
     marks, truth = np.array([[1, 1, 0, 0]], bool), np.array([[1, 0, 1, 0]], bool)
-    shown = overlay(image, marks, truth)
+    shown = draw_overlay(image, marks, truth)
     assert [tuple(pixel) for pixel in shown[0].tolist()] == [FOUND, FALSE, MISSED, (65, 65, 65)]
 
 
@@ -89,8 +88,8 @@ def test_nothing_of_an_overlay_is_hidden() -> None:
     image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
     truth, marks = np.zeros((2, 96, 96), bool)
     truth[-3:] = True  # a road along the lower edge
-    overlaid = overlay(image, marks, truth)
-    _, shown = row("one", image, truth * np.uint8(255), marks * np.uint8(255), overlaid)
+    overlaid = draw_overlay(image, marks, truth)
+    _, shown = sheet_row("one", image, truth * np.uint8(255), marks * np.uint8(255), overlaid)
     picture, legend = shown[COLUMNS.index("overlay")], shown[COLUMNS.index("colors")]
     assert (picture[-3:] == MISSED).all()
     assert {FOUND, FALSE, MISSED} <= {tuple(pixel) for pixel in legend.reshape(-1, 3).tolist()}
@@ -98,12 +97,11 @@ def test_nothing_of_an_overlay_is_hidden() -> None:
 
 def standing_in(folder: Path, protocol: DelineationProtocol, trained: TrainingResult) -> Any:
     """A context in which the training is done already."""
-    loss = DeepPerceptualLoss(LossNetwork(build(), [ExtractionPoint("alone", "alone")]))
+    loss = DeepPerceptualLoss(LossNetwork(build_baseline(), [ExtractionPoint("alone", "alone")]))
     return SimpleNamespace(
         networks=(LossNetworkId("bce", ("alone",)),),
         protocol=protocol,
-        feature_loss=lambda _config: loss,
-        train=lambda _task, _settings: trained,
+        services=SimpleNamespace(feature_loss=lambda _config: loss, train=lambda _task, _settings: trained),
         folder=folder,
         seed=0,
         progress=SilentProgress(),

@@ -158,7 +158,7 @@ def test_kept_arrays_give_the_same_scores_again() -> None:
         ("normalization", "mine", "one of backbone"),
         ("entropy_images", 0, "1 or more"),
         ("per_family", -1, "0 or more"),
-        ("probes", "ps+depth", "takes one of all, ps, layers"),
+        ("probes", "ps+depth", "expected one of all, ps, layers"),
     ],
 )
 def test_what_no_run_could_honor_is_refused(field: str, value: object, named: str) -> None:

@@ -291,14 +291,14 @@ def test_without_data_it_says_where_to_get_them() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("resolution", "0", "must be 1 or more, and 0 came"),
-        ("min_votes", "-1", "must be 0 or more, and -1 came"),
-        ("resize_filter", "magic", "takes one of bilinear, bicubic, lanczos, box, nearest, and 'magic' came"),
-        ("normalization", "x", "takes one of backbone, imagenet, lpips, none, and 'x' came"),
+        ("resolution", "0", "expected 1 or more, got 0"),
+        ("min_votes", "-1", "expected 0 or more, got -1"),
+        ("resize_filter", "magic", "expected one of bilinear, bicubic, lanczos, box, nearest, got 'magic'"),
+        ("normalization", "x", "expected one of backbone, imagenet, lpips, none, got 'x'"),
     ],
 )
 def test_values_that_cannot_be_honored_are_refused(root: Path, field: str, value: str, expected: str) -> None:
-    with pytest.raises(UsageError, match=f"{field!r} {expected}"):
+    with pytest.raises(UsageError, match=f"{field!r}: {expected}"):
         scores_of(root, {field: value})
 
 

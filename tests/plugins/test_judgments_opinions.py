@@ -382,11 +382,11 @@ def test_without_data_it_says_where_to_get_them() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("fit", "cubic", "takes one of logistic5, logistic4, and 'cubic' came"),
-        ("references", "-1", "must be 0 or more, and -1 came"),
-        ("resize_filter", "magic", "takes one of bilinear, bicubic, lanczos, box, nearest, and 'magic' came"),
+        ("fit", "cubic", "expected one of logistic5, logistic4, got 'cubic'"),
+        ("references", "-1", "expected 0 or more, got -1"),
+        ("resize_filter", "magic", "expected one of bilinear, bicubic, lanczos, box, nearest, got 'magic'"),
     ],
 )
 def test_values_that_cannot_be_honored_are_refused(tmp_path: Path, field: str, value: str, expected: str) -> None:
-    with pytest.raises(UsageError, match=f"{field!r} {expected}"):
+    with pytest.raises(UsageError, match=f"{field!r}: {expected}"):
         scores_of("tid2013", make_tid2013(tmp_path / "data"), {field: value})

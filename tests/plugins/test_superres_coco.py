@@ -13,7 +13,7 @@ from lnkit.errors import DataError
 from lnkit.specs import RemoteFile
 from lnkit_superres import coco
 from lnkit_superres.coco import ANNOTATIONS, image_names, list_images
-from lnkit_superres.layout import drawn
+from lnkit_superres.data import draw_names
 
 
 def entry(split: str, number: int, width: int = 640, height: int = 480) -> dict[str, object]:
@@ -66,10 +66,12 @@ def test_as_many_as_are_asked_for_from_each_split_and_the_same_again(archive: Pa
 
 def test_the_draw_is_fixed_for_ever() -> None:
     names = [f"COCO_val2014_{number:012d}.jpg" for number in range(1000)]
-    assert drawn(names, 3) == drawn(names[::-1], 3)
-    assert [int(name[13:25]) for name in drawn(names, 5)] == DRAWN
-    assert set(drawn(names, 3)) < set(drawn(names, 5))  # which makes a smaller protocol a part of a larger one
-    assert drawn(names[:4], 9) == tuple(names[:4])
+    assert draw_names(names, 3) == draw_names(names[::-1], 3)
+    assert [int(name[13:25]) for name in draw_names(names, 5)] == DRAWN
+    assert set(draw_names(names, 3)) < set(
+        draw_names(names, 5)
+    )  # which makes a smaller protocol a part of a larger one
+    assert draw_names(names[:4], 9) == tuple(names[:4])
 
 
 DRAWN = [161, 239, 450, 672, 984]  # computed once with hashlib alone: the SHA-256 of "42 NAME" ranks them

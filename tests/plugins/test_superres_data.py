@@ -16,8 +16,7 @@ import lnkit_superres
 from lnkit.benchmark import BenchmarkData
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
-from lnkit_superres.data import open_data
-from lnkit_superres.layout import find_places, partial_notes
+from lnkit_superres.data import find_folders, open_data, partial_notes
 from lnkit_superres.protocol import PAPER, SuperresProtocol
 from lnkit_superres.sample import NOTE, PARTS, sample_folder, write_sample
 
@@ -93,8 +92,8 @@ def test_what_is_partial_is_named(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_complete_set_has_nothing_to_note(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lnkit_superres.layout.TEST_SETS", {"set5": 5, "bsd100": 3})
-    assert partial_notes(find_places(root), 7, 2) == ()
+    monkeypatch.setattr("lnkit_superres.data.TEST_SETS", {"set5": 5, "bsd100": 3})
+    assert partial_notes(find_folders(root), 7, 2) == ()
 
 
 def test_gray_photographs_become_rgb(root: Path, tmp_path: Path) -> None:
@@ -107,7 +106,7 @@ def test_gray_photographs_become_rgb(root: Path, tmp_path: Path) -> None:
 def lose(folder: str) -> Callable[[Path], str]:
     def spoil(root: Path) -> str:
         (root / folder).rename(root / f"old {folder}")
-        return rf"has no folder {folder}\. Expected are train/ and valid/.* holds .*old {folder}"
+        return rf"has no folder {folder}\. Expected train/ and valid/.* holds .*old {folder}"
 
     return spoil
 
@@ -115,7 +114,7 @@ def lose(folder: str) -> Callable[[Path], str]:
 def lose_all_tests(root: Path) -> str:
     for folder in ("SET5", "bsd100"):
         (root / folder).rename(root / f"{folder} old")
-    return r"has no test set\. Expected are"
+    return r"has no test set\. Expected train/"
 
 
 def empty(root: Path) -> str:
@@ -135,10 +134,10 @@ def break_a_test_image(root: Path) -> str:
     return r"SET5/003\.png is not a readable image"
 
 
-def shrink(folder: str, size: tuple[int, int], sentence: str) -> Callable[[Path], str]:
+def shrink(folder: str, size: tuple[int, int], least: int) -> Callable[[Path], str]:
     def spoil(root: Path) -> str:
         Image.new("RGB", size).save(root / folder / "001.png")
-        return rf"{folder}/001\.png is {size[0]} x {size[1]} pixels, and {sentence}"
+        return rf"Expected {least} pixels or more on each side, got {size[0]} x {size[1]}: .*{folder}/001\.png\."
 
     return spoil
 
@@ -155,8 +154,8 @@ FAULTS = [
     empty,
     break_one,
     break_a_test_image,
-    shrink("train", (23, 200), "at least 24 on each side are needed"),
-    shrink("bsd100", (200, 79), "test images need 80 on each side"),
+    shrink("train", (23, 200), 24),
+    shrink("bsd100", (200, 79), 80),
     have_a_steering_name,
 ]
 
@@ -169,7 +168,7 @@ def test_faults_are_sentences(root: Path, tmp_path: Path, spoil: Callable[[Path]
 
 
 def test_a_file_is_no_folder_of_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"is not a folder\. Expected are"):
+    with pytest.raises(DataError, match=r"is not a folder\. Expected train/"):
         opened(tmp_path, tmp_path / "nothing")
 
 
@@ -216,17 +215,17 @@ def test_datasets_name_all_their_files() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"factors": "2"}, "'factors' takes one of 4, 8, 4\\+8"),
-        ({"size": 100}, "multiples of 8 from 80, and 100 came"),
-        ({"size": 296}, "cannot be larger"),
-        ({"shave": 141}, "leaves too little"),
-        ({"lr": 0.0}, "'lr' must be above 0"),
-        ({"lr": float("nan")}, "'lr' must be above 0"),
-        ({"blur": -1.0}, "'blur' from 0"),
-        ({"iterations": 0}, "'iterations' must be 1 or more"),
-        ({"test_images": "half"}, "'test_images' takes one of full, crop"),
-        ({"alignment": "none"}, "'alignment' takes"),
-        ({"normalization": "mine"}, "'normalization' takes"),
+        ({"factors": "2"}, "'factors': expected one of 4, 8, 4\\+8"),
+        ({"size": 100}, "'size': expected a multiple of 8 from 80, got 100"),
+        ({"size": 296}, "'size': expected resize \\(288\\) or less, got 296"),
+        ({"shave": 141}, "'shave': expected 140 or less, which leaves SSIM's window of 7 of 288 pixels, got 141"),
+        ({"lr": 0.0}, "'lr': expected a value above 0, got 0.0"),
+        ({"lr": float("nan")}, "'lr': expected a value above 0, got nan"),
+        ({"blur": -1.0}, "'blur': expected 0 to 100, got -1"),
+        ({"iterations": 0}, "'iterations': expected 1 or more, got 0"),
+        ({"test_images": "half"}, "'test_images': expected one of full, crop, got 'half'"),
+        ({"alignment": "none"}, "'alignment': expected one of exact, whole, got 'none'"),
+        ({"normalization": "mine"}, "'normalization': expected one of backbone, imagenet, lpips, none, got 'mine'"),
     ],
 )
 def test_protocols_that_no_run_could_honor(changes: dict[str, Any], sentence: str) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from skimage import data
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
+from lnkit.specs import load_object
+from lnkit_superres import SUPERRES
 from lnkit_superres.metrics import luma, psnr, ssim
+from lnkit_superres.protocol import VARIANTS
 from lnkit_superres.scores import score_all
 
 
@@ -83,7 +88,7 @@ ARRAYS = {
 
 
 def test_scores_are_means_with_bicubic_beside_them() -> None:
-    outcome = score_all(ARRAYS, resamples=500, seed=0)
+    outcome = score_all(ARRAYS, replace(VARIANTS["paper"], resamples=500), seed=0)
     score = outcome.scores["x4_psnr_set5"]
     assert set(outcome.scores) == {"x4_psnr_set5", "x4_ssim_set5"}
     assert (score.value, score.n, score.baselines) == (25.0, 3, {"bicubic": 24.0})
@@ -93,9 +98,6 @@ def test_scores_are_means_with_bicubic_beside_them() -> None:
 
 
 def test_scores_can_be_made_again_from_what_was_kept() -> None:
-    import lnkit_superres
-    from lnkit_superres.protocol import VARIANTS
-
-    first = score_all(ARRAYS, VARIANTS["paper"].resamples, seed=3)
-    again = lnkit_superres.SUPERRES.rescore(first.arrays, VARIANTS["paper"], 3)
+    first = score_all(ARRAYS, VARIANTS["paper"], seed=3)
+    again = load_object(SUPERRES.rescore)(first.arrays, VARIANTS["paper"], 3)
     assert again.scores == first.scores

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lnkit_superres.moving import interleave, pad_edge, pad_reflect, sum_shifted
 from lnkit_superres.network import TransformationNetwork
+from lnkit_superres.ops import interleave, pad_edge, pad_reflect, sum_shifted
 
 
 class Plain(nn.Module):

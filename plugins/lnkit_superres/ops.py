@@ -1,6 +1,6 @@
-"""Moving values about, with gradients that are the same on every run: PyTorch's own padding sums its gradients on CUDA
-in an order that changes, and copies more than need be.
+"""Padding and rearrangement of feature maps with deterministic gradients.
 
+PyTorch's own padding sums its gradients on CUDA in an order that changes from run to run, and copies more than needed.
 Maps are (N, C, H, W) in the memory format channels_last, that is (N, H, W, C) in memory.
 """
 
@@ -18,26 +18,26 @@ ROWS, COLUMNS = 2, 3  # dimensions
 
 
 def pad_reflect(x: Tensor, margin: int, rows: bool = True, columns: bool = True) -> Tensor:
-    """Reflect maps at their edges, without repeating the edge; only above and below, or at the sides, if asked."""
+    """Reflect maps at their edges by ``margin`` pixels, without repeating the edge; at rows, columns or both."""
     return cast(Tensor, _Padding.apply(x, margin if rows else 0, margin if columns else 0, "reflect"))
 
 
 def pad_edge(x: Tensor) -> Tensor:
-    """Repeat the edges of maps once."""
+    """Pad maps by repeating their edges once."""
     return cast(Tensor, _Padding.apply(x, 1, 1, "replicate"))
 
 
 def interleave(cells: Tensor) -> Tensor:
-    """Put the four pixels of each 2x2 cell, which are computed as channels, in their places.
+    """Rearrange the four pixels of each 2x2 cell from channels to their positions.
 
     Args:
-        cells: (N, 4 C, H + 1, W + 1); channels hold the cell's row, its column, and the output's channel, which varies
-            fastest. Pixels of the lower row, or the right column, of cell (i, j) stand one further, at i + 1 or j + 1.
+        cells: (N, 4 C, H + 1, W + 1); channels are ordered by the cell's row, its column, and the output's channel,
+            which varies fastest. Pixels of the lower row or right column of cell (i, j) stand at i + 1 or j + 1.
 
     Returns:
         (N, C, 2 H, 2 W).
     """
-    return cast(Tensor, _Interleaving.apply(cells))
+    return cast(Tensor, _Interleave.apply(cells))
 
 
 def sum_shifted(columns: Tensor, count: int) -> Tensor:
@@ -45,10 +45,10 @@ def sum_shifted(columns: Tensor, count: int) -> Tensor:
 
     Args:
         columns: (N, count x C, H, W); the channel within a group varies fastest.
-        count: groups.
+        count: number of groups.
 
     Returns:
-        (N, C, H, W - count + 1), in float32: sums of nine half-precision values are worth their digits.
+        (N, C, H, W - count + 1), in float32: sums of nine values would lose digits in half precision.
     """
     return cast(Tensor, _SumShifted.apply(columns, count))
 
@@ -64,28 +64,28 @@ class _Padding(torch.autograd.Function):
         (gradient,) = gradients
         for dimension, margin in ctx.margins:
             if margin:
-                gradient = _folded_back(gradient, dimension, margin, ctx.inner)
+                gradient = _fold_back(gradient, dimension, margin, ctx.inner)
         return gradient, None, None, None
 
 
-def _folded_back(gradient: Tensor, dimension: int, margin: int, inner: int) -> Tensor:
-    """Cut the margins off and add them where they were taken from, ``inner`` pixels from the edge."""
+def _fold_back(gradient: Tensor, dimension: int, margin: int, inner: int) -> Tensor:
+    """Cut the margins off and add them to their sources, ``inner`` pixels from the edge."""
     length = gradient.shape[dimension] - 2 * margin
-    kept = gradient.narrow(dimension, margin, length).clone(memory_format=torch.channels_last)
-    kept.narrow(dimension, inner, margin).add_(gradient.narrow(dimension, 0, margin).flip(dimension))
+    inside = gradient.narrow(dimension, margin, length).clone(memory_format=torch.channels_last)
+    inside.narrow(dimension, inner, margin).add_(gradient.narrow(dimension, 0, margin).flip(dimension))
     after = gradient.narrow(dimension, margin + length, margin).flip(dimension)
-    kept.narrow(dimension, length - inner - margin, margin).add_(after)
-    return kept
+    inside.narrow(dimension, length - inner - margin, margin).add_(after)
+    return inside
 
 
-class _Interleaving(torch.autograd.Function):
+class _Interleave(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Context, cells: Tensor) -> Tensor:
         cells = _cells(cells.permute(0, 2, 3, 1).contiguous())
         n, height, width, _, _, channels = cells.shape
         out = cells.new_empty((n, height - 1, 2, width - 1, 2, channels))
-        for row, column in _PLACES:
-            out[:, :, row, :, column] = _place(cells, row, column)
+        for row, column in _POSITIONS:
+            out[:, :, row, :, column] = _position(cells, row, column)
         return out.view(n, 2 * (height - 1), 2 * (width - 1), channels).permute(0, 3, 1, 2)
 
     @staticmethod
@@ -94,20 +94,20 @@ class _Interleaving(torch.autograd.Function):
         n, height, width, channels = out.shape
         out = out.view(n, height // 2, 2, width // 2, 2, channels)
         cells = _cells(out.new_zeros((n, height // 2 + 1, width // 2 + 1, 4 * channels)))
-        for row, column in _PLACES:
-            _place(cells, row, column).copy_(out[:, :, row, :, column])
+        for row, column in _POSITIONS:
+            _position(cells, row, column).copy_(out[:, :, row, :, column])
         return cells.flatten(3).permute(0, 3, 1, 2)
 
 
-_PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))
+_POSITIONS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
 def _cells(maps: Tensor) -> Tensor:
     return maps.view(*maps.shape[:3], 2, 2, maps.shape[3] // 4)
 
 
-def _place(cells: Tensor, row: int, column: int) -> Tensor:
-    """One place of every cell (N, H, W, C), of cells (N, H + 1, W + 1, 2, 2, C)."""
+def _position(cells: Tensor, row: int, column: int) -> Tensor:
+    """Return one position of every cell (N, H, W, C), of cells (N, H + 1, W + 1, 2, 2, C)."""
     height, width = cells.shape[1] - 1, cells.shape[2] - 1
     return cells[:, row : row + height, column : column + width, row, column]
 

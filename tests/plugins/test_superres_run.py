@@ -23,14 +23,15 @@ from lnkit.specs import ExtractionPoint, LossNetworkId
 from lnkit.testing.benchmarks import build_tiny
 from lnkit.training import loop
 from lnkit.training.device_setup import DeviceSetup
+from lnkit.training.images import to_pixels
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
 from lnkit.training.task import TrainingResult, TrainingSettings, Validation
 from lnkit_superres.data import ImageSet, SuperresData, TrainingImages
-from lnkit_superres.degradation import enlarged
+from lnkit_superres.degradation import enlarge_bicubic
 from lnkit_superres.metrics import psnr
 from lnkit_superres.protocol import VARIANTS
 from lnkit_superres.run import run as run_benchmark
-from lnkit_superres.task import SuperresTask, to_pixels
+from lnkit_superres.task import SuperresTask
 
 SMALL = {"iterations": "4", "validate_every": "2", "factors": "4+8", "residual_blocks": "1", "train_images": "8"}
 FAST = replace(VARIANTS["sample"], residual_blocks=1, iterations=6, validate_every=2)
@@ -86,7 +87,7 @@ def test_the_same_scores_again(finished: FinishedRun, tmp_path: Path, monkeypatc
 def photographs(count: int, seed: int) -> TrainingImages:
     draw = np.random.default_rng(seed)
     coarse = draw.integers(0, 256, (count, 10, 10, 3), dtype=np.uint8)
-    high = np.stack([enlarged(image, 8) for image in coarse])
+    high = np.stack([enlarge_bicubic(image, 8) for image in coarse])
     low = np.stack([np.asarray(Image.fromarray(image).resize((20, 20), Image.Resampling.BICUBIC)) for image in high])
     return TrainingImages(high, {4: low}, "")
 
@@ -154,7 +155,7 @@ def test_kept_targets_give_the_same_losses() -> None:
 
 
 def test_the_loss_is_the_mean_squared_difference_of_features() -> None:
-    """P Eq. 3, computed from the loss network alone."""
+    """Pihlgren2023 Eq. 3, computed from the loss network alone."""
     task = make_task()
     network = task.build()
     batch = task.load(np.array([2, 6]), np.random.default_rng(0))
@@ -186,7 +187,7 @@ def validated(make: Callable[[np.ndarray], nn.Module]) -> Validation:
 
 def test_validation_is_the_mean_psnr_of_rounded_images() -> None:
     task = make_task()
-    bicubic = np.stack([enlarged(low, 4) for low in task.valid_low])
+    bicubic = np.stack([enlarge_bicubic(low, 4) for low in task.valid_low])
     found = validated(lambda _: Enlarging(bicubic))
     expected = np.mean([psnr(a, b, 2) for a, b in zip(bicubic, task.valid_high, strict=True)])
     assert found.value == pytest.approx(expected, abs=1e-9)
@@ -234,8 +235,9 @@ def test_a_collapsed_training_is_recorded_and_its_best_network_tested(tmp_path: 
         progress=SilentProgress(),
         folder=tmp_path / "run",
         keep_images=False,
-        feature_loss=lambda distance: make_task().feature_loss,
-        train=lambda task, settings: trained,
+        services=SimpleNamespace(
+            feature_loss=lambda distance: make_task().feature_loss, train=lambda task, settings: trained
+        ),
     )
     (outcome,) = run_benchmark(context, BenchmarkData(data, {})).values()
     assert outcome.collapsed == "x4: the loss was nan at iteration 3"

@@ -7,10 +7,11 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
+from lnkit.specs import load_object
 from lnkit_autoencoder import AUTOENCODER
-from lnkit_autoencoder.classifier import ClassifierTask, Embedded, predict, winner
+from lnkit_autoencoder.classifier import ClassifierTask, LabeledEmbeddings, best_classifier, predict
 from lnkit_autoencoder.protocol import PAPER, VARIANTS, AutoencoderProtocol
-from lnkit_autoencoder.scores import accuracy, score_arrays, wilson_interval
+from lnkit_autoencoder.scores import accuracy, score_all, wilson_interval
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 20), (20, 20), (3, 20), (1, 1), (0, 1), (13_000, 26_032)])
@@ -20,7 +21,7 @@ def test_interval_is_scipys(hits: int, n: int) -> None:
 
 
 def test_nothing_has_no_interval() -> None:
-    with pytest.raises(ValueError, match="nothing"):
+    with pytest.raises(ValueError, match="Expected a proportion of 1 item or more, got 0"):
         wilson_interval(0, 0)
 
 
@@ -32,7 +33,7 @@ def test_accuracy_counts_and_names_the_commonest_class() -> None:
 
 
 def test_predictions_and_labels_must_agree_in_number() -> None:
-    with pytest.raises(ValueError, match="As many"):
+    with pytest.raises(ValueError, match="Expected as many predictions as labels"):
         accuracy([0, 1], [0])
 
 
@@ -45,24 +46,24 @@ def test_scores_come_back_from_what_was_kept() -> None:
         "own/labels": np.array([1]),
     }
     assert AUTOENCODER.rescore is not None
-    scores = AUTOENCODER.rescore(arrays, PAPER, 0).scores
-    assert scores == score_arrays(arrays).scores
+    scores = load_object(AUTOENCODER.rescore)(arrays, PAPER, 0).scores
+    assert scores == score_all(arrays).scores
     assert {name: score.value for name, score in scores.items()} == {"svhn_accuracy": 2 / 3, "own_accuracy": 1.0}
     with pytest.raises(KeyError):
-        score_arrays({"svhn/predicted": np.array([1])})
+        score_all({"svhn/predicted": np.array([1])})
 
 
 def test_the_best_in_validation_wins_and_the_first_of_equals() -> None:
-    assert winner([0.1, 0.4, 0.3, 0.4, 0.2, 0.0, 0.4]) == 1
-    assert winner([float("nan"), 0.1, 0.3]) == 2
-    with pytest.raises(ValueError, match="No classifier"):
-        winner([float("nan")] * 7)
+    assert best_classifier([0.1, 0.4, 0.3, 0.4, 0.2, 0.0, 0.4]) == 1
+    assert best_classifier([float("nan"), 0.1, 0.3]) == 2
+    with pytest.raises(ValueError, match="got NaN for all classifiers"):
+        best_classifier([float("nan")] * 7)
 
 
-def embedded(count: int = 50, classes: int = 3) -> Embedded:
+def embedded(count: int = 50, classes: int = 3) -> LabeledEmbeddings:
     draw = np.random.default_rng(0)
     embeddings = draw.normal(size=(count, 4)).astype(np.float32)
-    return Embedded.drawn(embeddings, np.arange(count) % classes, classes, 0.2, seed=1)
+    return LabeledEmbeddings.split(embeddings, np.arange(count) % classes, classes, 0.2, seed=1)
 
 
 def test_a_fifth_is_held_out_and_drawn_by_the_seed() -> None:
@@ -70,7 +71,7 @@ def test_a_fifth_is_held_out_and_drawn_by_the_seed() -> None:
     assert (len(one.training), len(one.validation)) == (40, 10)
     assert sorted([*one.training, *one.validation]) == list(range(50))
     np.testing.assert_array_equal(one.validation, again.validation)
-    other = Embedded.drawn(one.embeddings, one.labels, 3, 0.2, seed=2)
+    other = LabeledEmbeddings.split(one.embeddings, one.labels, 3, 0.2, seed=2)
     assert one.validation.tolist() != other.validation.tolist()
 
 

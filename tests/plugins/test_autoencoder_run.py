@@ -20,7 +20,7 @@ from lnkit.results.folder import ResultsFolder
 from lnkit.training import loop
 from lnkit.training import outcome as finished
 from lnkit_autoencoder import autoencoder as encoding
-from lnkit_autoencoder import pictures
+from lnkit_autoencoder import reconstructions
 from lnkit_autoencoder import run as running
 from lnkit_autoencoder.autoencoder import AutoencoderTask, embed
 from lnkit_autoencoder.classifier import ClassifierTask
@@ -107,7 +107,7 @@ def test_everything_is_kept(whole: FinishedRun) -> None:
     assert size_of(single[0]) == (64, 64)
     # captions, 3 pairs of images in two columns at twice their size; see lnkit.results.images
     assert size_of(done.folder / "own-reconstructions.png")[1] > 6 * 128
-    assert any("won; accuracies in validation: linear" in note for note in done.record.notes)
+    assert any("was the best; accuracies in validation: linear" in note for note in done.record.notes)
 
 
 def test_images_are_kept_later_without_training_again(
@@ -126,7 +126,9 @@ def test_the_sheet_shows_images_above_what_was_made_of_them(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(pictures, "save_contact_sheet", lambda path, *rest: (drawn.extend(rest), path.touch()))
+    monkeypatch.setattr(
+        "lnkit.training.outcome_builder.save_contact_sheet", lambda path, *rest: (drawn.extend(rest), path.touch())
+    )
     ran(root, tmp_path)
     columns, rows, height = drawn
     assert columns == ["green", "red"]
@@ -157,7 +159,7 @@ def test_every_variant_runs(root: Path, tmp_path: Path, target: str, encode: str
     assert done.record.scores["own_accuracy"].n == 12
     made_images = target == "image"
     assert (done.folder / "own-reconstructions.png").is_file() == made_images
-    assert any("no picture" in note for note in done.record.notes) != made_images
+    assert any("no reconstructions" in note for note in done.record.notes) != made_images
 
 
 def test_features_can_be_predicted_by_squared_difference_only(root: Path, tmp_path: Path) -> None:
@@ -228,7 +230,7 @@ def test_an_autoencoder_that_collapses_has_no_score(
     done = ran(root, tmp_path)
     assert "own: the loss was nan at iteration" in done.record.collapsed
     assert not done.record.scores
-    assert any("has no score" in note for note in done.record.notes)
+    assert any("own: no scores" in note for note in done.record.notes)
 
 
 def test_a_constant_output_is_a_collapse_once_batch_norm_has_settled(
@@ -279,6 +281,10 @@ class FakeLoss(torch.nn.Module):
         super().__init__()
         self.register_buffer("somewhere", torch.zeros(1))
 
+    @property
+    def network(self) -> torch.nn.Module:
+        return self
+
     def targets(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"image": images}
 
@@ -286,7 +292,7 @@ class FakeLoss(torch.nn.Module):
 @pytest.mark.parametrize("count", [4000, 3])
 def test_columns_of_the_sheet_are_classes(count: int) -> None:
     labels = np.arange(count) % 20
-    shown = pictures.shown_items(labels)
+    shown = reconstructions.shown_items(labels)
     assert len(shown) == min(10, count)
     for label, items in shown.items():
         assert set(labels[items]) == {label}
