@@ -22,7 +22,7 @@ from lnkit.training.loop import train
 from lnkit.training.task import Batch, TrainingSettings, Validation
 from lnkit_earlystop.networks.architecture import parse
 from lnkit_earlystop.recipes import recipe_of
-from lnkit_earlystop.task import ClassifierTask, Judgment, Plan
+from lnkit_earlystop.task import ClassifierResult, ClassifierTask, TrainingPlan
 
 NETWORK, SIDE, BATCH, IMAGES = "resnet6", 64, 128, 4096
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ LOADING = 1.0  # of the step's time at most: loading on a core of its own is nev
 class Timed(ClassifierTask):
     """Notes when each step's losses are asked for."""
 
-    def __init__(self, plan: Plan, data: LabelledData) -> None:
+    def __init__(self, plan: TrainingPlan, data: LabelledData) -> None:
         super().__init__(plan, data, CPU, _nothing)
         self.times: list[float] = []
 
@@ -76,9 +76,9 @@ def measure(quick: bool) -> Iterator[Ratio]:
     )
 
 
-def _plan(steps: int) -> Plan:
+def _plan(steps: int) -> TrainingPlan:
     architecture = parse(NETWORK)
-    return Plan(architecture, recipe_of(architecture), BATCH, steps, seed=0)
+    return TrainingPlan(architecture, recipe_of(architecture), BATCH, steps, seed=0)
 
 
 def _packed(folder: Path) -> LabelledData:
@@ -89,7 +89,7 @@ def _packed(folder: Path) -> LabelledData:
     return LabelledData(images, images, tuple(map(str, range(100))), "made up")
 
 
-def _nothing(network: nn.Module, step: int, judgment: Judgment) -> Validation:
+def _nothing(network: nn.Module, step: int, result: ClassifierResult) -> Validation:
     return Validation(0.0)
 
 
