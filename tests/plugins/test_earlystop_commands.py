@@ -102,7 +102,7 @@ def test_a_failed_training_of_a_sweep_is_named(images: Path, tmp_path: Path) -> 
     [
         (["train", "resnet1"], "2 to 200"),
         (["train", "resnet6", "--classes-by", "top"], "needs --classes and --class-ranking"),
-        (["sweep", "classes_top", "resnet6"], "needs --values"),
+        (["sweep", "classes_top", "resnet6"], "needs numbers of classes, such as --values"),
         (["sweep", "width", "resnet6", "--values", "wide"], "Expected a value of width, such as .*, got 'wide'"),
         (["sweep", "depth", "efficientnet_b0", "--values", "6"], "b0 to b5|There is no architecture"),
         (["train", "resnet6", "--dropout", "1"], "--dropout"),

@@ -88,7 +88,5 @@ def sweep_values(name: str, chosen: Sequence[str]) -> list[str]:
     """
     values = list(dict.fromkeys(chosen)) or list(HYPERPARAMETERS[name].values)
     if not values:
-        raise lnkit.UsageError(
-            f"A sweep over {name} needs --values, such as --values 10,20,50: how many classes to keep."
-        )
+        raise lnkit.UsageError(f"A sweep over {name} needs numbers of classes, such as --values 10,20,50.")
     return values
