@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -119,3 +120,13 @@ def test_the_table_holds_what_was_checked_and_says_what_was_not(
     assert "- `test_vit`: not run" in text
     main(["--page-only", *where])
     assert page.read_text() == text
+
+
+def test_the_page_in_the_repository_is_where_the_table_writes_it() -> None:
+    from page import LEGEND
+    from table import TARGET
+
+    text = TARGET.read_text(encoding="utf-8")
+    assert LEGEND.format(**catalog.RULES) in text
+    (command,) = re.findall(r"written by `python (\S+)`", text)
+    assert (TARGET.parents[3] / command).is_file()
