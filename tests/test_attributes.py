@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from attributes_table import write_tables
 from click.testing import CliRunner
-from tools.attributes_table import write_tables
 from torch import Tensor, nn
 from torchvision import models
 
