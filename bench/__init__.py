@@ -1,1 +1,1 @@
-"""Speed, measured side by side in one process: ratios of medians, with what the machine can do at best beside them."""
+"""Speed of lnkit and of a baseline, measured in turns: ratios of medians, beside the peak of the machine."""

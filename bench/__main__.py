@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [--json FILE] [SUBJECT ...]`: measure, and show every ratio with what is asked for."""
+"""`python -m bench [--quick] [--json FILE] [SUBJECT ...]`: measure, and show every ratio beside its target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.harness import Ratio, machine_limit
 
 SUBJECTS = {  # name -> module with measure(quick)
     "startup": "bench.startup",
-    "comparing": "bench.comparing_speed",
+    "comparer": "bench.comparer_speed",
     "first-run": "bench.first_run_speed",
     "lpips": "bench.lpips_speed",
     "analysis": "bench.analysis_speed",
@@ -30,33 +30,33 @@ SUBJECTS = {  # name -> module with measure(quick)
 @click.command()
 @click.argument("subjects", nargs=-1, type=click.Choice(list(SUBJECTS)))
 @click.option("--quick", is_flag=True, help="Two backbones and fewer repetitions.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write the figures to a file.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write the results to a file.")
 def main(subjects: tuple[str, ...], quick: bool, json_file: Path | None) -> None:
-    """Measure speed side by side; all subjects unless some are named."""
+    """Measure the speed of the named subjects, or of all, against their baselines."""
     console = Console(width=max(150, Console().width))
     limit = machine_limit()
     console.print(
-        f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads; at best "
+        f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads; peak "
         + ", ".join(f"{name} {gflops:,.0f} GFLOP/s" for name, gflops in limit.items())
     )
     ratios: list[Ratio] = []
     for subject in subjects or SUBJECTS:
         with console.status(subject):
             for ratio in importlib.import_module(SUBJECTS[subject]).measure(quick):
-                console.print(f"{ratio.subject}: {ratio.measured}, {ratio.against}, ratio {ratio.value:.2f}")
+                console.print(f"{ratio.subject}: {ratio.measured}, {ratio.baseline}, ratio {ratio.value:.2f}")
                 ratios.append(ratio)
-    console.print(as_table(ratios))
+    console.print(_table(ratios))
     if json_file:
-        figures = {"machine": limit, "ratios": [dataclasses.asdict(ratio) | {"met": ratio.met} for ratio in ratios]}
-        json_file.write_text(json.dumps(figures, indent=2) + "\n")
+        results = {"machine": limit, "ratios": [dataclasses.asdict(ratio) | {"met": ratio.met} for ratio in ratios]}
+        json_file.write_text(json.dumps(results, indent=2) + "\n")
 
 
-def as_table(ratios: list[Ratio]) -> Table:
-    table = Table("subject", "measured", "against", "ratio", "asked", "met", "note")
+def _table(ratios: list[Ratio]) -> Table:
+    table = Table("subject", "measured", "baseline", "ratio", "target", "met", "note")
     for ratio in ratios:
-        asked = f"{'<=' if ratio.at_most else '>='} {ratio.target:.2f}"
+        target = f"{'<=' if ratio.at_most else '>='} {ratio.target:.2f}"
         met = "yes" if ratio.met else "no"
-        table.add_row(ratio.subject, ratio.measured, ratio.against, f"{ratio.value:.2f}", asked, met, ratio.note)
+        table.add_row(ratio.subject, ratio.measured, ratio.baseline, f"{ratio.value:.2f}", target, met, ratio.note)
     return table
 
 

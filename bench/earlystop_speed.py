@@ -1,4 +1,4 @@
-"""Training small-image networks: images per second in the loop, with packed images, against the bare step."""
+"""Training of small-image networks: images per second in the loop, with packed images, against the bare step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.harness import Ratio
-from bench.material import make_triplets
+from bench.inputs import make_triplets
 from lnkit.datasets.labelled import Labelled, LabelledData
 from lnkit.progress import SilentProgress
 from lnkit.training.device_setup import DeviceSetup, deterministic
@@ -22,19 +22,19 @@ from lnkit.training.loop import train
 from lnkit.training.task import Batch, TrainingSettings, Validation
 from lnkit_earlystop.networks.architecture import parse
 from lnkit_earlystop.recipes import recipe_of
-from lnkit_earlystop.task import ClassifierTask, Judgment, Plan
+from lnkit_earlystop.task import ClassifierTask, TrainingPlan
 
 NETWORK, SIDE, BATCH, IMAGES = "resnet6", 64, 128, 4096
 CPU = torch.device("cpu")
-TARGET = 0.9  # of the bare step's images per second, at least
-LOADING = 1.0  # of the step's time at most: loading on a core of its own is never what is waited for
+TARGET = 0.9  # images per second relative to the bare step, at least
+LOADING = 1.0  # time of loading relative to the step, at most: loading runs on another core
 
 
-class Timed(ClassifierTask):
-    """Notes when each step's losses are asked for."""
+class TimedClassifier(ClassifierTask):
+    """Records the time of every call of ``losses``."""
 
-    def __init__(self, plan: Plan, data: LabelledData) -> None:
-        super().__init__(plan, data, CPU, _nothing)
+    def __init__(self, plan: TrainingPlan, data: LabelledData) -> None:
+        super().__init__(plan, data, CPU, lambda *_: Validation(0.0))
         self.times: list[float] = []
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
@@ -46,18 +46,18 @@ class Timed(ClassifierTask):
 
 
 def measure(quick: bool) -> Iterator[Ratio]:
-    """Images per second in the loop and of the same step on a batch in memory, in turns; and of loading alone."""
+    """Measure images per second in the loop, of the same step on a batch in memory, and of loading alone, in turns."""
     steps, turns = (8, 3) if quick else (16, 7)
     with tempfile.TemporaryDirectory() as folder:
-        task = Timed(_plan(steps), _packed(Path(folder)))
+        task = TimedClassifier(_plan(steps), _packed(Path(folder)))
         in_loop: list[float] = []
         bare: list[float] = []
         loading: list[float] = []
-        for turn in range(turns + 1):  # the first is not counted
+        for turn in range(turns + 1):  # the first is a warm-up
             times = _loop(task, Path(folder) / str(turn), steps), _bare(task, steps), _load(task, steps)
             if turn:
-                for kept, seconds in zip((in_loop, bare, loading), times, strict=True):
-                    kept.append(seconds)
+                for series, seconds in zip((in_loop, bare, loading), times, strict=True):
+                    series.append(seconds)
     loop, step, load = map(statistics.median, (in_loop, bare, loading))
     yield Ratio(
         f"training {NETWORK} at {SIDE} px",
@@ -76,25 +76,21 @@ def measure(quick: bool) -> Iterator[Ratio]:
     )
 
 
-def _plan(steps: int) -> Plan:
+def _plan(steps: int) -> TrainingPlan:
     architecture = parse(NETWORK)
-    return Plan(architecture, recipe_of(architecture), BATCH, steps, seed=0)
+    return TrainingPlan(architecture, recipe_of(architecture), BATCH, steps, seed=0)
 
 
 def _packed(folder: Path) -> LabelledData:
-    """Images as lnkit packs them: mapped into memory."""
+    """Return images mapped into memory, as lnkit packs them."""
     np.save(folder / "images.npy", make_triplets(IMAGES, SIDE)[0])
     labels = np.arange(IMAGES) % 100
     images = Labelled(np.load(folder / "images.npy", mmap_mode="r"), labels)
     return LabelledData(images, images, tuple(map(str, range(100))), "made up")
 
 
-def _nothing(network: nn.Module, step: int, judgment: Judgment) -> Validation:
-    return Validation(0.0)
-
-
-def _loop(task: Timed, folder: Path, steps: int) -> float:
-    """Median seconds from one step to the next in lnkit's loop."""
+def _loop(task: TimedClassifier, folder: Path, steps: int) -> float:
+    """Return the median seconds from one step to the next in lnkit's loop."""
     settings = TrainingSettings(
         name=folder.name,
         title="",
@@ -109,8 +105,8 @@ def _loop(task: Timed, folder: Path, steps: int) -> float:
     return statistics.median(np.diff(task.times))
 
 
-def _bare(task: Timed, steps: int) -> float:
-    """Median seconds of the same step on one batch that is in memory."""
+def _bare(task: TimedClassifier, steps: int) -> float:
+    """Return the median seconds of the same step on one batch in memory."""
     with deterministic(CPU):
         network = task.build().to(memory_format=torch.channels_last).train()
         optimizer = task.optimizer(network)
@@ -126,8 +122,8 @@ def _bare(task: Timed, steps: int) -> float:
     return statistics.median(times)
 
 
-def _load(task: Timed, steps: int) -> float:
-    """Median seconds to crop, mirror and stack one batch."""
+def _load(task: TimedClassifier, steps: int) -> float:
+    """Return the median seconds to crop, mirror and stack one batch."""
     order = EpochSampler(task.items, BATCH, 0)
     times = []
     for step in range(steps):

@@ -1,4 +1,4 @@
-"""A first run, decoding included: PNG files on disk to decisions, against the published way."""
+"""A first run with decoding, from PNG files to decisions, against published code."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bench import published_way
+from bench import published_code
 from bench.harness import Ratio, seconds_in_turns
-from bench.material import POINTS, make_backbone, make_triplets
+from bench.inputs import POINTS, make_backbone, make_triplets
 from lnkit.datasets.two_afc import open_bapps
 from lnkit.distances.comparer import ImageComparer
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress
 from lnkit.specs import DistanceConfig
 
-TARGETS = {"squeezenet1_1": 15.0, "resnet50": 4.5}  # times as fast as the published way, on two cores
+TARGETS = {"squeezenet1_1": 15.0, "resnet50": 4.5}  # speed relative to published code, on two cores
 TRIPLETS = 256
-BAPPS_TRIPLETS = 36_344  # what the engine is chosen for; building it is a matter of once, and left out on both sides
+BAPPS_TRIPLETS = 36_344  # number of items for which the engine is chosen; its compilation is not measured
 KINDS = ("ref", "p0", "p1")
 
 
 def measure(quick: bool = False) -> Iterator[Ratio]:
+    """Measure first runs of several backbones."""
     with tempfile.TemporaryDirectory(prefix="lnkit-bench-") as folder:
         root = Path(folder) / "data"
         write_triplets(root)
@@ -34,7 +35,7 @@ def measure(quick: bool = False) -> Iterator[Ratio]:
 
 
 def write_triplets(root: Path) -> None:
-    """Write a family of judged triplets as BAPPS lays them out."""
+    """Write a family of judged triplets in BAPPS's layout."""
     family = root / "2afc" / "val" / "bench"
     for kind, images in zip(KINDS, make_triplets(TRIPLETS), strict=True):
         (family / kind).mkdir(parents=True)
@@ -47,7 +48,7 @@ def write_triplets(root: Path) -> None:
 
 def _measure_backbone(name: str, folder: Path, repeats: int) -> Ratio:
     backbone, points = make_backbone(name)
-    truncated = [published_way.truncate(backbone, point.node) for point in points]
+    truncated = [published_code.truncate(backbone, point.node) for point in points]
     comparer = ImageComparer(
         LossNetwork(backbone, points), [(point,) for point in POINTS], DistanceConfig(), expected_items=BAPPS_TRIPLETS
     )
@@ -62,14 +63,14 @@ def _measure_backbone(name: str, folder: Path, repeats: int) -> Ratio:
     return Ratio(
         f"{name}, four points, first run with decoding",
         f"lnkit ({comparer.engine}): {rate['lnkit']}",
-        f"published way: {rate['published']}",
+        f"published code: {rate['published']}",
         seconds["published"] / seconds["lnkit"],
         TARGETS[name],
     )
 
 
 def _lnkit(comparer: ImageComparer, root: Path) -> np.ndarray:
-    """Decode into an empty cache, then compare."""
+    """Decode to an empty cache, then compare."""
     with tempfile.TemporaryDirectory(prefix="lnkit-bench-") as cache:
         data = open_bapps(
             root, Path(cache), resolution=64, resize_filter="bilinear", progress=SilentProgress(), parts=("2afc",)
@@ -79,8 +80,8 @@ def _lnkit(comparer: ImageComparer, root: Path) -> np.ndarray:
 
 
 def _published(networks: list[torch.nn.Module], root: Path) -> np.ndarray:
-    """Each point is a run of its own, and each run decodes the images again."""
-    return np.concatenate([published_way.decide([network], _decode(root)) for network in networks], axis=1)
+    """Decode again for each point, which is a separate run."""
+    return np.concatenate([published_code.decide([network], _decode(root)) for network in networks], axis=1)
 
 
 def _decode(root: Path) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Measure several ways of doing the same thing in turns, so that whatever else the machine does hits all of them."""
+"""Measure several ways of doing the same thing in turns, so that other load on the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import torch
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times faster one way is than another, and what is asked for."""
+    """The speed of lnkit relative to a baseline, and its target."""
 
     subject: str  # "squeezenet1_1, four points"
     measured: str  # "lnkit (inductor): 1,270 triplets/s"
-    against: str  # "the published way: 68 triplets/s"
-    value: float  # times as fast; for limits ("at most"), times as long
+    baseline: str  # "published code: 68 triplets/s"
+    value: float  # speed relative to the baseline; with ``at_most``, time relative to it
     target: float
     at_most: bool = False
     note: str = ""
 
     @property
     def met(self) -> bool:
+        """Whether the value reaches the target."""
         return self.value <= self.target if self.at_most else self.value >= self.target
 
 
@@ -40,7 +41,7 @@ def seconds_in_turns(ways: Mapping[str, Callable[[], object]], repeats: int) -> 
 
 
 def machine_limit() -> dict[str, float]:
-    """Measure what this machine reaches at best, in GFLOP/s: a large matrix product, and a 3x3 convolution."""
+    """Measure the peak of this machine in GFLOP/s: a large matrix product, and a 3x3 convolution."""
     a, b = torch.rand(1536, 1536), torch.rand(1536, 1536)
     images = torch.rand(32, 128, 32, 32).to(memory_format=torch.channels_last)
     kernel = torch.rand(128, 128, 3, 3).to(memory_format=torch.channels_last)

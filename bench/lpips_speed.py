@@ -9,27 +9,27 @@ import numpy as np
 import torch
 
 from bench.harness import Ratio, seconds_in_turns
-from bench.material import make_triplets
+from bench.inputs import make_triplets
 from lnkit.distances.comparer import ImageComparer
+from lnkit.networks.load import LPIPS_MEAN, LPIPS_STD
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.specs import DistanceConfig, ExtractionPoint
 
-# LPIPS takes [-1, 1] and computes (x - shift) / scale; in [0, 1] that is this mean and std.
-MEAN = tuple((1 + shift) / 2 for shift in (-0.030, -0.088, -0.188))
-STD = tuple(scale / 2 for scale in (0.458, 0.448, 0.450))
 NODES = {"squeeze": (1, 4, 7, 9, 10, 11, 12), "vgg": (3, 8, 15, 22, 29)}  # indices of torchvision's `features`
 BACKBONES = {"squeeze": "squeezenet1_1", "vgg": "vgg16"}
 TARGETS = {"squeeze": 3.0, "vgg": 1.8}
 TRIPLETS = 128
-BATCH = 50  # that of LPIPS' own evaluation script
+BATCH = 50  # of the evaluation script of Zhang2018
 
 
 def measure(quick: bool = False) -> Iterator[Ratio]:
+    """Measure 2AFC with several LPIPS networks."""
     for net in ("squeeze",) if quick else TARGETS:
         yield measure_net(net, 3 if quick else 5)
 
 
 def measure_net(net: str, repeats: int) -> Ratio:
+    """Measure 2AFC with one LPIPS network."""
     theirs = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval()
     ours = make_comparer(theirs, net)
     images = make_triplets(TRIPLETS)
@@ -55,18 +55,18 @@ def make_comparer(theirs: lpips.LPIPS, net: str) -> ImageComparer:
     for index, module in ((index, module) for part in slices for index, module in part.named_children()):
         trunk.add_module(index, module)
     points = [ExtractionPoint(str(node), str(node)) for node in NODES[net]]
-    network = LossNetwork(trunk, points, mean=MEAN, std=STD, name=BACKBONES[net])
+    network = LossNetwork(trunk, points, mean=LPIPS_MEAN, std=LPIPS_STD, name=BACKBONES[net])
     names = tuple(point.name for point in points)
     return ImageComparer(network, [names], DistanceConfig("lin", lin_weights="lpips"), expected_items=36_344)
 
 
 def _with_lpips(theirs: lpips.LPIPS, images: tuple[np.ndarray, ...]) -> np.ndarray:
-    found = []
+    distances = []
     with torch.no_grad():
         for start in range(0, TRIPLETS, BATCH):
             ref, p0, p1 = (
                 torch.from_numpy(array[start : start + BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1
                 for array in images
             )
-            found.append(torch.stack([theirs(ref, p0).flatten(), theirs(ref, p1).flatten()], dim=1).numpy())
-    return np.concatenate(found)
+            distances.append(torch.stack([theirs(ref, p0).flatten(), theirs(ref, p1).flatten()], dim=1).numpy())
+    return np.concatenate(distances)

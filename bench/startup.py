@@ -1,4 +1,4 @@
-"""How long the command line takes to answer with all plugins of the repository, against importing what it stands on."""
+"""Start-up time of the command line with all plugins of the repository, against importing its dependencies."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from bench.harness import Ratio, seconds_in_turns
 from lnkit.plugins.entrypoints import find_entry_points
 from lnkit.plugins.load import load_registry
 
+NO_HOOKS = {"lnkit_calibration"}  # plugins that only add commands
 PLUGINS = Path(__file__).resolve().parents[1] / "plugins"
 IMPORTS = "import click, pluggy, rich"
-# Compiled modules are kept, as for any user (some development machines switch that off), and all plugins are loaded.
-UNWANTED = ("PYTHONDONTWRITEBYTECODE", "LNKIT_PLUGINS")
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+# Compiled modules are cached, as for any user (some development machines turn that off), and all plugins are loaded.
+UNSET = ("PYTHONDONTWRITEBYTECODE", "LNKIT_PLUGINS")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in UNSET}
 LNKIT = str(Path(sys.executable).parent / "lnkit")
-# Milliseconds asked for on a machine where importing click, pluggy and rich takes 110 ms.
+# Milliseconds, relative to 110 ms for importing click, pluggy and rich.
 TARGETS = {"--help": 100 / 110, "list-backbones": 200 / 110}
 
 
 def measure(quick: bool = False) -> list[Ratio]:
+    """Measure `lnkit --help` and `lnkit list-backbones`."""
     seconds = seconds_in_turns(
         {
             "imports": lambda: _run(sys.executable, "-c", IMPORTS),
@@ -34,7 +36,7 @@ def measure(quick: bool = False) -> list[Ratio]:
     )
     notes = {
         "--help": f"importing torch: {1000 * seconds['torch']:.0f} ms",
-        "list-backbones": _what_is_registered(),
+        "list-backbones": _registered(),
     }
     return [_ratio(command, seconds, notes[command]) for command in TARGETS]
 
@@ -51,14 +53,14 @@ def _ratio(command: str, seconds: Mapping[str, float], note: str) -> Ratio:
     )
 
 
-def _what_is_registered() -> str:
-    """How much the listing lists, and what of the repository is missing from it."""
+def _registered() -> str:
+    """Return the numbers of registered plugins, backbones and points, and the plugins that are missing."""
     registry = load_registry(only=[entry.name for entry in find_entry_points()])  # whatever LNKIT_PLUGINS says
     loaded = {plugin.name for plugin in registry.plugins if plugin.state == "ok"}
-    missing = sorted({folder.name.replace("-", "_") for folder in PLUGINS.glob("lnkit[-_]*")} - loaded)
+    missing = sorted({folder.name.replace("-", "_") for folder in PLUGINS.glob("lnkit[-_]*")} - loaded - NO_HOOKS)
     points = sum(map(len, registry.points.values()))
-    said = f"{len(loaded)} plugins, {len(registry.backbones):,} backbones, {points:,} points"
-    return f"{said}; without {', '.join(missing)}" if missing else said
+    text = f"{len(loaded)} plugins, {len(registry.backbones):,} backbones, {points:,} points"
+    return f"{text}; without {', '.join(missing)}" if missing else text
 
 
 def _run(*command: str) -> None:

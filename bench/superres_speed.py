@@ -1,7 +1,7 @@
-"""One training step of `superres` (batch 4, 72 -> 288 pixels), against the plain way on the same weights.
+"""One training step of `superres` (batch 4, 72 -> 288 pixels), against a plain one on the same weights.
 
-The plain way is written from the published description: modules as they come, default memory layout, a loss network
-whose parameters ask for gradients, and features of the targets computed with them.
+The plain step is written from the published description: default memory layout, and a loss network whose parameters
+require gradients, through which the features of the targets are computed too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn import functional
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from bench.harness import Ratio, seconds_in_turns
-from bench.material import make_backbone
+from bench.inputs import make_backbone
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD
@@ -28,20 +28,21 @@ from lnkit_superres.task import SuperresTask
 
 FACTOR = 4
 POINT = "late"
-TARGETS = {"fp32": 1.4, "bf16": 2.2}  # times as fast as the plain way in float32
+TARGETS = {"fp32": 1.4, "bf16": 2.2}  # speed relative to the plain step in float32
 TOLERANCE = {"fp32": 1e-4, "bf16": 3e-2}  # of the first loss, relative
-COMPARED = 3  # steps; Adam's steps have one size however small a gradient is, so rounding grows from step to step
+COMPARED = 3  # steps; the size of Adam's steps does not depend on the gradient, so rounding grows with each
 
 Step = Callable[[], float]
 
 
 def measure(quick: bool = False) -> Iterator[Ratio]:
+    """Measure a training step with several backbones."""
     for name in ("squeezenet1_1",) if quick else ("squeezenet1_1", "vgg16"):
         yield from measure_backbone(name, 3 if quick else 5)
 
 
 def measure_backbone(name: str, repeats: int) -> Iterator[Ratio]:
-    """Time a step in both precisions and the plain one, in turns; the losses must agree."""
+    """Measure a step in both precisions and a plain one, in turns; their losses must agree."""
     task = make_task(name)
     torch.manual_seed(0)
     network = task.build()
@@ -63,7 +64,7 @@ def measure_backbone(name: str, repeats: int) -> Iterator[Ratio]:
 
 
 def make_task(name: str) -> SuperresTask:
-    """The task as a run makes it, on a batch of a photograph."""
+    """Build the task of a run, on a batch of crops of a photograph."""
     backbone, points = make_backbone(name)
     point = next(point for point in points if point.name == POINT)
     loss = DeepPerceptualLoss(LossNetwork(copy.deepcopy(backbone), [point], name=name), distance="squared")
@@ -80,7 +81,7 @@ def _images() -> TrainingImages:
 
 
 def our_step(task: SuperresTask, trained: nn.Module, precision: str) -> Step:
-    """A step as the training loop does it."""
+    """Build a step as in the training loop."""
     network: nn.Module = copy.deepcopy(trained).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=PAPER.lr)
     batch = task.load(np.arange(PAPER.batch_size), np.random.default_rng(0))
@@ -97,9 +98,9 @@ def our_step(task: SuperresTask, trained: nn.Module, precision: str) -> Step:
 
 
 def plain_step(name: str, trained: nn.Module, task: SuperresTask) -> Step:
-    """A step as it is usually written."""
+    """Build a step as it is usually written."""
     network = PlainNetwork(PAPER.residual_blocks)
-    network.load_state_dict(trained.state_dict(), strict=False)  # which lacks biases; batch norm takes them away again
+    network.load_state_dict(trained.state_dict(), strict=False)  # without biases, which batch norm would remove again
     backbone, points = make_backbone(name)
     node = next(point.node for point in points if point.name == POINT)
     loss_network = create_feature_extractor(backbone, {node: "features"}).eval()
@@ -123,7 +124,7 @@ def _normalized(images: Tensor) -> Tensor:
 
 
 class PlainBlock(nn.Module):
-    """Upsampling if asked, reflection padding, convolution, batch norm, ReLU."""
+    """Optional upsampling, reflection padding, convolution, batch norm, ReLU."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, relu: bool = True, up: bool = False) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The training loop against the bare step: loading, logging and checkpoints must not be felt."""
+"""The training loop against the bare step: the cost of loading, logging and checkpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.harness import Ratio
-from bench.material import make_triplets
+from bench.inputs import make_triplets
 from lnkit import DeepPerceptualLoss
 from lnkit.progress import SilentProgress
 from lnkit.training.device_setup import DeviceSetup, deterministic
@@ -26,11 +26,11 @@ from lnkit_superres.network import TransformationNetwork
 HIGH, LOW = 192, 48  # pixels; a step of `superres` x4 takes about a second at this size on two cores
 BATCH = 4
 CPU = torch.device("cpu")
-TARGET = 1.05  # times as long as the bare step, at most
+TARGET = 1.05  # time relative to the bare step, at most
 
 
-class Enlarging(TrainingTask):
-    """A step of `superres` from memory-mapped arrays; notes when each step's losses are asked for."""
+class TimedSuperres(TrainingTask):
+    """A step of `superres` from memory-mapped arrays; records the time of every call of ``losses``."""
 
     def __init__(self, folder: Path, items: int) -> None:
         self.items = items
@@ -62,12 +62,12 @@ class Enlarging(TrainingTask):
 
 
 def measure(quick: bool) -> Iterator[Ratio]:
-    """Seconds per step in the loop and of the same step on a batch in memory, in turns."""
+    """Measure seconds per step in the loop, and of the same step on a batch in memory, in turns."""
     steps, turns = (8, 3) if quick else (16, 5)
     with tempfile.TemporaryDirectory() as folder:
-        task = Enlarging(Path(folder), items=64)
+        task = TimedSuperres(Path(folder), items=64)
         in_loop, bare = [], []
-        for turn in range(turns + 1):  # the first is not counted
+        for turn in range(turns + 1):  # the first is a warm-up
             times = _loop(task, Path(folder) / str(turn), steps), _bare(task, steps)
             if turn:
                 in_loop.append(times[0])
@@ -83,14 +83,14 @@ def measure(quick: bool) -> Iterator[Ratio]:
     )
 
 
-def _loop(task: Enlarging, folder: Path, steps: int) -> float:
+def _loop(task: TimedSuperres, folder: Path, steps: int) -> float:
     settings = TrainingSettings("bench", "bench", steps, BATCH, validate_every=steps, seed=0)
     task.times = []
     train(task, settings, folder, DeviceSetup(CPU), SilentProgress())
     return _per_step(task.times)
 
 
-def _bare(task: Enlarging, steps: int) -> float:
+def _bare(task: TimedSuperres, steps: int) -> float:
     order = EpochSampler(task.items, BATCH, 0)
     batch = task.load(order.batch(0), order.draw(0))
     network = task.build().to(memory_format=torch.channels_last)
@@ -105,5 +105,5 @@ def _bare(task: Enlarging, steps: int) -> float:
 
 
 def _per_step(times: list[float]) -> float:
-    """The median time from one step to the next, the first ones left out."""
+    """Return the median time from one step to the next, without the first."""
     return float(np.median(np.diff(times)[1:]))

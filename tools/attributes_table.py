@@ -1,6 +1,6 @@
-"""Writes the computed attributes that the package ships beside the published ones.
+"""Compute the attributes of the backbones and points of the published study, and write the tables that lnkit ships.
 
-``python -m tools.attributes_table`` computes them anew for the backbones and points of the published study.
+Run it from the root of the repository: ``python tools/attributes_table.py``.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ Row = Mapping[str, object]
 
 
 def backbone_rows(registry: Registry) -> Iterator[tuple[Row, list[Row]]]:
-    """For each backbone of Table I its row, and the rows of its points."""
-    for known in published.read_rows("attributes"):
-        name = known["backbone"]
+    """Yield the row of each backbone of Table I, and the rows of its points."""
+    for published_row in published.read_rows("attributes"):
+        name = published_row["backbone"]
         points = registry.points_at(name)
-        measured = measure_attributes(registry.backbone(name), [points[point] for point in POINTS])
-        whole = {"backbone": name, "family": known["family"], **measured.backbone}
-        yield whole, [{"backbone": name, "point": point, **measured.points[point]} for point in POINTS]
+        attributes = measure_attributes(registry.backbone(name), [points[point] for point in POINTS])
+        row = {"backbone": name, "family": published_row["family"], **attributes.backbone}
+        yield row, [{"backbone": name, "point": point, **attributes.points[point]} for point in POINTS]
 
 
 def write_tables(folder: Path = FOLDER) -> None:
-    """Write both tables into ``folder``."""
+    """Write both tables to ``folder``."""
     rows = list(backbone_rows(default_registry()))
-    _write(folder / "computed_attributes.csv", [whole for whole, _ in rows])
-    _write(folder / "computed_point_attributes.csv", [row for _, points in rows for row in points])
+    _write(folder / "computed_attributes.csv", [row for row, _ in rows])
+    _write(folder / "computed_point_attributes.csv", [point for _, points in rows for point in points])
 
 
 def _write(file: Path, rows: Sequence[Row]) -> None:
-    with atomic_write(file) as draft, draft.open("w", newline="", encoding="utf-8") as stream:
+    with atomic_write(file) as tmp, tmp.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -15,7 +15,7 @@ from earlystopdata import make_folders, make_judgments
 from lnkit.cli import run
 from lnkit_earlystop.cli import COMMANDS, earlystop
 from lnkit_earlystop.networks.architecture import parse
-from lnkit_earlystop.sweeps.hyperparameters import HYPERPARAMETERS, words_of
+from lnkit_earlystop.sweeps.hyperparameters import HYPERPARAMETERS, command_words
 
 NETWORK = "resnet3_w0.125_32"
 
@@ -46,7 +46,7 @@ def test_train_score_and_use(images: Path, judgments: Path, tmp_path: Path) -> N
     out = tmp_path / "run"
     words = ["--data", images, "--epochs", "2", "--batch-size", "12", "--checkpoint-every", "3", "--device", "cpu"]
     done = lnkit("earlystop", "train", NETWORK, *words, "--output", out)
-    assert "no human judgments are at hand" in done.stderr
+    assert "there are no human judgments" in done.stderr
     assert f"Run: {out}" in done.stdout
     assert "ps_spatial" not in rows(out / "checkpoints.csv")[0]
     scored = lnkit("earlystop", "score", out, "--ps-data", judgments, "--device", "cpu")
@@ -93,7 +93,7 @@ def test_a_failed_training_of_a_sweep_is_named(images: Path, tmp_path: Path) -> 
     words = ["--data", images, "--epochs", "1", "--batch-size", "12", "--devices", "cpu", "--output", tmp_path]
     done = lnkit("earlystop", "sweep", "classes_random", NETWORK, *words, "--values", "2,9", code=1)
     assert "1 of 2 trainings failed (9:" in done.stderr
-    assert "expected is a number from 2 to 3" in done.stderr
+    assert "Expected a number of classes from 2 to 3, got 9" in done.stderr
     assert (tmp_path / "classes_random-2/checkpoints.csv").is_file()
 
 
@@ -102,8 +102,8 @@ def test_a_failed_training_of_a_sweep_is_named(images: Path, tmp_path: Path) -> 
     [
         (["train", "resnet1"], "2 to 200"),
         (["train", "resnet6", "--classes-by", "top"], "needs --classes and --class-ranking"),
-        (["sweep", "classes_top", "resnet6"], "needs --values"),
-        (["sweep", "width", "resnet6", "--values", "wide"], "'wide' is no value of width"),
+        (["sweep", "classes_top", "resnet6"], "needs numbers of classes, such as --values"),
+        (["sweep", "width", "resnet6", "--values", "wide"], "Expected a value of width, such as .*, got 'wide'"),
         (["sweep", "depth", "efficientnet_b0", "--values", "6"], "b0 to b5|There is no architecture"),
         (["train", "resnet6", "--dropout", "1"], "--dropout"),
     ],
@@ -117,7 +117,7 @@ def test_wrong_usage(words: list[str], said: str, images: Path, capsys: pytest.C
 
 def test_a_folder_without_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["earlystop", "score", str(tmp_path)]) == 2
-    assert "holds no checkpoints" in capsys.readouterr().err
+    assert "Expected the folder of a run of `lnkit earlystop train`" in capsys.readouterr().err
 
 
 def invoke(*words: str) -> Result:
@@ -139,10 +139,10 @@ def test_help_does_without_torch() -> None:
 
 
 def test_values_of_all_sweeps_can_be_trained() -> None:
-    for name, one in HYPERPARAMETERS.items():
-        for value in one.values:
-            words = words_of(name, value, parse("resnet6"))
+    for name, hyperparameter in HYPERPARAMETERS.items():
+        for value in hyperparameter.values:
+            words = command_words(name, value, parse("resnet6"))
             assert parse(words[0])
-    assert words_of("depth", "6", parse("vit_b_8")) == ["vit_b_8_d6_64"]
-    assert words_of("skip", "no", parse("resnet50")) == ["resnet50_noskip_64"]
-    assert words_of("classes_top", "10", parse("resnet6"))[1:] == ["--classes", "10", "--classes-by", "top"]
+    assert command_words("depth", "6", parse("vit_b_8")) == ["vit_b_8_d6_64"]
+    assert command_words("skip", "no", parse("resnet50")) == ["resnet50_noskip_64"]
+    assert command_words("classes_top", "10", parse("resnet6"))[1:] == ["--classes", "10", "--classes-by", "top"]

@@ -16,7 +16,7 @@ from torchvision.transforms.v2 import functional
 import lnkit
 from lnkit.datasets.labelled import LabelledData, open_labelled
 from lnkit.progress import SilentProgress
-from lnkit_earlystop.augmentation import central_part, noisy, normalized, random_crops
+from lnkit_earlystop.augmentation import add_noise, enlarge_center, normalize, random_crops
 from lnkit_earlystop.class_selection import choose_classes, with_classes
 from lnkit_earlystop.networks.architecture import parse
 from lnkit_earlystop.recipes import RESNET, VIT_B_8, recipe_of
@@ -197,18 +197,18 @@ def test_crops_are_shifts_and_mirror_images() -> None:
 def test_images_are_normalized_as_torchvision_does() -> None:
     images = torch.rand(2, 3, 8, 8)
     expected = v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))(images)
-    torch.testing.assert_close(normalized(images), expected)
+    torch.testing.assert_close(normalize(images), expected)
 
 
 def test_the_central_part_is_what_remains() -> None:
     images = torch.rand(1, 3, 64, 64)
-    assert central_part(images, 1.0) is images
+    assert enlarge_center(images, 1.0) is images
     expected = functional.resize(functional.center_crop(images, [32, 32]), [64, 64], antialias=False)
-    torch.testing.assert_close(central_part(images, 0.5), expected)
+    torch.testing.assert_close(enlarge_center(images, 0.5), expected)
 
 
 def test_noise_has_its_deviation() -> None:
     torch.manual_seed(0)
     images = torch.full((4, 3, 64, 64), 0.5)
-    assert float((noisy(images, 0.1) - images).std()) == pytest.approx(0.1, rel=0.02)
-    assert noisy(images, 0.0) is images
+    assert float((add_noise(images, 0.1) - images).std()) == pytest.approx(0.1, rel=0.02)
+    assert add_noise(images, 0.0) is images

@@ -1,4 +1,4 @@
-"""Networks for small images: against torchvision's, the figures in the literature, and what K says about them."""
+"""Networks for small images: against torchvision's, the literature, and what Kumar2022 says about them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torchvision import models
 
 import lnkit
 from lnkit_earlystop.networks import build
-from lnkit_earlystop.networks.architecture import Architecture, listed, parse, points
-from lnkit_earlystop.networks.resnet import plan
+from lnkit_earlystop.networks.architecture import Architecture, listed_architectures, parse, points
+from lnkit_earlystop.networks.resnet import block_sizes
 
 PARAMETERS = {"18": 11_689_512, "34": 21_797_672, "50": 25_557_032, "101": 44_549_160, "152": 60_192_808}  # torchvision
 
@@ -31,7 +31,7 @@ def features(name: str, side: int = 64) -> list[torch.Size]:
 
 @pytest.mark.parametrize("depth", range(2, 201))
 def test_every_depth_has_as_many_layers(depth: int) -> None:
-    stages = plan(depth)
+    stages = block_sizes(depth)
     assert 2 + sum(map(sum, stages)) == depth
     assert len(stages) == min(depth - 2, 4)
 
@@ -95,7 +95,7 @@ def test_without_skip_connections_nothing_goes_around(name: str) -> None:
 
 
 def test_names_say_everything() -> None:
-    for architecture in (*listed(), Architecture("resnet", "50", width=0.5, skip=False, resolution=32)):
+    for architecture in (*listed_architectures(), Architecture("resnet", "50", width=0.5, skip=False, resolution=32)):
         assert parse(architecture.name) == architecture
     assert parse("resnet50_w0.5_noskip_32").name == "resnet50_w0.5_noskip_32"
     assert parse("vit_b_8_d6_w2").name == "vit_b_8_d6_w2_64"
@@ -126,5 +126,5 @@ def test_all_are_registered() -> None:
     from lnkit.plugins.load import load_registry
 
     registry = load_registry(only=["lnkit_earlystop"])
-    for architecture in listed():
+    for architecture in listed_architectures():
         assert set(registry.points_at(architecture.name)) == {point.name for point in points(architecture)}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lnkit_earlystop.history import best_of
+from lnkit_earlystop.history import best_row
 from lnkit_earlystop.plots import curves, draw_run, scatter
 from lnkit_earlystop.sweeps.summary import optimum
 
@@ -62,6 +62,6 @@ def test_pictures_are_written(tmp_path: Path) -> None:
 
 def test_the_earliest_of_equals_is_the_best() -> None:
     rows = [{"step": 1, "ps_spatial": 60.0}, {"step": 2, "ps_spatial": 61.0}, {"step": 3, "ps_spatial": 61.0}]
-    assert best_of(rows) == rows[1]
-    assert best_of([{"step": 1}]) is None
+    assert best_row(rows) == rows[1]
+    assert best_row([{"step": 1}]) is None
     assert optimum([{"value": "a", "best_ps": None}, {"value": "b", "best_ps": 3.0}]) == {"value": "b", "best_ps": 3.0}

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 import lnkit
 from lnkit.plugins.load import load_registry
-from lnkit_earlystop.checkpoints import read_facts
-from lnkit_earlystop.registration import SHIPPED, shipped
+from lnkit_earlystop.backbones import SHIPPED, shipped_backbones
+from lnkit_earlystop.checkpoints import read_header
 
 NAME = "resnet6_w0.5_64@tiny60"
 MOST_BYTES = 4 * 10**6  # of weights that a wheel carries
@@ -21,7 +21,7 @@ WEIGHTS = SHIPPED / "tiny60.safetensors"
 
 
 def test_it_is_a_backbone_with_pretrained_weights() -> None:
-    assert [spec.name for spec in shipped()] == [NAME]
+    assert [spec.name for spec in shipped_backbones()] == [NAME]
     registry = load_registry()
     assert registry.backbone(NAME).weights == "step 1,833, top-1 32.2 % of 60 classes"
     assert {"stage1", "stages"} <= registry.points_at(NAME).keys()
@@ -32,12 +32,12 @@ def test_it_is_a_backbone_with_pretrained_weights() -> None:
 
 
 def test_its_record_is_that_of_the_best_checkpoint() -> None:
-    record, facts = json.loads((SHIPPED / "tiny60.json").read_text()), read_facts(WEIGHTS)
+    record, header = json.loads((SHIPPED / "tiny60.json").read_text()), read_header(WEIGHTS)
     rows = list(csv.DictReader((SHIPPED / "tiny60.csv").read_text().splitlines()))
     best = max(rows, key=lambda row: float(row["ps_spatial"]))
-    assert int(best["step"]) == record["best"]["step"] == facts.step
+    assert int(best["step"]) == record["best"]["step"] == header.step
     assert float(best["ps_spatial"]) == record["best"]["ps_spatial"]
-    assert (record["architecture"], record["data"], record["seed"]) == (facts.architecture, facts.data, facts.seed)
+    assert (record["architecture"], record["data"], record["seed"]) == (header.architecture, header.data, header.seed)
 
 
 def test_it_scores_as_recorded(shared: Path, tmp_path: Path) -> None:

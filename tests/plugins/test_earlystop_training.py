@@ -19,14 +19,14 @@ from lnkit.datasets.labelled import LabelledData, open_labelled
 from lnkit.plugins.load import load_registry
 from lnkit.progress import SilentProgress
 from lnkit_earlystop import checkpoints, history
-from lnkit_earlystop.averaging import Averaged
-from lnkit_earlystop.checkpoints import checkpoints_in, read_facts, read_network
-from lnkit_earlystop.distributed import World, world
+from lnkit_earlystop.backbones import trained_backbones
+from lnkit_earlystop.checkpoints import checkpoints_in, read_header, read_network
+from lnkit_earlystop.distributed import World
 from lnkit_earlystop.networks.architecture import parse
+from lnkit_earlystop.perceptual_score import PerceptualScorer
 from lnkit_earlystop.recipes import EFFICIENTNET, RESNET, VIT_B_8, Recipe
-from lnkit_earlystop.registration import trained
-from lnkit_earlystop.scoring import Judges
-from lnkit_earlystop.training import Run, Wanted, train_classifier
+from lnkit_earlystop.run import TrainingRequest, TrainingRun, train_classifier
+from lnkit_earlystop.weight_average import AveragedNetwork
 
 QUICK = replace(RESNET, epochs=4, lr=1.6)  # at batches of 12: .019
 NETWORK = "resnet3_w0.125_32"
@@ -38,12 +38,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> LabelledData:
     return open_labelled(make_folders(root / "data"), 32, root / "cache", SilentProgress())
 
 
-def wanted(recipe: Recipe = QUICK, name: str = NETWORK, every: int = 3, **changes: object) -> Wanted:
-    return replace(Wanted(parse(name), recipe, 12, every, seed=0, device="cpu"), **changes)  # type: ignore[arg-type]
+def request(recipe: Recipe = QUICK, name: str = NETWORK, every: int = 3, **changes: object) -> TrainingRequest:
+    return replace(TrainingRequest(parse(name), recipe, 12, every, seed=0, device="cpu"), **changes)  # type: ignore[arg-type]
 
 
-def trained_in(folder: Path, data: LabelledData, asked: Wanted | None = None, judges: Judges | None = None) -> Run:
-    return train_classifier(asked or wanted(), data, folder, judges, SilentProgress(), World())
+def trained_in(
+    folder: Path, data: LabelledData, training: TrainingRequest | None = None, scorer: PerceptualScorer | None = None
+) -> TrainingRun:
+    return train_classifier(training or request(), data, folder, scorer, SilentProgress(), World())
 
 
 def tensors(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
@@ -51,7 +53,7 @@ def tensors(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
 
 
 def test_a_network_learns(data: LabelledData, tmp_path: Path) -> None:
-    run = trained_in(tmp_path / "run", data, wanted(replace(QUICK, epochs=20), every=12))
+    run = trained_in(tmp_path / "run", data, request(replace(QUICK, epochs=20), every=12))
     assert [row["step"] for row in run.rows] == [12, 24, 36, 48, 60]
     assert run.rows[-1]["top1"] == 100
     assert run.rows[-1]["validation_loss"] < run.rows[0]["validation_loss"]
@@ -72,9 +74,9 @@ def test_a_network_learns(data: LabelledData, tmp_path: Path) -> None:
 def test_a_killed_training_ends_with_the_same_bits(
     recipe: Recipe, name: str, data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = wanted(recipe, name, every=2)
-    trained_in(tmp_path / "whole", data, asked)
-    kept = history.keep_scores
+    training = request(recipe, name, every=2)
+    trained_in(tmp_path / "whole", data, training)
+    kept = history.write_scores
     calls = []
 
     def interrupted(*arguments: object) -> None:
@@ -84,10 +86,10 @@ def test_a_killed_training_ends_with_the_same_bits(
         kept(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(history, "keep_scores", interrupted)
+        patched.setattr(history, "write_scores", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            trained_in(tmp_path / "killed", data, asked)
-    trained_in(tmp_path / "killed", data, asked)
+            trained_in(tmp_path / "killed", data, training)
+    trained_in(tmp_path / "killed", data, training)
     whole, killed = tensors(tmp_path / "whole"), tensors(tmp_path / "killed")
     assert whole.keys() == killed.keys()
     for file, expected in whole.items():
@@ -106,12 +108,12 @@ def test_a_finished_training_is_found_again(data: LabelledData, tmp_path: Path) 
 def test_another_training_is_not_overwritten(data: LabelledData, tmp_path: Path) -> None:
     trained_in(tmp_path, data)
     with pytest.raises(lnkit.DataError, match=r"another training: expected recipe\.weight_decay 0.5, got 0.0001\."):
-        trained_in(tmp_path, data, wanted(replace(QUICK, weight_decay=0.5)))
+        trained_in(tmp_path, data, request(replace(QUICK, weight_decay=0.5)))
 
 
 def test_stopping_early_keeps_the_schedule(data: LabelledData, tmp_path: Path) -> None:
-    trained_in(tmp_path / "all", data, wanted(every=3))
-    run = trained_in(tmp_path / "some", data, wanted(every=3, stop_after=2.0))
+    trained_in(tmp_path / "all", data, request(every=3))
+    run = trained_in(tmp_path / "some", data, request(every=3, stop_after=2.0))
     assert [row["step"] for row in run.rows] == [3, 6]
     some, everything = tensors(tmp_path / "some"), tensors(tmp_path / "all")
     assert all(torch.equal(tensor, everything[file][key]) for file in some for key, tensor in some[file].items())
@@ -119,20 +121,20 @@ def test_stopping_early_keeps_the_schedule(data: LabelledData, tmp_path: Path) -
 
 def test_scores_are_those_of_lnkit_eval(data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judgments = make_judgments(tmp_path / "judgments")
-    judges = Judges(judgments, tmp_path / "run/results", "cpu")
-    asked = wanted(replace(QUICK, noise=0.1), every=6)
-    run = trained_in(tmp_path / "run", data, asked, judges)
+    scorer = PerceptualScorer(judgments, tmp_path / "run/results", "cpu")
+    training = request(replace(QUICK, noise=0.1), every=6)
+    run = trained_in(tmp_path / "run", data, training, scorer)
     assert {"ps_spatial", "ps_mean_pool", "ps_style"} <= set(run.rows[0])
     assert run.best == max(run.rows, key=lambda row: (row["ps_spatial"], -row["step"]))
     assert (tmp_path / "run/curves.png").is_file()
-    best = read_facts(tmp_path / "run/best.safetensors")
+    best = read_header(tmp_path / "run/best.safetensors")
     assert best.step == run.best["step"]
-    unscored = trained_in(tmp_path / "unscored", data, asked)
+    unscored = trained_in(tmp_path / "unscored", data, training)
     losses = [[row["validation_loss"] for row in one.rows] for one in (run, unscored)]
     assert losses[0] == losses[1]  # judging changes no training
 
     monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path / "run"))
-    assert [spec.name for spec in trained()] == [f"{NETWORK}@step6", f"{NETWORK}@step12", f"{NETWORK}@best"]
+    assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step6", f"{NETWORK}@step12", f"{NETWORK}@best"]
     from lnkit.evaluation.evaluate import default_registry
 
     default_registry.cache_clear()
@@ -149,37 +151,37 @@ def test_checkpoints_of_two_runs_with_one_name(
     data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("first", "second run"):
-        trained_in(tmp_path / name, data, wanted(every=12))
+        trained_in(tmp_path / name, data, request(every=12))
     monkeypatch.setenv("LNKIT_EARLYSTOP", os.pathsep.join(str(tmp_path / name) for name in ("first", "second run")))
-    assert [spec.name for spec in trained()] == [f"{NETWORK}@first.step12", f"{NETWORK}@second_run.step12"]
+    assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@first.step12", f"{NETWORK}@second_run.step12"]
     monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path))  # a folder of both
-    assert [spec.name for spec in trained()] == [f"{NETWORK}@first.step12", f"{NETWORK}@second_run.step12"]
+    assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@first.step12", f"{NETWORK}@second_run.step12"]
     monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path / "first"))
-    assert [spec.name for spec in trained()] == [f"{NETWORK}@step12"]
+    assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"]
 
 
 def test_runs_in_a_configuration_file(data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trained_in(tmp_path / "run", data, wanted(every=12))
+    trained_in(tmp_path / "run", data, request(every=12))
     monkeypatch.delenv("LNKIT_EARLYSTOP", raising=False)
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path / "config")
     (tmp_path / "config").mkdir()
     file = tmp_path / "config/earlystop.toml"
     file.write_text(f"runs = [{json.dumps(str(tmp_path / 'run'))}]\n")
-    assert [spec.name for spec in trained()] == [f"{NETWORK}@step12"]
+    assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"]
     for text in ("runs = 3", "runs = [", 'runs = ["/nowhere/at/all"]'):
         file.write_text(text)
         with pytest.raises(lnkit.UsageError):
-            list(trained())
+            list(trained_backbones())
 
 
 def test_a_damaged_checkpoint_takes_no_other_along(
     data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trained_in(tmp_path, data, wanted(every=6))
+    trained_in(tmp_path, data, request(every=6))
     (first, _), (second, _) = checkpoints_in(tmp_path)
     first.write_bytes(first.read_bytes()[:100])
     monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path))
-    assert [spec.name for spec in trained()] == [f"{NETWORK}@step12"]
+    assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"]
     assert f"{first} cannot be read" in caplog.text
     caplog.clear()
     registry = load_registry()
@@ -190,36 +192,36 @@ def test_a_damaged_checkpoint_takes_no_other_along(
 
 
 def test_checkpoints_are_what_they_say(data: LabelledData, tmp_path: Path) -> None:
-    trained_in(tmp_path, data, wanted(every=12))
-    ((file, facts),) = checkpoints_in(tmp_path)
-    assert (facts.architecture, facts.classes, facts.step, facts.data) == (NETWORK, 3, 12, data.sha256)
-    assert json.loads(facts.recipe)["lr"] == 1.6
+    trained_in(tmp_path, data, request(every=12))
+    ((file, header),) = checkpoints_in(tmp_path)
+    assert (header.architecture, header.classes, header.step, header.data) == (NETWORK, 3, 12, data.sha256)
+    assert json.loads(header.recipe)["lr"] == 1.6
     network = read_network(file)
     assert all(torch.equal(tensor, load_file(file)[key]) for key, tensor in network.state_dict().items())
 
 
 def test_strange_checkpoints_are_refused(data: LabelledData, tmp_path: Path) -> None:
-    trained_in(tmp_path, data, wanted(every=12))
-    ((file, facts),) = checkpoints_in(tmp_path)
-    header = {"format": checkpoints.FORMAT} | {name: str(getattr(facts, name)) for name in facts.__slots__}
+    trained_in(tmp_path, data, request(every=12))
+    ((file, header),) = checkpoints_in(tmp_path)
+    metadata = {"format": checkpoints.FORMAT} | {name: str(getattr(header, name)) for name in header.__slots__}
     other = tmp_path / "other.safetensors"
-    save_file(load_file(file), other, metadata=header | {"architecture": "resnet4_w0.125_32"})
+    save_file(load_file(file), other, metadata=metadata | {"architecture": "resnet4_w0.125_32"})
     with pytest.raises(lnkit.WeightsError, match="another depth or width"):
         read_network(other)
     save_file(load_file(file), other)
-    with pytest.raises(lnkit.WeightsError, match="is no checkpoint"):
-        read_facts(other)
+    with pytest.raises(lnkit.WeightsError, match="Expected a checkpoint of `lnkit earlystop train`"):
+        read_header(other)
     other.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(lnkit.WeightsError, match="cut short"):
         read_network(other)
     other.write_bytes(b"nonsense")
     with pytest.raises(lnkit.WeightsError, match="cannot be read"):
-        read_facts(other)
+        read_header(other)
 
 
 def test_the_average_is_a_weighted_sum() -> None:
     network = torch.nn.Linear(1, 1, bias=False)
-    averaged = Averaged(network, 0.9)
+    averaged = AveragedNetwork(network, 0.9)
     expected = network.weight.item()
     for step in range(1, 30):
         torch.nn.init.constant_(network.weight, step)
@@ -251,10 +253,10 @@ def test_two_processes_train_as_one_does(data: LabelledData, tmp_path: Path) -> 
 
 
 def test_the_launchers_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert world() == World()
+    assert World.from_environment() == World()
     monkeypatch.setenv("WORLD_SIZE", "many")
     with pytest.raises(lnkit.UsageError, match="WORLD_SIZE"):
-        world()
+        World.from_environment()
     assert World(1, 2).share(5) == slice(1, None, 2)
     with pytest.raises(lnkit.UsageError, match="larger --batch-size"):
         World(0, 4).share(3)

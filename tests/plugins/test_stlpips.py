@@ -26,10 +26,10 @@ from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig
 
-table = pytest.importorskip("lnkit_stlpips.table")
+networks = pytest.importorskip("lnkit_stlpips.networks")
 pytest.importorskip("stlpips_pytorch")
 
-EACH = pytest.mark.parametrize("network", table.NETWORKS, ids=lambda network: network.name)
+EACH = pytest.mark.parametrize("network", networks.NETWORKS, ids=lambda network: network.name)
 THEIR_NAMES = {"stlpips_alex": "alex", "stlpips_vgg": "vgg"}
 # What the package's own code gives on the three images of its neighbor lpips: (ref, p0), (ref, p1).
 EXAMPLE = {"stlpips_alex": (0.7777555, 0.1320215), "stlpips_vgg": (0.6516971, 0.1361120)}
@@ -68,7 +68,7 @@ def theirs(metric: nn.Module, a: Tensor, b: Tensor) -> Tensor:
 @EACH
 @pytest.mark.parametrize("size", [(64, 64), (47, 61)])
 def test_features_and_distances_equal_the_authors(
-    network: table.Network, size: tuple[int, int], metrics: dict[str, nn.Module], images: Tensor
+    network: networks.Network, size: tuple[int, int], metrics: dict[str, nn.Module], images: Tensor
 ) -> None:
     metric: Any = metrics[network.name]
     a, b = images[:, :, : size[0], : size[1]].chunk(2)
@@ -85,7 +85,7 @@ def test_features_and_distances_equal_the_authors(
 
 @EACH
 def test_every_single_point_has_its_own_weights(
-    network: table.Network, metrics: dict[str, nn.Module], images: Tensor
+    network: networks.Network, metrics: dict[str, nn.Module], images: Tensor
 ) -> None:
     """The authors' metric is the sum of its layers, of which it tells each."""
     metric: Any = metrics[network.name]
@@ -104,7 +104,7 @@ def unit(metric: Any, images: Tensor) -> Tensor:
 
 
 @EACH
-def test_the_figures_of_the_example(network: table.Network, shared: Path, metrics: dict[str, nn.Module]) -> None:
+def test_the_figures_of_the_example(network: networks.Network, shared: Path, metrics: dict[str, nn.Module]) -> None:
     ref, p0, p1 = (io.imread(shared / "lpips_example" / f"{name}.png")[None] for name in ("ref", "p0", "p1"))
     loss_network = lnkit.load_loss_network(network.name, "lpips")
     points = tuple(point.name for point in loss_network.points)
@@ -119,7 +119,7 @@ def test_the_figures_of_the_example(network: table.Network, shared: Path, metric
 
 @EACH
 def test_the_command_line_uses_the_learned_distance(
-    network: table.Network, shared: Path, tmp_path: Path, metrics: dict[str, nn.Module]
+    network: networks.Network, shared: Path, tmp_path: Path, metrics: dict[str, nn.Module]
 ) -> None:
     """A run of the benchmark on data made of the example alone keeps the authors' own distances."""
     family = tmp_path / "data" / "2afc" / "val" / "example"
@@ -139,7 +139,7 @@ def test_the_command_line_uses_the_learned_distance(
 
 
 @EACH
-def test_gradients_are_finite_where_images_agree_and_where_they_are_black(network: table.Network) -> None:
+def test_gradients_are_finite_where_images_agree_and_where_they_are_black(network: networks.Network) -> None:
     loss = lnkit.DeepPerceptualLoss(network.name, "lpips", distance="stlpips")
     black = torch.zeros(1, 3, 64, 64)
     output = black.clone().requires_grad_()
@@ -163,7 +163,7 @@ def test_the_gradient_is_finite_where_all_channels_are_zero() -> None:
 
 
 @EACH
-def test_random_weights_have_the_names_of_the_package_and_use_all_of_its_trunk(network: table.Network) -> None:
+def test_random_weights_have_the_names_of_the_package_and_use_all_of_its_trunk(network: networks.Network) -> None:
     from lnkit_stlpips.weights import trunk_weights
 
     spec = default_registry().backbone(network.name)
@@ -177,13 +177,13 @@ def test_random_weights_have_the_names_of_the_package_and_use_all_of_its_trunk(n
 
 
 @EACH
-def test_random_features_vary(network: table.Network, images: Tensor) -> None:
+def test_random_features_vary(network: networks.Network, images: Tensor) -> None:
     features = lnkit.load_loss_network(network.name, "lpips", weights="random")(images)
     assert all(float(feature.var(0).mean()) > 0 for feature in features.values())
 
 
 @EACH
-def test_the_weights_are_those_that_the_table_names(network: table.Network) -> None:
+def test_the_weights_are_those_that_the_table_names(network: networks.Network) -> None:
     from lnkit_stlpips.weights import weights_file
 
     file = weights_file(network)
@@ -191,7 +191,7 @@ def test_the_weights_are_those_that_the_table_names(network: table.Network) -> N
 
 
 @EACH
-def test_min_size_is_the_smallest_side_that_reaches_the_last_point(network: table.Network) -> None:
+def test_min_size_is_the_smallest_side_that_reaches_the_last_point(network: networks.Network) -> None:
     loss_network = lnkit.load_loss_network(network.name, "lpips", weights="random")
     assert loss_network(torch.rand(1, 3, network.min_size, network.min_size))["net.slice5"].numel() > 0
     with pytest.raises(lnkit.ImageError, match="too small"):

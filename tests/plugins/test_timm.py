@@ -218,17 +218,17 @@ def test_weights_that_cannot_be_fetched_are_a_sentence(monkeypatch: pytest.Monke
     with pytest.raises(WeightsError) as caught:
         build_backbone(default_registry().backbone("timm/resnet18"))
     message = str(caught.value)
-    assert "The a1_in1k weights of timm/resnet18 could not be fetched" in message
+    assert "The a1_in1k weights of timm/resnet18 could not be downloaded" in message
     assert "https://huggingface.co/timm/resnet18.a1_in1k" in message
     for way in ("--weights FILE", "--weights random", "efficientnet_lite0"):
         assert way in message
 
 
 def test_weights_that_are_not_on_the_hub_are_named_by_their_address() -> None:
-    assert load.home_of("vitamin_base_224", "datacomp1b_clip").startswith(
+    assert load.weights_location("vitamin_base_224", "datacomp1b_clip").startswith(
         "model.safetensors of https://huggingface.co/"
     )
-    assert load.home_of("vit_huge_patch16_gap_448", "in1k_ijepa").endswith(".pth.tar")
+    assert load.weights_location("vit_huge_patch16_gap_448", "in1k_ijepa").endswith(".pth.tar")
 
 
 @pytest.mark.parametrize(("name", "tag"), [("resnet18_of_next_year", ""), ("resnet18", "a9_in1k")])

@@ -95,13 +95,13 @@ def test_networks_are_as_it_says(name: str) -> None:
     "text", ["imagenet bicubic 224", "clip bilinear 1024x768", "0.43,0.411,0.296/0.213,0.156,0.143 bicubic 512"]
 )
 def test_inputs_are_read_as_they_were_written(text: str) -> None:
-    assert catalog.write_input(catalog.read_input(text)) == text
+    assert catalog.format_input(catalog.parse_input(text)) == text
 
 
 def test_taps_are_read() -> None:
-    assert catalog.read_tap("stages.0[1]") == catalog.Tap("stages.0", 1)
-    assert catalog.read_tap("blocks.2:reroll") == catalog.Tap("blocks.2", None, "reroll")
-    assert catalog.read_tap("blocks.2") == catalog.Tap("blocks.2")
+    assert catalog.parse_tap("stages.0[1]") == catalog.Tap("stages.0", 1)
+    assert catalog.parse_tap("blocks.2:reroll") == catalog.Tap("blocks.2", None, "reroll")
+    assert catalog.parse_tap("blocks.2") == catalog.Tap("blocks.2")
 
 
 @same_timm

@@ -14,18 +14,19 @@ from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 
 timm = pytest.importorskip("timm")
+catalog = pytest.importorskip("lnkit_timm.catalog")
 lite0 = pytest.importorskip("lnkit_timm.lite0")
 
 
 def test_normalization_and_size_are_timms_own() -> None:
-    config = timm.get_pretrained_cfg(f"{lite0.ARCHITECTURE}.in1k", allow_unregistered=False)
+    config = timm.get_pretrained_cfg(f"{catalog.LITE0_ARCHITECTURE}.in1k", allow_unregistered=False)
     assert (lite0.SPEC.mean, lite0.SPEC.std) == (config.mean, config.std)
     assert config.input_size == (3, lite0.SPEC.eval_size, lite0.SPEC.eval_size)
 
 
 def test_features_equal_those_of_the_unmodified_network() -> None:
     loaded = build_backbone(lite0.SPEC, "random")
-    points = list(default_registry().points_at(lite0.NAME).values())
+    points = list(default_registry().points_at(catalog.LITE0).values())
     assert [point.name for point in points] == ["early", "semi_early", "mid", "late"]
     network = make_loss_network(loaded, lite0.SPEC, points)
     kept: dict[str, Tensor] = {}
@@ -72,7 +73,7 @@ def test_the_pip_weights_are_those_that_it_names() -> None:
 
     from lnkit_timm.load import lite0_file
 
-    assert hashlib.sha256(lite0_file().read_bytes()).hexdigest().startswith(lite0.WEIGHTS.rpartition("-")[2])
+    assert hashlib.sha256(lite0_file().read_bytes()).hexdigest().startswith(catalog.LITE0_WEIGHTS.rpartition("-")[2])
 
 
 def test_a_file_in_another_order_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,5 +84,5 @@ def test_a_file_in_another_order_is_refused(tmp_path: Path, monkeypatch: pytest.
     shuffled = tmp_path / "shuffled.pth"
     torch.save(dict(reversed(tensors.items())), shuffled)
     monkeypatch.setattr(load, "lite0_file", lambda: shuffled)
-    with pytest.raises(WeightsError, match="does not hold the tensors of efficientnet_lite0"):
+    with pytest.raises(WeightsError, match="Expected the tensors of efficientnet_lite0 in timm's order, got others"):
         build_backbone(lite0.SPEC)

@@ -1,4 +1,4 @@
-"""Readable family names for the modules in which timm keeps its architectures; only the index is made with them."""
+"""Readable family names for timm's modules; used for the index only."""
 
 from __future__ import annotations
 
@@ -107,5 +107,5 @@ NAMES: dict[str, str] = dict(line.split() for line in _READABLE.strip().splitlin
 
 
 def family_of(module: str) -> str:
-    """The family of ``vision_transformer`` is ViT; a module that is not known here gives its own name."""
+    """Return the family of a module, such as ViT for ``vision_transformer``; unknown modules keep their name."""
     return NAMES.get(module, module)

@@ -1,6 +1,6 @@
-"""``python -m index`` writes ``index.json`` from the installed timm: every architecture, by rule.
+"""``python plugins/lnkit-timm/tools/index.py`` writes ``index.json`` from the installed timm, by rule.
 
-Networks are built on the meta device, so that no weights are fetched or drawn. It takes some minutes.
+Networks are built on the meta device, so that no weights are downloaded or drawn. It takes about 20 minutes.
 """
 
 from __future__ import annotations
@@ -18,43 +18,43 @@ from typing import Any
 
 import timm
 import torch
+from cuts import Cut, choose_cuts
 from families import family_of
-from outline import Fit, build, class_token_node, fits
+from shapes import NodeLayout, build, class_token_node, node_layouts
 from sizes import find_sizes
-from stages import Place, places
 from timm.models import get_pretrained_cfg, model_entrypoint
 
-from lnkit_timm.catalog import INDEX, Architecture, Input, write_input
+from lnkit.data.atomic import atomic_write
+from lnkit_timm.catalog import INDEX, Architecture, Input, format_input
 
-PAPER = re.compile(
-    r"`([^`]+)`\s*(?:-\s*)?https://arxiv\.org/\w+/(\d+\.\d+)"
-)  # `Title` - https://arxiv.org/abs/2103.14030
-DEFAULTS = {one.name: one.default for one in fields(Architecture)}
+# `Title` - https://arxiv.org/abs/2103.14030
+PAPER = re.compile(r"`([^`]+)`\s*(?:-\s*)?https://arxiv\.org/\w+/(\d+\.\d+)")
+DEFAULTS = {field.name: field.default for field in fields(Architecture)}
 
 
 @torch.no_grad()
 def describe(name: str) -> Architecture:
-    """Derive everything about one architecture."""
+    """Derive the row of an architecture from its network."""
     module = _module(name)
     tags = _tags(name)
     config = _config(name, "")
     network = build(name, {})
-    rule, found = places(network, module)
+    rule, cuts = choose_cuts(network, module)
     size = config.input_size[1:]
-    held = [_require(name, place, fit) for place, fit in zip(found, fits(network, found, *size), strict=True)]
-    layouts = [fit.layout for fit in held]
-    sizes = find_sizes(name, network, config.to_dict(), found, _stride(network, found))
+    nodes = [_require(name, cut, node) for cut, node in zip(cuts, node_layouts(network, cuts, *size), strict=True)]
+    layouts = [node.layout for node in nodes]
+    sizes = find_sizes(name, network, config.to_dict(), cuts, _stride(network, cuts))
     default = _input(name, next(iter(tags), ""))
     return Architecture(
         name=name,
         family=family_of(module),
-        nodes=" ".join(fit.node for fit in held),
-        at=" ".join(place.at for place in found),
+        nodes=" ".join(node.node for node in nodes),
+        at=" ".join(cut.at for cut in cuts),
         input=default,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         rule=rule,
         layout=layouts[0] if len(set(layouts)) == 1 else " ".join(layouts),
-        class_token=class_token_node(network, held[-1], *size),
+        class_token=class_token_node(network, nodes[-1], *size),
         adaptation=sizes.adaptation,
         step=sizes.step or 1,
         min_size=sizes.min_size,
@@ -63,21 +63,21 @@ def describe(name: str) -> Architecture:
     )
 
 
-def _require(name: str, place: Place, fit: Fit | None) -> Fit:
-    if fit is None:
-        raise ValueError(f"{name}: what comes out of {place.module} is no map that timm's features have")
-    return fit
+def _require(name: str, cut: Cut, node: NodeLayout | None) -> NodeLayout:
+    if node is None:
+        raise ValueError(f"{name}: the output of {cut.module} holds no map of the shape of timm's feature")
+    return node
 
 
-def _stride(network: torch.nn.Module, found: Iterable[Place]) -> int:
-    """Pixels per position at the last place, as timm states it."""
-    *_, last = found
+def _stride(network: torch.nn.Module, cuts: Iterable[Cut]) -> int:
+    """Return the pixels per position at the last cut, as timm states them."""
+    *_, last = cuts
     info: Any = network.feature_info
     return int(getattr(info, "info", info)[last.feature]["reduction"])
 
 
 def _tags(name: str) -> list[str]:
-    """The tags of pretrained weights, timm's default first."""
+    """Return the tags of pretrained weights, timm's default first."""
     known = timm.list_pretrained(f"{name}.*") + timm.list_pretrained(name)
     tags = sorted({full.partition(".")[2] for full in known if full.partition(".")[0] == name})
     default = _config(name, "").tag
@@ -90,7 +90,9 @@ def _config(name: str, tag: str) -> Any:
 
 def _input(name: str, tag: str) -> str:
     config = _config(name, tag)
-    return write_input(Input(tuple(config.mean), tuple(config.std), config.interpolation, tuple(config.input_size[1:])))
+    return format_input(
+        Input(tuple(config.mean), tuple(config.std), config.interpolation, tuple(config.input_size[1:]))
+    )
 
 
 def _module(name: str) -> str:
@@ -98,7 +100,7 @@ def _module(name: str) -> str:
 
 
 def citation_of(module: str) -> str:
-    """The paper that timm's module names, by title and number; where it names several, their numbers."""
+    """Return title and number of the paper that timm's module names; of several, their numbers."""
     text = sys.modules[f"timm.models.{module}"].__doc__ or ""
     papers = {number: " ".join(title.split()) for title, number in PAPER.findall(text)}
     if len(papers) == 1:
@@ -107,43 +109,44 @@ def citation_of(module: str) -> str:
 
 
 def write(architectures: Iterable[Architecture], citations: Mapping[str, str], path: Path) -> None:
-    """Write one line per architecture, of what differs from the usual."""
-    lines = [f"  {json.dumps(one.name)}: {json.dumps(_unusual(one))}" for one in architectures]
+    """Write a line for each architecture, with the fields that differ from their defaults."""
+    lines = [f"  {json.dumps(row.name)}: {json.dumps(_unusual(row))}" for row in architectures]
     head = f'{{"timm": {json.dumps(timm.__version__)},\n "citations": {json.dumps(citations, indent=2)},\n'
     text = head + ' "architectures": {\n' + ",\n".join(lines) + "\n}}\n"
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with atomic_write(path) as tmp:
+        tmp.write_text(text, encoding="utf-8")
 
 
-def _unusual(one: Architecture) -> dict[str, Any]:
+def _unusual(architecture: Architecture) -> dict[str, Any]:
     return {
-        key: value for key, value in asdict(one).items() if key != "name" and value != DEFAULTS[key] and value != {}
+        key: value
+        for key, value in asdict(architecture).items()
+        if key != "name" and value != DEFAULTS[key] and value != {}
     }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m index", description=__doc__)
-    parser.add_argument("--only", default="*", help="show these, 'vit_*' for one, and write nothing")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="*", help="print these architectures ('vit_*') instead of writing the index")
+    parser.add_argument("--workers", type=int, default=1, help="number of processes (default: 1)")
     options = parser.parse_args(arguments)
     names = timm.list_models(options.only)
-    described = list(_describing(names, options.workers))
+    described = list(_describe_all(names, options.workers))
     if options.only != "*":
-        print("\n".join(f"{one.name}: {json.dumps(_unusual(one))}" for one in described))  # noqa: T201 - a command
+        print("\n".join(f"{row.name}: {json.dumps(_unusual(row))}" for row in described))  # noqa: T201 - a command
         return
     modules = sorted({_module(name) for name in names})
     write(described, {family_of(module): text for module in modules if (text := citation_of(module))}, INDEX)
 
 
-def _describing(names: Sequence[str], workers: int) -> Iterator[Architecture]:
-    """Describe in several processes, in order; say on stderr how far it is."""
+def _describe_all(names: Sequence[str], workers: int) -> Iterator[Architecture]:
+    """Describe architectures in several processes, in order, with progress on stderr."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         described = pool.map(describe, names, chunksize=8) if workers > 1 else map(describe, names)
-        for count, one in enumerate(described, 1):
+        for count, row in enumerate(described, 1):
             if count % 50 == 0:
-                print(f"{count} of {len(names)}: {one.name}", file=sys.stderr)  # noqa: T201 - a command's progress
-            yield one
+                print(f"{count} of {len(names)}: {row.name}", file=sys.stderr)  # noqa: T201 - a command's progress
+            yield row
 
 
 if __name__ == "__main__":

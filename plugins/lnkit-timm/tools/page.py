@@ -1,4 +1,4 @@
-"""The page of all architectures, in Markdown: what was checked, and what keeps the others from passing."""
+"""The page of all architectures, in Markdown: the results of their checks, and why some fail."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from checking import Check, PointCheck
+from checks import Check
 
+from lnkit.data.atomic import atomic_write
 from lnkit_timm.catalog import ADAPTATIONS, CLASS_TOKEN, RULES, Architecture, Index
 
 LEGEND = """\
-*Nodes*: early, semi_early, mid, late, and the class token's where there is one. `[1]` is an element of the tuple that a
-module gives; `:reroll` and `:deblockify` bring tokens into rows. *At*: {stages}, by their size relative to the image's,
+*Nodes*: early, semi_early, mid, late, and that of the class token if there is one. `[1]` is an element of the tuple a
+module returns; `:reroll` and `:deblockify` arrange tokens in rows. *At*: {stages}, by their size relative to the image,
 or {blocks}. *Shapes*: C x height x width of the maps of one image
 of the size (height x width) in the column before. *Own*: = if they equal those that forward hooks see in the unmodified
 network, bit by bit, on the CPU and with random weights. *timm*: = if they equal timm's `forward_intermediates`, ≈ if
@@ -22,25 +23,30 @@ AGREEMENTS = {"equal": "=", "close": "≈", "differs": "≠", "none": "·"}
 
 
 def write_page(index: Index, checks: Mapping[str, Check], path: Path) -> None:
-    """Write the page, one row per architecture of the index."""
+    """Write the page, with a row for each architecture of the index.
+
+    Args:
+        index: all architectures.
+        checks: name -> result.
+        path: of the page.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text("\n".join((*_head(index, checks), *_rows(index, checks), "")), encoding="utf-8")
-    part.replace(path)
+    with atomic_write(path) as tmp:
+        tmp.write_text("\n".join((*_head(index, checks), *_rows(index, checks), "")), encoding="utf-8")
 
 
 def _head(index: Index, checks: Mapping[str, Check]) -> Iterator[str]:
-    names = [one.name for one in index.architectures]
+    names = [row.name for row in index.architectures]
     passed = [name for name in names if name in checks and checks[name].passed]
     yield "# The architectures"
     yield ""
     yield (
         f"Of the {len(names):,} architectures of timm {index.timm}, {len(passed):,} "
         f"({100 * len(passed) / len(names):.1f} %) give the features of the network's own forward pass, bit by bit. "
-        "This page was written by `python -m table`; nothing in it was entered by hand."
+        "This page is written by `python plugins/lnkit-timm/tools/table.py`, not by hand."
     )
     yield ""
-    counts = Counter(point.timm for one in checks.values() for point in one.points)
+    counts = Counter(point.timm for check in checks.values() for point in check.points)
     yield (
         f"At {counts['equal']:,} points they also equal timm's own intermediate features, at {counts['close']:,} up to "
         f"rounding; at {counts['differs']:,} they differ. At {counts['none']:,} points, class tokens and blocks inside "
@@ -53,19 +59,19 @@ def _head(index: Index, checks: Mapping[str, Check]) -> Iterator[str]:
 
 
 def _failures(index: Index, checks: Mapping[str, Check]) -> Iterator[str]:
-    for one in index.architectures:
-        found = checks.get(one.name)
-        if found is None:
-            yield f"- `{one.name}`: not run, {one.parameters:,} parameters"
-        elif not found.passed:
-            yield f"- `{one.name}`, {one.parameters:,} parameters: {_why(found)}"
+    for architecture in index.architectures:
+        check = checks.get(architecture.name)
+        if check is None:
+            yield f"- `{architecture.name}`: not run, {architecture.parameters:,} parameters"
+        elif not check.passed:
+            yield f"- `{architecture.name}`, {architecture.parameters:,} parameters: {_why(check)}"
 
 
-def _why(found: Check) -> str:
-    wrong = [point.point for point in found.points if not point.own]
+def _why(check: Check) -> str:
+    wrong = [point.point for point in check.points if not point.own]
     if wrong:
         return f"the features at {', '.join(wrong)} differ from those of its own forward pass"
-    return found.problem or "an image of the smallest size does not get through"
+    return check.problem or "an image of the smallest size fails"
 
 
 def _legend() -> Iterator[str]:
@@ -76,49 +82,38 @@ def _legend() -> Iterator[str]:
 
 
 def _rows(index: Index, checks: Mapping[str, Check]) -> Iterator[str]:
-    for one in index.architectures:
-        found = checks.get(one.name)
-        if found is None or found.problem:
-            yield f"| {one.name} | | {_code(one.nodes)} | {one.at} | | | | | {_sizes(one)} |"
+    for architecture in index.architectures:
+        check = checks.get(architecture.name)
+        if check is None or check.problem:
+            facts = f"`{architecture.nodes}` | {architecture.at}"
+            yield f"| {architecture.name} | | {facts} | | | | | {_sizes(architecture)} |"
         else:
-            yield _row(one, found)
+            yield _row(architecture, check)
 
 
-def _row(one: Architecture, found: Check) -> str:
-    maps = [point for point in found.points if point.point != CLASS_TOKEN]
-    own = "".join("=" if point.own else "≠" for point in found.points)
-    nodes = _code(" ".join(point.node for point in found.points))
-    height, width = found.image
+def _row(architecture: Architecture, check: Check) -> str:
+    maps = [point for point in check.points if point.point != CLASS_TOKEN]
+    own = "".join("=" if point.own else "≠" for point in check.points)
+    nodes = " ".join(point.node for point in check.points)
+    height, width = check.image
     columns = (
-        one.name,
-        f"{found.parameters:,}",
-        nodes,
-        one.at,
+        architecture.name,
+        f"{check.parameters:,}",
+        f"`{nodes}`",
+        architecture.at,
         f"{height}x{width}",
-        _shapes(maps),
+        " ".join("x".join(map(str, point.shape)) for point in maps),
         own,
-        _timm(maps),
-        _sizes(one),
+        "".join(AGREEMENTS[point.timm] for point in maps),
+        _sizes(architecture),
     )
     return f"| {' | '.join(columns)} |"
 
 
-def _code(nodes: str) -> str:
-    return f"`{nodes}`"
-
-
-def _shapes(maps: list[PointCheck]) -> str:
-    return " ".join("x".join(map(str, point.shape)) for point in maps)
-
-
-def _timm(maps: list[PointCheck]) -> str:
-    return "".join(AGREEMENTS[point.timm] for point in maps)
-
-
-def _sizes(one: Architecture) -> str:
-    if one.fixed:
-        height, width = one.input_of(one.default_tag).size
+def _sizes(architecture: Architecture) -> str:
+    if architecture.fixed:
+        height, width = architecture.input_of(architecture.default_tag).size
         return f"resized to {width}x{height}"
-    step = f", steps of {one.step}" if one.step > 1 else ""
-    way = "".join(f", {option}" for option in ADAPTATIONS[one.adaptation].options)
-    return f"from {one.min_size}{step}{way}"
+    step = f", steps of {architecture.step}" if architecture.step > 1 else ""
+    way = "".join(f", {option}" for option in ADAPTATIONS[architecture.adaptation].options)
+    return f"from {architecture.min_size}{step}{way}"

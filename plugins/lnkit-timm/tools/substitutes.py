@@ -1,6 +1,6 @@
-"""Networks of any size in little memory: their weights are views of a few shared arrays of random numbers.
+"""Substitute weights: views of a few shared arrays of random numbers, so that networks of any size fit into memory.
 
-What a network computes with them is as good for comparing two ways to its features as what it computes with its own.
+They serve to compare two ways of computing features as well as real weights do.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-STRIDE = 7919  # between the beginnings of two views, a prime, so that no two modules have the same weights
+STRIDE = 7919  # between the starts of two views; a prime, so that no two modules have the same weights
 SPARE = 100 * STRIDE
-SMALL = 2**16  # values; parameters up to this size are made as usual, since buffers follow them to their device
+SMALL = 2**16  # values; parameters up to this size are real, since buffers take their device from them
 
 
 class SharedParameter(nn.Parameter):
-    """A parameter that is never copied: a copy of its network shares it."""
+    """A parameter that copies of its network share."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SharedParameter:
         return self
@@ -27,7 +27,7 @@ class SharedParameter(nn.Parameter):
 
 @contextmanager
 def without_weights() -> Iterator[None]:
-    """Networks built here have no values in their large parameters, while buffers are what they should be."""
+    """Build networks without values in their large parameters, but with real buffers."""
     register = nn.Module.register_parameter
 
     def register_empty(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
@@ -42,14 +42,14 @@ def without_weights() -> Iterator[None]:
         nn.Module.register_parameter = register  # type: ignore[method-assign]
 
 
-class Substitutes:
-    """Random numbers for the parameters of one network after the other, kept in arrays that grow as needed."""
+class SubstituteWeights:
+    """Random numbers for the parameters of one network after another, in arrays that grow as needed."""
 
     def __init__(self) -> None:
         self.arrays: dict[float, Tensor] = {}
 
     def fill(self, network: nn.Module) -> nn.Module:
-        """Give each parameter of a network its values; tied ones stay tied."""
+        """Set every parameter of a network; tied parameters stay tied."""
         given: dict[int, SharedParameter] = {}
         for module in network.modules():
             for name, empty in list(module.named_parameters(recurse=False)):
@@ -60,7 +60,7 @@ class Substitutes:
         return network.eval().requires_grad_(False)
 
     def _make(self, name: str, empty: Tensor, position: int) -> SharedParameter:
-        """Matrices keep the size of what they multiply, scales of norms are near 1, all else is near 0."""
+        """Draw values: matrices preserve the scale of their input, scales of norms are near 1, the rest is near 0."""
         if empty.ndim < 2:
             values = self._view(empty.shape, 0.125, position)
             return SharedParameter(values + 1 if name == "weight" else values.clone(), requires_grad=False)

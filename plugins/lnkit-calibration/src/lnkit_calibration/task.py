@@ -1,4 +1,4 @@
-"""Learning from judgments as a task of lnkit's training loop."""
+"""Calibration as a task of lnkit's training loop."""
 
 from __future__ import annotations
 
@@ -14,37 +14,36 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 import lnkit
-from lnkit.datasets.judged import COLUMNS
+from lnkit.stats import two_afc_agreement
 from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
-from lnkit_calibration.model import Calibrated
-from lnkit_calibration.ranking import ranking_loss
+from lnkit_calibration.model import CalibrationModel, ranking_loss
 from lnkit_calibration.triplets import Triplets
 
-SCORING_BATCH = 100  # triplets at a time; changes no decision worth mentioning
+SCORING_BATCH = 100  # triplets at a time; the size only changes rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast it learns. Values: protocols of LPIPS (Zhang et al. 2018, section 4.1, and their code)."""
+    """Length and learning rate of a calibration; the defaults are those of Zhang2018, section 4.1, and of its code."""
 
     lr: float = 1e-3  # of Adam
     betas: tuple[float, float] = (0.5, 0.999)
-    batch_size: int = 50
+    batch_size: int = 50  # triplets
     epochs: int = 5  # with the full learning rate
-    decay_epochs: int = 5  # in which it falls
+    decay_epochs: int = 5  # over which it falls linearly
 
     def factor(self, iteration: int, per_epoch: int) -> float:
-        """The learning rate of an iteration as a part of ``lr``.
+        """Return the learning rate of an iteration, counted from 0, relative to ``lr``.
 
-        It falls after each epoch beyond the first ones, as in the code of LPIPS: the first of the decaying epochs still
-        has all of it.
+        As in the code of Zhang2018, the rate falls after each epoch beyond the first ``epochs``, so that the first of
+        the decay epochs still has the full rate.
         """
         epoch = iteration // per_epoch
         return 1.0 if epoch <= self.epochs else max(1 - (epoch - self.epochs) / self.decay_epochs, 0.0)
 
 
 class CalibrationTask(TrainingTask):
-    """Learns the weights of `lin`, with or without the backbone."""
+    """Trains the weights of `lin`, with or without the backbone."""
 
     def __init__(
         self,
@@ -52,54 +51,63 @@ class CalibrationTask(TrainingTask):
         trains_backbone: bool,
         schedule: Schedule,
         training: Triplets,
-        held: Triplets,
+        validation: Triplets,
         device: torch.device,
     ) -> None:
+        """Set up the task.
+
+        Args:
+            make_network: builds the loss network with its initial weights.
+            trains_backbone: whether the loss network is trained too.
+            schedule: length and learning rate.
+            training: triplets to train on.
+            validation: held-out triplets, scored after every epoch for the log; there may be none.
+            device: device of the training.
+        """
         self.make_network, self.trains_backbone, self.schedule = make_network, trains_backbone, schedule
-        self.training, self.held, self.device = training, held, device
+        self.training, self.validation, self.device = training, validation, device
         self.items = len(training)
 
     def build(self) -> nn.Module:
-        return Calibrated(self.make_network(), self.trains_backbone)
+        return CalibrationModel(self.make_network(), self.trains_backbone)
 
     def optimizer(self, network: nn.Module) -> Optimizer:
-        learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        return torch.optim.Adam(learned, self.schedule.lr, self.schedule.betas)
+        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        return torch.optim.Adam(trained, self.schedule.lr, self.schedule.betas)
 
     def scheduler(self, optimizer: Optimizer) -> LRScheduler:
         per_epoch = batches_per_epoch(self.items, self.schedule.batch_size)
         return LambdaLR(optimizer, partial(self.schedule.factor, per_epoch=per_epoch))
 
     def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
-        images, judged = self.training.batch(items)
-        return {name: _channels_first(pixels) for name, pixels in images.items()} | {"judge": torch.from_numpy(judged)}
+        images, judgments = self.training.batch(items)
+        tensors = {column: _channels_first(pixels) for column, pixels in images.items()}
+        return tensors | {"judge": torch.from_numpy(judgments)}
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
-        assert isinstance(network, Calibrated)
+        assert isinstance(network, CalibrationModel)
         if self.iteration:
-            network.keep_positive()  # what the step before this one did
-        logits = network(*(batch[column].float() / 255 for column in COLUMNS))
+            network.clamp_weights()  # after the optimizer step of the iteration before
+        logits = network(*(batch[column].float() / 255 for column in ("ref", "p0", "p1")))
         return {"loss": ranking_loss(logits, batch["judge"])}
 
     def validate(self, network: nn.Module) -> Validation:
-        """The last network is the one that counts, as in LPIPS: each is worth more than the one before."""
-        assert isinstance(network, Calibrated)
-        network.keep_positive()
-        agreement = score(network, self.held, self.device) if len(self.held) else float("nan")
-        others = {"2afc": agreement} if len(self.held) else {}
+        """Value a network by its iteration, so that the last one is kept, as in the code of Zhang2018."""
+        assert isinstance(network, CalibrationModel)
+        network.clamp_weights()
+        others = {"2afc": score(network, self.validation, self.device)} if len(self.validation) else {}
         return Validation(float(self.iteration), others)
 
 
 @torch.no_grad()
-def score(network: Calibrated, triplets: Triplets, device: torch.device) -> float:
-    """Mean agreement with people over triplets, one half where both patches are as far (2AFC)."""
-    agreed = []
+def score(network: CalibrationModel, triplets: Triplets, device: torch.device) -> float:
+    """Return the 2AFC score in [0, 1]: mean agreement with people, one half where both patches are equally far."""
+    scores = []
     for start in range(0, len(triplets), SCORING_BATCH):
-        images, judged = triplets.batch(np.arange(start, min(start + SCORING_BATCH, len(triplets))))
-        d0, d1 = network.distances(*(_channels_first(images[column]).to(device).float() / 255 for column in COLUMNS))
-        nearer = torch.where(d1 < d0, 1.0, torch.where(d1 > d0, 0.0, 0.5)).cpu().double().numpy()
-        agreed.append(judged * nearer + (1 - judged) * (1 - nearer))
-    return float(np.concatenate(agreed).mean())
+        images, judgments = triplets.batch(np.arange(start, min(start + SCORING_BATCH, len(triplets))))
+        d0, d1 = network.distances(*(_channels_first(pixels).to(device).float() / 255 for pixels in images.values()))
+        scores.append(two_afc_agreement(judgments, d0.cpu().numpy(), d1.cpu().numpy()).astype(np.float64))
+    return float(np.concatenate(scores).mean())
 
 
 def _channels_first(pixels: NDArray[np.uint8]) -> Tensor:

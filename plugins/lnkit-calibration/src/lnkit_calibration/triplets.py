@@ -1,4 +1,4 @@
-"""Triplets with human judgments to learn from, of all families together."""
+"""Triplets with human judgments, of all families together, for training and for scoring."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lnkit.datasets.judged import COLUMNS, Family, fingerprint, open_families
+from lnkit.datasets.judged import COLUMNS, Family, fingerprint, has_split, open_families
 from lnkit.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Triplets:
-    """Triplets of several families, which stay mapped into memory."""
+    """Triplets of several families, mapped into memory."""
 
     families: tuple[Family, ...]
-    rows: NDArray[np.int64]  # which of all of them, counted through the families
+    rows: NDArray[np.int64]  # numbers of the triplets, counted through the families
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def batch(self, items: NDArray[np.int64]) -> tuple[dict[str, NDArray[np.uint8]], NDArray[np.float32]]:
-        """The images (N, 64, 64, 3) of each column, and the fractions (N,) of people who found p1 closer."""
+        """Return the images (N, 64, 64, 3) of ref, p0 and p1, and the fractions (N,) of people who found p1 closer."""
         starts = np.cumsum([0, *map(len, self.families)])
         rows = self.rows[items]
         owners = np.searchsorted(starts, rows, side="right") - 1
@@ -31,26 +31,34 @@ class Triplets:
         images = {column: np.stack([table.images[column][row] for table, row in places]) for column in COLUMNS}
         return images, np.array([table.labels["judge"][row] for table, row in places], dtype=np.float32)
 
-    def parted(self, share: float, seed: int) -> tuple[Triplets, Triplets]:
-        """Part them at random: all but a share of them, and that share."""
+    def split(self, share: float, seed: int) -> tuple[Triplets, Triplets]:
+        """Split at random into all but a share of the triplets, and that share."""
         order = np.random.default_rng(seed).permutation(self.rows)
-        held = round(share * len(order))
-        return Triplets(self.families, np.sort(order[held:])), Triplets(self.families, np.sort(order[:held]))
+        count = round(share * len(order))
+        return Triplets(self.families, np.sort(order[count:])), Triplets(self.families, np.sort(order[:count]))
+
+    @property
+    def sha256(self) -> str:
+        """A hash of all triplets of the families."""
+        return fingerprint(self.families)
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """The triplets of a split, and what identifies them."""
+def open_triplets(root: Path, split: str, cache: Path, progress: Progress) -> Triplets:
+    """Open the triplets of a split, and decode images that are not in the cache yet.
 
-    triplets: Triplets
-    sha256: str
-
-
-def open_split(root: Path, split: str, cache: Path, progress: Progress) -> Split:
-    """Open the triplets of a split, decoding what is not decoded yet.
+    Args:
+        root: a folder in BAPPS's layout, ``2afc/<split>/<family>/{ref,p0,p1,judge}``.
+        split: "train" or "val".
+        cache: folder of decoded images.
+        progress: shows the decoding.
 
     Raises:
-        lnkit.DataError: the split is not there, or a file is missing or damaged.
+        lnkit.DataError: the split is missing, or a file is missing or damaged.
     """
     families = open_families(root, split, cache, progress)
-    return Split(Triplets(families, np.arange(sum(map(len, families)))), fingerprint(families))
+    return Triplets(families, np.arange(sum(map(len, families))))
+
+
+def has_validation(root: Path, split: str) -> bool:
+    """Return whether the data have a split "val" beside the given one."""
+    return split != "val" and has_split(root, "val")

@@ -1,12 +1,16 @@
-"""Networks for small images, trained for a short time: they judge images more like people do (Kumar et al. 2022)."""
+"""Small-image networks with early stopping by perceptual score, as backbones of lnkit (Kumar2022).
+
+References:
+    Kumar2022: Kumar et al., "Do better ImageNet classifiers assess perceptual similarity better?", TMLR 2022.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 import lnkit
-from lnkit_earlystop.networks.architecture import listed, of_backbone, points
-from lnkit_earlystop.registration import shipped, trained, untrained
+from lnkit_earlystop.backbones import shipped_backbones, trained_backbones, untrained_backbone
+from lnkit_earlystop.networks.architecture import architecture_of, listed_architectures, points
 
 LNKIT_INTERFACE = 1
 
@@ -15,15 +19,15 @@ __version__ = "0.1.0"
 
 @lnkit.hookimpl
 def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:
-    for architecture in listed():
-        register(untrained(architecture))
-    for spec in (*shipped(), *trained()):
+    for architecture in listed_architectures():
+        register(untrained_backbone(architecture))
+    for spec in (*shipped_backbones(), *trained_backbones()):
         register(spec)
 
 
 @lnkit.hookimpl
 def register_extraction_points(register: Callable[..., None], backbones: Mapping[str, lnkit.BackboneSpec]) -> None:
     for name in backbones:
-        architecture = of_backbone(name)
+        architecture = architecture_of(name)
         for point in points(architecture) if architecture else ():
             register(name, point)

@@ -1,4 +1,4 @@
-"""What happens to training images, on the device: crops and flips of a whole batch at once, noise, AutoAugment."""
+"""Augmentation of training images, whole batches at once: crops and flips, noise, AutoAugment."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torchvision.transforms import v2
 
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD
 
-PADDING = 1 / 8  # of the side, reflected, for random crops: 4 of 32 pixels in He et al. 2016; K doesn't say
+PADDING = 1 / 8  # of the side, reflected, for random crops: 4 of 32 pixels in He et al. 2016; Kumar2022 gives none
 
 
 def random_crops(images: NDArray[np.uint8], draw: np.random.Generator) -> NDArray[np.uint8]:
-    """Crop (N, R, R, 3) images to their size, shifted by up to an eighth of the side, and mirror half of them."""
+    """Crop images (N, R, R, 3) to their size, shifted by up to an eighth of the side, and mirror half of them."""
     count, side = len(images), images.shape[1]
     border = round(side * PADDING)
     padded = np.pad(images, ((0, 0), (border, border), (border, border), (0, 0)), mode="reflect")
@@ -28,30 +28,30 @@ def random_crops(images: NDArray[np.uint8], draw: np.random.Generator) -> NDArra
     return cropped
 
 
-def central_part(images: Tensor, part: float) -> Tensor:
-    """The middle of (N, 3, R, R) images in [0, 1], with a side of ``part`` of theirs, enlarged to their size."""
+def enlarge_center(images: Tensor, fraction: float) -> Tensor:
+    """Crop images (N, 3, R, R) in [0, 1] to a fraction of their side, and resize the crop to R x R."""
     side = images.shape[-1]
-    kept = max(round(side * part), 1)
-    if kept == side:
+    size = max(round(side * fraction), 1)
+    if size == side:
         return images
-    start = (side - kept) // 2
-    middle = images[..., start : start + kept, start : start + kept]
-    return functional.interpolate(middle, size=(side, side), mode="bilinear", align_corners=False)
+    start = (side - size) // 2
+    center = images[..., start : start + size, start : start + size]
+    return functional.interpolate(center, size=(side, side), mode="bilinear", align_corners=False)
 
 
-def autoaugmented(images: Tensor) -> Tensor:
-    """ImageNet's policy on each of (N, 3, R, R) uint8 images; draws from torch's own generator."""
+def autoaugment_images(images: Tensor) -> Tensor:
+    """Apply ImageNet's policy to each of (N, 3, R, R) uint8 images; draws from torch's global generator."""
     policy = v2.AutoAugment(v2.AutoAugmentPolicy.IMAGENET)
     return torch.stack([policy(image) for image in images])
 
 
-def noisy(images: Tensor, deviation: float) -> Tensor:
-    """Images with Gaussian noise of a standard deviation, from torch's own generator."""
+def add_noise(images: Tensor, deviation: float) -> Tensor:
+    """Add Gaussian noise of a standard deviation; draws from torch's global generator."""
     return images + deviation * torch.randn_like(images) if deviation else images
 
 
-def normalized(images: Tensor) -> Tensor:
-    """Images in [0, 1] with ImageNet's mean and standard deviation removed."""
+def normalize(images: Tensor) -> Tensor:
+    """Normalize images (N, 3, H, W) in [0, 1] with ImageNet's mean and standard deviation."""
     mean = torch.tensor(IMAGENET_MEAN, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
     return (images - mean) / std

@@ -1,4 +1,4 @@
-"""Checkpoints as files: tensors in safetensors, with what they are in the header, which is read without torch."""
+"""Checkpoint files: tensors in safetensors, described by a header that is read without torch."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from lnkit.data.atomic import atomic_write
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FORMAT = "lnkit-earlystop 1"  # raised when older readers could misread a file
+FORMAT = "lnkit-earlystop 1"  # the number grows when older versions could misread a file
 FOLDER = "checkpoints"
-BEST = "best.safetensors"  # of a run: the early-stopped network, a copy of its checkpoint
-LONGEST_HEADER = 100 * 2**20  # bytes; what safetensors itself allows
-LENGTH_BYTES = 8  # of the number at the start of a safetensors file, which is the length of its header
+BEST = "best.safetensors"  # in the folder of a run: a copy of the early-stopped checkpoint
+LONGEST_HEADER = 100 * 2**20  # bytes; the limit of safetensors itself
+LENGTH_BYTES = 8  # of the header's length, at the start of a safetensors file
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a checkpoint is."""
+class CheckpointHeader:
+    """Description of a checkpoint."""
 
     architecture: str  # "resnet6_64"
     classes: int  # of its head
-    step: int  # of the optimizer, after which it was written
+    step: int  # optimizer steps before it was written
     epoch: float
     top1: float  # on the validation images, a fraction
-    data: str  # SHA-256 of what it was trained on
+    data: str  # SHA-256 of the training data
     seed: int
     batch_size: int
     recipe: str  # as JSON
@@ -43,52 +43,53 @@ class Facts:
 
 
 def file_name(step: int) -> str:
+    """Return ``step-0001000.safetensors``."""
     return f"step-{step:07d}.safetensors"
 
 
-def write_checkpoint(network: nn.Module, facts: Facts, folder: Path) -> Path:
-    """Write the state of a network; the file appears whole or not at all."""
+def write_checkpoint(network: nn.Module, header: CheckpointHeader, folder: Path) -> Path:
+    """Write the state of a network to ``folder`` atomically, and return the file."""
     from safetensors.torch import save_file  # noqa: PLC0415 - torch, which listing does without
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    header = {"format": FORMAT, **{name: str(value) for name, value in asdict(facts).items()}}
-    file = folder / file_name(facts.step)
-    with atomic_write(file) as draft:
-        save_file(tensors, draft, metadata=header)
+    metadata = {"format": FORMAT, **{name: str(value) for name, value in asdict(header).items()}}
+    file = folder / file_name(header.step)
+    with atomic_write(file) as tmp:
+        save_file(tensors, tmp, metadata=metadata)
     return file
 
 
-def read_facts(file: Path) -> Facts:
-    """What a checkpoint says about itself, from its header alone.
+def read_header(file: Path) -> CheckpointHeader:
+    """Read the header of a checkpoint, without its tensors.
 
     Raises:
-        lnkit.WeightsError: it is none of these files, or damaged.
+        lnkit.WeightsError: the file is no checkpoint of this plugin, or it is damaged.
     """
-    header = _metadata(file)
-    if header.get("format") != FORMAT:
+    metadata = _read_metadata(file)
+    if metadata.get("format") != FORMAT:
         raise lnkit.WeightsError(
-            f"{file} is no checkpoint of `lnkit earlystop train`: its header says {header.get('format', 'nothing')!r} "
-            f"where {FORMAT!r} is expected. Other weights are given to --weights."
+            f"Expected a checkpoint of `lnkit earlystop train` with the format {FORMAT!r}, got "
+            f"{metadata.get('format', 'none')!r} in {file}. Pass other weights with --weights."
         )
     try:
-        return Facts(
-            architecture=header["architecture"],
-            classes=int(header["classes"]),
-            step=int(header["step"]),
-            epoch=float(header["epoch"]),
-            top1=float(header["top1"]),
-            data=header["data"],
-            seed=int(header["seed"]),
-            batch_size=int(header["batch_size"]),
-            recipe=header["recipe"],
-            lnkit_earlystop=header.get("lnkit_earlystop", ""),
+        return CheckpointHeader(
+            architecture=metadata["architecture"],
+            classes=int(metadata["classes"]),
+            step=int(metadata["step"]),
+            epoch=float(metadata["epoch"]),
+            top1=float(metadata["top1"]),
+            data=metadata["data"],
+            seed=int(metadata["seed"]),
+            batch_size=int(metadata["batch_size"]),
+            recipe=metadata["recipe"],
+            lnkit_earlystop=metadata.get("lnkit_earlystop", ""),
         )
     except (KeyError, ValueError) as error:
         raise lnkit.WeightsError(f"The header of {file} is damaged ({error}). Copy it again.") from error
 
 
-def _metadata(file: Path) -> Mapping[str, str]:
+def _read_metadata(file: Path) -> Mapping[str, str]:
     try:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(LENGTH_BYTES), "little")
@@ -102,40 +103,35 @@ def _metadata(file: Path) -> Mapping[str, str]:
 
 
 def read_network(file: Path) -> nn.Module:
-    """Build the network of a checkpoint, with its weights, in evaluation mode.
+    """Build the network of a checkpoint with its weights, in evaluation mode.
 
     Raises:
-        lnkit.WeightsError: the file is damaged, or its tensors are not those of its architecture.
+        lnkit.WeightsError: the file is damaged, or its tensors do not fit its architecture.
     """
     from lnkit_earlystop.networks import build  # noqa: PLC0415 - torch, which listing does without
     from lnkit_earlystop.networks.architecture import parse  # noqa: PLC0415
 
-    facts = read_facts(file)
-    network = build(parse(facts.architecture), facts.classes)
-    load_tensors(network, read_tensors(file), file, facts.architecture)
+    header = read_header(file)
+    network = build(parse(header.architecture), header.classes)
+    try:
+        network.load_state_dict(_read_tensors(file))
+    except RuntimeError as error:
+        raise lnkit.WeightsError(
+            f"The tensors of {file} do not fit {header.architecture}: {_first_difference(str(error))}. The header may "
+            "be that of a network of another depth or width; copy the checkpoint again."
+        ) from error
     return network.eval()
 
 
-def read_tensors(file: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint. Raises lnkit.WeightsError if it is damaged."""
+def _read_tensors(file: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError  # noqa: PLC0415 - torch, which listing does without
     from safetensors.torch import load_file  # noqa: PLC0415
 
     try:
-        return load_file(file)
+        tensors: dict[str, Tensor] = load_file(file)
     except (SafetensorError, OSError, ValueError) as error:
         raise lnkit.WeightsError(f"{file} is cut short or damaged ({error}). Copy it again.") from error
-
-
-def load_tensors(network: nn.Module, tensors: Mapping[str, Tensor], file: Path, architecture: str) -> None:
-    """Put tensors into a network. Raises lnkit.WeightsError where they are another's."""
-    try:
-        network.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        raise lnkit.WeightsError(
-            f"The tensors of {file} are not those of {architecture}: {_first_difference(str(error))}. It may be of a "
-            "network of another depth or width; name the architecture that it was trained as."
-        ) from error
+    return tensors
 
 
 def _first_difference(text: str) -> str:
@@ -143,17 +139,20 @@ def _first_difference(text: str) -> str:
     return lines[0][:200].rstrip(". ") if lines else text
 
 
-def checkpoints_in(folder: Path) -> Iterator[tuple[Path, Facts]]:
-    """The checkpoints of a run by step; ``folder`` is the run's, or that of its checkpoints.
+def checkpoints_in(folder: Path) -> Iterator[tuple[Path, CheckpointHeader]]:
+    """Yield the checkpoints of a run by step, with their headers.
+
+    Args:
+        folder: of the run, or of its checkpoints.
 
     Raises:
-        lnkit.WeightsError: one is damaged.
+        lnkit.WeightsError: a checkpoint is damaged.
     """
     for file in checkpoint_files(folder):
-        yield file, read_facts(file)
+        yield file, read_header(file)
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
-    """The files of the same, whatever state they are in."""
-    place = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    return sorted(place.glob("step-*.safetensors"))
+    """Return the files of the checkpoints by step, without reading them."""
+    inner = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    return sorted(inner.glob("step-*.safetensors"))

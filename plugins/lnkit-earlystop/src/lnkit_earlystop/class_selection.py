@@ -1,4 +1,4 @@
-"""Fewer classes: some at random, or those that a network tells apart best or worst (K, section 5)."""
+"""Fewer classes: some at random, or those with the highest or lowest accuracy (Kumar2022, section 5)."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ WAYS = ("random", "top", "bottom")
 def choose_classes(
     classes: Sequence[str], count: int, way: str, seed: int, ranking: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Which classes to keep, in the order in which they come.
+    """Choose classes to train on.
 
     Args:
-        classes: all.
-        count: how many to keep.
+        classes: all classes.
+        count: number of classes to keep.
         way: "random", "top" or "bottom" of the ranking.
         seed: of the random choice.
-        ranking: classes, the one that is told apart best first; see ``class_accuracy.csv`` of a run.
+        ranking: classes by falling accuracy, as in ``class_accuracy.csv`` of a run.
+
+    Returns:
+        The chosen classes, in their order in ``classes``.
 
     Raises:
-        lnkit.UsageError: there are not so many, or the ranking lacks a class.
+        lnkit.UsageError: there are fewer classes than ``count``, or the ranking lacks a class.
     """
     if not 2 <= count <= len(classes):
-        raise lnkit.UsageError(f"{count} classes are asked for; expected is a number from 2 to {len(classes)}.")
+        raise lnkit.UsageError(f"Expected a number of classes from 2 to {len(classes)}, got {count}.")
     if way == "random":
         chosen = np.random.default_rng(seed).choice(len(classes), count, replace=False)
         return tuple(classes[i] for i in sorted(chosen))
@@ -39,22 +42,22 @@ def choose_classes(
             f"The ranking of classes lacks {len(missing)} of the {len(classes)} classes, {missing[0]!r} first. Name a "
             "run on the same data with --class-ranking: its class_accuracy.csv has them all."
         )
-    known = [name for name in ranking if name in set(classes)]
-    kept = set(known[:count] if way == "top" else known[-count:])
-    return tuple(name for name in classes if name in kept)
+    ranked = [name for name in ranking if name in set(classes)]
+    selected = set(ranked[:count] if way == "top" else ranked[-count:])
+    return tuple(name for name in classes if name in selected)
 
 
-def with_classes(data: LabelledData, kept: Sequence[str]) -> LabelledData:
-    """The data without the images of other classes; classes are numbered anew."""
+def with_classes(data: LabelledData, classes: Sequence[str]) -> LabelledData:
+    """Return the data with images of these classes only; labels are their positions in ``classes``."""
     numbers = np.full(len(data.classes), -1)
-    for new, name in enumerate(kept):
+    for new, name in enumerate(classes):
         numbers[data.classes.index(name)] = new
     return replace(
         data,
         train=_only(data.train, numbers),
         validation=_only(data.validation, numbers),
-        classes=tuple(kept),
-        sha256=f"{data.sha256}:{','.join(kept)}",
+        classes=tuple(classes),
+        sha256=f"{data.sha256}:{','.join(classes)}",
     )
 
 

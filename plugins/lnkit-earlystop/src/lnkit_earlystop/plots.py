@@ -1,4 +1,4 @@
-"""Pictures of runs: perceptual score and accuracy over a training, and against each other."""
+"""Figures of runs: perceptual score and accuracy over a training, and against each other."""
 
 from __future__ import annotations
 
@@ -14,32 +14,37 @@ from lnkit.report.figures import save_figure
 from lnkit_earlystop.history import STANDARD, Row
 
 WIDTH, HEIGHT = 440, 200
-# Okabe and Ito's colors (2008), which everybody can tell apart.
+# The colors of Okabe and Ito (2008), which color-blind readers can tell apart too.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 SCORES = {"ps_spatial": "spatial", "ps_mean_pool": "mean_pool", "ps_style": "style"}
 PS = "perceptual score (100 x 2AFC)"
-TOP1 = "top-1 accuracy of validation images (percent)"
+TOP1 = "top-1 accuracy on validation images (percent)"
 
 
 def draw_run(rows: Sequence[Row], title: str, folder: Path) -> list[Path]:
-    """Draw the curves of a run, and the scatter plot of its checkpoints if they have scores.
+    """Draw the curves of a run, and a scatter plot of its checkpoints if they have scores.
+
+    Args:
+        rows: the checkpoints.
+        title: of both figures.
+        folder: to write them to.
 
     Returns:
-        The pictures; none where there are fewer than two checkpoints.
+        The files; none for fewer than two checkpoints.
     """
     if len(rows) < 2:
         return []
-    drawn = [(curves(rows, title), folder / "curves.png")]
+    charts = [(curves(rows, title), folder / "curves.png")]
     if sum(STANDARD in row for row in rows) > 1:
-        drawn.append((scatter({title: rows}, f"{title}: checkpoints"), folder / "accuracy_ps.png"))
-    for chart, file in drawn:
+        charts.append((scatter({title: rows}, f"{title}: checkpoints"), folder / "accuracy_ps.png"))
+    for chart, file in charts:
         save_figure(chart, file)
-    return [file for _, file in drawn]
+    return [file for _, file in charts]
 
 
 def curves(rows: Sequence[Row], title: str) -> Any:
-    """Perceptual scores above, accuracy below, both over the epochs."""
+    """Return a chart of perceptual scores above and accuracy below, both over the epochs."""
     frame = pd.DataFrame(rows)
     known = [name for name in SCORES if name in frame]
     panels = [_top1(frame)]
@@ -70,7 +75,13 @@ def _top1(frame: pd.DataFrame) -> Any:
 
 
 def scatter(runs: Mapping[str, Sequence[Row]], title: str, legend: str = "run") -> Any:
-    """Perceptual score against accuracy of every checkpoint of several runs, with the Pareto front of all."""
+    """Return a scatter plot of perceptual score and accuracy of the checkpoints of runs, with their Pareto front.
+
+    Args:
+        runs: name of each run -> its checkpoints.
+        title: of the figure.
+        legend: title of the legend.
+    """
     frame = pd.DataFrame([{"run": name, **row} for name, rows in runs.items() for row in rows if STANDARD in row])
     frame["front"] = pareto_front(frame, "top1", STANDARD, x_higher_is_better=True, y_higher_is_better=True)
     x = alt.X("top1:Q", title=TOP1, scale=alt.Scale(zero=False))
@@ -85,8 +96,8 @@ def scatter(runs: Mapping[str, Sequence[Row]], title: str, legend: str = "run") 
     )
     front = alt.Chart(frame[frame.front]).encode(x=x, y=y).mark_line(color="#595959", strokeDash=[5, 3])
     chart = (front + base.mark_point(filled=True, size=60, opacity=1)).properties(width=WIDTH, height=HEIGHT * 3 // 2)
-    said = "Dashed: the Pareto front; no other checkpoint is both more accurate and closer to people."
-    return _titled(chart, title, said)
+    subtitle = "Dashed: the Pareto front; no other checkpoint is better in both accuracy and perceptual score."
+    return _titled(chart, title, subtitle)
 
 
 def _epochs() -> Any:
@@ -102,6 +113,6 @@ def _shapes(names: Sequence[str]) -> alt.Scale:
 
 
 def _titled(chart: Any, title: str, subtitle: str = "") -> Any:
-    said = alt.TitleParams(title, subtitle=[subtitle] if subtitle else [], anchor="start")
-    titled = chart.properties(title=said, background="white")
+    heading = alt.TitleParams(title, subtitle=[subtitle] if subtitle else [], anchor="start")
+    titled = chart.properties(title=heading, background="white")
     return titled.configure_axis(titleFontWeight="normal", gridColor="#e6e6e6")

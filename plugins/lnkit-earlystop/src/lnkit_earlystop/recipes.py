@@ -1,4 +1,4 @@
-"""How networks are trained: K's defaults for each family, scaled to the batch and the length at hand. Free of torch."""
+"""Training recipes: the defaults of Kumar2022 for each family, scaled to batch size and length. Free of torch."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import Literal
 
 from lnkit_earlystop.networks.architecture import Architecture
 
-IMAGENET = 1_281_167  # training images of ImageNet-1k, which K's numbers of steps refer to
+IMAGENET = 1_281_167  # training images of ImageNet-1k, to which the numbers of steps of Kumar2022 refer
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything about a training that is not the data, the network or the machine."""
+    """The hyperparameters of a training; not the data, the network or the machine."""
 
     optimizer: Literal["sgd", "rmsprop", "adam"]
-    lr: float  # at its peak, for ``batch``
-    batch: int
-    epochs: float  # that the schedule is made for
+    lr: float  # at its peak
+    batch: int  # images, for which ``lr`` is meant
+    epochs: float  # length of the schedule
     schedule: Literal["steps", "exponential", "cosine"]
     warmup: float  # fraction of the training over which the learning rate rises from 0
     weight_decay: float
     label_smoothing: float
-    dropout: float | None = None  # None: as the family is defined
-    average: float = 0.0  # decay of an exponential moving average of the weights, which is what is kept; 0 for none
-    central_crop: float = 1.0  # part of the side of the images that is used, then enlarged to the resolution
-    noise: float = 0.0  # standard deviation of Gaussian noise that is added to images in [0, 1]
+    dropout: float | None = None  # None for the default of the family
+    average: float = 0.0  # decay of an exponential moving average of the weights, saved in their place; 0 for none
+    central_crop: float = 1.0  # fraction of the side of the images that is used, enlarged to the resolution
+    noise: float = 0.0  # standard deviation of Gaussian noise on images in [0, 1]
     autoaugment: bool = False  # ImageNet's policy (Cubuk et al. 2019)
 
     def peak(self, batch: int) -> float:
-        """The learning rate at its peak for batches of another size: scaled linearly (Goyal et al. 2017, K)."""
+        """Return the peak learning rate for batches of another size: scaled linearly (Goyal et al. 2017; Kumar2022)."""
         return self.lr * batch / self.batch
 
     def factor(self, step: int, steps: int) -> float:
-        """The learning rate of a step, counted from 0, as a part of its peak."""
+        """Return the learning rate of a step, counted from 0, relative to its peak."""
         warmup = round(self.warmup * steps)
         if step < warmup:
             return (step + 1) / warmup
@@ -42,12 +42,12 @@ class Recipe:
 
 
 def _in_steps(done: float, _: float) -> float:
-    """A tenth after 1/3, 2/3 and 8/9 of the training: epochs 30, 60 and 80 of 90 (Goyal et al. 2017, section 5.1)."""
+    """Divide by ten after 1/3, 2/3 and 8/9 of the training: epochs 30, 60, 80 of 90 (Goyal et al. 2017, 5.1)."""
     return float(0.1 ** sum(done >= drop for drop in (1 / 3, 2 / 3, 8 / 9)))
 
 
 def _exponentially(done: float, _: float) -> float:
-    """.97 every 2.4 of 350 epochs (Tan and Le 2019, section 5.2)."""
+    """Multiply by .97 every 2.4 of 350 epochs (Tan and Le 2019, section 5.2)."""
     return float(0.97 ** (done * 350 / 2.4))
 
 
@@ -57,14 +57,14 @@ def _as_cosine(_: float, after_warmup: float) -> float:
 
 SCHEDULES = {"steps": _in_steps, "exponential": _exponentially, "cosine": _as_cosine}
 
-# K, appendix; protocols.md, "K's study". Steps are given there, and become epochs of ImageNet here.
+# Kumar2022, appendix, which gives steps; here they are epochs of ImageNet.
 RESNET = Recipe(
     optimizer="sgd",
     lr=0.1,
     batch=1024,
     epochs=112_590 * 1024 / IMAGENET,  # 90
     schedule="steps",
-    warmup=5 / 90,  # Goyal et al. 2017, section 2.2; K doesn't say
+    warmup=5 / 90,  # Goyal et al. 2017, section 2.2; Kumar2022 gives none
     weight_decay=1e-4,
     label_smoothing=0.0,
 )
@@ -92,12 +92,15 @@ VIT_B_8 = Recipe(
 )
 VIT_L_4 = replace(VIT_B_8, lr=1e-4, weight_decay=0.01)
 
-MOMENTUM = 0.9  # of SGD: K, appendix; of RMSProp, and its decay: Tan and Le 2019, section 5.2
+MOMENTUM = 0.9  # of SGD: Kumar2022, appendix; of RMSProp, and its decay: Tan and Le 2019, section 5.2
 RMSPROP_DECAY, RMSPROP_EPSILON = 0.9, 1e-3  # the latter from the reference code of Tan and Le 2019
 
 
 def recipe_of(architecture: Architecture) -> Recipe:
-    """K's defaults for a family. Of ViT-B/4 and ViT-L/8, K's text gives none: those of the same size are taken."""
+    """Return the recipe of Kumar2022 for an architecture.
+
+    For ViT-B/4 and ViT-L/8 its text gives none; they get the recipe of the ViT of the same size.
+    """
     if architecture.family == "resnet":
         return RESNET
     if architecture.family == "efficientnet":

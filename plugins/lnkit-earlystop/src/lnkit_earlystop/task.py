@@ -1,4 +1,4 @@
-"""The classifier that is trained, as a task of lnkit's training loop; every validation leaves a checkpoint behind."""
+"""Training of a classifier as a task of lnkit's training loop."""
 
 from __future__ import annotations
 
@@ -16,50 +16,52 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from lnkit.datasets.labelled import Labelled, LabelledData
 from lnkit.training.task import Batch, TrainingTask, Validation
-from lnkit_earlystop.augmentation import autoaugmented, central_part, noisy, normalized, random_crops
-from lnkit_earlystop.averaging import Averaged, judged
-from lnkit_earlystop.distributed import World, parallel
+from lnkit_earlystop.augmentation import add_noise, autoaugment_images, enlarge_center, normalize, random_crops
+from lnkit_earlystop.distributed import World, data_parallel
 from lnkit_earlystop.networks import build
 from lnkit_earlystop.networks.architecture import Architecture
 from lnkit_earlystop.recipes import MOMENTUM, RMSPROP_DECAY, RMSPROP_EPSILON, Recipe
+from lnkit_earlystop.weight_average import AveragedNetwork, evaluated_network
 
-VALIDATION_BATCH = 250  # images at a time; changes no result worth mentioning
-Passed = Callable[[nn.Module, int, "Judgment"], Validation]  # (network, step, how well it classifies) -> its worth
+VALIDATION_BATCH = 250  # images at a time; the size only changes rounding
+OnValidation = Callable[[nn.Module, int, "ClassifierResult"], Validation]  # (network, step, its accuracy)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A training, decided to the last detail."""
+class TrainingPlan:
+    """Everything that a training depends on, beside the data."""
 
     architecture: Architecture
     recipe: Recipe
     batch_size: int  # of all processes together
-    steps: int  # that the schedule is made for
+    steps: int  # length of the schedule
     seed: int
     world: World = field(default_factory=World)
 
 
 @dataclass(frozen=True, slots=True)
-class Judgment:
-    """How well a network classifies the validation images."""
+class ClassifierResult:
+    """Accuracy of a network on the validation images."""
 
     top1: float  # fraction
     loss: float  # mean cross-entropy, without smoothing
-    per_class: NDArray[np.float64]  # top-1 of each class; nan where it has no image
+    per_class: NDArray[np.float64]  # top-1 of each class, a fraction; nan for a class without images
 
 
 class ClassifierTask(TrainingTask):
-    """Trains a classifier and hands it over at every validation."""
+    """Trains a classifier; at every validation ``on_validation`` gets the network and decides what it is worth."""
 
-    def __init__(self, plan: Plan, data: LabelledData, device: torch.device, passed: Passed) -> None:
-        self.plan, self.data, self.device, self.passed = plan, data, device, passed
+    def __init__(
+        self, plan: TrainingPlan, data: LabelledData, device: torch.device, on_validation: OnValidation
+    ) -> None:
+        self.plan, self.data, self.device, self.on_validation = plan, data, device, on_validation
         self.items = len(data.train)
         self._parallel: nn.Module | None = None
 
     def build(self) -> nn.Module:
         plan = self.plan
         network = build(plan.architecture, len(self.data.classes), plan.recipe.dropout)
-        return Averaged(network, plan.recipe.average) if plan.recipe.average else network
+        return AveragedNetwork(network, plan.recipe.average) if plan.recipe.average else network
 
     def optimizer(self, network: nn.Module) -> Optimizer:
         recipe = self.plan.recipe
@@ -78,42 +80,53 @@ class ClassifierTask(TrainingTask):
 
     def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
         share = self.plan.world.share(len(items))
-        cropped = random_crops(self.data.train.images[items], draw)[share]  # of all, so that draws agree
+        cropped = random_crops(self.data.train.images[items], draw)[
+            share
+        ]  # cropped before sharing, so that all processes draw the same
         labels = self.data.train.labels[items[share]]
         return {"images": torch.from_numpy(cropped).permute(0, 3, 1, 2), "labels": torch.from_numpy(labels)}
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         recipe = self.plan.recipe
-        if isinstance(network, Averaged):
+        if isinstance(network, AveragedNetwork):
             network.update(self.iteration)
         if self._parallel is None:
-            self._parallel = parallel(network, self.plan.world)
+            self._parallel = data_parallel(network, self.plan.world)
         images = batch["images"]
-        images = autoaugmented(images) if recipe.autoaugment else images
-        images = noisy(central_part(images.float() / 255, recipe.central_crop), recipe.noise)
-        logits = self._parallel(normalized(images).contiguous(memory_format=torch.channels_last))
+        images = autoaugment_images(images) if recipe.autoaugment else images
+        images = add_noise(enlarge_center(images.float() / 255, recipe.central_crop), recipe.noise)
+        logits = self._parallel(normalize(images).contiguous(memory_format=torch.channels_last))
         return {"loss": functional.cross_entropy(logits, batch["labels"], label_smoothing=recipe.label_smoothing)}
 
     def validate(self, network: nn.Module) -> Validation:
-        if isinstance(network, Averaged):
+        if isinstance(network, AveragedNetwork):
             network.update(self.iteration)
-        judgment = judge(network, self.data.validation, self.plan.recipe.central_crop, self.device)
-        return self.passed(judged(network), self.iteration, judgment)
+        result = evaluate_classifier(network, self.data.validation, self.plan.recipe.central_crop, self.device)
+        return self.on_validation(evaluated_network(network), self.iteration, result)
 
 
-def judge(network: nn.Module, held: Labelled, central_crop: float, device: torch.device) -> Judgment:
-    """Classify the validation images."""
-    losses, right = [], []
-    for start in range(0, len(held), VALIDATION_BATCH):
+def evaluate_classifier(
+    network: nn.Module, data: Labelled, central_crop: float, device: torch.device
+) -> ClassifierResult:
+    """Classify validation images.
+
+    Args:
+        network: in evaluation mode.
+        data: validation images and their labels.
+        central_crop: fraction of the side of the images that is used.
+        device: device of the network.
+    """
+    losses, correct = [], []
+    for start in range(0, len(data), VALIDATION_BATCH):
         part = slice(start, start + VALIDATION_BATCH)
-        images = torch.from_numpy(np.array(held.images[part])).permute(0, 3, 1, 2).to(device).float() / 255
-        labels = torch.from_numpy(np.array(held.labels[part])).to(device)
-        logits = network(normalized(central_part(images, central_crop)))
+        images = torch.from_numpy(np.array(data.images[part])).permute(0, 3, 1, 2).to(device).float() / 255
+        labels = torch.from_numpy(np.array(data.labels[part])).to(device)
+        logits = network(normalize(enlarge_center(images, central_crop)))
         losses.append(functional.cross_entropy(logits, labels, reduction="none").double().cpu())
-        right.append((logits.argmax(1) == labels).cpu())
-    hits = torch.cat(right).numpy()
-    classes = int(held.labels.max()) + 1
-    counts = np.bincount(held.labels, minlength=classes)
+        correct.append((logits.argmax(1) == labels).cpu())
+    hits = torch.cat(correct).numpy()
+    classes = int(data.labels.max()) + 1
+    counts = np.bincount(data.labels, minlength=classes)
     with np.errstate(invalid="ignore"):
-        per_class = np.bincount(held.labels, weights=hits, minlength=classes) / counts
-    return Judgment(float(hits.mean()), float(torch.cat(losses).mean()), per_class)
+        per_class = np.bincount(data.labels, weights=hits, minlength=classes) / counts
+    return ClassifierResult(float(hits.mean()), float(torch.cat(losses).mean()), per_class)

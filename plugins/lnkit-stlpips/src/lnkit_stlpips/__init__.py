@@ -1,4 +1,8 @@
-"""The shift-tolerant metrics of Ghildyal and Liu (ECCV 2022): two backbones, and the distance learned with each."""
+"""The shift-tolerant metrics of Ghildyal and Liu (ECCV 2022): two backbones, and the distance learned with each.
+
+References:
+    Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022, arXiv 2207.13686.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit_stlpips.table import CITATION, DISTANCE, MEAN, NETWORKS, PACKAGE, STD, Network
+from lnkit_stlpips.networks import CITATION, DISTANCE, MEAN, NETWORKS, PACKAGE, STD, Network
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +34,7 @@ def register_extraction_points(register: Callable[..., None], backbones: Mapping
     for network in NETWORKS:
         for name, node in network.points.items():
             register(network.name, lnkit.ExtractionPoint(name, node, network.descriptions[node], CITATION))
-        description = f"the {len(network.nodes)} layers that the metric compares"
+        description = f"the {len(network.nodes)} layers of the metric"
         register(network.name, lnkit.ExtractionPoint("lpips", "+".join(network.nodes), description, CITATION))
 
 

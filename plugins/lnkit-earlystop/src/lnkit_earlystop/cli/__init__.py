@@ -1,4 +1,4 @@
-"""`lnkit earlystop`: trains small-image networks and explains them. Each command is imported when it is called."""
+"""`lnkit earlystop`: train small-image networks. Each command is imported when it is called."""
 
 from __future__ import annotations
 

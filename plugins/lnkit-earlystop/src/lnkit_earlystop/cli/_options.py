@@ -1,4 +1,4 @@
-"""The hyperparameters of a training as options: every one of K's sweeps is one of them."""
+"""The hyperparameters of a training as options of the command line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ POSITIVE, NOT_NEGATIVE = click.FloatRange(min=0, min_open=True), click.FloatRang
 FRACTION = click.FloatRange(min=0, max=1, max_open=True)
 
 OPTIONS = (
-    click.option("--epochs", type=POSITIVE, help="Epochs of the schedule."),
-    click.option("--lr", type=POSITIVE, help="Peak learning rate, for the batch of the recipe (scaled to yours)."),
+    click.option("--epochs", type=POSITIVE, help="Length of the schedule in epochs."),
+    click.option("--lr", type=POSITIVE, help="Peak learning rate for the batch size of the recipe (scaled to yours)."),
     click.option("--weight-decay", type=NOT_NEGATIVE, help="Weight decay."),
-    click.option("--dropout", type=FRACTION, help="Dropout before the head; in ViTs in every block."),
+    click.option("--dropout", type=FRACTION, help="Dropout before the head, in ViTs also in every block."),
     click.option("--label-smoothing", type=FRACTION, help="Label smoothing."),
     click.option("--central-crop", type=click.FloatRange(min=0, max=1, min_open=True),
-                 help="Part of the side of the images that is used."),
+                 help="Fraction of the side of the images that is used."),
     click.option("--noise", type=NOT_NEGATIVE, help="Standard deviation of Gaussian noise on images in [0, 1]."),
     click.option("--autoaugment/--no-autoaugment", default=None, help="ImageNet's AutoAugment policy."),
 )  # fmt: skip
@@ -31,12 +31,12 @@ FIELDS = ("epochs", "lr", "weight_decay", "dropout", "label_smoothing", "central
 
 
 def recipe_options(command: Command) -> Command:
-    """Add an option for each hyperparameter; the default is that of the family."""
+    """Add an option for each hyperparameter; the defaults are those of the family."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
 
 
 def recipe_with(recipe: Recipe, options: dict[str, Any]) -> Recipe:
-    """The family's recipe with what was asked for."""
+    """Return the recipe with the options that the user has set."""
     return replace(recipe, **{name: options[name] for name in FIELDS if options.get(name) is not None})

@@ -1,23 +1,19 @@
-"""Tables of checkpoints."""
+"""Tables with the best row marked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lnkit.commands import print_table
 
 
-def show_checkpoints(rows: Sequence[Mapping[str, float]]) -> None:
-    """The checkpoints as a table, the best marked."""
-    from lnkit_earlystop.history import best_of  # noqa: PLC0415 - not for help
-
-    best = best_of(rows)
+def print_rows(rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -> None:
+    """Print a table of all values in the rows; ``best`` is one of the rows, or None."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    shown = [[_cell(name, row.get(name)) for name in columns] + ["best" * (row is best)] for row in rows]
-    print_table([*columns, ""], shown)
+    cells = [[_cell(row.get(name)) for name in columns] + ["best" * (row is best)] for row in rows]
+    print_table([*columns, ""], cells)
 
 
-def _cell(name: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if name == "step" else f"{value:.2f}"
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""`lnkit earlystop sweep`: one hyperparameter, several trainings, and what they show."""
+"""`lnkit earlystop sweep`: one training for each value of a hyperparameter."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from lnkit.commands import make_progress, print_table
+from lnkit.commands import make_progress
 from lnkit_earlystop.cli._options import FIELDS, recipe_options
-from lnkit_earlystop.cli.train import USUAL_BATCH
-from lnkit_earlystop.sweeps.hyperparameters import HYPERPARAMETERS, values_of, words_of
+from lnkit_earlystop.cli._tables import print_rows
+from lnkit_earlystop.cli.train import BATCH_SIZE
+from lnkit_earlystop.sweeps.hyperparameters import HYPERPARAMETERS, command_words, sweep_values
 
 NAMES = ", ".join(HYPERPARAMETERS)
 
@@ -19,40 +20,42 @@ NAMES = ", ".join(HYPERPARAMETERS)
 @click.argument("hyperparameter", type=click.Choice(list(HYPERPARAMETERS)), metavar="HYPERPARAMETER")
 @click.argument("architecture")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Labelled images: a folder or an archive.")
-@click.option("--values", metavar="A,B,...", default="", help="Values.  [default: some from small to large]")
+@click.option("--values", metavar="A,B,...", default="", help="Values.  [default: several, from small to large]")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False),
               help="Folder of the sweep.  [default: earlystop/HYPERPARAMETER-ARCHITECTURE]")  # fmt: skip
-@click.option("--batch-size", type=click.IntRange(min=1), default=USUAL_BATCH, show_default=True, help="Images a step.")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=BATCH_SIZE, show_default=True, help="Images per step."
+)
 @click.option("--checkpoint-every", type=click.IntRange(min=1), metavar="STEPS", help="Steps between checkpoints.")
 @recipe_options
 @click.option("--class-ranking", type=click.Path(path_type=Path, exists=True), help="A finished run on the same data.")
 @click.option("--ps-data", type=click.Path(path_type=Path, file_okay=False), help="Human judgments in BAPPS's layout.")
-@click.option("--seed", default=0, show_default=True, help="Of every training.")
+@click.option("--seed", default=0, show_default=True, help="Seed of every training.")
 @click.option("--devices", default="", metavar="A,B,...",
-              help="A training at a time on each.  [default: every GPU, or the CPU]")  # fmt: skip
+              help="Devices, with one training at a time on each.  [default: every GPU, or the CPU]")  # fmt: skip
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True,
-              help="Of the computation.")  # fmt: skip
+              help="Precision of the computation.")  # fmt: skip
 def command(hyperparameter: str, architecture: str, values: str, output: Path | None, **options: Any) -> None:
-    """Train ARCHITECTURE once for each value of HYPERPARAMETER, and say which value judges images best.
+    """Train ARCHITECTURE once for each value of HYPERPARAMETER, and find the value with the best perceptual score.
 
-    Everything else stays as in `lnkit earlystop train`. The same command goes on where it stopped, and with more values
-    trains only these.
+    Everything else is as in `lnkit earlystop train`. The same command resumes an interrupted sweep; with further
+    values, only these are trained.
     """
     from lnkit_earlystop.networks.architecture import parse  # noqa: PLC0415 - not for help
-    from lnkit_earlystop.sweeps.running import run_all  # noqa: PLC0415
+    from lnkit_earlystop.sweeps.device_pool import run_trainings  # noqa: PLC0415
 
     parsed = parse(architecture)
     folder = output or Path("earlystop") / f"{hyperparameter}-{parsed.name}"
-    wanted = values_of(hyperparameter, [value.strip() for value in values.split(",") if value.strip()])
+    chosen = sweep_values(hyperparameter, [value.strip() for value in values.split(",") if value.strip()])
     shared = _shared_words(options)
-    commands = {value: [*words_of(hyperparameter, value, parsed), *shared] for value in wanted}
-    folders = {value: folder / f"{hyperparameter}-{value}" for value in wanted}
-    run_all(commands, folders, _devices(options["devices"]), make_progress())
+    commands = {value: [*command_words(hyperparameter, value, parsed), *shared] for value in chosen}
+    folders = {value: folder / f"{hyperparameter}-{value}" for value in chosen}
+    run_trainings(commands, folders, _devices(options["devices"]), make_progress())
     _show(hyperparameter, parsed.name, folder, folders)
 
 
 def _shared_words(options: dict[str, Any]) -> list[str]:
-    """The options that all trainings share, as words of their command lines."""
+    """Return the options that all trainings share, as words of their command lines."""
     words = []
     for name in ("data", "batch_size", "checkpoint_every", "class_ranking", "ps_data", "seed", "precision", *FIELDS):
         value = options.get(name)
@@ -64,10 +67,9 @@ def _shared_words(options: dict[str, Any]) -> list[str]:
     return words
 
 
-def _devices(asked: str) -> list[str]:
-    named = [device.strip() for device in asked.split(",") if device.strip()]
-    if named:
-        return named
+def _devices(names: str) -> list[str]:
+    if chosen := [device.strip() for device in names.split(",") if device.strip()]:
+        return chosen
     import torch  # noqa: PLC0415 - not for help
 
     return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["auto"]
@@ -77,19 +79,14 @@ def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[st
     from lnkit.report.figures import save_figure  # noqa: PLC0415 - not for help
     from lnkit_earlystop.history import write_rows  # noqa: PLC0415
     from lnkit_earlystop.plots import scatter  # noqa: PLC0415
-    from lnkit_earlystop.sweeps.summary import PICTURE, TABLE, optimum, summarize  # noqa: PLC0415
+    from lnkit_earlystop.sweeps.summary import FIGURE, TABLE, optimum, summarize  # noqa: PLC0415
 
     runs, table = summarize(folders)
     best = optimum(table)
-    columns = list(table[0])
-    print_table([*columns, ""], [[_cell(row[name]) for name in columns] + ["best" * (row is best)] for row in table])
+    print_rows(table, best)
     write_rows(table, folder / TABLE)
     click.echo(f"Table: {folder / TABLE}")
     if best is not None:
         title = HYPERPARAMETERS[hyperparameter].title
-        save_figure(scatter(runs, f"{architecture}: {title}", title), folder / PICTURE)
-        click.echo(f"Figure: {folder / PICTURE}")
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+        save_figure(scatter(runs, f"{architecture}: {title}", title), folder / FIGURE)
+        click.echo(f"Figure: {folder / FIGURE}")

@@ -1,4 +1,4 @@
-"""Networks for small images: what they are called (light), and how they are built (torch)."""
+"""Networks for small images: their names (without torch), and their modules."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ CLASSES = 1000  # of ImageNet
 
 
 def build(architecture: Architecture, classes: int = CLASSES, dropout: float | None = None) -> nn.Module:
-    """The network with random weights; images are (N, 3, H, W), logits (N, classes).
+    """Build a network with random weights; it maps images (N, 3, H, W) to logits (N, classes).
 
     Args:
         architecture: what to build.
-        classes: of its head.
-        dropout: before the head, in ViTs also in every block; None for what the family is defined with.
+        classes: number of classes.
+        dropout: before the head, in ViTs also in every block; None for the default of the family.
     """
     if architecture.family == "resnet":
         from lnkit_earlystop.networks.resnet import ResNet  # noqa: PLC0415 - torch, which listing does without
 
         return ResNet(architecture.depth, classes, architecture.width, architecture.skip, dropout or 0.0)
-    from lnkit_earlystop.networks import torchvisions  # noqa: PLC0415 - likewise
+    from lnkit_earlystop.networks import torchvision_networks  # noqa: PLC0415 - likewise
 
-    make = torchvisions.efficientnet if architecture.family == "efficientnet" else torchvisions.vit
+    make = torchvision_networks.efficientnet if architecture.family == "efficientnet" else torchvision_networks.vit
     return make(architecture, classes, dropout)

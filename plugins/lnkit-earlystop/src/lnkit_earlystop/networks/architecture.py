@@ -1,19 +1,19 @@
-"""What a small-image network is called, and where it is cut; free of torch, so that all can be listed."""
+"""Names and extraction points of the small-image networks; free of torch, so that all can be listed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import lnkit
 
-RESOLUTION = 64  # pixels; K, section 3
-DEPTHS = range(2, 201)  # of ResNets; K's go down to 2-5 layers and up to 200
-EFFICIENTNETS = ("b0", "b1", "b2", "b3", "b4", "b5")  # K, section 3
-VITS = ("b_8", "b_4", "l_8", "l_4")  # K, section 3: Base and Large, with patches of 8 and 4 pixels
-VIT_BLOCKS = {"b": 12, "l": 24}  # K, appendix
-STAGES = 4  # where the resolution halves: 16, 8, 4, 2 pixels of 64
+RESOLUTION = 64  # pixels; Kumar2022, section 3
+DEPTHS = range(2, 201)  # of ResNets; those of Kumar2022 go down to 2-5 layers and up to 200
+EFFICIENTNETS = ("b0", "b1", "b2", "b3", "b4", "b5")  # Kumar2022, section 3
+VITS = ("b_8", "b_4", "l_8", "l_4")  # Kumar2022, section 3: Base and Large, with patches of 8 and 4 pixels
+VIT_BLOCKS = {"b": 12, "l": 24}  # Kumar2022, appendix
+STAGES = 4  # with maps of 16, 8, 4 and 2 pixels for images of 64
 
 _NAME = re.compile(
     r"(?:resnet(?P<depth>\d+)|efficientnet_(?P<efficientnet>b\d)|vit_(?P<vit>[a-z]_\d+))"
@@ -32,14 +32,14 @@ class Architecture:
 
     family: str  # "resnet", "efficientnet" or "vit"
     variant: str  # "50", "b0", "b_8"
-    width: float = 1.0  # times the channels
-    blocks: int = 0  # of a ViT's encoder; 0 as many as the variant has
-    skip: bool = True  # ResNets without skip connections are plain stacks of the same convolutions
-    resolution: int = RESOLUTION  # pixels of a side, of the images it is trained with
+    width: float = 1.0  # factor of the number of channels
+    blocks: int = 0  # of a ViT's encoder; 0 for those of the variant
+    skip: bool = True  # whether a ResNet has skip connections
+    resolution: int = RESOLUTION  # side of the training images, pixels
 
     @property
     def short_name(self) -> str:
-        """``resnet50_w0.5``: without the resolution."""
+        """The name without the resolution: ``resnet50_w0.5``."""
         separator = "" if self.family == "resnet" else "_"
         name = f"{self.family}{separator}{self.variant}"
         name += f"_d{self.blocks}" * bool(self.blocks) + f"_w{self.width:g}" * (self.width != 1)
@@ -47,7 +47,7 @@ class Architecture:
 
     @property
     def name(self) -> str:
-        """``resnet50_w0.5_64``: what the backbone is called."""
+        """The name of the backbone: ``resnet50_w0.5_64``."""
         return f"{self.short_name}_{self.resolution}"
 
     @property
@@ -63,30 +63,30 @@ class Architecture:
 
 
 def parse(name: str) -> Architecture:
-    """Read the name of an architecture, with or without its resolution.
+    """Parse the name of an architecture, with or without its resolution.
 
     Raises:
-        lnkit.UsageError: it is none; the message says what is expected.
+        lnkit.UsageError: there is no such architecture.
     """
     match = _NAME.fullmatch(name)
     if match is None:
-        raise lnkit.UsageError(f"There is no architecture {name!r}. Expected is {EXPECTED}: resnet6, resnet50_w0.5_64.")
-    found = match.groupdict()
-    family = "resnet" if found["depth"] else "efficientnet" if found["efficientnet"] else "vit"
+        raise lnkit.UsageError(f"There is no architecture {name!r}. Expected {EXPECTED}: resnet6, resnet50_w0.5_64.")
+    parts = match.groupdict()
+    family = "resnet" if parts["depth"] else "efficientnet" if parts["efficientnet"] else "vit"
     architecture = Architecture(
         family,
-        str(int(found["depth"])) if found["depth"] else found["efficientnet"] or found["vit"],
-        width=float(found["width"] or 1),
-        blocks=int(found["blocks"] or 0),
-        skip=found["noskip"] is None,
-        resolution=int(found["resolution"] or RESOLUTION),
+        str(int(parts["depth"])) if parts["depth"] else parts["efficientnet"] or parts["vit"],
+        width=float(parts["width"] or 1),
+        blocks=int(parts["blocks"] or 0),
+        skip=parts["noskip"] is None,
+        resolution=int(parts["resolution"] or RESOLUTION),
     )
     _refuse_impossible(architecture, name)
     return architecture
 
 
-def of_backbone(name: str) -> Architecture | None:
-    """The architecture of a backbone of this plugin, by its name (``resnet6_64@step1000``); None for any other."""
+def architecture_of(name: str) -> Architecture | None:
+    """Return the architecture of a backbone of this plugin (``resnet6_64@step1000``); None for any other name."""
     plain = name.partition("@")[0]
     try:
         architecture = parse(plain)
@@ -110,11 +110,11 @@ def _refuse_impossible(architecture: Architecture, name: str) -> None:
     }
     for expected, is_wrong in wrong.items():
         if is_wrong:
-            raise lnkit.UsageError(f"{name!r} cannot be built: expected is {expected}.")
+            raise lnkit.UsageError(f"{name!r} cannot be built. Expected {expected}.")
 
 
-def listed() -> Iterator[Architecture]:
-    """The architectures that are registered without being trained: K's."""
+def listed_architectures() -> Iterator[Architecture]:
+    """Yield the architectures of Kumar2022, which are registered without being trained."""
     for depth in (2, 3, 4, 5, 6, 10, 14, 18, 26, 34, 50, 101, 152, 200):
         yield Architecture("resnet", str(depth))
     yield from (Architecture("efficientnet", variant) for variant in EFFICIENTNETS)
@@ -122,21 +122,21 @@ def listed() -> Iterator[Architecture]:
 
 
 def points(architecture: Architecture) -> tuple[lnkit.ExtractionPoint, ...]:
-    """Where K cuts the network: after each stage or encoder block, and all of them together, which is K's standard."""
+    """Return the extraction points of Kumar2022: after each stage or block, and last, all together, its standard."""
     citation = "Kumar et al. 2022, section 3"
     if architecture.family == "vit":
         nodes = {f"block{i + 1}": f"encoder.layers.encoder_layer_{i}" for i in range(architecture.depth)}
-        whole, what, layout = "blocks", "class token after encoder block", "CLS"
+        together, description, layout = "blocks", "class token after encoder block", "CLS"
     else:
         nodes = dict(_stages(architecture))
-        whole, what, layout = "stages", "output of stage", "NCHW"
+        together, description, layout = "stages", "output of stage", "NCHW"
     single = [
-        lnkit.ExtractionPoint(name, node, f"{what} {number}", citation, layout=layout)  # type: ignore[arg-type]
+        lnkit.ExtractionPoint(name, node, f"{description} {number}", citation, layout=layout)  # type: ignore[arg-type]
         for number, (name, node) in enumerate(nodes.items(), start=1)
     ]
     if len(single) > 1:
         joined = "+".join(nodes.values())
-        single.append(lnkit.ExtractionPoint(whole, joined, f"all {len(nodes)} together", citation, layout=layout))  # type: ignore[arg-type]
+        single.append(lnkit.ExtractionPoint(together, joined, f"all {len(nodes)} together", citation, layout=layout))  # type: ignore[arg-type]
     return tuple(single)
 
 
@@ -147,11 +147,6 @@ def _stages(architecture: Architecture) -> Iterator[tuple[str, str]]:
         if not count:
             yield "stem", "stem"
         return
-    # Of torchvision's EfficientNet, the last block at each resolution below that of the stem.
+    # The last block of torchvision's EfficientNet at each resolution below that of the stem.
     for number, block in enumerate((2, 3, 5, 7), start=1):
         yield f"stage{number}", f"features.{block}"
-
-
-def at_resolution(architecture: Architecture, resolution: int) -> Architecture:
-    """The same architecture for images of another size; only ViTs are built otherwise then."""
-    return replace(architecture, resolution=resolution)

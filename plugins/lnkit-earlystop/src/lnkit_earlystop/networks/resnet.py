@@ -1,4 +1,4 @@
-"""ResNets of any depth from 2 to 200 layers: the ImageNet design with fewer or more blocks (K, section 3)."""
+"""ResNets of any depth from 2 to 200 layers: the ImageNet design with fewer or more blocks (Kumar2022, section 3)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-STEM = 64  # channels, and of the first stage's 3x3 convolutions; He et al. 2016, Table 1
-STEM_LAYERS = 2  # that are in no block: the first convolution and the classifier
-SINGLE = (
-    6  # layers at most where each stage is one convolution: K's smallest networks are too shallow for blocks of two
-)
-# Blocks per stage. He et al. 2016, Table 1, and He et al. 2016b for 200; the first of each kind are the smallest with
-# one stage of each resolution.
+STEM = 64  # channels of the stem and of the first stage's 3x3 convolutions; He et al. 2016, Table 1
+STEM_LAYERS = 2  # outside of blocks: the first convolution and the classifier
+SINGLE = 6  # deepest network whose stages are single convolutions: too shallow for blocks of two
+# Blocks per stage: He et al. 2016, Table 1, and He et al. 2016b for 200; the first of each kind are the smallest with a
+# stage of each resolution.
 BASIC = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # two convolutions a block
 BOTTLENECK = {38: (3, 3, 3, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}  # three
 
 
 class ShortBlock(nn.Module):
-    """A residual block of one or two convolutions: what is left over where a depth does not divide into blocks."""
+    """A residual block of one or two convolutions, for depths that do not divide into whole blocks."""
 
     def __init__(self, entering: int, leaving: int, stride: int, convolutions: int = 1, skip: bool = True) -> None:
         super().__init__()
@@ -35,23 +33,23 @@ class ShortBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, entering, H, W) to (N, leaving, H / stride, W / stride)."""
-        found: Tensor = self.body(features)
+        """Map features (N, entering, H, W) to (N, leaving, H / stride, W / stride)."""
+        output: Tensor = self.body(features)
         if self.skip:
-            found = found + (features if self.downsample is None else self.downsample(features))
-        activated: Tensor = self.relu(found)
+            output = output + (features if self.downsample is None else self.downsample(features))
+        activated: Tensor = self.relu(output)
         return activated
 
 
 class PlainBasic(BasicBlock):  # type: ignore[misc]
-    """torchvision's block of two convolutions without the skip connection (K, section 5)."""
+    """torchvision's block of two convolutions without the skip connection (Kumar2022, section 5)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))  # type: ignore[no-any-return]
 
 
 class PlainBottleneck(Bottleneck):  # type: ignore[misc]
-    """torchvision's block of three convolutions without the skip connection (K, section 5)."""
+    """torchvision's block of three convolutions without the skip connection (Kumar2022, section 5)."""
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))
@@ -72,7 +70,7 @@ class ResNet(nn.Module):
         )
         self.stages = nn.Sequential()
         channels = base
-        for number, blocks in enumerate(plan(depth)):
+        for number, blocks in enumerate(block_sizes(depth)):
             stage, channels = _stage(channels, base * 2**number, 1 if number == 0 else 2, blocks, skip)
             self.stages.append(stage)
         self.pool = nn.AdaptiveAvgPool2d(1)
@@ -86,18 +84,18 @@ class ResNet(nn.Module):
         return logits
 
 
-def plan(depth: int) -> list[list[int]]:
-    """The convolutions of each block of each stage.
+def block_sizes(depth: int) -> list[list[int]]:
+    """Return the number of convolutions of each block of each stage.
 
     Depths of the literature get its blocks. Up to 6 layers, every stage is a single convolution, and there are as many
-    stages as layers. Between known depths, blocks are added where a stage lags most behind the next known one; what
-    does not divide into blocks becomes a short block at the end of the third stage.
+    stages as layers. Between known depths, blocks are added to the stage that lags most behind the next known depth;
+    a remainder becomes a short block at the end of the third stage.
     """
     layers = depth - STEM_LAYERS
     if depth <= SINGLE:
         return [[1]] * layers
     known, size = (BASIC, 2) if depth < min(BOTTLENECK) else (BOTTLENECK, 3)
-    if depth < min(BASIC):  # 7 to 9: single convolutions, of which the last stages become blocks of two
+    if depth < min(BASIC):  # 7 to 9: the last stages become blocks of two
         return [[1 + (3 - i < layers - 4)] for i in range(4)]
     counts = _counts(depth, layers // size, known)
     stages = [[size] * count for count in counts]
@@ -107,24 +105,22 @@ def plan(depth: int) -> list[list[int]]:
 
 
 def _counts(depth: int, blocks: int, known: Mapping[int, tuple[int, ...]]) -> list[int]:
-    """Blocks per stage, so that there are ``blocks`` in all."""
+    """Return the blocks per stage for a total of ``blocks``."""
     counts = list(known[max(size for size in known if size <= depth)])
     goal = known[min((size for size in known if size >= depth), default=max(known))]
     while sum(counts) < blocks:
-        lags = [count / wanted for count, wanted in zip(counts, goal, strict=True)]
+        lags = [count / target for count, target in zip(counts, goal, strict=True)]
         counts[min(range(4), key=lambda i: (lags[i], -goal[i]))] += 1
     return counts
 
 
 def _stage(entering: int, planes: int, stride: int, blocks: Sequence[int], skip: bool) -> tuple[nn.Sequential, int]:
-    """A stage, and how many channels leave it."""
+    """Build a stage; return it and its number of output channels."""
     expansion = Bottleneck.expansion if 3 in blocks else 1
     leaving = planes * expansion
-    made = [
-        _block(convolutions, entering if first else leaving, planes, stride if first else 1, leaving, skip)
-        for first, convolutions in ((number == 0, one) for number, one in enumerate(blocks))
-    ]
-    return nn.Sequential(*made), leaving
+    modules = [_block(blocks[0], entering, planes, stride, leaving, skip)]
+    modules += [_block(convolutions, leaving, planes, 1, leaving, skip) for convolutions in blocks[1:]]
+    return nn.Sequential(*modules), leaving
 
 
 def _block(convolutions: int, entering: int, planes: int, stride: int, leaving: int, skip: bool) -> nn.Module:
@@ -139,13 +135,13 @@ def _block(convolutions: int, entering: int, planes: int, stride: int, leaving: 
 
 
 def _projection(entering: int, leaving: int, stride: int) -> nn.Module | None:
-    """What brings features to another shape, or None where they have it (option B of He et al. 2016)."""
+    """Build the projection of a skip connection (option B of He et al. 2016); None where shapes agree."""
     if stride == 1 and entering == leaving:
         return None
     return nn.Sequential(nn.Conv2d(entering, leaving, 1, stride, bias=False), nn.BatchNorm2d(leaving))
 
 
 def _initialize(module: nn.Module) -> None:
-    """As torchvision initializes its ResNets (He et al. 2015)."""
+    """Initialize convolutions as torchvision does for ResNets (He et al. 2015)."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""What can be swept over: how each value of a hyperparameter becomes a training. Free of torch."""
+"""The hyperparameters of sweeps, and the command line of the training for each value. Free of torch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lnkit_earlystop.networks.architecture import Architecture, parse
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameter:
-    """One of K's sweeps."""
+    """A hyperparameter that Kumar2022 sweeps over (section 5)."""
 
     title: str
-    values: tuple[str, ...]  # unless others are asked for; our choice. () where they depend on the data
+    values: tuple[str, ...]  # by default; our choice. () where they depend on the data
     option: str = ""  # of `lnkit earlystop train`: "--weight-decay"
-    change: Callable[[Architecture, str], Architecture] | None = None  # where the architecture is what changes
-    more: tuple[str, ...] = ()  # further words of the command line, for every value
+    change: Callable[[Architecture, str], Architecture] | None = None  # for a property of the architecture
+    more: tuple[str, ...] = ()  # further words of the command line, the same for every value
 
 
 def _width(architecture: Architecture, value: str) -> Architecture:
@@ -25,12 +25,9 @@ def _width(architecture: Architecture, value: str) -> Architecture:
 
 
 def _depth(architecture: Architecture, value: str) -> Architecture:
-    number = int(value)
-    return (
-        replace(architecture, blocks=number)
-        if architecture.family == "vit"
-        else replace(architecture, variant=str(number))
-    )
+    if architecture.family == "vit":
+        return replace(architecture, blocks=int(value))
+    return replace(architecture, variant=str(int(value)))
 
 
 def _skip(architecture: Architecture, value: str) -> Architecture:
@@ -57,33 +54,39 @@ HYPERPARAMETERS = {
 }
 
 
-def words_of(name: str, value: str, architecture: Architecture) -> list[str]:
-    """The words after `lnkit earlystop train` for one value.
+def command_words(name: str, value: str, architecture: Architecture) -> list[str]:
+    """Return the words after `lnkit earlystop train` for one value.
+
+    Args:
+        name: of the hyperparameter.
+        value: of it, as the user writes it.
+        architecture: to train.
 
     Raises:
-        lnkit.UsageError: the value is none of this hyperparameter, or the architecture cannot be built with it.
+        lnkit.UsageError: the value does not fit the hyperparameter, or the architecture cannot be built with it.
     """
-    one = HYPERPARAMETERS[name]
+    hyperparameter = HYPERPARAMETERS[name]
     if name == "autoaugment":
         if value not in ("yes", "no"):
-            raise lnkit.UsageError(f"autoaugment is yes or no, and {value!r} came.")
+            raise lnkit.UsageError(f"Expected yes or no for autoaugment, got {value!r}.")
         return [architecture.name, "--autoaugment" if value == "yes" else "--no-autoaugment"]
-    if one.change is None:
-        return [architecture.name, one.option, value, *one.more]
+    if hyperparameter.change is None:
+        return [architecture.name, hyperparameter.option, value, *hyperparameter.more]
     try:
-        changed = one.change(architecture, value)
+        changed = hyperparameter.change(architecture, value)
     except ValueError:
-        raise lnkit.UsageError(
-            f"{value!r} is no value of {name}; expected are such as {', '.join(one.values)}."
-        ) from None
+        examples = ", ".join(hyperparameter.values)
+        raise lnkit.UsageError(f"Expected a value of {name}, such as {examples}, got {value!r}.") from None
     return [parse(changed.name).name]
 
 
-def values_of(name: str, asked: Sequence[str]) -> list[str]:
-    """The values to sweep over, each once. Raises lnkit.UsageError where none are known."""
-    values = list(dict.fromkeys(asked)) or list(HYPERPARAMETERS[name].values)
+def sweep_values(name: str, chosen: Sequence[str]) -> list[str]:
+    """Return the values to sweep over, each once: the chosen ones, or the defaults.
+
+    Raises:
+        lnkit.UsageError: none are chosen, and there are no defaults.
+    """
+    values = list(dict.fromkeys(chosen)) or list(HYPERPARAMETERS[name].values)
     if not values:
-        raise lnkit.UsageError(
-            f"A sweep over {name} needs --values, such as --values 10,20,50: how many classes to keep."
-        )
+        raise lnkit.UsageError(f"A sweep over {name} needs numbers of classes, such as --values 10,20,50.")
     return values

@@ -1,4 +1,4 @@
-"""What a sweep found: a row for each value, the optimum, and the scatter plot of all checkpoints."""
+"""The result of a sweep: a row for each value, and the best value."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lnkit_earlystop.history import STANDARD, Row, best_of, rows_of
+from lnkit_earlystop.history import STANDARD, Row, best_row, checkpoint_rows
 
-TABLE, PICTURE = "sweep.csv", "accuracy_ps.png"
+TABLE, FIGURE = "sweep.csv", "accuracy_ps.png"
 
 
 def summarize(folders: Mapping[str, Path]) -> tuple[dict[str, list[Row]], list[dict[str, Any]]]:
-    """The checkpoints of every value, and a row for each value with its best and its last one.
+    """Return the checkpoints of every value, and a row for each value with its best and its last checkpoint.
 
-    The best is chosen by the perceptual score on the very judgments that it is stated for, as K does; with many
-    checkpoints it is a little too good.
+    The best checkpoint is chosen on the same judgments as its score is reported on, as in Kumar2022. With many
+    checkpoints the reported score is therefore slightly too high.
     """
-    runs = {value: rows_of(folder) for value, folder in folders.items()}
+    runs = {value: checkpoint_rows(folder) for value, folder in folders.items()}
     return runs, [_row(value, rows) for value, rows in runs.items() if rows]
 
 
 def optimum(table: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The value with the best perceptual score, the first of equals."""
+    """Return the row with the best perceptual score, the first of equals; None without scores."""
     scored = [row for row in table if row.get("best_ps") is not None]
     return max(scored, key=lambda row: row["best_ps"], default=None)
 
 
 def _row(value: str, rows: list[Row]) -> dict[str, Any]:
-    best, last = best_of(rows), rows[-1]
+    best, last = best_row(rows), rows[-1]
     return {
         "value": value,
         "best_ps": best[STANDARD] if best else None,

@@ -17,14 +17,14 @@ import lnkit
 from lnkit.cli import run
 from lnkit.distances.lin_weights import load_lin_weights
 from lnkit.progress import SilentProgress
-from lnkit_calibration.calibrate import MODES, Learned, Wanted, learn
-from lnkit_calibration.model import Calibrated
-from lnkit_calibration.ranking import RankingNetwork, ranking_loss
-from lnkit_calibration.task import CalibrationTask, Schedule, score
-from lnkit_calibration.triplets import open_split
+from lnkit_calibration import CalibrationRequest, CalibrationResult, Schedule, calibrate
+from lnkit_calibration.calibration import MODES
+from lnkit_calibration.model import CalibrationModel, RankingNetwork, ranking_loss
+from lnkit_calibration.task import CalibrationTask, score
+from lnkit_calibration.triplets import open_triplets
 
 QUICK = Schedule(batch_size=4, epochs=1, decay_epochs=1)
-WANTED = Wanted("resnet3_64", "stage1", "lin", weights="random", schedule=QUICK, hold_out=0.25, device="cpu")
+REQUEST = CalibrationRequest("resnet3_64", "stage1", "lin", "random", schedule=QUICK, hold_out=0.25, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,9 @@ def judgments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_judgments(tmp_path_factory.mktemp("judgments"), rows=24)
 
 
-def learned(judgments: Path, place: Path, wanted: Wanted = WANTED) -> Learned:
+def calibrated(judgments: Path, place: Path, request: CalibrationRequest = REQUEST) -> CalibrationResult:
     cache, output = place.parent / "cache", place / "lin.safetensors"
-    return learn(wanted, judgments, "val", output, place / "training", cache, SilentProgress())
+    return calibrate(request, judgments, "val", output, place / "training", cache, SilentProgress())
 
 
 def test_the_ranking_network_is_that_of_lpips() -> None:
@@ -58,7 +58,7 @@ def test_distances_are_those_of_lpips(backbone: str, name: str) -> None:
     network = lnkit.load_loss_network(backbone, "lpips", weights="random", normalization="lpips")
     trunk = dict(zip(_names(network), theirs.net.state_dict().values(), strict=True))
     network.load_state_dict(network.state_dict() | trunk)
-    ours = Calibrated(network, trains_backbone=False).eval()
+    ours = CalibrationModel(network, trains_backbone=False).eval()
     for own, weight in zip(ours.lin, load_lin_weights(f"lpips:{backbone}", len(ours.lin)), strict=True):
         own.data.copy_(weight)
     images = torch.rand(3, 2, 3, 64, 64)
@@ -85,15 +85,15 @@ def test_the_learning_rate_falls_as_in_lpips() -> None:
 
 
 def test_files_give_the_same_scores_through_lnkit_eval(judgments: Path, tmp_path: Path) -> None:
-    done = learned(judgments, tmp_path / "run")
+    done = calibrated(judgments, tmp_path / "run")
     weights = load_lin_weights(str(done.lin), 1)
     assert weights[0].shape == (64,)
     assert float(weights[0].min()) >= 0
-    assert done.held == 6
+    assert done.held_out == 6
     untouched = lnkit.load_loss_network("resnet3_64", "stage1", weights="random")
-    model = Calibrated(untouched, trains_backbone=False).eval()
+    model = CalibrationModel(untouched, trains_backbone=False).eval()
     model.lin[0].data.copy_(weights[0])
-    everything = open_split(judgments, "val", tmp_path / "cache", SilentProgress()).triplets
+    everything = open_triplets(judgments, "val", tmp_path / "cache", SilentProgress())
     (finished,) = lnkit.evaluate(
         "resnet3_64", "stage1", data=judgments, results=tmp_path / "results", device="cpu", weights="random",
         overrides={"distance": "lin", "lin_weights": str(done.lin)},
@@ -103,7 +103,7 @@ def test_files_give_the_same_scores_through_lnkit_eval(judgments: Path, tmp_path
 
 @pytest.mark.parametrize("mode", ["tune", "scratch"])
 def test_a_trained_backbone_is_written_whole(mode: str, judgments: Path, tmp_path: Path) -> None:
-    done = learned(judgments, tmp_path / mode, replace(WANTED, mode=mode))
+    done = calibrated(judgments, tmp_path / mode, replace(REQUEST, mode=mode))
     assert done.backbone is not None
     before = lnkit.load_backbone("resnet3_64", weights="random").state_dict()
     after = lnkit.load_backbone("resnet3_64", weights=str(done.backbone)).state_dict()
@@ -113,20 +113,20 @@ def test_a_trained_backbone_is_written_whole(mode: str, judgments: Path, tmp_pat
 
 
 def test_a_frozen_backbone_stays_as_it_is(judgments: Path, tmp_path: Path) -> None:
-    assert learned(judgments, tmp_path / "run").backbone is None
+    assert calibrated(judgments, tmp_path / "run").backbone is None
 
 
 def test_a_killed_calibration_ends_with_the_same_bits(
     judgments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = learned(judgments, tmp_path / "whole")
+    whole = calibrated(judgments, tmp_path / "whole")
     validate = CalibrationTask.validate
     with monkeypatch.context() as patched:
         patched.setattr(CalibrationTask, "validate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            learned(judgments, tmp_path / "killed")
+            calibrated(judgments, tmp_path / "killed")
     assert CalibrationTask.validate is validate
-    killed = learned(judgments, tmp_path / "killed")
+    killed = calibrated(judgments, tmp_path / "killed")
     assert torch.equal(load_file(whole.lin)["lin0.weight"], load_file(killed.lin)["lin0.weight"])
 
 
@@ -134,18 +134,18 @@ def test_a_split_for_training_leaves_val_for_scoring(judgments: Path, tmp_path: 
     shutil.copytree(judgments / "2afc/val", tmp_path / "data/2afc/train")
     shutil.copytree(judgments / "2afc/val", tmp_path / "data/2afc/val")
     output = tmp_path / "lin.safetensors"
-    done = learn(WANTED, tmp_path / "data", "train", output, tmp_path / "t", tmp_path / "cache", SilentProgress())
-    assert done.held == 24
+    done = calibrate(REQUEST, tmp_path / "data", "train", output, tmp_path / "t", tmp_path / "cache", SilentProgress())
+    assert done.held_out == 24
 
 
 def test_real_judgments_teach_something(shared: Path, home: Path, tmp_path: Path) -> None:
     """SqueezeNet at its first point, on a third of the real triplets; scored on others."""
     weights = str(shared / "weights/squeezenet1_1.safetensors")
-    wanted = Wanted(
+    request = CalibrationRequest(
         "squeezenet1_1", "early", "lin", weights, schedule=Schedule(epochs=3, decay_epochs=2), hold_out=0.66
     )
     output = tmp_path / "lin.safetensors"
-    done = learn(wanted, shared / "human_2afc", "val", output, tmp_path / "t", home / "cache", SilentProgress())
+    done = calibrate(request, shared / "human_2afc", "val", output, tmp_path / "t", home / "cache", SilentProgress())
     assert done.after > done.before + 0.01
 
 
@@ -162,13 +162,13 @@ def test_faults_of_data_are_named(spoil, said: str, tmp_path: Path) -> None:  # 
     root = make_judgments(tmp_path / "data")
     spoil(root)
     with pytest.raises(lnkit.DataError, match=said):
-        learned(root, tmp_path / "run")
+        calibrated(root, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--output", "{}/lin.pth"], 2, "has to end with .safetensors"),
+        (["--output", "{}/lin.pth"], 2, "Expected an output file that ends with .safetensors"),
         (["--output", "{}/exists.safetensors"], 2, "exists"),
         (["--output", "{}/lin.safetensors"], 1, "no triplets of the split 'train'"),
         (["--output", "{}/lin.safetensors", "--mode", "best"], 2, "--mode"),

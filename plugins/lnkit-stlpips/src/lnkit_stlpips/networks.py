@@ -1,4 +1,4 @@
-"""Facts about the two networks, so that they can be listed without torch."""
+"""Facts about the two networks, listed without torch."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ PACKAGE = "stlpips-pytorch==0.0.2"
 CITATION = "Ghildyal and Liu 2022"  # arXiv 2207.13686
 DISTANCE = "stlpips"
 
-# As in LPIPS, images in [-1, 1] are brought to (image - shift) / scale; here for images in [0, 1].
-SHIFT = (-0.030, -0.088, -0.188)
-SCALE = (0.458, 0.448, 0.450)
-MEAN = ((1 + SHIFT[0]) / 2, (1 + SHIFT[1]) / 2, (1 + SHIFT[2]) / 2)
-STD = (SCALE[0] / 2, SCALE[1] / 2, SCALE[2] / 2)
+# For images in [0, 1]. As in LPIPS, the published values are for images in [-1, 1].
+MEAN = ((1 - 0.030) / 2, (1 - 0.088) / 2, (1 - 0.188) / 2)
+STD = (0.458 / 2, 0.448 / 2, 0.450 / 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A shift-tolerant network, whose slices end where the metric compares its features."""
+    """A shift-tolerant network of five slices, each of which ends at features that the metric compares."""
 
-    name: str  # in lnkit
+    name: str  # of the backbone in lnkit
     family: str
-    file: str  # in the package
-    weights: str  # what lnkit calls them: the file, and how its SHA-256 begins
-    min_size: int  # pixels; measured: the smallest side whose reflected borders reach the last slice
-    activations: tuple[int, ...]  # which ReLU each slice ends in
+    file: str  # path in the package
+    weights: str  # their name in lnkit: the file, and the first digits of its SHA-256
+    min_size: int  # pixels; measured: the smallest side that the reflected borders of all slices allow
+    activations: tuple[int, ...]  # number of the ReLU at the end of each slice
 
     @property
     def nodes(self) -> tuple[str, ...]:
+        """The nodes at the ends of the slices."""
         return tuple(f"net.slice{number}" for number in range(1, len(self.activations) + 1))
 
     @property
     def points(self) -> dict[str, str]:
-        """The single points: the activations that the 14-backbone study takes of AlexNet and VGG-16."""
+        """The nodes of the single points: the layers of AlexNet and VGG-16 in the study of Pihlgren2023."""
         early, semi_early, mid, _, late = self.nodes
         return {"early": early, "semi_early": semi_early, "mid": mid, "late": late}
 
     @property
     def descriptions(self) -> dict[str, str]:
+        """A description of each node."""
         return {node: f"ReLU {count}" for node, count in zip(self.nodes, self.activations, strict=True)}
 
 

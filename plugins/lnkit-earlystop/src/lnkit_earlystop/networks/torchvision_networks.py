@@ -1,4 +1,4 @@
-"""EfficientNets and vision transformers for small images, from torchvision's parts."""
+"""EfficientNets and vision transformers of torchvision for small images."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torchvision.models.vision_transformer import VisionTransformer
 
 from lnkit_earlystop.networks.architecture import Architecture
 
-# K, appendix: ViT-B/8 has width 768, MLP 3072 and 12 heads, ViT-L/4 width 1024 and MLP 4096; 16 heads as Dosovitskiy
-# et al. 2021, Table 1.
+# Width, MLP width and heads: Kumar2022, appendix, for ViT-B/8 and ViT-L/4; the 16 heads are those of Dosovitskiy et al.
+# 2021, Table 1.
 WIDTHS = {"b": (768, 3072, 12), "l": (1024, 4096, 16)}
-VIT_DROPOUT = 0.1  # K, appendix
-HEAD_CHANNELS = 64  # of each head in both sizes
+VIT_DROPOUT = 0.1  # Kumar2022, appendix
+HEAD_CHANNELS = 64  # of each head, in both sizes
 
 
 def efficientnet(architecture: Architecture, classes: int, dropout: float | None = None) -> nn.Module:
-    """Torchvision's EfficientNet; its dropout by default as Tan and Le 2019 scale it."""
+    """Build torchvision's EfficientNet; None for the dropout of Tan and Le 2019."""
     options: dict[str, Any] = {} if dropout is None else {"dropout": dropout}
     network: nn.Module = getattr(models, f"efficientnet_{architecture.variant}")(num_classes=classes, **options)
     return network
 
 
 def vit(architecture: Architecture, classes: int, dropout: float | None = None) -> nn.Module:
-    """Torchvision's vision transformer at the architecture's resolution; other widths keep the size of a head."""
+    """Build torchvision's vision transformer; other widths change the number of heads, not their size."""
     size, _, patch = architecture.variant.partition("_")
     width, hidden, heads = WIDTHS[size]
     heads = max(round(heads * architecture.width), 1)

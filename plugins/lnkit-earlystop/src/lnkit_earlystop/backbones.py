@@ -1,4 +1,4 @@
-"""Checkpoints as backbones: of the runs that an environment variable or a configuration file names. Free of torch."""
+"""Backbones: untrained architectures, and checkpoints of the runs that the user names. Free of torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit_earlystop.checkpoints import BEST, FOLDER, Facts, checkpoint_files, read_facts
+from lnkit_earlystop.checkpoints import BEST, FOLDER, CheckpointHeader, checkpoint_files, read_header
 from lnkit_earlystop.networks.architecture import Architecture, parse
 
 if TYPE_CHECKING:
@@ -22,31 +22,31 @@ _log = logging.getLogger("lnkit")
 
 SHIPPED = Path(__file__).parent / "shipped"
 VARIABLE = "LNKIT_EARLYSTOP"  # folders of runs or of checkpoints, separated as in PATH
-CONFIGURATION = "earlystop.toml"  # in lnkit's own folder of configuration: runs = ["/data/runs/resnet6"]
+CONFIGURATION = "earlystop.toml"  # in lnkit's configuration folder: runs = ["/data/runs/resnet6"]
 CITATION = "Kumar et al. 2022"
 
 
-def untrained(architecture: Architecture) -> lnkit.BackboneSpec:
-    """A registered architecture without weights."""
+def untrained_backbone(architecture: Architecture) -> lnkit.BackboneSpec:
+    """Return the backbone of an architecture without weights."""
     return _spec(architecture, architecture.name, partial(_build, architecture))
 
 
-def of_checkpoint(file: Path, facts: Facts, name: str = "") -> lnkit.BackboneSpec:
-    """A checkpoint as a backbone, by default named ``resnet6_64@step1000``."""
-    architecture = parse(facts.architecture)
-    weights = f"step {facts.step:,}, top-1 {100 * facts.top1:.1f} % of {facts.classes} classes"
-    return _spec(architecture, name or facts.name, partial(_load, file, architecture, facts.classes), weights)
+def checkpoint_backbone(file: Path, header: CheckpointHeader, name: str = "") -> lnkit.BackboneSpec:
+    """Return the backbone of a checkpoint, by default named ``resnet6_64@step1000``."""
+    architecture = parse(header.architecture)
+    weights = f"step {header.step:,}, top-1 {100 * header.top1:.1f} % of {header.classes} classes"
+    return _spec(architecture, name or header.name, partial(_load, file, architecture, header.classes), weights)
 
 
-def shipped() -> Iterator[lnkit.BackboneSpec]:
-    """The trained networks that come with this plugin, each with its training record beside it."""
+def shipped_backbones() -> Iterator[lnkit.BackboneSpec]:
+    """Yield the trained networks that this plugin ships, each with its training record beside it."""
     for file in sorted(SHIPPED.glob("*.safetensors")):
-        facts = read_facts(file)
-        yield of_checkpoint(file, facts, f"{facts.architecture}@{file.stem}")
+        header = read_header(file)
+        yield checkpoint_backbone(file, header, f"{header.architecture}@{file.stem}")
 
 
 def named_runs() -> Iterator[Path]:
-    """The runs that the variable and the configuration file name, each once; a folder of runs stands for all of them.
+    """Yield the runs that the variable and the configuration file name, each once; a folder of runs means all of them.
 
     Raises:
         lnkit.UsageError: the configuration file is damaged, or a folder is missing.
@@ -54,35 +54,37 @@ def named_runs() -> Iterator[Path]:
     named = [Path(text) for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
     for folder in dict.fromkeys(folder.expanduser() for folder in [*named, *_configured()]):
         if not folder.is_dir():
-            raise lnkit.UsageError(f"{VARIABLE} or {CONFIGURATION} names {folder}, which is no folder. Correct it.")
+            raise lnkit.UsageError(
+                f"Expected a folder of runs in {VARIABLE} or {CONFIGURATION}, got {folder}, which is none. Correct it."
+            )
         inside = [path for path in sorted(folder.iterdir()) if (path / FOLDER).is_dir()]
         yield from [folder] if (folder / FOLDER).is_dir() or not inside else inside
 
 
-def trained() -> Iterator[lnkit.BackboneSpec]:
-    """Every checkpoint of the named runs, and as ``resnet6_64@best`` the one that judges images best.
+def trained_backbones() -> Iterator[lnkit.BackboneSpec]:
+    """Yield every checkpoint of the named runs, and the early-stopped one of each as ``resnet6_64@best``.
 
-    Two runs may have checkpoints of one name; these get that of their run: ``resnet6_64@wide.step1000``.
+    Where two runs have checkpoints of the same name, that of the run is added: ``resnet6_64@wide.step1000``.
 
     Raises:
         lnkit.UsageError: a folder is missing.
     """
-    found = [(_run_name(run), *one) for run in named_runs() for one in _labelled(run)]
-    times = Counter((facts.architecture, label) for _, label, _, facts in found)
-    for run, label, file, facts in found:
-        several = times[facts.architecture, label] > 1
-        yield of_checkpoint(file, facts, f"{facts.architecture}@{f'{run}.' * several}{label}")
+    checkpoints = [(_run_name(run), *labelled) for run in named_runs() for labelled in _labelled_checkpoints(run)]
+    times = Counter((header.architecture, label) for _, label, _, header in checkpoints)
+    for run, label, file, header in checkpoints:
+        several = times[header.architecture, label] > 1
+        yield checkpoint_backbone(file, header, f"{header.architecture}@{f'{run}.' * several}{label}")
 
 
-def _labelled(run: Path) -> Iterator[tuple[str, Path, Facts]]:
-    """What the checkpoints of a run are called, where they lie, and what they are; damaged ones are passed over."""
+def _labelled_checkpoints(run: Path) -> Iterator[tuple[str, Path, CheckpointHeader]]:
+    """Yield label, file and header of the checkpoints of a run; skip damaged ones with a warning."""
     for file in [*checkpoint_files(run), *([run / BEST] if (run / BEST).is_file() else [])]:
         try:
-            facts = read_facts(file)
+            header = read_header(file)
         except lnkit.WeightsError as error:
-            _log.warning("%s No backbone comes of it.", error)
+            _log.warning("%s It is not registered as a backbone.", error)
             continue
-        yield "best" if file.name == BEST else f"step{facts.step}", file, facts
+        yield "best" if file.name == BEST else f"step{header.step}", file, header
 
 
 def _run_name(folder: Path) -> str:
@@ -99,14 +101,14 @@ def _configured() -> list[Path]:
     try:
         runs = tomllib.loads(file.read_text(encoding="utf-8")).get("runs", [])
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
-        raise lnkit.UsageError(f'{file} cannot be read ({error}). Expected is: runs = ["folder", ...]') from error
+        raise lnkit.UsageError(f'{file} cannot be read ({error}). Expected: runs = ["folder", ...]') from error
     if not isinstance(runs, list) or not all(isinstance(run, str) for run in runs):
-        raise lnkit.UsageError(f'`runs` in {file} has to be a list of folders: runs = ["folder", ...]')
+        raise lnkit.UsageError(f'Expected a list of folders in {file}, got {runs!r}. Write: runs = ["folder", ...]')
     return [Path(run) for run in runs]
 
 
 def _spec(architecture: Architecture, name: str, load: partial[nn.Module], weights: str = "") -> lnkit.BackboneSpec:
-    fixed = architecture.family == "vit"  # whose position embeddings are made for one size
+    fixed = architecture.family == "vit"  # position embeddings are of one size
     side = architecture.resolution
     return lnkit.BackboneSpec(
         name=name,

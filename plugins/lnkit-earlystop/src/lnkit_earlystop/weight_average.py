@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, which is what EfficientNets are judged by (Tan and Le 2019)."""
+"""An exponential moving average of the weights, by which EfficientNets are evaluated (Tan and Le 2019)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 
-class Averaged(nn.Module):
-    """A network in training, beside the average of its weights; in evaluation mode it is the average that answers."""
+class AveragedNetwork(nn.Module):
+    """A network in training beside the average of its weights; in evaluation mode the average computes the output."""
 
     updates: Tensor
 
@@ -26,7 +26,7 @@ class Averaged(nn.Module):
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Bring the average up to a step; once for each. Early steps count more, as in TensorFlow's average."""
+        """Update the average once for each step. Early steps count more, as in TensorFlow's average."""
         if step <= int(self.updates):
             return
         self.updates.fill_(step)
@@ -38,6 +38,6 @@ class Averaged(nn.Module):
                 mean.copy_(new)
 
 
-def judged(network: nn.Module) -> nn.Module:
-    """The network whose weights are kept: the average, if there is one."""
-    return network.average if isinstance(network, Averaged) else network
+def evaluated_network(network: nn.Module) -> nn.Module:
+    """Return the network whose weights are saved and scored: the average, if there is one."""
+    return network.average if isinstance(network, AveragedNetwork) else network

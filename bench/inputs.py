@@ -1,4 +1,4 @@
-"""What the benchmarks are run on: backbones with random weights, and triplets of known differences."""
+"""Inputs of the measurements: backbones with random weights, and triplets of known differences."""
 
 from __future__ import annotations
 

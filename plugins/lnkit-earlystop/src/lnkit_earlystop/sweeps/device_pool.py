@@ -1,4 +1,4 @@
-"""Trainings of a sweep as processes of their own, as many at a time as there are devices."""
+"""A pool of devices: the trainings of a sweep run on it as separate processes, one at a time on each device."""
 
 from __future__ import annotations
 
@@ -13,56 +13,58 @@ from pathlib import Path
 import lnkit
 from lnkit.progress import Progress
 
-LOG = "train.log"  # what a training said
+LOG = "train.log"  # output of a training, in the folder of its run
 
 
-def run_all(
+def run_trainings(
     commands: Mapping[str, Sequence[str]], folders: Mapping[str, Path], devices: Sequence[str], progress: Progress
 ) -> None:
-    """Carry out `lnkit earlystop train` for each value; what is finished already takes no time.
+    """Run `lnkit earlystop train` for each value; finished trainings take no time.
 
-    An interrupt ends them all, and each goes on where it stopped when the sweep is started again.
+    An interrupt stops all of them; each is resumed when the sweep is started again.
 
     Args:
         commands: value -> words after `lnkit earlystop train`.
         folders: value -> folder of its run.
-        devices: one training at a time on each.
-        progress: hears of finished trainings.
+        devices: names; one training at a time on each.
+        progress: shows the finished trainings.
 
     Raises:
-        lnkit.LnkitError: trainings failed; the others are finished first, and the message names them all.
+        lnkit.LnkitError: trainings failed. The others are finished first, and the message names every failure.
     """
-    free: queue.Queue[str] = queue.Queue()
-    for device in devices:
-        free.put(device)
-    crew = _Crew(free)
+    pool = _DevicePool(devices)
     failed: dict[str, str] = {}
-    with progress.task("sweep", len(commands), unit="trainings") as advance, ThreadPoolExecutor(len(devices)) as pool:
+    with (
+        progress.task("sweep", len(commands), unit="trainings") as advance,
+        ThreadPoolExecutor(len(devices)) as threads,
+    ):
         try:
-            waiting = {value: pool.submit(crew.train, words, folders[value]) for value, words in commands.items()}
-            for value, one in waiting.items():
-                if complaint := one.result():
-                    failed[value] = complaint
+            futures = {value: threads.submit(pool.train, words, folders[value]) for value, words in commands.items()}
+            for value, future in futures.items():
+                if error := future.result():
+                    failed[value] = error
                 advance(1, f"{value} is done")
         except BaseException:
-            crew.stop()
+            pool.stop()
             raise
     if failed:
-        text = "; ".join(f"{value}: {complaint}" for value, complaint in failed.items())
-        raise lnkit.LnkitError(f"{len(failed)} of {len(commands)} trainings failed ({text}). The rest is finished.")
+        text = "; ".join(f"{value}: {error}" for value, error in failed.items())
+        raise lnkit.LnkitError(f"{len(failed)} of {len(commands)} trainings failed ({text}). The others are finished.")
 
 
-class _Crew:
-    """Runs commands on free devices."""
+class _DevicePool:
+    """Runs trainings on free devices."""
 
-    def __init__(self, free: queue.Queue[str]) -> None:
-        self.free = free
+    def __init__(self, devices: Sequence[str]) -> None:
+        self.free: queue.Queue[str] = queue.Queue()
+        for device in devices:
+            self.free.put(device)
         self.running: set[subprocess.Popen[str]] = set()
         self.lock = threading.Lock()
         self.stopped = False
 
     def train(self, words: Sequence[str], folder: Path) -> str:
-        """One training; returns its complaint, "" if it succeeded."""
+        """Run one training on the next free device; return its error message, "" if it succeeded."""
         device = self.free.get()
         try:
             return self._train([*words, "--device", device, "--output", str(folder)], folder)
@@ -70,6 +72,7 @@ class _Crew:
             self.free.put(device)
 
     def stop(self) -> None:
+        """Stop all running trainings, and start no more."""
         with self.lock:
             self.stopped = True
             for process in self.running:
@@ -92,4 +95,4 @@ class _Crew:
 
 def _last_line(log: Path) -> str:
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else f"nothing was said; see {log}"
+    return lines[-1] if lines else f"no output; see {log}"

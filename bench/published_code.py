@@ -1,7 +1,7 @@
-"""How the published study computes its 2AFC decisions, written from its description (no code of it is used).
+"""The computation of 2AFC decisions in Pihlgren2023, written from its description (none of its code is used).
 
-Each of a backbone's four points is a truncated network and a run of its own; for each batch of triplets the network is
-run four times (ref, p0, ref, p1), in the default memory layout; features are normalized one image batch at a time.
+Each of a backbone's four points is a truncated network and a separate run. For each batch of triplets the network runs
+four times (ref, p0, ref, p1), in the default memory layout. Features are normalized one image batch at a time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ BATCH = 128
 
 
 def truncate(backbone: nn.Module, node: str) -> nn.Module:
+    """Cut a backbone behind a node."""
     extractor: nn.Module = create_feature_extractor(backbone, {node: "features"}).eval()
     return extractor
 
@@ -28,13 +29,13 @@ def decide(networks: Sequence[nn.Module], images: Sequence[np.ndarray]) -> np.nd
 
 
 def _run(network: nn.Module, images: Sequence[np.ndarray]) -> np.ndarray:
-    found = []
+    margins = []
     for start in range(0, len(images[0]), BATCH):
         ref, p0, p1 = (_load(array[start : start + BATCH]) for array in images)
         d0 = _distance(network(ref)["features"], network(p0)["features"])
         d1 = _distance(network(ref)["features"], network(p1)["features"])
-        found.append((d0 - d1).numpy())
-    return np.concatenate(found)
+        margins.append((d0 - d1).numpy())
+    return np.concatenate(margins)
 
 
 def _load(images: np.ndarray) -> Tensor:
