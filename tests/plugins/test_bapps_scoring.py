@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve
 
 from lnkit.stats.bootstrap import central_interval, resampled_means
+from lnkit.stats.families import family_generator
 from lnkit.stats.two_afc import agreement
 from lnkit_bapps import scores as scoring
 from lnkit_bapps.scores import OFFICIAL_FAMILIES, Distances, score_distances
@@ -123,7 +124,7 @@ def test_weights_of_the_bootstrap_count_pairs() -> None:
 def test_interval_covers_the_binomial_standard_error() -> None:
     rng = np.random.default_rng(3)
     values = (rng.random(2000) < 0.7).astype(float)
-    low, high = central_interval(resampled_means(values, 4000, scoring.generator(0, "x"))) or (0, 0)
+    low, high = central_interval(resampled_means(values, 4000, family_generator(0, "x"))) or (0, 0)
     expected = 1.96 * values.std() / math.sqrt(len(values))
     assert high - values.mean() == pytest.approx(expected, rel=0.08)
     assert values.mean() - low == pytest.approx(expected, rel=0.08)

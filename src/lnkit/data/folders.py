@@ -39,3 +39,14 @@ def what_is_there(folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir())
     shown = ", ".join(ascii(name)[1:-1] for name in names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
     return f"{folder} holds {shown}." if names else f"{folder} is empty."
+
+
+def require_printable(folder: Path, names: Sequence[str]) -> None:
+    """Refuse names that could steer a terminal or fail to be written: they appear in scores, records and messages.
+
+    Raises:
+        DataError: a name has characters that cannot be printed.
+    """
+    odd = next((name for name in names if not name.isprintable()), None)
+    if odd is not None:
+        raise DataError(f"The name {odd!a} in {folder} has characters that cannot be printed. Rename it.")

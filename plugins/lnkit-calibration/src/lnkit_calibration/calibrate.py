@@ -14,7 +14,7 @@ from torch import Tensor
 
 import lnkit
 from lnkit.data.atomic import atomic_write
-from lnkit.datasets.judged import has_split
+from lnkit.datasets.two_afc_layout import split_folder
 from lnkit.networks.device import open_device
 from lnkit.progress import Progress
 from lnkit.training.device_setup import DeviceSetup
@@ -94,7 +94,7 @@ def _parts(
     wanted: Wanted, chosen: Split, data: Path, split: str, cache: Path, progress: Progress
 ) -> tuple[Triplets, Triplets]:
     """What to learn from, and what to score on."""
-    if split != "val" and has_split(data, "val"):
+    if split != "val" and split_folder(data, "2afc", "val").is_dir():
         return chosen.triplets, open_split(data, "val", cache, progress).triplets
     return chosen.triplets.parted(wanted.hold_out, wanted.seed)
 

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 import lnkit
-from lnkit.datasets.judged import COLUMNS
+from lnkit.datasets.two_afc_layout import COLUMNS
 from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_calibration.model import Calibrated
 from lnkit_calibration.ranking import ranking_loss

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lnkit.datasets.judged import COLUMNS, Family, fingerprint, open_families
+from lnkit.datasets.two_afc import JudgedFamily, fingerprint, open_families
+from lnkit.datasets.two_afc_layout import COLUMNS
 from lnkit.progress import Progress
 
 
@@ -16,7 +17,7 @@ from lnkit.progress import Progress
 class Triplets:
     """Triplets of several families, which stay mapped into memory."""
 
-    families: tuple[Family, ...]
+    families: tuple[JudgedFamily, ...]
     rows: NDArray[np.int64]  # which of all of them, counted through the families
 
     def __len__(self) -> int:
@@ -52,5 +53,5 @@ def open_split(root: Path, split: str, cache: Path, progress: Progress) -> Split
     Raises:
         lnkit.DataError: the split is not there, or a file is missing or damaged.
     """
-    families = open_families(root, split, cache, progress)
+    families = tuple(sorted(open_families(root, cache, progress, split=split), key=lambda family: family.name))
     return Split(Triplets(families, np.arange(sum(map(len, families)))), fingerprint(families))

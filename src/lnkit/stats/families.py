@@ -1,0 +1,42 @@
+"""Scores of families of items, and their unweighted mean."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnkit.benchmark import Score
+from lnkit.stats.bootstrap import central_interval
+
+
+class FamilyScore(NamedTuple):
+    """A score of one family, with the bootstrap samples that means of families need."""
+
+    score: Score
+    resampled: NDArray[Any]  # (resamples,); empty if the score has no interval
+
+
+def mean_of_families(families: Sequence[FamilyScore]) -> Score:
+    """Return the unweighted mean, with its interval and the ceilings that all families have.
+
+    References:
+        Zhang2018, Pihlgren2023 and Kumar2022 state scores of BAPPS in this way.
+    """
+    scores = [family.score for family in families]
+    shared = set.intersection(*(set(score.ceilings) for score in scores))
+    return Score(
+        value=float(np.mean([score.value for score in scores])),
+        n=sum(score.n for score in scores),
+        interval=central_interval(np.mean([family.resampled for family in families], axis=0)),
+        ceilings={key: float(np.mean([score.ceilings[key] for score in scores])) for key in sorted(shared)},
+        aggregation=f"mean of {len(families)} {'family' if len(families) == 1 else 'families'}",
+    )
+
+
+def family_generator(seed: int, name: str) -> np.random.Generator:
+    """Return a random generator for one family, so that its interval does not depend on which others exist."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
