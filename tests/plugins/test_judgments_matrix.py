@@ -242,19 +242,28 @@ def alone(name: str, text: str) -> Callable[[Path], None]:
 FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "not square": (matrix_of(np.ones((6, 5))), r"Expected a square matrix, but .* of shape \(6, 5\)"),
     "a vector": (matrix_of(np.ones(15)), r"Expected a square matrix, but .* of shape \(15,\)"),
-    "too few": (matrix_of(np.ones((2, 2))), r"compares 2 images. A correlation needs three or more"),
-    "a gap": (matrix_of(with_(1, 4, np.nan)), r"has nan in row 2, column 5. A number is needed"),
+    "too few": (matrix_of(np.ones((2, 2))), r"Expected three or more images, but .* compares 2"),
+    "a gap": (
+        matrix_of(with_(1, 4, np.nan)),
+        r"Expected a number .*, but .* has nan in row 2, column 5",
+    ),
     "infinite": (matrix_of(with_(0, 3, np.inf)), r"has inf in row 1, column 4"),
-    "not symmetric": (matrix_of(with_(2, 0, 70, both=False)), r"is not symmetric: .*70 .*Save the mean"),
-    "unequal counts": (matrix_of(np.ones((5, 5))), r"has 5 rows, and there are 6 images in .*images"),
+    "not symmetric": (matrix_of(with_(2, 0, 70, both=False)), r"is not symmetric: .*70 .*Save one number"),
+    "unequal counts": (matrix_of(np.ones((5, 5))), r"has 5 rows, but .*images has 6 images"),
     "text in it": (matrix_of(np.full((6, 6), "a")), r"holds no array of numbers"),
     "a pickle": (
         lambda root: np.save(root / "dissimilarity.npy", np.full((6, 6), {}), allow_pickle=True),
         r"is not a readable .npy file",
     ),
     "broken": (lambda root: (root / "dissimilarity.npy").write_bytes(b"no"), r"is not a readable .npy file"),
-    "two matrices": (write("similarity.csv", "1"), r"holds similarity.csv and dissimilarity.npy. Leave the one"),
-    "no matrix": (lambda root: (root / "dissimilarity.npy").unlink(), r"has no matrix in it. One of similarity.csv"),
+    "two matrices": (
+        write("similarity.csv", "1"),
+        r"Expected one matrix .*, got similarity.csv and dissimilarity.npy",
+    ),
+    "no matrix": (
+        lambda root: (root / "dissimilarity.npy").unlink(),
+        r"no matrix in it. Expected one of similarity.csv",
+    ),
     "another name": (write("names.txt", "\n".join([*NAMES[:5], "z.png"])), r"has no image 'z.png' \(1 of the 6 named"),
     "a name twice": (write("names.txt", "\n".join([*NAMES[:5], "a.png"])), r"have the name 'a.png' twice"),
     "csv with a gap": (

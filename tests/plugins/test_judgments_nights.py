@@ -250,21 +250,24 @@ def drop_a_column(root: Path) -> None:
 
 
 FAULTS = {
-    "no column": (drop_a_column, r"data.csv has no column right_vote; its first line holds id, left_vote, prompt"),
+    "no column": (
+        drop_a_column,
+        r"data.csv has no column right_vote. Expected .* got id, left_vote, prompt",
+    ),
     "short line": (lambda root: edit(root, lambda lines: lines[2].pop()), r"data.csv, line 3 has 9 cells"),
     "twice": (put("id", "3"), r"has two lines with the id 3"),
     "no number": (put("votes", "many"), r"line 2, column votes: expected a number, got 'many'"),
     "not a number": (put("right_vote", "nan"), r"line 2, column right_vote: expected a number"),
     "no vote": (put("left_vote", "0"), r"line 2: expected votes in left_vote and right_vote, got 0 and 0"),
     "neither true nor false": (put("is_imagenet", "maybe"), r"expected True or False as is_imagenet, got 'maybe'"),
-    "a path that leads out": (put("ref_path", "../000.png"), r"ref_path must name a file in this folder"),
-    "a path that steers": (put("ref_path", "ref/\x1b[2J.png"), r"ref_path must name a file in this folder"),
-    "an absolute path": (put("left_path", "/etc/passwd"), r"left_path must name a file in this folder"),
+    "a path that leads out": (put("ref_path", "../000.png"), r"expected a file in this folder as ref_path"),
+    "a path that steers": (put("ref_path", "ref/\x1b[2J.png"), r"expected a file in this folder as ref_path"),
+    "an absolute path": (put("left_path", "/etc/passwd"), r"expected a file in this folder as left_path"),
     "missing image": (lambda root: (root / "distort/000/003_1.png").unlink(), r"003_1.png cannot be read"),
     "broken image": (lambda root: (root / "ref/000/000.png").write_bytes(b"no"), r"000.png is not a readable image"),
     "no text": (lambda root: (root / "data.csv").write_bytes(b"\xff\xfe\x00"), r"it is no text in UTF-8"),
     "no table": (lambda root: (root / "data.csv").unlink(), r"has no data.csv in it. Expected NIGHTS's layout"),
-    "empty table": (lambda root: (root / "data.csv").write_text(""), r"its first line holds nothing"),
+    "empty table": (lambda root: (root / "data.csv").write_text(""), r"in its first line, got nothing"),
 }
 
 
