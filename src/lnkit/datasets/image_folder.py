@@ -42,7 +42,7 @@ class Listing:
 
 
 def inner_folder(folder: Path) -> Path:
-    """Return the folder itself, or the only one in it where archives put another one around their content."""
+    """Return the folder itself, or the only folder in it if an archive wraps its content in one."""
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}. {EXPECTED}")
     inside = [path for path in folder.iterdir() if not path.name.startswith(".")]

@@ -62,7 +62,7 @@ def collect(
         types: Names of the distortion types 1, 2 and so on; one beyond them is called "type_25".
 
     Raises:
-        DataError: There is no entry, one cannot be understood or is there twice, or an image is missing.
+        DataError: There is no entry, one cannot be understood, two are of one image, or an image is missing.
     """
     missing = [entry.image for entry in entries if images.find(entry.image) is None]
     if missing:

@@ -59,6 +59,7 @@ class FamilyFiles:
 
     @property
     def rows(self) -> int:
+        """Return the number of items."""
         return len(next(iter(self.images.values())))
 
 

@@ -1,4 +1,4 @@
-"""Long measurements in shards: each is stored as soon as it is done, so that a kill loses one shard at most."""
+"""Long measurements in shards: each is stored once it is done, so that a kill loses one shard at most."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Shards:
 
     @cached_property
     def comparer(self) -> ImageComparer:
-        """Measures the distances; made when it is first used."""
+        """Return the comparer of the distances; it is made on first use."""
         return self._context.services.comparer(self._distances, self._items)
 
     def compare(self, key: str, *images: Images, size: int = SHARD) -> Array:
@@ -101,9 +101,9 @@ class Shards:
         """Return the shard stored under ``key``, or compute and store it.
 
         Args:
-            key: its name in the run's store.
-            steps: what it adds to the progress in all.
-            compute: makes it; may call the function that it is given with the number of steps done.
+            key: name of the shard in the run's store.
+            steps: steps of the progress that the shard takes.
+            compute: computes the shard; may call its argument with the number of steps done.
         """
         done = 0
 
@@ -132,8 +132,8 @@ def open_shards(
 
     Args:
         context: of the run.
-        total: steps of the progress in all.
-        unit: of a step, a plural noun: "triplets".
+        total: steps of the progress, of all shards.
+        unit: name of the steps, in the plural: "triplets".
         title: of the task; the backbone's name is added.
         items: about how many items will be compared, if that is not ``total``.
         distances: distances to measure; by default the protocol's, by each loss network.

@@ -57,7 +57,7 @@ SCORES = (
     _score("accuracy", "labelled images classified by the nearest class mean of features", "fraction", IMAGES),
     lnkit.ScoreSpec(
         "lowpass/<side>",
-        "the same over what it is unfiltered, with frequencies in a square of that side",
+        "the same with only frequencies in a square of that side, over the accuracy unfiltered",
         upper=math.inf,
         aggregation="ratio of means of images",
     ),

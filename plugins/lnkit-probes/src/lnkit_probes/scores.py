@@ -78,6 +78,7 @@ class _Judgments:
         return FamilyScore(Score(float(agreed.mean()), len(agreed), central_interval(resampled), best), resampled)
 
     def rng(self, name: str) -> np.random.Generator:
+        """Return the generator of a family's bootstrap."""
         return family_generator(self.seed, name)
 
 

@@ -30,7 +30,7 @@ EXPECTED = (
     f"Expected one of {', '.join(FILES)}, with the images beside it or in a folder images; their file names, in the "
     f"order of the rows, are in the first line of the .csv or, one per line, in {NAMES}."
 )
-ASYMMETRY = 1e-6  # of the largest value; up to it rounding
+ASYMMETRY = 1e-6  # of the largest value; smaller differences are rounding
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,11 @@ def _score(name: str, description: str, *, primary: bool = False) -> lnkit.Score
 SCORES = (
     _score("srcc", "Spearman's rank correlation of nearness with mean opinions", primary=True),
     _score("krcc", "Kendall's rank correlation tau-b"),
-    _score("plcc", "Pearson's linear correlation, of the distances as they are"),
+    _score("plcc", "Pearson's linear correlation of the distances, without regression"),
     _score("plcc_logistic", "the same after the usual logistic regression", primary=True),
     _score("srcc/<distortion>", "Spearman's, one distortion type"),
     _score("krcc/<distortion>", "Kendall's, one distortion type"),
-    _score("plcc/<distortion>", "Pearson's as they are, one distortion type"),
+    _score("plcc/<distortion>", "Pearson's without regression, one distortion type"),
 )
 
 
