@@ -38,11 +38,6 @@ IMAGES = {"2afc": COLUMNS, "jnd": ("p0", "p1")}  # part -> folders of images
 LABEL = {"2afc": "judge", "jnd": "same"}  # part -> folder of judgments
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm")  # of images, as the loader of LPIPS accepts them
 
-EXPECTED = (
-    "Expected BAPPS's layout: 2afc/val/<family>/{ref,p0,p1}/NNNNNN.png with judge/NNNNNN.npy, "
-    "and jnd/val/<family>/{p0,p1}/NNNNNN.png with same/NNNNNN.npy."
-)
-
 
 @dataclass(frozen=True, slots=True)
 class FamilyFiles:
@@ -75,12 +70,14 @@ def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd"), split: str
         DataError: ``root`` has no family, or one whose columns do not fit together.
     """
     if not root.is_dir():
-        raise DataError(f"{root} is not a folder. {_expected(split)}")
+        raise DataError(f"{root} is not a folder. {_expected(split, parts)}")
     folders = {part: split_folder(root, part, split) for part in parts}
     families = [_read_family(part, path) for part, folder in folders.items() for path in _family_folders(folder, part)]
     if not families:
-        content = what_is_there(root)
-        raise DataError(f"{root} has no {' or '.join(parts)} data of the split {split!r}. {_expected(split)} {content}")
+        raise DataError(
+            f"{root} has no {' or '.join(parts)} data of the split {split!r}. {_expected(split, parts)} "
+            f"{what_is_there(root)}"
+        )
     return tuple(families)
 
 
@@ -118,27 +115,28 @@ def _family_folders(split: Path, part: str) -> list[Path]:
         return []
     folders = [path for path in split.iterdir() if path.is_dir() and not path.name.startswith(".")]
     if not folders:
-        raise DataError(f"{split} is empty. {EXPECTED}")
+        raise DataError(f"{split} is empty. {_expected(split.name, [part])}")
     require_printable(split, [path.name for path in folders])
     rank = {name: index for index, name in enumerate(OFFICIAL[part])}
     return sorted(folders, key=lambda path: (rank.get(path.name, len(rank)), path.name))
 
 
 def _read_family(part: str, folder: Path) -> FamilyFiles:
-    images = {column: _files(folder / column, SUFFIXES) for column in IMAGES[part]}
-    labels = {LABEL[part]: _files(folder / LABEL[part], (".npy",))}
+    expected = _expected(folder.parent.name, [part])
+    images = {column: _files(folder / column, SUFFIXES, expected) for column in IMAGES[part]}
+    labels = {LABEL[part]: _files(folder / LABEL[part], (".npy",), expected)}
     _check_columns(folder, images | labels)
     return FamilyFiles(part, folder.name, folder, _names(images), _names(labels))
 
 
-def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
+def _files(folder: Path, suffixes: tuple[str, ...], expected: str) -> dict[str, str]:
     """Return {stem: name relative to the family's folder}; skip hidden files and files of other kinds."""
     if not folder.is_dir():
-        raise DataError(f"{folder} is missing. {EXPECTED} {what_is_there(folder.parent)}")
+        raise DataError(f"{folder} is missing. {expected} {what_is_there(folder.parent)}")
     entries = os.listdir(folder)  # noqa: PTH208 - names suffice, and BAPPS has 174,000 of them
     names = sorted(name for name in entries if name.lower().endswith(suffixes) and not name.startswith("."))
     if not names:
-        raise DataError(f"{folder} has no {', '.join(suffixes)} files in it. {EXPECTED}")
+        raise DataError(f"{folder} has no {', '.join(suffixes)} files in it. {expected}")
     require_printable(folder, names)
     by_stem = {name.rpartition(".")[0]: f"{folder.name}/{name}" for name in names}
     if len(by_stem) < len(names):
@@ -161,8 +159,9 @@ def _check_columns(folder: Path, columns: dict[str, dict[str, str]]) -> None:
             )
 
 
-def _expected(split: str) -> str:
-    return EXPECTED.replace("/val/", f"/{split}/")
+def _expected(split: str, parts: Sequence[str]) -> str:
+    layouts = (f"{p}/{split}/<family>/{{{','.join(IMAGES[p])}}}/NNNNNN.png with {LABEL[p]}/NNNNNN.npy" for p in parts)
+    return f"Expected BAPPS's layout: {', and '.join(layouts)}."
 
 
 def _names(columns: dict[str, dict[str, str]]) -> dict[str, tuple[str, ...]]:
