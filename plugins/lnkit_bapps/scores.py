@@ -94,10 +94,10 @@ def _score_triplets(families: Mapping[str, tuple[Array, Array, Array]], resample
     if not families:
         return {}
     scored = {name: _score_family(name, *arrays, resamples, seed) for name, arrays in families.items()}
-    scores = {"2afc": mean_of_families(list(scored.values())), "2afc_pooled": _pooled(scored)}
+    scores = {"2afc": mean_of_families(scored.values()), "2afc_pooled": _pooled(scored)}
     for group, members in (("2afc_distortion", DISTORTION_FAMILIES), ("2afc_real", REAL_FAMILIES)):
         if set(members) <= set(scored):
-            scores[group] = mean_of_families([scored[name] for name in members])
+            scores[group] = mean_of_families(scored[name] for name in members)
     return scores | {f"2afc/{name}": family.score for name, family in scored.items()}
 
 
@@ -130,7 +130,7 @@ def _score_pairs(families: Mapping[str, tuple[Array, Array]], resamples: int, se
     same, distance = (np.concatenate(arrays) for arrays in zip(*families.values(), strict=True))
     return {
         "jnd_map": _score_jnd("jnd", same, distance, resamples, seed).score,
-        "jnd_map_mean": mean_of_families(list(scored.values())),
+        "jnd_map_mean": mean_of_families(scored.values()),
     } | {f"jnd_map/{name}": family.score for name, family in scored.items()}
 
 

@@ -26,9 +26,7 @@ def image_names(folder: Path, suffixes: Sequence[str], expected: str) -> list[st
     names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith("."))
     if not names:
         raise DataError(f"{folder} has no images in it ({', '.join(suffixes)}). {expected}")
-    odd = next((name for name in names if not name.isprintable()), None)
-    if odd is not None:
-        raise DataError(f"The name {odd!a} in {folder} has characters that cannot be printed. Rename it.")
+    require_printable(folder, names)
     return names
 
 

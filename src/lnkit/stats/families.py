@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,12 +20,13 @@ class FamilyScore(NamedTuple):
     resampled: NDArray[Any]  # (resamples,); empty if the score has no interval
 
 
-def mean_of_families(families: Sequence[FamilyScore]) -> Score:
+def mean_of_families(families: Iterable[FamilyScore]) -> Score:
     """Return the unweighted mean, with its interval and the ceilings that all families have.
 
     References:
         Zhang2018, Pihlgren2023 and Kumar2022 state scores of BAPPS in this way.
     """
+    families = list(families)
     scores = [family.score for family in families]
     shared = set.intersection(*(set(score.ceilings) for score in scores))
     return Score(

@@ -84,19 +84,19 @@ class _Judgments:
 
 def _perceptual_scores(judgments: _Judgments, measurements: Measurements) -> Scores:
     main = judgments.perceptual(measurements.distances[MAIN])
-    scores = {"ps": mean_of_families(list(main.values()))}
+    scores = {"ps": mean_of_families(main.values())}
     for group, members in (("ps_distortion", DISTORTION_FAMILIES), ("ps_real", REAL_FAMILIES)):
         if set(members) <= set(main):
-            scores[group] = mean_of_families([main[name] for name in members])
+            scores[group] = mean_of_families(main[name] for name in members)
     for name in POOLINGS:
-        scores[f"ps_{name}"] = mean_of_families(list(judgments.perceptual(measurements.distances[name]).values()))
+        scores[f"ps_{name}"] = mean_of_families(judgments.perceptual(measurements.distances[name]).values())
     if NATIVE in measurements.distances:
-        score = mean_of_families(list(judgments.perceptual(measurements.distances[NATIVE]).values()))
+        score = mean_of_families(judgments.perceptual(measurements.distances[NATIVE]).values())
         scores["ps_native"] = replace(score, aggregation=f"{score.aggregation} at {measurements.eval_size} px")
     for key, families in measurements.distances.items():
         if key.startswith(LAYER):
             layer = key.removeprefix(LAYER)
-            scores[f"ps_layer/{layer}"] = mean_of_families(list(judgments.perceptual(families).values()))
+            scores[f"ps_layer/{layer}"] = mean_of_families(judgments.perceptual(families).values())
     return scores | {f"ps/{family}": scored.score for family, scored in main.items()}
 
 
@@ -129,8 +129,8 @@ def _margins(judgments: _Judgments, distances: Mapping[str, Array]) -> Scores:
         spearmans[family] = FamilyScore(score, resampled)
         kendalls[family] = FamilyScore(Score(kendall(margin, judge), len(judge)), np.empty(0))
     return {
-        "margin_spearman": mean_of_families(list(spearmans.values())),
-        "margin_kendall": mean_of_families(list(kendalls.values())),
+        "margin_spearman": mean_of_families(spearmans.values()),
+        "margin_kendall": mean_of_families(kendalls.values()),
         **{f"margin_spearman/{family}": scored.score for family, scored in spearmans.items()},
     }
 
