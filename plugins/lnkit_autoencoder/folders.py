@@ -44,32 +44,36 @@ def open_folders(root: Path, pad: int, cache: Path, progress: Progress) -> Label
         DataError: A split is missing, the classes of the two differ, a class is empty, a file is no image, or has
             another size than the others.
     """
-    classes = {split: class_names(root / split, EXPECTED) for split in ("train", "test")}
+    classes = {name: class_names(root / name, EXPECTED) for name in ("train", "test")}
     _require_same_classes(root, classes["train"], classes["test"])
-    splits = {split: class_files(root / split, root / split, names, SUFFIXES) for split, names in classes.items()}
-    folders = {split: root / split for split in splits}
-    if unlabeled := next((root / name for name in UNLABELED if (root / name).is_dir()), None):
-        splits["unlabeled"], folders["unlabeled"] = Split(_unlabeled_files(unlabeled), ()), unlabeled
-    for name, split in splits.items():
-        require_some(len(split.files), str(folders[name]))
-    side = _side(folders["train"] / splits["train"].files[0])
-    padding = padding_for(side, pad, str(folders["train"]))
-    packed = {name: _open_split(name, folders[name], split, side, cache, progress) for name, split in splits.items()}
-    images = {name: columns.arrays["images"] for name, columns in packed.items()}
-    labels = {
-        name: checked_labels(splits[name].labels, len(splits[name].files), names, str(folders[name]))
-        for name, names in classes.items()
-    }
+    splits = {root / name: class_files(root / name, root / name, names, SUFFIXES) for name, names in classes.items()}
+    train, test = splits
+    unlabeled = next((root / name for name in UNLABELED if (root / name).is_dir()), None)
+    if unlabeled:
+        splits[unlabeled] = Split(_unlabeled_files(unlabeled), ())
+    for folder, split in splits.items():
+        require_some(len(split.files), str(folder))
+    side = _side(train / splits[train].files[0])
+    padding = padding_for(side, pad, str(train))
+    packed = {folder: _open_split(folder, split, side, cache, progress) for folder, split in splits.items()}
+    images = {folder: columns.arrays["images"] for folder, columns in packed.items()}
+    labels = [
+        checked_labels(splits[folder].labels, len(images[folder]), classes["train"], str(folder))
+        for folder in (train, test)
+    ]
     return LabeledSet(
         name=NAME,
         classes=classes["train"],
-        unlabeled=images.get("unlabeled", images["train"]),
-        train=images["train"],
-        train_labels=labels["train"],
-        test=images["test"],
-        test_labels=labels["test"],
+        unlabeled=images[unlabeled or train],
+        train=images[train],
+        train_labels=labels[0],
+        test=images[test],
+        test_labels=labels[1],
         pad=padding,
-        fingerprints={f"{NAME}/{name}": columns.sha256 for name, columns in packed.items()},
+        fingerprints={
+            f"{NAME}/{'unlabeled' if folder == unlabeled else folder.name}": columns.sha256
+            for folder, columns in packed.items()
+        },
         notes=() if unlabeled else ("the autoencoder was trained on the images in train/: there is no unlabeled/",),
     )
 
@@ -105,7 +109,7 @@ def _side(path: Path) -> int:
     return image.width
 
 
-def _open_split(name: str, folder: Path, split: Split, side: int, cache: Path, progress: Progress) -> PackedColumns:
+def _open_split(folder: Path, split: Split, side: int, cache: Path, progress: Progress) -> PackedColumns:
     from lnkit.data.pack.columns import Column, ColumnTable, open_columns  # noqa: PLC0415 - only here
 
     def read(data: bytes, path: Path) -> NDArray[np.uint8]:
@@ -118,7 +122,7 @@ def _open_split(name: str, folder: Path, split: Split, side: int, cache: Path, p
         return np.asarray(image)
 
     column = Column(split.files, (side, side, 3), read, f"RGB as it is, {side} x {side}")
-    table = ColumnTable(f"{name} images", folder, {"images": column})
+    table = ColumnTable(f"{folder.name} images", folder, {"images": column})
     return open_columns(table, packed_dir(folder, cache) / f"autoencoder-{side}px", progress)
 
 
