@@ -13,7 +13,7 @@ from PIL import Image
 from bench import published_code
 from bench.harness import Ratio, seconds_in_turns
 from bench.inputs import POINTS, make_backbone, make_triplets
-from lnkit.datasets.two_afc import open_bapps
+from lnkit.datasets import open_families
 from lnkit.distances.comparer import ImageComparer
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress
@@ -72,11 +72,8 @@ def _measure_backbone(name: str, folder: Path, repeats: int) -> Ratio:
 def _lnkit(comparer: ImageComparer, root: Path) -> np.ndarray:
     """Decode to an empty cache, then compare."""
     with tempfile.TemporaryDirectory(prefix="lnkit-bench-") as cache:
-        data = open_bapps(
-            root, Path(cache), resolution=64, resize_filter="bilinear", progress=SilentProgress(), parts=("2afc",)
-        )
-        family = data.two_afc[0]
-        return comparer.compare(family.ref, family.p0, family.p1)
+        family = open_families(root, Path(cache), SilentProgress())[0]
+        return comparer.compare(*family.images)
 
 
 def _published(networks: list[torch.nn.Module], root: Path) -> np.ndarray:

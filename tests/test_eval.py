@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import lnkit_bapps
 from lnkit.cli import run
+from lnkit.datasets.two_afc_layout import BAPPS_DATASET
 from lnkit.distances.comparer import ImageComparer
 from lnkit.networks.weights import build_random
 from lnkit.plugins.load import default_registry
@@ -237,10 +237,8 @@ def test_one_failing_backbone_does_not_stop_the_others(results: Path, capsys: Ca
 
 
 def test_missing_data_name_the_ways_on(results: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    unreachable = tuple(
-        replace(f, url="http://127.0.0.1:9/" + f.url.rsplit("/", 1)[1]) for f in lnkit_bapps.DATASET.files
-    )
-    monkeypatch.setattr("lnkit_bapps.run.DATASET", replace(lnkit_bapps.DATASET, files=unreachable))
+    unreachable = tuple(replace(f, url="http://127.0.0.1:9/" + f.url.rsplit("/", 1)[1]) for f in BAPPS_DATASET.files)
+    monkeypatch.setattr("lnkit_bapps.data.BAPPS_DATASET", replace(BAPPS_DATASET, files=unreachable))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     assert run(["eval", "--backbone", "pixel"]) == 1
     said = capsys.readouterr().err

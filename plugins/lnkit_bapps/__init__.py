@@ -1,7 +1,7 @@
 """The benchmark `bapps`: does a loss network judge similarity as people do?
 
-BAPPS (Zhang et al. 2018) asks two questions. 2AFC: which of two distorted patches is closer to the reference? JND: do
-two patches look the same? The distance of a loss network is scored against the answers of people.
+BAPPS (Zhang et al. 2018) asks people two questions. 2AFC: which of two distorted patches is closer to the reference?
+JND: do two patches look the same? The distances of a loss network are scored against their answers.
 """
 
 from __future__ import annotations
@@ -9,22 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import lnkit
+from lnkit.datasets.two_afc_layout import BAPPS_DATASET
 from lnkit_bapps.protocol import VARIANTS
-
-SERVER = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset"
-
-DATASET = lnkit.DatasetSpec(
-    name="bapps",
-    title="Berkeley-Adobe Perceptual Patch Similarity, validation sets",
-    files=(
-        # The sizes are those that the authors state; no checksums are published.
-        lnkit.RemoteFile(f"{SERVER}/twoafc_val.tar.gz", size=1_100_000_000),
-        lnkit.RemoteFile(f"{SERVER}/jnd.tar.gz", size=200_000_000),
-    ),
-    license="BSD-2-Clause (Zhang et al.); the photographs keep the terms of their sources",
-    homepage="https://github.com/richzhang/PerceptualSimilarity",
-    layout="2afc/val/<family>/{ref,p0,p1}/NNNNNN.png with judge/NNNNNN.npy, and jnd/val/<family>/{p0,p1}/ with same/",
-)
 
 SCORES = (
     lnkit.ScoreSpec(
@@ -57,9 +43,9 @@ BAPPS = lnkit.BenchmarkSpec(
     citation="Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018",
     protocols=VARIANTS,
     scores=SCORES,
-    open_data="lnkit_bapps.run:open_data",
+    open_data="lnkit_bapps.data:open_data",
     run="lnkit_bapps.run:run",
-    datasets=(DATASET,),
+    datasets=(BAPPS_DATASET,),
     rescore="lnkit_bapps.run:rescore",
 )
 

@@ -1,4 +1,4 @@
-"""What the benchmark computes, to the last hyperparameter. P, K and R are explained in this folder's README."""
+"""The hyperparameters of `bapps`. The README names the sources."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PARTS = ("2afc", "jnd", "2afc+jnd")
 class BappsProtocol(Comparing):
     """One way to run the benchmark. Scores compare only where all of these agree."""
 
-    resolution: int = 64  # pixels; LPIPS, P and R. K also ran 224
-    resize_filter: str = "bilinear"  # of PIL, antialiased, for images of another size; LPIPS's loader and R
-    parts: str = "2afc+jnd"  # P ran both
+    resolution: int = 64  # pixels; Zhang2018 and Pihlgren2023. Kumar2022 also ran 224
+    resize_filter: str = "bilinear"  # of Pillow, antialiased, for images of another size; Zhang2018's loader
+    parts: str = "2afc+jnd"  # Pihlgren2023 ran both
     per_family: int = 0  # items of each family, from the first; 0 takes all
-    resamples: int = 1000  # of the bootstrap behind each interval; ours, no source reports intervals
+    resamples: int = 1000  # of the bootstrap behind each interval; ours: no source reports intervals
 
     def __post_init__(self) -> None:
-        """Refuse values that no run could honor."""
+        """Refuse values that no run can use."""
         self.check_comparing()
         expect_one_of("resize_filter", self.resize_filter, RESIZE_FILTERS)
         expect_one_of("parts", self.parts, PARTS)
@@ -29,7 +29,7 @@ class BappsProtocol(Comparing):
             raise ValueError("resolution must be 1 or more, per_family and resamples 0 or more.")
 
     def signature(self) -> str:
-        """Everything that changes a distance, in one phrase."""
+        """Name everything that changes a distance, in one phrase."""
         cut = f"|first {self.per_family} of each family" if self.per_family else ""
         size = f"{self.resolution}px,{self.resize_filter}"
         return f"{self.comparing_phrase()}|{size}{cut}"
@@ -38,8 +38,8 @@ class BappsProtocol(Comparing):
 PAPER = BappsProtocol()
 VARIANTS = {
     "paper": PAPER,
-    # R runs the children of GoogLeNet and Inception one after the other, so their transform_input is skipped, and
-    # normalizes with torch.nn.functional.normalize.
+    # The reference code runs the children of GoogLeNet and Inception one after the other, which skips transform_input,
+    # and normalizes with torch.nn.functional.normalize.
     "reference": replace(PAPER, epsilon="reference", transform_input=False, normalization="imagenet"),
     "quick": replace(PAPER, per_family=100),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
+from lnkit.datasets.two_afc_layout import DISTORTION_FAMILIES, REAL_FAMILIES
 from lnkit.stats import (
+    FamilyScore,
     average_precision,
     central_interval,
+    mean_of_families,
     named_generator,
     resampled_means,
     resampled_precisions,
@@ -23,106 +26,99 @@ from lnkit_bapps.protocol import BappsProtocol
 
 Array = NDArray[np.float64]
 
-DISTORTION_FAMILIES = ("traditional", "cnn")  # Zhang et al. 2018, table 4
-
-REAL_FAMILIES = ("superres", "deblur", "color", "frameinterp")
-
 OFFICIAL_FAMILIES = DISTORTION_FAMILIES + REAL_FAMILIES
+VOTES_PER_TRIPLET = 5  # of the BAPPS validation set; Zhang2018, section 3
 
 
 @dataclass(frozen=True)
 class Distances:
-    """What a loss network measured, with the human answers: by family, (judge, d0, d1) and (same, d)."""
+    """The distances of a loss network with people's answers, by family: (judge, d0, d1) and (same, d), (N,) each."""
 
     two_afc: dict[str, tuple[Array, Array, Array]] = field(default_factory=dict)
     jnd: dict[str, tuple[Array, Array]] = field(default_factory=dict)
 
+    def add(self, part: str, name: str, judgments: Array, distances: Array) -> None:
+        """Add a family.
+
+        Args:
+            part: "2afc" or "jnd".
+            name: of the family.
+            judgments: (N,) in [0, 1].
+            distances: (N, 2) of triplets, or (N, 1) of pairs.
+        """
+        if part == "2afc":
+            self.two_afc[name] = (judgments, distances[:, 0], distances[:, 1])
+        else:
+            self.jnd[name] = (judgments, distances[:, 0])
+
     def arrays(self) -> dict[str, Array]:
-        """All of it under the names of the data's own layout, to be kept beside the record."""
-        found: dict[str, Array] = {}
+        """Return all arrays under the names of the data's layout, to be stored beside the record."""
+        arrays: dict[str, Array] = {}
         for name, (judge, d0, d1) in self.two_afc.items():
-            found |= {f"2afc/{name}/judge": judge, f"2afc/{name}/d0": d0, f"2afc/{name}/d1": d1}
+            arrays |= {f"2afc/{name}/judge": judge, f"2afc/{name}/d0": d0, f"2afc/{name}/d1": d1}
         for name, (same, d) in self.jnd.items():
-            found |= {f"jnd/{name}/same": same, f"jnd/{name}/d": d}
-        return found
+            arrays |= {f"jnd/{name}/same": same, f"jnd/{name}/d": d}
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Distances:
-        """Read back what :meth:`arrays` gave."""
+        """Restore what :meth:`arrays` returned."""
         exact = {key: np.asarray(array, dtype=np.float64) for key, array in arrays.items()}
-        found = cls()
+        distances = cls()
         for part, name in dict.fromkeys(tuple(key.split("/")[:2]) for key in exact):
-            at = f"{part}/{name}"
+            family = f"{part}/{name}"
             if part == "2afc":
-                found.two_afc[name] = (exact[f"{at}/judge"], exact[f"{at}/d0"], exact[f"{at}/d1"])
+                distances.two_afc[name] = (exact[f"{family}/judge"], exact[f"{family}/d0"], exact[f"{family}/d1"])
             else:
-                found.jnd[name] = (exact[f"{at}/same"], exact[f"{at}/d"])
-        return found
+                distances.jnd[name] = (exact[f"{family}/same"], exact[f"{family}/d"])
+        return distances
 
 
 def score_all(distances: Distances, protocol: BappsProtocol, seed: int) -> Outcome:
-    """Every score of the benchmark that these distances allow, and the distances themselves."""
+    """Return every score that these distances allow, and the distances themselves."""
     scores = score_distances(distances, resamples=protocol.resamples, seed=seed)
-    return Outcome(scores, distances.arrays(), tuple(_undefined(distances)))
-
-
-def _undefined(distances: Distances) -> list[str]:
-    blind = [name for name, (same, _) in distances.jnd.items() if not same.any()]
-    return [f"jnd_map/{name} is undefined: nobody saw two of its images as the same." for name in blind]
+    undefined = [name for name, (same, _) in distances.jnd.items() if not same.any()]
+    notes = (f"jnd_map/{name} is undefined: nobody saw two of its images as the same." for name in undefined)
+    return Outcome(scores, distances.arrays(), tuple(notes))
 
 
 def score_distances(distances: Distances, *, resamples: int = 1000, seed: int = 0) -> dict[str, Score]:
-    """Every score that the given families allow, from distances alone.
+    """Return every score that the given families allow, from distances alone.
+
+    Args:
+        distances: of one loss network.
+        resamples: bootstrap samples behind each interval.
+        seed: of the bootstrap.
 
     Raises:
-        ValueError: there is no family at all.
+        ValueError: there is no family.
     """
     if not distances.two_afc and not distances.jnd:
         raise ValueError("There is no family of judged images to score.")
     return _score_triplets(distances.two_afc, resamples, seed) | _score_pairs(distances.jnd, resamples, seed)
 
 
-@dataclass(frozen=True)
-class _Family:
-    """One family of triplets, scored, with what its sums and means need."""
-
-    score: Score
-    resampled: Array
-
-
 def _score_triplets(families: Mapping[str, tuple[Array, Array, Array]], resamples: int, seed: int) -> dict[str, Score]:
     if not families:
         return {}
     scored = {name: _score_family(name, *arrays, resamples, seed) for name, arrays in families.items()}
-    scores = {"2afc": _mean(scored, tuple(scored)), "2afc_pooled": _pooled(scored)}
+    scores = {"2afc": mean_of_families(scored.values()), "2afc_pooled": _pooled(scored)}
     for group, members in (("2afc_distortion", DISTORTION_FAMILIES), ("2afc_real", REAL_FAMILIES)):
         if set(members) <= set(scored):
-            scores[group] = _mean(scored, members)
+            scores[group] = mean_of_families(scored[name] for name in members)
     return scores | {f"2afc/{name}": family.score for name, family in scored.items()}
 
 
-def _score_family(name: str, judge: Array, d0: Array, d1: Array, resamples: int, seed: int) -> _Family:
+def _score_family(name: str, judge: Array, d0: Array, d1: Array, resamples: int, seed: int) -> FamilyScore:
     agreed = two_afc_agreement(judge, d0, d1)
     resampled = resampled_means(agreed, resamples, named_generator(seed, name))
     votes = votes_of(judge) if name in OFFICIAL_FAMILIES else None
     score = Score(float(agreed.mean()), len(agreed), central_interval(resampled), two_afc_ceilings(judge, votes))
-    return _Family(score, resampled)
+    return FamilyScore(score, resampled)
 
 
-def _mean(scored: Mapping[str, _Family], names: Sequence[str]) -> Score:
-    """The unweighted mean of families (P, K, LPIPS)."""
-    parts = {name: scored[name] for name in names}
-    return Score(
-        value=float(np.mean([part.score.value for part in parts.values()])),
-        n=sum(part.score.n for part in parts.values()),
-        interval=central_interval(np.mean([part.resampled for part in parts.values()], axis=0)),
-        ceilings=mean_of({name: dict(part.score.ceilings) for name, part in parts.items()}),
-        aggregation=_mean_of_families(len(parts)),
-    )
-
-
-def _pooled(scored: Mapping[str, _Family]) -> Score:
-    """All triplets counted once, whatever their family."""
+def _pooled(scored: Mapping[str, FamilyScore]) -> Score:
+    """Return the score of all triplets at once, whatever their family."""
     counts = np.array([part.score.n for part in scored.values()], dtype=np.float64)
     share = counts / counts.sum()
     known = set.intersection(*(set(part.score.ceilings) for part in scored.values()))
@@ -142,30 +138,17 @@ def _score_pairs(families: Mapping[str, tuple[Array, Array]], resamples: int, se
     same, distance = (np.concatenate(arrays) for arrays in zip(*families.values(), strict=True))
     return {
         "jnd_map": _score_jnd("jnd", same, distance, resamples, seed).score,
-        "jnd_map_mean": _mean(scored, tuple(scored)),
+        "jnd_map_mean": mean_of_families(scored.values()),
     } | {f"jnd_map/{name}": family.score for name, family in scored.items()}
 
 
-def _score_jnd(name: str, same: Array, distance: Array, resamples: int, seed: int) -> _Family:
+def _score_jnd(name: str, same: Array, distance: Array, resamples: int, seed: int) -> FamilyScore:
     resampled = resampled_precisions(distance, same, resamples, named_generator(seed, f"jnd/{name}"))
     value = average_precision(distance, same)
-    return _Family(Score(value, len(distance), central_interval(resampled)), resampled)
-
-
-def _mean_of_families(count: int) -> str:
-    return f"mean of {count} {'family' if count == 1 else 'families'}"
-
-
-VOTES_PER_TRIPLET = 5  # of the BAPPS validation set; Zhang et al. 2018, section 3
+    return FamilyScore(Score(value, len(distance), central_interval(resampled)), resampled)
 
 
 def votes_of(judge: Array) -> int | None:
-    """The number of votes per triplet if these are BAPPS's fifths, else None: unknown."""
+    """Return the number of votes per triplet if these are BAPPS's fifths; None: unknown."""
     k = judge * VOTES_PER_TRIPLET
     return VOTES_PER_TRIPLET if np.allclose(k, np.round(k), atol=1e-4) else None
-
-
-def mean_of(parts: Mapping[str, dict[str, float]]) -> dict[str, float]:
-    """The unweighted mean, key by key, of what all parts know."""
-    known = set.intersection(*(set(part) for part in parts.values())) if parts else set()
-    return {key: float(np.mean([part[key] for part in parts.values()])) for key in sorted(known)}

@@ -1,10 +1,11 @@
-"""Reading data laid out as BAPPS: the real judgments beside the checkout, and folders with every fault."""
+"""Data in BAPPS's layout: the real judgments beside the checkout, and folders with every fault."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lnkit.datasets import two_afc_layout as layout
-from lnkit.datasets.two_afc import BappsData, open_bapps, read_judgment
+from lnkit.datasets.two_afc import JudgedFamily, family_notes, open_families, read_judgment
 from lnkit.datasets.two_afc_layout import find_families
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
@@ -41,10 +42,22 @@ def make_bapps(
     return root
 
 
-def opened(root: Path, cache: Path, parts: tuple[str, ...] = ("2afc", "jnd"), resolution: int = 8) -> BappsData:
-    return open_bapps(
-        root, cache, resolution=resolution, resize_filter="bilinear", progress=SilentProgress(), parts=parts
-    )
+@dataclass
+class Data:
+    families: tuple[JudgedFamily, ...]
+    notes: tuple[str, ...]
+
+    def of(self, part: str) -> list[JudgedFamily]:
+        return [family for family in self.families if family.part == part]
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        return {str(family): family.table.sha256 for family in self.families}
+
+
+def opened(root: Path, cache: Path, parts: tuple[str, ...] = ("2afc", "jnd"), resolution: int = 8) -> Data:
+    families = open_families(root, cache, SilentProgress(), parts=parts, resolution=resolution)
+    return Data(families, family_notes(families, parts))
 
 
 @pytest.fixture
@@ -58,38 +71,38 @@ def cache(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def materials(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> BappsData:
+def materials(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Data:
     return opened(shared / "human_2afc", tmp_path_factory.mktemp("packed"), resolution=64)
 
 
-def test_the_real_judgments(shared: Path, materials: BappsData) -> None:
-    (family,) = materials.two_afc
+def test_the_real_judgments(shared: Path, materials: Data) -> None:
+    (family,) = materials.of("2afc")
     folder = shared / "human_2afc" / "2afc" / "val" / "materials"
-    assert (family.name, family.ref.shape, materials.jnd) == ("materials", (2738, 64, 64, 3), ())
+    assert (family.name, family.images[0].shape, materials.of("jnd")) == ("materials", (2738, 64, 64, 3), [])
     for row in (0, 1, 1369, 2737):
-        for column in ("ref", "p0", "p1"):
+        for column, images in zip(("ref", "p0", "p1"), family.images, strict=True):
             expected = np.asarray(Image.open(folder / column / f"{row:06d}.png").convert("RGB"))
-            np.testing.assert_array_equal(getattr(family, column)[row], expected)
-        assert family.judge[row] == np.load(folder / "judge" / f"{row:06d}.npy").item()
+            np.testing.assert_array_equal(images[row], expected)
+        assert family.judgments[row] == np.load(folder / "judge" / f"{row:06d}.npy").item()
     assert "none of the 6 official 2afc families" in materials.notes[0]
     assert materials.notes[1] == "absent: the part jnd"
 
 
-def test_the_real_judgments_favor_small_distances(materials: BappsData) -> None:
+def test_the_real_judgments_favor_small_distances(materials: Data) -> None:
     """A pixel distance agrees with people clearly more often than chance, so ref, p0, p1 and judge are not mixed up."""
-    (family,) = materials.two_afc
-    ref = family.ref.astype(np.float64)
-    d0, d1 = (((ref - other) ** 2).mean((1, 2, 3)) for other in (family.p0, family.p1))
-    agreement = np.where(d1 < d0, family.judge, np.where(d0 < d1, 1 - family.judge, 0.5)).mean()
+    (family,) = materials.of("2afc")
+    ref = family.images[0].astype(np.float64)
+    d0, d1 = (((ref - other) ** 2).mean((1, 2, 3)) for other in family.images[1:])
+    agreement = np.where(d1 < d0, family.judgments, np.where(d0 < d1, 1 - family.judgments, 0.5)).mean()
     assert agreement == pytest.approx(0.6413, abs=1e-4)  # computed once with Pillow and NumPy alone
 
 
 def test_families_official_first_and_then_by_name(root: Path, cache: Path) -> None:
     data = opened(root, cache)
-    assert [family.name for family in data.two_afc] == ["traditional", "cnn", "mine"]
-    assert [family.name for family in data.jnd] == ["cnn"]
+    assert [family.name for family in data.of("2afc")] == ["traditional", "cnn", "mine"]
+    assert [family.name for family in data.of("jnd")] == ["cnn"]
     assert set(data.fingerprints) == {"2afc/traditional", "2afc/cnn", "2afc/mine", "jnd/cnn"}
-    np.testing.assert_allclose(data.jnd[0].same, [0, 1 / 3, 2 / 3], rtol=1e-6)
+    np.testing.assert_allclose(data.of("jnd")[0].judgments, [0, 1 / 3, 2 / 3], rtol=1e-6)
 
 
 def test_what_is_missing_or_of_another_size_is_named(root: Path, cache: Path) -> None:
@@ -107,12 +120,12 @@ def test_a_complete_set_has_nothing_to_note(tmp_path: Path, cache: Path, monkeyp
     monkeypatch.setattr(layout, "OFFICIAL", small)
     data = opened(make_bapps(tmp_path / "data", tuple(small["2afc"]), tuple(small["jnd"])), cache)
     assert data.notes == ()
-    assert [family.name for family in data.two_afc] == list(layout.TWO_AFC)
+    assert [family.name for family in data.of("2afc")] == list(layout.TWO_AFC)
 
 
 def test_a_part_that_is_not_asked_for_is_not_missed(root: Path, cache: Path) -> None:
     data = opened(root, cache, parts=("jnd",))
-    assert (data.two_afc, len(data.jnd)) == ((), 1)
+    assert (data.of("2afc"), len(data.of("jnd"))) == ([], 1)
     assert not any("2afc" in note for note in data.notes)
 
 
@@ -123,13 +136,13 @@ def test_other_levels_of_the_tree_are_understood(tmp_path: Path, cache: Path, le
         data = opened(tmp_path / "top", cache)
     else:
         data = opened(make_bapps(tmp_path / "top") / "2afc", cache)
-        assert data.jnd == ()
-    assert [family.name for family in data.two_afc] == ["traditional", "cnn", "mine"]
+        assert data.of("jnd") == []
+    assert [family.name for family in data.of("2afc")] == ["traditional", "cnn", "mine"]
 
 
 def test_a_2afc_folder_under_another_name(root: Path, tmp_path: Path, cache: Path) -> None:
     (root / "2afc").rename(tmp_path / "renamed")
-    assert len(opened(tmp_path / "renamed", cache).two_afc) == 3
+    assert len(opened(tmp_path / "renamed", cache).of("2afc")) == 3
 
 
 def test_hidden_and_other_files_are_passed_over(root: Path, cache: Path) -> None:
@@ -137,7 +150,7 @@ def test_hidden_and_other_files_are_passed_over(root: Path, cache: Path) -> None
     (folder / "._000000.png").write_bytes(b"of a Mac")
     (folder / "Thumbs.db").write_bytes(b"of Windows")
     (root / "2afc" / "val" / ".DS_Store").write_bytes(b"")
-    assert len(opened(root, cache).two_afc[1].ref) == ROWS
+    assert len(opened(root, cache).of("2afc")[1].images[0]) == ROWS
 
 
 def test_converted_images_are_noted(root: Path, cache: Path) -> None:
@@ -149,14 +162,14 @@ def test_converted_images_are_noted(root: Path, cache: Path) -> None:
 
 def test_resolution_and_filter_have_arrays_of_their_own(root: Path, cache: Path) -> None:
     small, same = opened(root, cache, resolution=4), opened(root, cache)
-    assert small.two_afc[0].ref.shape[1:] == (4, 4, 3)
-    assert same.two_afc[0].ref.shape[1:] == (8, 8, 3)
+    assert small.of("2afc")[0].images[0].shape[1:] == (4, 4, 3)
+    assert same.of("2afc")[0].images[0].shape[1:] == (8, 8, 3)
     assert small.fingerprints == same.fingerprints
 
 
 def lose_an_image(family: Path) -> str:
     (family / "p1" / "000001.png").unlink()
-    return r"p1 has no file for item 000001 \(1 missing\).* 3 in ref, 3 in p0, 2 in p1, 3 in judge"
+    return r"p1 has no file for item 000001 \(1 missing\).* got 3 in ref, 3 in p0, 2 in p1, 3 in judge"
 
 
 def lose_a_judgment(family: Path) -> str:
@@ -171,7 +184,7 @@ def have_one_too_many(family: Path) -> str:
 
 def lose_a_folder(family: Path) -> str:
     shutil.rmtree(family / "p0")
-    return r"p0 is missing\. BAPPS's layout is expected.* holds judge, p1, ref\."
+    return r"p0 is missing\. Expected BAPPS's layout.* holds judge, p1, ref\."
 
 
 def empty_a_folder(family: Path) -> str:
@@ -269,9 +282,12 @@ def an_empty_split(root: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (another_layout, r"has no 2afc or jnd data in it\. .*expected: 2afc/val/<family>.* holds train\."),
-        (an_empty_folder, r"has no 2afc or jnd data in it.* is empty\."),
-        (an_empty_split, r"val is empty\. BAPPS's layout is expected"),
+        (
+            another_layout,
+            r"has no 2afc or jnd data of the split 'val'\. .*: 2afc/val/<family>.* holds train\.",
+        ),
+        (an_empty_folder, r"has no 2afc or jnd data of the split 'val'.* is empty\."),
+        (an_empty_split, r"val is empty\. Expected BAPPS's layout"),
         (lambda root: root, r"is not a folder\."),
     ],
 )
@@ -291,4 +307,4 @@ def test_a_family_that_cannot_be_named_is_refused(root: Path, cache: Path, name:
 def test_data_lie_under_any_name(root: Path, cache: Path) -> None:
     """Names that are not UTF-8 are common on old disks, and every name is such under the locale C."""
     odd = root.rename(root.with_name(os.fsdecode(b"data-\xe4")))
-    assert opened(odd, cache).two_afc
+    assert opened(odd, cache).of("2afc")

@@ -157,7 +157,7 @@ def lose_image(root: Path) -> None:
     next((root / "2afc/val/noise/p0").glob("*.png")).unlink()
 
 
-@pytest.mark.parametrize(("spoil", "said"), [(spoil_judgment, "fraction of people"), (lose_image, "same names")])
+@pytest.mark.parametrize(("spoil", "said"), [(spoil_judgment, "fraction of people"), (lose_image, "no file for item")])
 def test_faults_of_data_are_named(spoil, said: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     root = make_judgments(tmp_path / "data")
     spoil(root)
@@ -170,7 +170,11 @@ def test_faults_of_data_are_named(spoil, said: str, tmp_path: Path) -> None:  # 
     [
         (["--output", "{}/lin.pth"], 2, "Expected an output file that ends with .safetensors"),
         (["--output", "{}/exists.safetensors"], 2, "exists"),
-        (["--output", "{}/lin.safetensors"], 1, "no triplets of the split 'train'"),
+        (
+            ["--output", "{}/lin.safetensors"],
+            1,
+            "data of the split 'train'. Expected BAPPS's layout: 2afc/train/<family>",
+        ),
         (["--output", "{}/lin.safetensors", "--mode", "best"], 2, "--mode"),
     ],
 )

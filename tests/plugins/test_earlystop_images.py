@@ -97,7 +97,7 @@ def foreign_annotations(root: Path) -> None:
     ("spoil", "said"),
     [
         (empty_class, "green.* has no images"),
-        (one_class, "1 folders of classes; expected are two"),
+        (one_class, "1 folders of classes; expected two"),
         (no_validation, "no images for validation"),
         (damaged_image, "003.png"),
         (strange_annotations, "Line 1"),

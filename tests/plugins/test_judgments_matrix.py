@@ -145,7 +145,7 @@ def test_images_may_lie_beside_the_matrix(usual: dict[str, Any], tmp_path: Path)
 def test_numbered_names_sort_in_one_way_or_not_at_all(tmp_path: Path) -> None:
     root = make_images(tmp_path / "data", [f"img{number}.png" for number in (1, 2, 3, 4, 9, 10)])
     np.save(root / "dissimilarity.npy", dissimilarities())
-    with pytest.raises(DataError, match=r"sorted by text img10.png comes before img2.png.*names.txt"):
+    with pytest.raises(DataError, match=r"img10.png comes before img2.png by text.*names.txt"):
         scores_of(root)
     (root / "names.txt").write_text("".join(f"img{number}\n" for number in (1, 2, 3, 4, 9, 10)))
     assert scores_of(root)["spearman"].n == 15
@@ -240,21 +240,30 @@ def alone(name: str, text: str) -> Callable[[Path], None]:
 
 
 FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "not square": (matrix_of(np.ones((6, 5))), r"of shape \(6, 5\), and a square matrix is expected"),
-    "a vector": (matrix_of(np.ones(15)), r"of shape \(15,\), and a square matrix is expected"),
-    "too few": (matrix_of(np.ones((2, 2))), r"compares 2 images. A correlation needs three or more"),
-    "a gap": (matrix_of(with_(1, 4, np.nan)), r"has nan in row 2, column 5. A number is needed"),
+    "not square": (matrix_of(np.ones((6, 5))), r"Expected a square matrix, but .* of shape \(6, 5\)"),
+    "a vector": (matrix_of(np.ones(15)), r"Expected a square matrix, but .* of shape \(15,\)"),
+    "too few": (matrix_of(np.ones((2, 2))), r"Expected three or more images, but .* compares 2"),
+    "a gap": (
+        matrix_of(with_(1, 4, np.nan)),
+        r"Expected a number .*, but .* has nan in row 2, column 5",
+    ),
     "infinite": (matrix_of(with_(0, 3, np.inf)), r"has inf in row 1, column 4"),
-    "not symmetric": (matrix_of(with_(2, 0, 70, both=False)), r"is not symmetric: .*70 .*Save the mean"),
-    "unequal counts": (matrix_of(np.ones((5, 5))), r"has 5 rows, and there are 6 images in .*images"),
+    "not symmetric": (matrix_of(with_(2, 0, 70, both=False)), r"is not symmetric: .*70 .*Save one number"),
+    "unequal counts": (matrix_of(np.ones((5, 5))), r"has 5 rows, but .*images has 6 images"),
     "text in it": (matrix_of(np.full((6, 6), "a")), r"holds no array of numbers"),
     "a pickle": (
         lambda root: np.save(root / "dissimilarity.npy", np.full((6, 6), {}), allow_pickle=True),
         r"is not a readable .npy file",
     ),
     "broken": (lambda root: (root / "dissimilarity.npy").write_bytes(b"no"), r"is not a readable .npy file"),
-    "two matrices": (write("similarity.csv", "1"), r"holds similarity.csv and dissimilarity.npy. Leave the one"),
-    "no matrix": (lambda root: (root / "dissimilarity.npy").unlink(), r"has no matrix in it. One of similarity.csv"),
+    "two matrices": (
+        write("similarity.csv", "1"),
+        r"Expected one matrix .*, got similarity.csv and dissimilarity.npy",
+    ),
+    "no matrix": (
+        lambda root: (root / "dissimilarity.npy").unlink(),
+        r"no matrix in it. Expected one of similarity.csv",
+    ),
     "another name": (write("names.txt", "\n".join([*NAMES[:5], "z.png"])), r"has no image 'z.png' \(1 of the 6 named"),
     "a name twice": (write("names.txt", "\n".join([*NAMES[:5], "a.png"])), r"have the name 'a.png' twice"),
     "csv with a gap": (
@@ -263,17 +272,17 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "csv with a word": (
         alone("similarity.csv", as_csv(with_(0, 1, 55, both=False), NAMES).replace("55.0", "none")),
-        r"row 1, column 2 of the matrix: a number is expected, and 'none' is there",
+        r"row 1, column 2 of the matrix: expected a number, got 'none'",
     ),
     "csv with other rows": (
         alone("similarity.csv", as_csv(dissimilarities(), NAMES, SHUFFLED)),
         r"the names in the first column are not those of the first line",
     ),
     "empty csv": (alone("similarity.csv", ""), r"similarity.csv is empty"),
-    "csv of a header": (alone("similarity.csv", ",".join(NAMES)), r"column 2 of the matrix: a number is expected"),
+    "csv of a header": (alone("similarity.csv", ",".join(NAMES)), r"column 2 of the matrix: expected a number"),
     "csv with a row too many": (
         alone("similarity.csv", as_csv(np.ones((8, 6)))),
-        r"of shape \(8, 6\), and a square matrix is expected",
+        r"Expected a square matrix, but .* of shape \(8, 6\)",
     ),
     "a name of no text": (
         lambda root: (root / "images" / "a.png").rename(root / "images" / os.fsdecode(b"\xff.png")),
@@ -296,5 +305,5 @@ def test_faults_are_sentences(name: str, tmp_path: Path) -> None:
 
 
 def test_without_data_it_says_what_to_name() -> None:
-    with pytest.raises(LnkitError, match=r"--data DIR.*--sample.*One of similarity.csv"):
+    with pytest.raises(LnkitError, match=r"--data DIR.*--sample.*one of similarity.csv"):
         lnkit.evaluate(**PIXEL)

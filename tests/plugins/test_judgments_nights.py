@@ -22,8 +22,9 @@ from lnkit.results.rescore import rescore
 
 layout = pytest.importorskip("lnkit_judgments.nights.layout")
 
-from lnkit_judgments.nights import run as measuring  # noqa: E402 - after the skip
-from lnkit_judgments.nights.scores import Measured, score_all  # noqa: E402
+from lnkit_judgments.nights import run as run_module  # noqa: E402 - after the skip
+from lnkit_judgments.nights.protocol import NightsProtocol  # noqa: E402
+from lnkit_judgments.nights.scores import Distances, score_all  # noqa: E402
 
 HEADER = [
     "id",
@@ -133,7 +134,7 @@ def test_scores_are_those_of_the_authors_rules_on_plain_pixels(root: Path) -> No
 
 def test_agreement_has_three_cases() -> None:
     share, left, right = np.array([1.0, 1.0, 1.0, 0.25]), np.array([2.0, 1.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0, 2.0])
-    scores = score_all(Measured(share, left, right, np.ones(4, bool)), 0, 0).scores
+    scores = score_all(Distances(share, left, right, np.ones(4, bool)), NightsProtocol(resamples=0), 0).scores
     assert scores["2afc"].value == (1 + 0 + 0.5 + 0.75) / 4
     assert scores["2afc"].ceilings == {"best possible": (3 + 0.75) / 4}
     assert scores["2afc"].interval is None
@@ -194,7 +195,7 @@ def test_nothing_hangs_on_batches_and_shards(root: Path, monkeypatch: pytest.Mon
     make_nights(root, [(n, n % 2, 1 - n % 2, "test", "True", 8) for n in range(20)])
     network = {"backbone": "squeezenet1_1", "weights": "random", "points": "early", "overrides": {"resolution": "32"}}
     whole = scores_of(root, **network)
-    monkeypatch.setattr(measuring, "SHARD", 7)
+    monkeypatch.setattr(run_module, "SHARD", 7)
     assert scores_of(root, batch_size=3, force=True, **network) == whole
 
 
@@ -202,7 +203,7 @@ def test_an_interrupted_run_goes_on(root: Path, tmp_path: Path, monkeypatch: pyt
     from lnkit.distances.comparer import ImageComparer
 
     make_nights(root, [(n, n % 2, 1 - n % 2, "test", "True", 8) for n in range(12)])
-    monkeypatch.setattr(measuring, "SHARD", 5)
+    monkeypatch.setattr(run_module, "SHARD", 5)
     whole = scores_of(root, results=tmp_path / "whole")
     compared: list[int] = []
     compare = ImageComparer.compare
@@ -249,21 +250,24 @@ def drop_a_column(root: Path) -> None:
 
 
 FAULTS = {
-    "no column": (drop_a_column, r"data.csv has no column right_vote; its first line holds id, left_vote, prompt"),
+    "no column": (
+        drop_a_column,
+        r"data.csv has no column right_vote. Expected .* got id, left_vote, prompt",
+    ),
     "short line": (lambda root: edit(root, lambda lines: lines[2].pop()), r"data.csv, line 3 has 9 cells"),
     "twice": (put("id", "3"), r"has two lines with the id 3"),
-    "no number": (put("votes", "many"), r"line 2, column votes: a number is expected, and 'many'"),
-    "not a number": (put("right_vote", "nan"), r"line 2, column right_vote: a number is expected"),
-    "no vote": (put("left_vote", "0"), r"line 2: left_vote and right_vote must share votes, and 0 and 0 came"),
-    "neither true nor false": (put("is_imagenet", "maybe"), r"is_imagenet is True or False, and 'maybe' came"),
-    "a path that leads out": (put("ref_path", "../000.png"), r"ref_path must name a file in this folder"),
-    "a path that steers": (put("ref_path", "ref/\x1b[2J.png"), r"ref_path must name a file in this folder"),
-    "an absolute path": (put("left_path", "/etc/passwd"), r"left_path must name a file in this folder"),
+    "no number": (put("votes", "many"), r"line 2, column votes: expected a number, got 'many'"),
+    "not a number": (put("right_vote", "nan"), r"line 2, column right_vote: expected a number"),
+    "no vote": (put("left_vote", "0"), r"line 2: expected votes in left_vote and right_vote, got 0 and 0"),
+    "neither true nor false": (put("is_imagenet", "maybe"), r"expected True or False as is_imagenet, got 'maybe'"),
+    "a path that leads out": (put("ref_path", "../000.png"), r"expected a file in this folder as ref_path"),
+    "a path that steers": (put("ref_path", "ref/\x1b[2J.png"), r"expected a file in this folder as ref_path"),
+    "an absolute path": (put("left_path", "/etc/passwd"), r"expected a file in this folder as left_path"),
     "missing image": (lambda root: (root / "distort/000/003_1.png").unlink(), r"003_1.png cannot be read"),
     "broken image": (lambda root: (root / "ref/000/000.png").write_bytes(b"no"), r"000.png is not a readable image"),
     "no text": (lambda root: (root / "data.csv").write_bytes(b"\xff\xfe\x00"), r"it is no text in UTF-8"),
-    "no table": (lambda root: (root / "data.csv").unlink(), r"has no data.csv in it. NIGHTS's layout is expected"),
-    "empty table": (lambda root: (root / "data.csv").write_text(""), r"its first line holds nothing"),
+    "no table": (lambda root: (root / "data.csv").unlink(), r"has no data.csv in it. Expected NIGHTS's layout"),
+    "empty table": (lambda root: (root / "data.csv").write_text(""), r"in its first line, got nothing"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from lnkit import DataError, UsageError
 from lnkit.data.fetch.checksums import file_sha256
 from lnkit.distances.comparer import ImageComparer
 from lnkit.errors import LnkitError
+from lnkit.evaluation.shards import Shards, reference_groups
 from lnkit.plugins.load import default_registry
 from lnkit.results.rescore import rescore
 
@@ -24,7 +26,7 @@ kadid10k = pytest.importorskip("lnkit_judgments.opinions.kadid10k")
 
 from lnkit.datasets import image_files as files_module  # noqa: E402 - after the skip
 from lnkit.datasets import tid2013  # noqa: E402
-from lnkit_judgments.opinions import run as measuring  # noqa: E402
+from lnkit_judgments.opinions import run as run_module  # noqa: E402
 
 SIZE = (16, 12)  # width and height, shaped as the originals are
 REFERENCES, TYPES, LEVELS = 3, (1, 8, 24), 3
@@ -204,24 +206,35 @@ def test_scores_hang_on_batches_only_by_rounding(bench: str, tmp_path: Path) -> 
             assert score.value == pytest.approx(whole[name].value, abs=1e-6)
 
 
-def test_company_is_only_company(tmp_path: Path) -> None:
-    """Each distance is that of a comparison with the reference alone, whatever goes along and fills up."""
+def test_images_of_one_reference_are_compared_in_groups() -> None:
+    """Each distance is that of a comparison with the reference alone, whatever the other images of the group."""
     from torch import nn
 
     from lnkit import DistanceConfig, ExtractionPoint, LossNetwork
 
     network = LossNetwork(nn.Sequential(nn.Conv2d(3, 8, 3)), [ExtractionPoint("p", "0")])
     comparer = ImageComparer(network, [("p",)], DistanceConfig(), engine="eager")
-    images, told = np.stack([pixels(seed) for seed in range(1, 8)]), []
-    found = measuring.compare_in_company(comparer, pixels(0), images, told.append)
+    images, steps = np.stack([pixels(seed) for seed in range(1, 8)]), []
+    context: Any = SimpleNamespace(
+        protocol=SimpleNamespace(distance_config=DistanceConfig),
+        services=SimpleNamespace(comparer=lambda distances, items: comparer),
+        store=SimpleNamespace(get_or_compute=lambda key, compute: compute()),
+    )
+    shards, groups = Shards(context, 2, steps.append), reference_groups(np.zeros(7, np.int64))
+    np.testing.assert_array_equal(groups, [[0, 1, 2, 3, 4], [5, 6, 6, 6, 6]])
+    references = np.repeat(pixels(0)[None], 2, axis=0)
+    stored = shards.get_or_compute(
+        "key", 7, lambda advance: {"d": shards.compare_groups(references, images, groups, advance)}
+    )
+    found = stored["d"].reshape(10, 1)[:7]
     alone = comparer.compare(np.repeat(pixels(0)[None], 7, axis=0), images)[:, 0]
     np.testing.assert_allclose(found, alone, rtol=1e-6)
-    assert (found.shape, sum(told)) == ((7, 1), 7)
+    assert (found.shape, sum(steps)) == ((7, 1), 7)
 
 
 def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = make_tid2013(tmp_path / "data")
-    monkeypatch.setattr(measuring, "SHARD", 4)
+    monkeypatch.setattr(run_module, "SHARD", 4)
     whole = scores_of("tid2013", root, results=tmp_path / "whole")
     calls = 0
     compare = ImageComparer.compare
@@ -320,23 +333,23 @@ def remove(name: str) -> Callable[[Path], None]:
 
 MOS, DMOS = "mos_with_names.txt", "dmos.csv"
 FAULTS = {
-    "another layout": ("tid2013", remove(MOS), r"has no mos_with_names.txt in it. TID2013's layout is expected"),
+    "another layout": ("tid2013", remove(MOS), r"has no mos_with_names.txt in it. Expected TID2013's layout"),
     "missing image": ("tid2013", remove("distorted_images/i02_08_2.bmp"), r"has no i02_08_2.bmp \(1 of the 27 images"),
     "missing reference": ("tid2013", remove("reference_images/I02.BMP"), r"has no i02.bmp. .*line 10 needs it"),
     "missing folder": (
         "tid2013",
         lambda root: shutil.rmtree(root / "reference_images"),
-        r"has no reference_images. TID2013's layout is expected",
+        r"has no reference_images. Expected TID2013's layout",
     ),
-    "no opinion": ("tid2013", edit(MOS, " i01_01_2", ""), r"line 2: a mean opinion and a file name are expected"),
-    "no number": ("tid2013", lambda root: (root / MOS).write_text("nan i01_01_1.bmp"), r"line 1: a number is expected"),
+    "no opinion": ("tid2013", edit(MOS, " i01_01_2", ""), r"line 2: expected a mean opinion and a file name"),
+    "no number": ("tid2013", lambda root: (root / MOS).write_text("nan i01_01_1.bmp"), r"line 1: expected a number"),
     "another name": (
         "tid2013",
         lambda root: (
             (root / MOS).write_text("5.0 cat.bmp"),
             Image.new("RGB", SIZE).save(root / "distorted_images" / "cat.bmp"),
         ),
-        r"line 1: a file name like i01_08_3.bmp is expected",
+        r"line 1: expected a file name like i01_08_3.bmp",
     ),
     "twice": (
         "tid2013",
@@ -346,7 +359,7 @@ FAULTS = {
     "two cases": (
         "tid2013",
         lambda root: [Image.new("RGB", SIZE).save(root / "reference_images" / n) for n in ("i01.Bmp", "i01.BMP")],
-        r"has I01.BMP and i01.BMP and i01.Bmp, and i01.bmp is asked for",
+        r"Expected .*i01.bmp, got I01.BMP and i01.BMP and i01.Bmp",
     ),
     "nothing listed": ("tid2013", lambda root: (root / MOS).write_text("\n"), r"lists no image"),
     "broken image": (
@@ -359,7 +372,7 @@ FAULTS = {
         lambda root: Image.new("RGB", (9, 9)).save(root / "images" / "I01_01_02.png"),
         r"I01_01_02.png and its reference .*I01.png have different sizes: 9 x 9 and 16 x 12 pixels",
     ),
-    "missing column": ("kadid10k", edit(DMOS, "dmos,", "mos,"), r"dmos.csv has no column dmos; its first line holds"),
+    "missing column": ("kadid10k", edit(DMOS, "dmos,", "mos,"), r"dmos.csv has no column dmos. Expected the columns"),
     "short line": ("kadid10k", edit(DMOS, ",0.5\n", "\n"), r"dmos.csv, line 2 has 3 cells, and the header has 4"),
     "another reference": ("kadid10k", edit(DMOS, "1.png,I01", "1.png,I02"), r"is listed with the reference I02.png"),
     "missing png": ("kadid10k", remove("images/I03_24_03.png"), r"has no I03_24_03.png \(1 of the 27 images that dmos"),

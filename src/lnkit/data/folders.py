@@ -53,9 +53,7 @@ def image_names(folder: Path, suffixes: Sequence[str], expected: str) -> list[st
     names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith("."))
     if not names:
         raise DataError(f"{folder} has no images in it ({', '.join(suffixes)}). {expected}")
-    unprintable = next((name for name in names if not name.isprintable()), None)
-    if unprintable is not None:
-        raise DataError(f"The name {unprintable!a} in {folder} has characters that cannot be printed. Rename it.")
+    require_printable(folder, names)
     return names
 
 
@@ -66,3 +64,14 @@ def describe_folder(folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir())
     shown = ", ".join(ascii(name)[1:-1] for name in names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
     return f"{folder} holds {shown}." if names else f"{folder} is empty."
+
+
+def require_printable(folder: Path, names: Sequence[str]) -> None:
+    """Refuse names that could steer a terminal or fail to be written: they appear in scores, records and messages.
+
+    Raises:
+        DataError: a name has characters that cannot be printed.
+    """
+    odd = next((name for name in names if not name.isprintable()), None)
+    if odd is not None:
+        raise DataError(f"The name {odd!a} in {folder} has characters that cannot be printed. Rename it.")

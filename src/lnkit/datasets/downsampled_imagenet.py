@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import lnkit
+from lnkit.errors import DataError
 from lnkit.progress import Progress
 
-HELP = "Expected are arrays `data` (N x 3 R R, uint8, channels first) and `labels` (N, from 1), as published."
+HELP = "Expected arrays `data` (N x 3 R R, uint8, channels first) and `labels` (N, from 1), as published."
 
 
 def read_batches(files: Sequence[Path], progress: Progress) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The images (N, R, R, 3) and labels (N,) from 0 of some files.
+    """Read the images (N, R, R, 3) and labels (N,), from 0, of some files.
 
     Raises:
-        lnkit.DataError: a file is damaged, or holds something else; objects are never unpickled.
+        DataError: A file is damaged, or holds something else; objects are never unpickled.
     """
     images, labels = [], []
     with progress.task("reading batches", len(files), unit="files") as advance:
@@ -31,12 +31,12 @@ def read_batches(files: Sequence[Path], progress: Progress) -> tuple[NDArray[np.
             advance(1)
     sizes = {pixels.shape[1] for pixels in images}
     if len(sizes) > 1:
-        raise lnkit.DataError(f"The images of {files[0].parent} have several sizes: {sorted(sizes)}. One is expected.")
+        raise DataError(f"Expected images of one size in {files[0].parent}, got sides of {sorted(sizes)} pixels.")
     return np.concatenate(images), np.concatenate(labels)
 
 
 def fingerprint(files: Sequence[Path]) -> str:
-    """SHA-256 of the files, by their content."""
+    """Return the SHA-256 of the files' content."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as opened:
@@ -47,13 +47,13 @@ def fingerprint(files: Sequence[Path]) -> str:
 def _read(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     arrays = dict(_arrays(file))
     if not {"data", "labels"} <= set(arrays):
-        raise lnkit.DataError(f"{file} holds {', '.join(arrays) or 'nothing'}. {HELP}")
+        raise DataError(f"{file} holds {', '.join(arrays) or 'nothing'}. {HELP}")
     data, labels = arrays["data"], arrays["labels"].astype(np.int64).reshape(-1)
     side = round((data.shape[-1] / 3) ** 0.5) if data.ndim == 2 else 0
     if data.dtype != np.uint8 or not side or side * side * 3 != data.shape[1] or len(data) != len(labels):
-        raise lnkit.DataError(f"{file} has `data` {data.shape} of {data.dtype} and {len(labels)} labels. {HELP}")
+        raise DataError(f"{file} has `data` {data.shape} of {data.dtype} and {len(labels)} labels. {HELP}")
     if len(labels) and labels.min() < 1:
-        raise lnkit.DataError(f"{file} has a label of {labels.min()}. {HELP}")
+        raise DataError(f"{file} has a label of {labels.min()}. {HELP}")
     pixels: NDArray[np.uint8] = data.reshape(-1, 3, side, side).transpose(0, 2, 3, 1)  # type: ignore[assignment]
     return pixels, labels - 1
 
@@ -65,4 +65,4 @@ def _arrays(file: Path) -> Iterator[tuple[str, NDArray[np.generic]]]:
                 if name in opened:
                     yield name, opened[name]
     except (OSError, ValueError, zipfile.BadZipFile, KeyError) as error:
-        raise lnkit.DataError(f"{file} cannot be read ({error}). Fetch it again. {HELP}") from error
+        raise DataError(f"{file} cannot be read ({error}). Fetch it again. {HELP}") from error

@@ -1,4 +1,4 @@
-"""Image files of a published data set: found whatever the case of their names, and identified by their content."""
+"""Image files of a published dataset: found whatever the case of their names, and identified by their content."""
 
 from __future__ import annotations
 
@@ -7,66 +7,61 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lnkit.data.atomic import atomic_write_text
-from lnkit.data.cache import packed_dir
-from lnkit.data.fetch.checksums import file_sha256
-from lnkit.data.folders import describe_folder
-from lnkit.data.storage import explain_disk_errors
+from lnkit.data import atomic_write_text, describe_folder, explain_disk_errors, file_sha256, packed_dir
+from lnkit.datasets.text_tables import text_sha256
 from lnkit.errors import DataError
 from lnkit.progress import Progress
-from lnkit_judgments.places import text_sha256
 
-BATCH = 200  # files between two signs of life
+BATCH = 200  # files read between two reports of progress
 
 
 class Folder:
-    """A folder whose files are found by name, in the case that is asked for or in another.
+    """A folder whose files are found by name, in any case.
 
     Copies of TID2013 differ in this: ``I01.BMP`` in one is ``i01.bmp`` in another.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises DataError if ``path`` is no folder."""
+        """List ``path``; raises DataError if it is no folder."""
         if not path.is_dir():
             raise DataError(f"{path} is not a folder.")
         self.path = path
-        self._names = sorted(entry.name for entry in path.iterdir())
         self._by_lower: dict[str, list[str]] = {}
-        for name in self._names:
+        for name in sorted(entry.name for entry in path.iterdir()):
             self._by_lower.setdefault(name.lower(), []).append(name)
 
     def find(self, name: str) -> Path | None:
-        """The path of ``name``, or None.
+        """Return the path of ``name``, or None.
 
         Raises:
-            DataError: Only other cases of the name are there, and more than one.
+            DataError: The name exists only in other cases, and in more than one.
         """
         candidates = self._by_lower.get(name.lower(), [])
         if name in candidates:
             return self.path / name
         if len(candidates) > 1:
-            raise DataError(f"{self.path} has {' and '.join(candidates)}, and {name} is asked for. Remove one of them.")
+            raise DataError(f"Expected {self.path / name}, got {' and '.join(candidates)}. Remove one of them.")
         return self.path / candidates[0] if candidates else None
 
-    def get(self, name: str, what_for: str = "") -> Path:
-        """The path of ``name``; raises DataError where there is none, which ends with ``what_for``."""
-        found = self.find(name)
-        if found is None:
-            raise DataError(f"{self.path} has no {name}. {what_for}".strip())
-        return found
+    def get(self, name: str, hint: str = "") -> Path:
+        """Return the path of ``name``; raises DataError, which ends with ``hint``, if it does not exist."""
+        path = self.find(name)
+        if path is None:
+            raise DataError(f"{self.path} has no {name}. {hint}".strip())
+        return path
 
 
 def folder_with(root: Path, name: str, inner: Sequence[str], expected: str) -> Folder:
-    """``root`` or a folder in it that has the file ``name``.
+    """Find the folder that has the file ``name``: ``root``, or one in it.
 
     Args:
         root: The user's folder.
-        name: The file that tells.
+        name: The file to look for.
         inner: Names of folders that archives unpack to.
         expected: The layout in a sentence, for the error.
 
     Raises:
-        DataError: It is in none of them.
+        DataError: None of them has the file.
     """
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. {expected}")
@@ -77,30 +72,32 @@ def folder_with(root: Path, name: str, inner: Sequence[str], expected: str) -> F
 
 
 def content_sha256(title: str, files: Mapping[str, Path], root: Path, cache: Path, progress: Progress) -> str:
-    """The identity of image files: what ``sha256sum`` prints for them, sorted by name, hashed.
+    """Return the identity of image files: the hash of what ``sha256sum`` prints for them, sorted by name.
 
-    It is remembered in the cache as long as no file's size or time changes, since reading all of KADID-10k takes a
-    while.
+    It is stored in the cache until a file's size or time changes, since reading all of KADID-10k takes a while.
 
     Args:
         title: For the progress: "tid2013".
         files: Name in the published data -> file. Names, not paths, are part of the identity.
-        root: The folder they lie in.
+        root: The folder of the files.
         cache: The cache folder.
-        progress: Hears of reading.
+        progress: Receives the progress of reading.
+
+    Raises:
+        DataError: A file cannot be read.
     """
     names = sorted(files)
     stats = {name: files[name].stat() for name in names}
     state = text_sha256(f"{name} {stats[name].st_size} {stats[name].st_mtime_ns}" for name in names)
-    memory = packed_dir(root, cache) / f"content-{text_sha256(names)[:12]}.json"
-    known = _recall(memory)
+    stored = packed_dir(root, cache) / f"content-{text_sha256(names)[:12]}.json"
+    known = _read_stored(stored)
     if known.get("state") == state and "content" in known:
         return known["content"]
     content = text_sha256(_sums(title, names, files, progress))
     text = json.dumps({"state": state, "content": content})
-    with explain_disk_errors(memory.parent, len(text), f"remembering the content of {title}"):
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_text(memory, text)
+    with explain_disk_errors(stored.parent, len(text), f"storing the checksums of {title}"):
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_text(stored, text)
     return content
 
 
@@ -121,9 +118,9 @@ def _sum(path: Path) -> str:
         raise DataError(f"{path} cannot be read ({error.strerror}). Check the file and its permissions.") from error
 
 
-def _recall(memory: Path) -> dict[str, str]:
+def _read_stored(file: Path) -> dict[str, str]:
     try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
+        known = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

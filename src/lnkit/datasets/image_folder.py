@@ -1,6 +1,6 @@
-"""Labelled images as they lie on disk: which of three layouts a folder has, and its files with their classes.
+"""Labelled image files on disk, in one of three layouts.
 
-- Folders of classes: ``train/<class>/*.jpg`` and ``val/<class>/*.jpg`` (or ``validation``, ``test``).
+- Folders of classes: ``train/<class>/*.jpg`` and ``val/<class>/*.jpg`` (or ``validation``, ``valid``, ``test``).
 - Tiny ImageNet's: ``train/<class>/images/*.JPEG``, and ``val/images/*.JPEG`` with ``val/val_annotations.txt``.
 - Downsampled ImageNet's (Chrabaszcz et al. 2017): ``train_data_batch_*.npz`` and ``val_data.npz``.
 """
@@ -11,19 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import lnkit
-from lnkit.data.folders import describe_folder, image_names
+from lnkit.data.folders import describe_folder, image_names, require_printable
+from lnkit.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-VALIDATION = (
-    "val",
-    "validation",
-    "valid",
-    "test",
-)  # folders with images that are not trained on, the first that is there
+VALIDATION = ("val", "validation", "valid", "test")  # folders of images that are not trained on; the first that exists
 ANNOTATIONS = "val_annotations.txt"
 EXPECTED = (
-    "Expected is a folder with train/<class>/ and val/<class>/, Tiny ImageNet's layout, or the batches of downsampled "
+    "Expected a folder with train/<class>/ and val/<class>/, Tiny ImageNet's layout, or the batches of downsampled "
     "ImageNet as train_data_batch_*.npz and val_data.npz."
 )
 
@@ -32,7 +27,7 @@ EXPECTED = (
 class Split:
     """Image files, each with the number of its class."""
 
-    files: tuple[str, ...]  # relative to the folder, with "/"
+    files: tuple[str, ...]  # relative to the root of the dataset or split, with "/"
     labels: tuple[int, ...]
 
 
@@ -47,16 +42,16 @@ class Listing:
 
 
 def inner_folder(folder: Path) -> Path:
-    """The folder itself, or the only one in it where archives put another one around their content."""
+    """Return the folder itself, or the only folder in it if an archive wraps its content in one."""
     if not folder.is_dir():
-        raise lnkit.DataError(f"There is no folder {folder}. {EXPECTED}")
+        raise DataError(f"There is no folder {folder}. {EXPECTED}")
     inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
     only = inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
     return folder if (folder / "train").is_dir() else only
 
 
 def batch_files(folder: Path) -> tuple[list[Path], Path | None]:
-    """The files of downsampled ImageNet: batches to train on, in their order, and the validation images."""
+    """Return the files of downsampled ImageNet: batches to train on, in their order, and the validation images."""
     batches = sorted(folder.glob("train_data_batch_*.npz"), key=lambda path: (len(path.name), path.name))
     validation = folder / "val_data.npz"
     return batches, validation if validation.is_file() else None
@@ -66,59 +61,74 @@ def list_images(folder: Path) -> Listing:
     """Find the image files of the first two layouts.
 
     Raises:
-        lnkit.DataError: the folder has neither, or a class has no images; the message says which.
+        DataError: The folder has neither, or a class has no images; the message says which.
     """
     train = folder / "train"
-    classes = _class_names(train)
+    classes = class_names(train, EXPECTED)
     validation = next((folder / name for name in VALIDATION if (folder / name).is_dir()), None)
     if validation is None:
-        raise lnkit.DataError(f"{folder} has no images for validation. {EXPECTED} {describe_folder(folder)}")
+        raise DataError(f"{folder} has no images for validation. {EXPECTED} {describe_folder(folder)}")
+    annotated = (validation / ANNOTATIONS).is_file()
     return Listing(
         folder,
-        tuple(classes),
-        _of_classes(train, folder, classes),
-        _annotated(validation, folder, classes)
-        if (validation / ANNOTATIONS).is_file()
-        else _of_classes(validation, folder, classes),
+        classes,
+        class_files(train, folder, classes),
+        _annotated(validation, folder, classes) if annotated else class_files(validation, folder, classes),
     )
 
 
-def _class_names(train: Path) -> list[str]:
-    if not train.is_dir():
-        raise lnkit.DataError(f"There is no folder {train}. {EXPECTED} {describe_folder(train.parent)}")
-    names = sorted(path.name for path in train.iterdir() if path.is_dir() and not path.name.startswith("."))
+def class_names(folder: Path, expected: str) -> tuple[str, ...]:
+    """Return the classes of a split: the names of its folders, sorted.
+
+    Args:
+        folder: Of the split: ``train``.
+        expected: The layout in a sentence, for errors.
+
+    Raises:
+        DataError: ``folder`` does not exist, or has fewer than two folders.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is missing. {expected} {describe_folder(folder.parent)}")
+    names = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
     if len(names) < 2:
-        raise lnkit.DataError(f"{train} has {len(names)} folders of classes; expected are two or more. {EXPECTED}")
+        raise DataError(f"{folder} has {len(names)} folders of classes; expected two or more. {expected}")
+    require_printable(folder, names)
     return names
 
 
-def _of_classes(split: Path, folder: Path, classes: Sequence[str]) -> Split:
+def class_files(folder: Path, root: Path, classes: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> Split:
+    """List the images of a split, class after class and by name, in ``<class>/`` or ``<class>/images/``.
+
+    Args:
+        folder: Of the split: ``train``.
+        root: The folder that names of files are relative to.
+        classes: Names of folders.
+        suffixes: Of images, in lower case.
+
+    Raises:
+        DataError: A class has no images, or its folder cannot be read.
+    """
     files: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        images = split / name / "images" if (split / name / "images").is_dir() else split / name
-        found = _names(images, f"Class {name!r} needs images.")
-        prefix = images.relative_to(folder).as_posix()
-        files += [f"{prefix}/{file}" for file in found]
-        labels += [label] * len(found)
+        images = folder / name / "images" if (folder / name / "images").is_dir() else folder / name
+        try:
+            names = image_names(images, suffixes, f"Class {name!r} needs images.")
+        except PermissionError as error:
+            raise DataError(f"{images} cannot be read ({error.strerror}). Change its permissions.") from error
+        prefix = images.relative_to(root).as_posix()
+        files += [f"{prefix}/{file}" for file in names]
+        labels += [label] * len(names)
     return Split(tuple(files), tuple(labels))
 
 
-def _names(folder: Path, expected: str) -> list[str]:
-    try:
-        return image_names(folder, SUFFIXES, expected)
-    except PermissionError as error:
-        raise lnkit.DataError(f"{folder} cannot be read ({error.strerror}). Change its permissions.") from error
-
-
 def _annotated(split: Path, folder: Path, classes: Sequence[str]) -> Split:
-    """Tiny ImageNet's validation images, whose classes stand in a table."""
+    """Return Tiny ImageNet's validation images, whose classes are in a table."""
     numbers = {name: label for label, name in enumerate(classes)}
-    rows = [row for row in _annotations(split / ANNOTATIONS) if row[1] in numbers]
+    rows = sorted(row for row in _annotations(split / ANNOTATIONS) if row[1] in numbers)
     if not rows:
-        raise lnkit.DataError(f"{split / ANNOTATIONS} names no image of the classes in {folder / 'train'}.")
+        raise DataError(f"{split / ANNOTATIONS} names no image of the classes in {folder / 'train'}.")
     prefix = (split / "images").relative_to(folder).as_posix()
-    rows.sort()
     return Split(tuple(f"{prefix}/{file}" for file, _ in rows), tuple(numbers[name] for _, name in rows))
 
 
@@ -126,8 +136,8 @@ def _annotations(file: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         cells = line.split("\t")
         if len(cells) < 2 or "/" in cells[0] or not cells[0].isprintable():
-            raise lnkit.DataError(
-                f"Line {number} of {file} is no row of Tiny ImageNet's annotations: expected is a file name, a tab and "
-                "a class."
+            raise DataError(
+                f"Line {number} of {file} is no row of Tiny ImageNet's annotations: expected a file name, a tab and "
+                f"a class, got {line!r:.80}."
             )
         yield cells[0], cells[1]

@@ -1,4 +1,4 @@
-"""Opens labelled images of any layout as arrays: decoded once, mapped into memory ever after."""
+"""Labelled images of any layout as arrays: decoded once, then mapped into memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import lnkit
 from lnkit.data.atomic import atomic_folder
 from lnkit.data.cache import packed_dir
 from lnkit.data.fetch.unpack import is_archive, unpack
@@ -17,10 +16,11 @@ from lnkit.data.pack.array_folder import open_arrays
 from lnkit.data.pack.image_table import ImageTable, open_images
 from lnkit.data.storage import locked
 from lnkit.datasets.downsampled_imagenet import fingerprint, read_batches
-from lnkit.datasets.image_folder import EXPECTED, Listing, Split, batch_files, inner_folder, list_images
+from lnkit.datasets.image_folder import EXPECTED, Listing, batch_files, inner_folder, list_images
+from lnkit.errors import DataError
 from lnkit.progress import Progress
 
-FILTER = "box"  # of images that are larger: that of downsampled ImageNet (Chrabaszcz et al. 2017, section 2)
+FILTER = "box"  # for larger images, as in downsampled ImageNet (Chrabaszcz et al. 2017, section 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class LabelledData:
-    """What a classifier is trained on and judged by."""
+    """Images to train a classifier on, and to validate it."""
 
     train: Labelled
     validation: Labelled
@@ -48,26 +48,26 @@ def open_labelled(source: Path, resolution: int, cache: Path, progress: Progress
     """Open the images in a folder or an archive, at a resolution.
 
     Args:
-        source: a folder in one of the layouts of :mod:`lnkit.datasets.image_folder`, or an archive of one.
-        resolution: of a side in pixels; larger images become smaller by averaging, each side on its own.
-        cache: where arrays, and what is in archives, are kept.
-        progress: hears of unpacking and decoding.
+        source: A folder in one of the layouts of :mod:`lnkit.datasets.image_folder`, or an archive of one.
+        resolution: Side in pixels; larger images are averaged, each side on its own.
+        cache: The cache folder, for arrays and unpacked archives.
+        progress: Receives the progress of unpacking and decoding.
 
     Raises:
-        lnkit.DataError: there are no such images, some are damaged, or the disk is full.
+        DataError: There are no such images, some are damaged, or the disk is full.
     """
     folder = inner_folder(_unpacked(source, cache, progress))
     batches, validation = batch_files(folder)
     if batches and validation:
         return _of_batches(batches, validation, resolution, cache, progress)
     if batches:
-        raise lnkit.DataError(f"{folder} has batches to train on and no val_data.npz. {EXPECTED}")
+        raise DataError(f"{folder} has batches to train on, but no val_data.npz. {EXPECTED}")
     return _of_files(list_images(folder), resolution, cache, progress)
 
 
 def _unpacked(source: Path, cache: Path, progress: Progress) -> Path:
     if source.is_file() and not is_archive(source):
-        raise lnkit.DataError(f"{source} is no archive that can be unpacked (.zip, .tar and the like). {EXPECTED}")
+        raise DataError(f"{source} is no archive that can be unpacked (.zip, .tar and the like). {EXPECTED}")
     if not is_archive(source):
         return source
     facts = source.stat()
@@ -85,21 +85,14 @@ def _of_files(listing: Listing, resolution: int, cache: Path, progress: Progress
     opened = {}
     digest = hashlib.sha256()
     for name, split in (("train", listing.train), ("validation", listing.validation)):
-        table = ImageTable(f"{listing.folder.name} {name}", listing.folder, {"images": split.files}, {}, _no_label)
+        table = ImageTable(f"{listing.folder.name} {name}", listing.folder, {"images": split.files})
         packed = open_images(
             table, place / f"{name}-{resolution}", size=resolution, resize_filter=FILTER, progress=progress
         )
         opened[name] = Labelled(packed.arrays["images"], np.asarray(split.labels, dtype=np.int64))
-        digest.update(f"{packed.sha256} {_classes_of(split)}".encode())
+        labels = hashlib.sha256(np.asarray(split.labels, dtype="<i8").tobytes()).hexdigest()
+        digest.update(f"{packed.sha256} {labels}".encode())
     return LabelledData(opened["train"], opened["validation"], listing.classes, digest.hexdigest())
-
-
-def _classes_of(split: Split) -> str:
-    return hashlib.sha256(np.asarray(split.labels, dtype="<i8").tobytes()).hexdigest()
-
-
-def _no_label(data: bytes, path: Path) -> float:
-    raise AssertionError("classes come from the names of folders")
 
 
 def _of_batches(
@@ -117,14 +110,14 @@ def _of_batches(
     arrays = open_arrays("downsampled ImageNet", place, sha256, make, progress)
     _require_size(arrays["train_images"], resolution, batches[0])
     train = Labelled(arrays["train_images"], np.asarray(arrays["train_labels"]))
-    held = Labelled(arrays["images"], np.asarray(arrays["labels"]))
-    count = int(max(train.labels.max(), held.labels.max())) + 1
-    return LabelledData(train, held, tuple(f"{i + 1}" for i in range(count)), sha256)
+    validation_set = Labelled(arrays["images"], np.asarray(arrays["labels"]))
+    count = int(max(train.labels.max(), validation_set.labels.max())) + 1
+    return LabelledData(train, validation_set, tuple(f"{i + 1}" for i in range(count)), sha256)
 
 
 def _require_size(images: NDArray[np.generic], resolution: int, file: Path) -> None:
     if images.shape[1] != resolution:
-        raise lnkit.DataError(
+        raise DataError(
             f"The images of {file.parent} have {images.shape[1]} pixels a side, and the network is made for "
             f"{resolution}: name it with _{images.shape[1]} at the end, or fetch the batches at {resolution} pixels."
         )

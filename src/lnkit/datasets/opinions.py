@@ -1,9 +1,10 @@
-"""Distorted images, the references that they come from, and what people think of them, whatever the data set."""
+"""Distorted images, their references and people's opinions of them, whatever the dataset."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from lnkit.datasets.image_files import Folder
 from lnkit.errors import DataError
 
-NAME = re.compile(r"(?P<reference>[a-z]\d+)_(?P<type>\d+)_(?P<level>\d+)")  # "i01_08_3", in either data set
+NAME = re.compile(r"(?P<reference>[a-z]\d+)_(?P<type>\d+)_(?P<level>\d+)")  # "i01_08_3", in either dataset
 
 
 class Entry(NamedTuple):
@@ -27,7 +28,7 @@ class Entry(NamedTuple):
 class Opinion:
     """A distorted image and the mean opinion of it."""
 
-    name: str  # "i01_08_3": reference, type and level; in small letters, whatever the file's name is
+    name: str  # "i01_08_3": reference, type and level; in lower case, whatever the file's name is
     image: Path
     reference_name: str  # "i01"
     reference: Path
@@ -37,13 +38,13 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class OpinionSet:
-    """What a data set's folder was found to hold."""
+    """All opinions of a dataset."""
 
     folder: Path
     opinions: tuple[Opinion, ...]  # by reference and name, whatever the order of the file
 
     def first_references(self, count: int) -> OpinionSet:
-        """Those of the first ``count`` references; of all, for 0."""
+        """Return the opinions on images of the first ``count`` references; of all, for 0."""
         names = sorted({opinion.reference_name for opinion in self.opinions})[: count or None]
         return OpinionSet(self.folder, tuple(o for o in self.opinions if o.reference_name in names))
 
@@ -54,14 +55,14 @@ def collect(
     """Find the files of all entries.
 
     Args:
-        listed: The file that the entries stand in.
+        listed: The file of the entries.
         entries: Its lines.
-        images: Where the distorted images lie.
-        references: Where the references lie.
-        types: What the numbers of distortion types mean, from 1; one beyond them is called "type_25".
+        images: Folder of the distorted images.
+        references: Folder of the references.
+        types: Names of the distortion types 1, 2 and so on; one beyond them is called "type_25".
 
     Raises:
-        DataError: There is no entry, one cannot be understood or is there twice, or an image is missing.
+        DataError: There is no entry, one cannot be understood, two are of one image, or an image is missing.
     """
     missing = [entry.image for entry in entries if images.find(entry.image) is None]
     if missing:
@@ -73,7 +74,9 @@ def collect(
     opinions.sort(key=lambda opinion: (opinion.reference_name, opinion.name))
     if not opinions:
         raise DataError(f"{listed} lists no image.")
-    _require_different(listed, opinions)
+    name, count = Counter(opinion.name for opinion in opinions).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{listed} lists {name} twice. Expected one mean opinion of each image: remove the other.")
     return OpinionSet(listed.parent, tuple(opinions))
 
 
@@ -85,22 +88,13 @@ def _opinion(entry: Entry, images: Folder, references: Folder, types: Sequence[s
 
 
 def _parse(entry: Entry) -> tuple[str, str, int]:
-    """The name, the reference and the number of the type of a file called ``i01_08_3.bmp``."""
+    """Return the name, the reference and the number of the type of a file such as ``i01_08_3.bmp``."""
     name, reference = (file.rpartition(".")[0].lower() for file in (entry.image, entry.reference))
     match = NAME.fullmatch(name)
     if match is None:
         raise DataError(
-            f"{entry.where}: a file name like i01_08_3.bmp is expected (reference, type, level), and "
-            f"{entry.image!r:.80} is there."
+            f"{entry.where}: expected a file name like i01_08_3.bmp (reference, type, level), got {entry.image!r:.80}."
         )
     if match["reference"] != reference:
         raise DataError(f"{entry.where}: {entry.image} is listed with the reference {entry.reference}.")
     return name, reference, int(match["type"])
-
-
-def _require_different(listed: Path, opinions: Iterable[Opinion]) -> None:
-    seen: set[str] = set()
-    for opinion in opinions:
-        if opinion.name in seen:
-            raise DataError(f"{listed} lists {opinion.name} twice. Each image has one mean opinion: remove the other.")
-        seen.add(opinion.name)

@@ -1,4 +1,7 @@
-"""Photographs that come with scikit-image, and what can be done to them: the material of the samples."""
+"""Photographs that come with scikit-image, and changes of them: the material of the embedded samples.
+
+Every function gives the same pixels each time, as far as Pillow and scikit-image do: scores of samples depend on them.
+"""
 
 from __future__ import annotations
 
@@ -14,49 +17,100 @@ Draw = np.random.Generator
 
 
 class Size(NamedTuple):
-    """Of an image in pixels."""
+    """Size of an image in pixels."""
 
     width: int
     height: int
 
 
-def photographs() -> list[Image.Image]:
-    """All of them, in the order of their names; each is larger than 400 x 300 pixels."""
-    from skimage import data  # noqa: PLC0415 - costs half a second, and only making a sample needs it
+def load_photograph(name: str) -> Image.Image:
+    """Load one of scikit-image's photographs as RGB; of a stereo pair the left one.
 
-    loaded = [getattr(data, name)() for name in NAMES]
-    return [Image.fromarray(image[0] if isinstance(image, tuple) else image) for image in loaded]
+    Args:
+        name: Of a function of ``skimage.data``; those in ``NAMES`` are in color and larger than 400 x 300 pixels.
+    """
+    from skimage import data  # noqa: PLC0415 - takes half a second, and only making a sample needs it
+
+    image = getattr(data, name)()
+    return Image.fromarray(image[0] if isinstance(image, tuple) else image).convert("RGB")
+
+
+def half(image: Image.Image, right: bool) -> Image.Image:
+    """Return the left or the right half; the two have no pixel in common."""
+    middle = image.width // 2
+    return image.crop((middle, 0, image.width, image.height) if right else (0, 0, middle, image.height))
+
+
+def random_crop(
+    image: Image.Image,
+    size: tuple[int, int],
+    draw: Draw,
+    *,
+    texture: float = 0.0,
+    margin: int = 0,
+    endpoint: bool = False,
+) -> Image.Image:
+    """Crop at a random position with enough texture.
+
+    Args:
+        image: To crop.
+        size: Width and height of the crop in pixels, without its margin.
+        draw: Draws positions (left, then top) until the texture suffices.
+        texture: Least standard deviation of the gray values, in 8-bit steps; in flat crops changes do not show.
+        margin: Pixels to add on each side, which do not count for the texture.
+        endpoint: Whether the last possible position may be drawn, too.
+    """
+    width, height = size
+    room = (image.width - width - 2 * margin, image.height - height - 2 * margin)
+    while True:
+        left, top = (int(draw.integers(0, most, endpoint=endpoint)) for most in room)
+        crop = image.crop((left, top, left + width + 2 * margin, top + height + 2 * margin))
+        if not texture or np.asarray(without_margin(crop, margin).convert("L")).std() >= texture:
+            return crop
+
+
+def without_margin(image: Image.Image, margin: int) -> Image.Image:
+    """Remove ``margin`` pixels from each side."""
+    return image.crop((margin, margin, image.width - margin, image.height - margin))
 
 
 def cut_out(photograph: Image.Image, left: float, top: float, width: float, size: Size) -> Image.Image:
-    """What lies ``width`` pixels wide from (``left``, ``top``), as high as ``size`` asks for, brought to ``size``."""
+    """Cut out a rectangle of the shape of ``size`` and resize it to that.
+
+    Args:
+        photograph: To cut from.
+        left: Left edge in pixels of the photograph; fractions are interpolated.
+        top: Upper edge.
+        width: Width in pixels of the photograph.
+        size: Of the result.
+    """
     box = (left, top, left + width, top + width * size.height / size.width)
     return photograph.resize(size, Image.Resampling.BICUBIC, box=box)
 
 
 def add_noise(image: Image.Image, deviation: float, draw: Draw) -> Image.Image:
-    """Gaussian noise with a standard deviation in 8-bit steps."""
+    """Add Gaussian noise with a standard deviation in 8-bit steps."""
     noisy = np.asarray(image, np.float64) + draw.normal(0, deviation, (image.height, image.width, 3))
     return Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8))
 
 
 def blur(image: Image.Image, radius: float, draw: Draw) -> Image.Image:
-    """Gaussian blur; ``radius`` is the standard deviation in pixels."""
+    """Blur with a Gaussian; ``radius`` is its standard deviation in pixels."""
     return image.filter(ImageFilter.GaussianBlur(radius))
 
 
 def compress(image: Image.Image, loss: float, draw: Draw) -> Image.Image:
-    """JPEG of quality 100 - ``loss``."""
+    """Compress as a JPEG of quality 100 - ``loss``."""
     file = BytesIO()
     image.save(file, "JPEG", quality=round(100 - loss))
     return Image.open(file).convert("RGB")
 
 
-def fade(image: Image.Image, amount: float, draw: Draw) -> Image.Image:
-    """Take away the part ``amount`` of the saturation."""
+def desaturate(image: Image.Image, amount: float, draw: Draw) -> Image.Image:
+    """Remove the part ``amount`` (0 to 1) of the saturation."""
     return ImageEnhance.Color(image).enhance(1 - amount)
 
 
 def brighten(image: Image.Image, amount: float, draw: Draw) -> Image.Image:
-    """Times 1 + ``amount``."""
+    """Multiply the brightness by 1 + ``amount``."""
     return ImageEnhance.Brightness(image).enhance(1 + amount)

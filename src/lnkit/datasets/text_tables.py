@@ -1,9 +1,10 @@
-"""Text files with judgments in them, read so that a fault is named by file and line."""
+"""Text files of judgments; errors name file and line."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
@@ -12,29 +13,29 @@ from lnkit.errors import DataError
 
 
 class Line(NamedTuple):
-    """A line of a table, and where it stands."""
+    """A line of a table."""
 
     where: str  # "/data/nights/data.csv, line 2"
     cells: dict[str, str]  # column -> text
 
     def number(self, column: str) -> float:
-        """The number in ``column``; raises DataError if there is none."""
+        """Return the number in ``column``; raises DataError if there is none."""
         return read_number(self.cells[column], f"{self.where}, column {column}")
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[Line]:
-    """Read a CSV file with a header that has at least ``columns``, in any order.
+    """Read a CSV file whose header has at least ``columns``, in any order.
 
     Raises:
-        DataError: The file is missing or no text, lacks a column, or has a line with fewer cells than the header.
+        DataError: The file is missing or no text, lacks a column, or has a line of another length than the header.
     """
     header, *rows = read_rows(path) or [[]]
     names = [name.strip() for name in header]
     missing = [column for column in columns if column not in names]
     if missing:
         raise DataError(
-            f"{path} has no column {', '.join(missing)}; its first line holds {', '.join(names) or 'nothing'}. "
-            f"The columns {', '.join(columns)} are expected."
+            f"{path} has no column {', '.join(missing)}. Expected the columns {', '.join(columns)} in its first line, "
+            f"got {', '.join(names) or 'nothing'}."
         )
     lines = []
     for number, row in enumerate(rows, start=2):
@@ -45,7 +46,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Line]:
 
 
 def read_rows(path: Path) -> list[list[str]]:
-    """The cells of a CSV file, row by row; empty lines are passed over.
+    """Read the cells of a CSV file, row by row, without empty lines.
 
     Raises:
         DataError: The file is missing, or no text.
@@ -54,7 +55,7 @@ def read_rows(path: Path) -> list[list[str]]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, in UTF-8 with or without a byte order mark."""
+    """Read a file in UTF-8, with or without a byte order mark; raises DataError if that fails."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -63,11 +64,16 @@ def read_text(path: Path) -> str:
 
 
 def read_number(text: str, where: str) -> float:
-    """A finite number; raises DataError that says ``where`` there is none."""
+    """Read a finite number; raises DataError, which begins with ``where``, if there is none."""
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not isfinite(value):
-        raise DataError(f"{where}: a number is expected, and {text!r} is there.")
+        raise DataError(f"{where}: expected a number, got {text!r:.80}.")
     return value
+
+
+def text_sha256(lines: Iterable[str]) -> str:
+    """Return the SHA-256 of lines, as ``sha256sum`` prints it for a file of them."""
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()

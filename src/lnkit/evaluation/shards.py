@@ -1,11 +1,11 @@
-"""Long measurements in shards: each is stored as soon as it is done, so that a kill loses one shard at most."""
+"""Long measurements in shards: each is stored once it is done, so that a kill loses one shard at most."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,19 @@ Array = np.ndarray[Any, Any]
 Advance = Callable[[int], None]
 
 SHARD = 1024  # items in a shard; its size changes no distance
+GROUP = 5  # images that go through the network with one copy of their reference, instead of one each
+
+
+class Images(Protocol):
+    """Images (N, H, W, 3), 8-bit RGB, that are read slice by slice: an array, or files that are decoded when read."""
+
+    def __len__(self) -> int:
+        """Return N."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Array:
+        """Read some of the images."""
+        ...
 
 
 class Shards:
@@ -40,31 +53,47 @@ class Shards:
 
     @cached_property
     def comparer(self) -> ImageComparer:
-        """Measures the distances; made when it is first used."""
+        """Return the comparer of the distances; it is made on first use."""
         return self._context.services.comparer(self._distances, self._items)
 
-    def compare(self, key: str, *images: Array, size: int = SHARD) -> Array:
+    def compare(self, key: str, *images: Images, size: int = SHARD) -> Array:
         """Compare the first images with the others.
 
         Args:
             key: name of these shards in the run's store.
-            *images: arrays (N, H, W, 3) of 8-bit RGB images; may be memory-mapped.
+            *images: arrays (N, H, W, 3) of 8-bit RGB images; may be memory-mapped, or decode what is sliced.
             size: items in a shard.
 
         Returns:
             Distances (N, number of others, number of distances).
         """
-        starts = range(0, len(images[0]), size)
-        shards = ((start, [array[start : start + size] for array in images]) for start in starts)
-        return np.concatenate([self._compare(f"{key}-{start:06d}", shard) for start, shard in shards])
+        count = len(images[0])
+        starts = range(0, count, size)
+        return np.concatenate([self._compare(key, images, slice(n, min(n + size, count))) for n in starts])
 
-    def _compare(self, key: str, images: list[Array]) -> Array:
+    def _compare(self, key: str, images: Sequence[Images], rows: slice) -> Array:
         def compute(advance: Advance) -> dict[str, Array]:
-            distances = self.comparer.compare(*images, advance=advance)
-            release(*images)
+            shard = [column[rows] for column in images]
+            distances = self.comparer.compare(*shard, advance=advance)
+            release(*shard)
             return {"distance": distances}
 
-        return self.get_or_compute(key, len(images[0]), compute)["distance"]
+        return self.get_or_compute(f"{key}-{rows.start:06d}", rows.stop - rows.start, compute)["distance"]
+
+    def compare_groups(self, references: Array, images: Array, groups: Array, advance: Advance) -> Array:
+        """Compare images with the reference of their group; for use in :meth:`get_or_compute`.
+
+        Args:
+            references: (G, H, W, 3), one of each group.
+            images: (N, H, W, 3).
+            groups: rows (G, GROUP) of images, made by :func:`reference_groups`.
+            advance: receives the number of images done.
+
+        Returns:
+            Distances (G, GROUP, number of distances).
+        """
+        columns = [images[rows] for rows in groups.T]
+        return self.comparer.compare(references, *columns, advance=lambda done: advance(done * GROUP))
 
     def get_or_compute(
         self, key: str, steps: int, compute: Callable[[Advance], Mapping[str, Array]]
@@ -72,14 +101,15 @@ class Shards:
         """Return the shard stored under ``key``, or compute and store it.
 
         Args:
-            key: its name in the run's store.
-            steps: what it adds to the progress in all.
-            compute: makes it; may call the function that it is given with the number of steps done.
+            key: name of the shard in the run's store.
+            steps: steps of the progress that the shard takes.
+            compute: computes the shard; may call its argument with the number of steps done.
         """
         done = 0
 
         def advance(count: int) -> None:
             nonlocal done
+            count = min(count, steps - done)
             done += count
             self._advance(count)
 
@@ -102,11 +132,25 @@ def open_shards(
 
     Args:
         context: of the run.
-        total: steps of the progress in all.
-        unit: of a step, a plural noun: "triplets".
+        total: steps of the progress, of all shards.
+        unit: name of the steps, in the plural: "triplets".
         title: of the task; the backbone's name is added.
         items: about how many items will be compared, if that is not ``total``.
         distances: distances to measure; by default the protocol's, by each loss network.
     """
     with context.progress.task(f"{title} with {context.backbone.name}", total, unit=unit) as advance:
         yield Shards(context, total if items is None else items, advance, distances)
+
+
+def reference_groups(owners: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Group images that share a reference, so that it goes through the network once for ``GROUP`` of them.
+
+    Args:
+        owners: (N,), the number of each image's reference.
+
+    Returns:
+        Rows (G, GROUP) of images; a group that is not full repeats its last row.
+    """
+    images = [np.flatnonzero(owners == owner) for owner in np.unique(owners)]
+    groups = [rows[start : start + GROUP] for rows in images for start in range(0, len(rows), GROUP)]
+    return np.stack([np.append(rows, np.repeat(rows[-1], GROUP - len(rows))) for rows in groups])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lnkit.stats.bootstrap import resampled_means as resampled_means
     from lnkit.stats.coefficients import Coefficient as Coefficient
     from lnkit.stats.coefficients import correlate as correlate
+    from lnkit.stats.families import FamilyScore as FamilyScore
+    from lnkit.stats.families import mean_of_families as mean_of_families
     from lnkit.stats.jnd import average_precision as average_precision
     from lnkit.stats.jnd import resampled_precisions as resampled_precisions
     from lnkit.stats.rank_correlation import METHODS as METHODS
@@ -46,6 +48,7 @@ __getattr__, __all__ = lazy_exports(
             "Coefficient",
             "correlate",
         ),
+        "lnkit.stats.families": ("FamilyScore", "mean_of_families"),
         "lnkit.stats.jnd": (
             "average_precision",
             "resampled_precisions",

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lnkit.datasets.judged import COLUMNS, Family, fingerprint, has_split, open_families
+from lnkit.datasets.two_afc import JudgedFamily, fingerprint, open_families
+from lnkit.datasets.two_afc_layout import COLUMNS, split_folder
 from lnkit.progress import Progress
 
 
@@ -16,7 +17,7 @@ from lnkit.progress import Progress
 class Triplets:
     """Triplets of several families, mapped into memory."""
 
-    families: tuple[Family, ...]
+    families: tuple[JudgedFamily, ...]
     rows: NDArray[np.int64]  # numbers of the triplets, counted through the families
 
     def __len__(self) -> int:
@@ -28,8 +29,8 @@ class Triplets:
         rows = self.rows[items]
         owners = np.searchsorted(starts, rows, side="right") - 1
         places = [(self.families[f].table, row - starts[f]) for f, row in zip(owners, rows, strict=True)]
-        images = {column: np.stack([table.images[column][row] for table, row in places]) for column in COLUMNS}
-        return images, np.array([table.labels["judge"][row] for table, row in places], dtype=np.float32)
+        images = {column: np.stack([table.arrays[column][row] for table, row in places]) for column in COLUMNS}
+        return images, np.array([table.arrays["judge"][row] for table, row in places], dtype=np.float32)
 
     def split(self, share: float, seed: int) -> tuple[Triplets, Triplets]:
         """Split at random into all but a share of the triplets, and that share."""
@@ -55,10 +56,10 @@ def open_triplets(root: Path, split: str, cache: Path, progress: Progress) -> Tr
     Raises:
         lnkit.DataError: the split is missing, or a file is missing or damaged.
     """
-    families = open_families(root, split, cache, progress)
+    families = tuple(sorted(open_families(root, cache, progress, split=split), key=lambda family: family.name))
     return Triplets(families, np.arange(sum(map(len, families))))
 
 
 def has_validation(root: Path, split: str) -> bool:
     """Return whether the data have a split "val" beside the given one."""
-    return split != "val" and has_split(root, "val")
+    return split != "val" and split_folder(root, "2afc", "val").is_dir()

@@ -1,7 +1,7 @@
 """Benchmarks on human judgments of similarity, each in the layout in which its data are published.
 
 `nights`: which of two images is more similar to a third? `tid2013` and `kadid10k`: how good does a distorted image
-look? `similarity_matrix`: how similar are the images of a set, two by two?
+look? `similarity_matrix`: how similar are any two images of a set?
 """
 
 from __future__ import annotations

@@ -1,20 +1,18 @@
 """The benchmark `perceptual_probes`: why does a loss network judge images as it does? (Kumar et al. 2022).
 
-The perceptual score in its variants, and what may explain it: distortion sensitivity, layers, margins, entropy of
-activations, low frequencies, TID2013. It takes every backbone.
+It measures the perceptual score in its variants, and what may explain it: distortion sensitivity, layers, margins,
+entropy of activations, low frequencies, TID2013. Any backbone will do.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import lnkit
-from lnkit_probes.protocol import VARIANTS, ProbesProtocol
-
-if TYPE_CHECKING:
-    import numpy as np
+from lnkit.datasets.two_afc_layout import BAPPS_DATASET
+from lnkit_probes.protocol import VARIANTS
 
 LNKIT_INTERFACE = 1
 
@@ -22,23 +20,6 @@ __version__ = "0.1.0"
 
 Range = Literal["percent", "correlation", "fraction"]
 BOUNDS: Mapping[str, tuple[float, float]] = {"percent": (0, 100), "correlation": (-1, 1), "fraction": (0, 1)}
-
-BAPPS = lnkit.DatasetSpec(
-    name="bapps",  # the folder that the benchmark `bapps` fetches, too
-    title="Berkeley-Adobe Perceptual Patch Similarity, validation sets",
-    files=(
-        # The sizes are those that the authors state; no checksums are published.
-        lnkit.RemoteFile(
-            "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset/twoafc_val.tar.gz", size=1_100_000_000
-        ),
-        lnkit.RemoteFile(
-            "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset/jnd.tar.gz", size=200_000_000
-        ),
-    ),
-    license="BSD-2-Clause (Zhang et al.); the photographs keep the terms of their sources",
-    homepage="https://github.com/richzhang/PerceptualSimilarity",
-    layout="2afc/val/<family>/{ref,p0,p1}/NNNNNN.png with judge/NNNNNN.npy; labelled/ and tid2013/ may lie beside 2afc",
-)
 
 
 def _score(name: str, description: str, unit: Range, aggregation: str, *, primary: bool = False) -> lnkit.ScoreSpec:
@@ -76,7 +57,7 @@ SCORES = (
     _score("accuracy", "labelled images classified by the nearest class mean of features", "fraction", IMAGES),
     lnkit.ScoreSpec(
         "lowpass/<side>",
-        "the same over what it is unfiltered, with frequencies in a square of that side",
+        "the same with only frequencies in a square of that side, over the accuracy unfiltered",
         upper=math.inf,
         aggregation="ratio of means of images",
     ),
@@ -93,13 +74,6 @@ SCORES = (
 )
 
 
-def _rescore(arrays: Mapping[str, np.ndarray], protocol: ProbesProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_probes.measurements import Found  # noqa: PLC0415 - numpy, only when it runs
-    from lnkit_probes.scores import score_all  # noqa: PLC0415 - scipy, only when it runs
-
-    return score_all(Found.from_arrays(arrays), protocol, seed)
-
-
 PROBES = lnkit.BenchmarkSpec(
     name="perceptual_probes",
     title="why it judges as it does",
@@ -109,8 +83,8 @@ PROBES = lnkit.BenchmarkSpec(
     scores=SCORES,
     open_data="lnkit_probes.data:open_data",
     run="lnkit_probes.run:run",
-    datasets=(BAPPS,),
-    rescore=_rescore,
+    datasets=(BAPPS_DATASET,),
+    rescore="lnkit_probes.run:rescore",
 )
 
 

@@ -1,7 +1,7 @@
-"""How well classes can be told apart when only low frequencies are left (K, section on frequencies).
+"""Classification of images of which only low frequencies are left (Kumar2022, section on frequencies).
 
-K measured its classifiers by their own heads. For any backbone, ours is the plainest classifier of features: the
-nearest mean of a class.
+Kumar2022 used the classifiers' own heads. To take any backbone, ours is the simplest classifier of features: the
+nearest class mean.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ def low_pass(images: NDArray[np.uint8], side: int) -> Array:
 
     Args:
         images: (N, R, R, 3), 8-bit.
-        side: of the square; R leaves images as they are.
+        side: of the square; R leaves images unchanged.
 
     Returns:
-        (N, R, R, 3) in [0, 1]; what the filter takes out of that range is cut off.
+        (N, R, R, 3), clipped to [0, 1].
     """
     values = images.astype(np.float64) / 255
     passes = [np.abs(np.fft.fftfreq(length, 1 / length)) <= side / 2 for length in images.shape[1:3]]
@@ -40,11 +40,11 @@ class NearestClassMean:
         self._means = np.stack([normal[labels == label].mean(axis=0) for label in self._classes])
 
     def predict(self, features: Array) -> NDArray[np.int64]:
-        """The classes (N,) of ``features`` (N, D)."""
+        """Return the classes (N,) of ``features`` (N, D)."""
         # |x - m|^2 without |x|^2, which is the same for all classes
         scores = (self._means**2).sum(axis=1) - 2 * self._normalized(features) @ self._means.T
-        found: NDArray[np.int64] = self._classes[scores.argmin(axis=1)]
-        return found
+        classes: NDArray[np.int64] = self._classes[scores.argmin(axis=1)]
+        return classes
 
     def _normalized(self, features: Array) -> Array:
         normal: Array = (features - self._shift) / self._scale
@@ -52,14 +52,14 @@ class NearestClassMean:
 
 
 def first_of_each(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """The rows of the first ``count`` images of each class, ascending."""
+    """Return the rows of the first ``count`` images of each class, ascending."""
     rows = [np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]
     return np.sort(np.concatenate(rows))
 
 
 def slope(sides: Array, accuracies: Array) -> Array:
-    """Least-squares slope of accuracies (..., S) over the binary logarithm of sides (S,): a gain for each octave."""
+    """Return the least-squares slope of accuracies (..., S) over log2 of sides (S,): the gain for each octave."""
     x = np.log2(sides)
     x = x - x.mean()
-    found: Array = (accuracies * x).sum(axis=-1) / (x**2).sum()
-    return found
+    slopes: Array = (accuracies * x).sum(axis=-1) / (x**2).sum()
+    return slopes

@@ -1,4 +1,4 @@
-"""What `perceptual_probes` computes, to the last hyperparameter. K is Kumar et al. 2022."""
+"""The hyperparameters of `perceptual_probes`. Kumar2022 is Kumar et al. 2022 (TMLR)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from lnkit import DistanceConfig
 from lnkit.protocols import Comparing, expect_at_least, expect_one_of
 
-POOLINGS = ("spatial", "mean_pool", "style")  # K, section 8.1
+POOLINGS = ("spatial", "mean_pool", "style")  # Kumar2022 8.1
 
-PARTS = ("ps", "layers", "native", "sensitivity", "margins", "entropy", "lowpass", "tid2013")  # of which "ps" always is
+PARTS = ("ps", "layers", "native", "sensitivity", "margins", "entropy", "lowpass", "tid2013")  # "ps" is always measured
 
 ALL = "all"
 
@@ -20,25 +20,27 @@ LEARNED = ("lin",)  # distances whose weights belong to one set of layers
 class ProbesProtocol(Comparing):
     """One way to run the probes. Scores compare only where all of these agree.
 
-    The distance is that of everything but the three perceptual scores that are named after theirs.
+    Everything is measured with ``distance``, except the three perceptual scores named after their distances.
     """
 
-    probes: str = ALL  # or ps, layers, native, sensitivity, margins, entropy, lowpass, tid2013, some joined with +
-    resolution: int = 64  # pixels, of triplets and of labelled images; K
+    probes: str = ALL  # or some of PARTS, joined with +
+    resolution: int = 64  # pixels, of triplets and of labelled images; Kumar2022
     per_family: int = 0  # triplets of each family, from the first; 0 takes all
-    entropy_images: int = 1000  # references, as many of each family; ours, K does not say
-    lowpass_sides: str = "8+16+32+48"  # of squares of frequencies that pass; ours, K plots more
-    train_per_class: int = 100  # labelled images to learn class means from; ours: K used the classifier's own head
-    test_per_class: int = 50  # labelled images to classify: what ImageNet has for validation, K's images
+    entropy_images: int = 1000  # references, as many of each family; ours: Kumar2022 does not say
+    lowpass_sides: str = "8+16+32+48"  # of squares of frequencies that pass; ours: Kumar2022 plots more
+    train_per_class: int = 100  # labelled images to learn class means from; ours: Kumar2022 used own heads
+    test_per_class: int = 50  # labelled images to classify: as many as ImageNet has for validation; Kumar2022
     resamples: int = 1000  # of the bootstrap behind each interval; ours
 
     def __post_init__(self) -> None:
-        """Refuse values that no run could honor."""
+        """Refuse values that no run can use."""
         for part in self.probes.split("+"):
             expect_one_of("probes", part, (ALL, *PARTS))
         self.check_comparing()
         if set(self.distance.split("+")) & set(LEARNED):
-            raise ValueError("The distance 'lin' has weights for one set of layers, and layers are probed one by one.")
+            raise ValueError(
+                "The distance 'lin' has weights for one set of layers, but layers are probed alone: choose another."
+            )
         for field in ("resolution", "entropy_images", "train_per_class", "test_per_class"):
             expect_at_least(field, getattr(self, field), 1)
         expect_at_least("per_family", self.per_family, 0)
@@ -46,25 +48,25 @@ class ProbesProtocol(Comparing):
         for side in self.sides:
             if not 1 <= side < self.resolution:
                 raise ValueError(
-                    f"Sides in 'lowpass_sides' lie between 1 and the resolution, {self.resolution}, and {side} came."
+                    f"Expected sides between 1 and the resolution, {self.resolution}, in 'lowpass_sides', got {side}."
                 )
 
     def wants(self, part: str) -> bool:
-        """Whether one of PARTS is measured."""
+        """Whether to measure one of PARTS."""
         return part in self.probes.split("+") or self.probes == ALL
 
     @property
     def sides(self) -> tuple[int, ...]:
-        """Sides of the squares of frequencies that pass, ascending."""
+        """Return the sides of the squares of frequencies that pass, ascending."""
         try:
             return tuple(sorted({int(side) for side in self.lowpass_sides.split("+")}))
         except ValueError as error:
             raise ValueError(
-                f"'lowpass_sides' takes whole numbers joined with +, and {self.lowpass_sides!r} came."
+                f"Expected whole numbers joined with + as 'lowpass_sides', got {self.lowpass_sides!r}."
             ) from error
 
     def signature(self) -> str:
-        """Everything that changes a score, in one phrase."""
+        """Name everything that changes a score, in one phrase."""
         cut = f"|first {self.per_family} of each family" if self.per_family else ""
         classes = f"{self.train_per_class}+{self.test_per_class} per class"
         details = f"entropy of {self.entropy_images}|low pass {self.lowpass_sides},{classes}"

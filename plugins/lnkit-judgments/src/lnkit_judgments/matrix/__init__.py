@@ -1,19 +1,13 @@
 """The benchmark `similarity_matrix`: are images far from each other that people find different?
 
-All images of a set are compared two by two, and the distances are correlated with what people said: representational
+All pairs of images of a set are compared, and the distances are correlated with people's judgments: representational
 similarity analysis (Kriegeskorte et al. 2008) with distances of loss networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 import lnkit
-from lnkit_judgments.matrix.protocol import VARIANTS, MatrixProtocol
-
-if TYPE_CHECKING:
-    import numpy as np
+from lnkit_judgments.matrix.protocol import VARIANTS
 
 SCORES = (
     lnkit.ScoreSpec(
@@ -34,12 +28,6 @@ SCORES = (
 )
 
 
-def _rescore(arrays: Mapping[str, np.ndarray], protocol: MatrixProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_judgments.matrix.scores import score_pairs  # noqa: PLC0415 - scipy, only when it runs
-
-    return score_pairs(arrays["distance"], arrays["dissimilarity"], protocol.resamples, seed)
-
-
 SIMILARITY_MATRIX = lnkit.BenchmarkSpec(
     name="similarity_matrix",
     title="similarity within a set",
@@ -49,5 +37,5 @@ SIMILARITY_MATRIX = lnkit.BenchmarkSpec(
     scores=SCORES,
     open_data="lnkit_judgments.matrix.data:open_data",
     run="lnkit_judgments.matrix.run:run",
-    rescore=_rescore,
+    rescore="lnkit_judgments.matrix.run:rescore",
 )

@@ -1,4 +1,4 @@
-"""Which set of images a run uses, decoded once and then mapped into memory."""
+"""The data of `similarity_matrix`: a set of images, decoded once and then mapped into memory."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from numpy.typing import NDArray
 
 from lnkit import BenchmarkData
 from lnkit.data.cache import packed_dir
+from lnkit.data.folders import data_folder
 from lnkit.data.pack.image_table import ImageTable, open_images
-from lnkit_judgments.matrix.layout import EXPECTED, ImageSet, read_image_set
-from lnkit_judgments.matrix.sample import NOTE, SAMPLE
-from lnkit_judgments.places import data_folder, text_sha256
+from lnkit.datasets.text_tables import text_sha256
+from lnkit_judgments.matrix.layout import EXPECTED, read_image_set
+from lnkit_judgments.matrix.sample import NOTE, sample_folder
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunFacts
 
-ELSEWHERE = (
-    "similarity_matrix runs on data of your own choice: name their folder with --data DIR, or run on the embedded "
+SOURCE = (
+    "similarity_matrix runs on your own data: name their folder with --data DIR, or run on the embedded "
     f"sample with --sample. {EXPECTED}"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixData:
-    """The images of a run, and what people say of each two of them."""
+    """The images of a run, and people's judgments of each pair."""
 
     images: NDArray[np.uint8]  # (N, side, side, 3), RGB
     dissimilarity: NDArray[np.float64]  # (N (N - 1) / 2,), the upper triangle row by row
@@ -35,21 +36,23 @@ class MatrixData:
 def open_data(facts: RunFacts) -> BenchmarkData:
     """Read the matrix and pack its images."""
     protocol = facts.protocol
-    found = read_image_set(data_folder(facts, SAMPLE, ELSEWHERE))
-    table = ImageTable("images", found.folder, {"image": found.images}, {}, read_label=lambda data, path: float(data))
+    image_set = read_image_set(data_folder(facts, SOURCE, sample_folder))
+    table = ImageTable(
+        "images", image_set.folder, {"image": image_set.images}, {}, read_label=lambda data, path: float(data)
+    )
     packed = open_images(
         table,
-        packed_dir(found.folder, facts.cache) / f"{protocol.resolution}px-{protocol.resize_filter}",
+        packed_dir(image_set.folder, facts.cache) / f"{protocol.resolution}px-{protocol.resize_filter}",
         size=protocol.resolution,
         resize_filter=protocol.resize_filter,
         progress=facts.progress,
     )
-    upper = found.dissimilarity[np.triu_indices(len(found.images), 1)]
-    lines = [*found.images, *(repr(float(value)) for value in upper)]
+    upper = image_set.dissimilarity[np.triu_indices(len(image_set.images), 1)]
+    lines = [*image_set.images, *(repr(float(value)) for value in upper)]
     fingerprints = {"images": packed.sha256, "judgments": text_sha256(lines)}
-    notes = (NOTE,) if facts.sample else _unlisted(found)
+    notes = (NOTE,) if facts.sample else _unlisted(image_set.unlisted)
     return BenchmarkData(MatrixData(packed.arrays["image"], upper), fingerprints, notes, image_size=protocol.resolution)
 
 
-def _unlisted(found: ImageSet) -> tuple[str, ...]:
-    return (f"{found.unlisted} images in the folder are not in the matrix, and are left out",) * bool(found.unlisted)
+def _unlisted(count: int) -> tuple[str, ...]:
+    return (f"{count} images in the folder are not in the matrix, and are left out",) * bool(count)

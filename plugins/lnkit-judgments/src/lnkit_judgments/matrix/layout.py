@@ -1,7 +1,7 @@
-"""A set of images and what people say of each two of them, as files in a folder.
+"""The layout of a set of images and people's judgments of each pair.
 
-There is no common published layout: matrices come as tables or arrays beside a folder of images, and are saved here as
-``similarity`` or ``dissimilarity``, ``.csv`` or ``.npy``. Which row belongs to which image is never guessed.
+There is no common published layout. Here, the matrix is a file ``similarity`` or ``dissimilarity``, ``.csv`` or
+``.npy``, beside a folder of images. Which row belongs to which image is never guessed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
-from lnkit.data.folders import describe_folder
+from lnkit.data.folders import describe_folder, require_printable
 from lnkit.datasets.image_files import Folder
 from lnkit.datasets.text_tables import read_number, read_rows, read_text
 
@@ -27,39 +27,39 @@ FILES = ("similarity.csv", "similarity.npy", "dissimilarity.csv", "dissimilarity
 NAMES = "names.txt"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")  # of images
 EXPECTED = (
-    f"One of {', '.join(FILES)} is expected, and the images beside it or in a folder images; in the order of the rows, "
-    f"their file names stand in the first line of the .csv or, one per line, in {NAMES}."
+    f"Expected one of {', '.join(FILES)}, with the images beside it or in a folder images; their file names, in the "
+    f"order of the rows, are in the first line of the .csv or, one per line, in {NAMES}."
 )
-ASYMMETRY = 1e-6  # of the largest value, which is rounding
+ASYMMETRY = 1e-6  # of the largest value; smaller differences are rounding
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSet:
-    """Images, and what people say of each two of them."""
+    """Images, and people's judgments of each pair."""
 
     folder: Path  # of the images
     images: tuple[str, ...]  # file names in it, in the order of the rows
-    dissimilarity: Matrix  # (N, N), symmetric; the diagonal means nothing
-    unlisted: int  # images in the folder that the matrix does not know
+    dissimilarity: Matrix  # (N, N), symmetric; the diagonal is not used
+    unlisted: int  # images in the folder that are not in the matrix
 
 
 def read_image_set(root: Path) -> ImageSet:
     """Read the matrix in ``root`` and find its images.
 
     Raises:
-        DataError: There is no matrix or more than one, it is not square, not symmetric or has gaps, or its rows cannot
-            be told to belong to the images.
+        DataError: There is no matrix or more than one, it is not square, not symmetric or has gaps, or it is not known
+            which image belongs to which row.
     """
     path = _matrix_file(root)
     matrix, listed = _read_csv(path) if path.suffix == ".csv" else (_read_npy(path), None)
     _require_complete(matrix, path)
     folder = root / "images" if (root / "images").is_dir() else root
     here = sorted(p.name for p in folder.iterdir() if p.name.lower().endswith(SUFFIXES) and not p.name.startswith("."))
-    _require_printable(folder, here)
+    require_printable(folder, here)
     names = listed or _listed_names(root)
     images = _files_of(names, folder, here) if names else _in_plain_order(here, folder)
     if len(images) != len(matrix):
-        raise DataError(f"{path} has {len(matrix)} rows, and there are {len(images)} images in {folder}. {EXPECTED}")
+        raise DataError(f"{path} has {len(matrix)} rows, but {folder} has {len(images)} images. {EXPECTED}")
     sign = 1.0 if path.stem == "dissimilarity" else -1.0
     return ImageSet(folder, tuple(images), sign * matrix, len(here) - len(images))
 
@@ -67,12 +67,12 @@ def read_image_set(root: Path) -> ImageSet:
 def _matrix_file(root: Path) -> Path:
     if not root.is_dir():
         raise DataError(f"{root} is not a folder. {EXPECTED}")
-    found = [root / name for name in FILES if (root / name).is_file()]
-    if len(found) > 1:
-        raise DataError(f"{root} holds {' and '.join(path.name for path in found)}. Leave the one that is to be used.")
-    if not found:
+    paths = [root / name for name in FILES if (root / name).is_file()]
+    if len(paths) > 1:
+        raise DataError(f"Expected one matrix in {root}, got {' and '.join(path.name for path in paths)}.")
+    if not paths:
         raise DataError(f"{root} has no matrix in it. {EXPECTED} {describe_folder(root)}")
-    return found[0]
+    return paths[0]
 
 
 def _read_npy(path: Path) -> Matrix:
@@ -86,7 +86,7 @@ def _read_npy(path: Path) -> Matrix:
 
 
 def _read_csv(path: Path) -> tuple[Matrix, list[str] | None]:
-    """The numbers; and the names, if they are in the first line, or in the first line and column."""
+    """Read the numbers, and the names if they are in the first line, or in the first line and column."""
     rows = [[cell.strip() for cell in row] for row in read_rows(path)]
     if not rows:
         raise DataError(f"{path} is empty. {EXPECTED}")
@@ -113,7 +113,7 @@ def _is_number(text: str) -> bool:
 
 
 def _numbers(rows: Sequence[Sequence[str]], path: Path) -> Matrix:
-    """The matrix, with zeros on its diagonal, since that is not used and may hold anything."""
+    """Read the matrix, with zeros on its diagonal, which is not used and may hold anything."""
     return np.array(
         [
             [
@@ -127,22 +127,22 @@ def _numbers(rows: Sequence[Sequence[str]], path: Path) -> Matrix:
 
 
 def _require_complete(matrix: NDArray[Any], path: Path) -> None:
-    """Raise DataError unless the matrix is square, symmetric and without gaps off its diagonal."""
+    """Refuse a matrix that is not square, not symmetric or has gaps off its diagonal."""
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise DataError(f"{path} holds an array of shape {matrix.shape}, and a square matrix is expected.")
+        raise DataError(f"Expected a square matrix, but {path} holds an array of shape {matrix.shape}.")
     if len(matrix) < 3:
-        raise DataError(f"{path} compares {len(matrix)} images. A correlation needs three or more.")
+        raise DataError(f"Expected three or more images, but {path} compares {len(matrix)}.")
     np.fill_diagonal(matrix, 0)
     if not np.isfinite(matrix).all():
         i, j = np.argwhere(~np.isfinite(matrix))[0]
         raise DataError(
-            f"{path} has {matrix[i, j]} in row {i + 1}, column {j + 1}. A number is needed for each two images."
+            f"Expected a number for each pair of images, but {path} has {matrix[i, j]} in row {i + 1}, column {j + 1}."
         )
     if np.abs(matrix - matrix.T).max() > ASYMMETRY * np.abs(matrix).max():
         i, j = np.unravel_index(np.abs(matrix - matrix.T).argmax(), matrix.shape)
         raise DataError(
             f"{path} is not symmetric: {matrix[i, j]:g} in row {i + 1}, column {j + 1}, and {matrix[j, i]:g} the other "
-            "way round. Save the mean of both directions, or whatever one number you mean."
+            "way round. Save one number for both directions, such as their mean."
         )
 
 
@@ -151,38 +151,31 @@ def _listed_names(root: Path) -> list[str]:
     return [line.strip() for line in read_text(path).splitlines() if line.strip()] if path.is_file() else []
 
 
-def _require_printable(folder: Path, names: Sequence[str]) -> None:
-    """Names stand in identities and messages, so that none may steer a terminal or fail to be written."""
-    odd = next((name for name in names if not name.isprintable()), None)
-    if odd is not None:
-        raise DataError(f"The name {odd!a} in {folder} has characters that cannot be printed. Rename it.")
-
-
 def _files_of(names: Sequence[str], folder: Path, here: Sequence[str]) -> list[str]:
-    """The image of each name, which may come without its suffix."""
+    """Return the image of each name, which may lack its suffix."""
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         raise DataError(f"The rows of the matrix have the name {twice!r} twice.")
     lookup, by_stem = Folder(folder), {name.rpartition(".")[0]: name for name in here}
-    found = {name: path.name if (path := lookup.find(name)) else by_stem.get(name) for name in names}
-    missing = [name for name, file in found.items() if file is None]
+    files = {name: path.name if (path := lookup.find(name)) else by_stem.get(name) for name in names}
+    missing = [name for name, file in files.items() if file is None]
     if missing:
         raise DataError(f"{folder} has no image {missing[0]!r} ({len(missing)} of the {len(names)} named are missing).")
-    return [file for file in found.values() if file is not None]
+    return [file for file in files.values() if file is not None]
 
 
 def _in_plain_order(here: Sequence[str], folder: Path) -> list[str]:
-    """All images sorted by name, where there is only one way to do that."""
+    """Return all images sorted by name; refuse names that sort by number in another order than by text."""
     for by_text, by_number in zip(here, sorted(here, key=_with_numbers), strict=True):
         if by_text != by_number:
             raise DataError(
-                f"The images in {folder} have numbers in their names: sorted by text {by_text} comes before "
-                f"{by_number}, and by number it comes after. Write their names into {NAMES} beside the matrix, in the "
+                f"The images in {folder} have numbers in their names: {by_text} comes before {by_number} by text, and "
+                f"after it by number. Write their names into {NAMES} beside the matrix, in the "
                 "order of its rows."
             )
     return list(here)
 
 
 def _with_numbers(name: str) -> list[str | int]:
-    """A key that sorts img9 before img10: text and numbers by turns."""
+    """Return a key that sorts img9 before img10: text and numbers in turn."""
     return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"(\d+)", name))]

@@ -1,28 +1,30 @@
-"""The run of `similarity_matrix`: all distances, then their correlation with the judgments."""
+"""The run of `similarity_matrix`: measure all distances, correlate them with the judgments."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
+from lnkit.benchmark import Arrays, RunContext
 from lnkit_judgments.matrix.data import MatrixData
-from lnkit_judgments.matrix.scores import score_pairs
-
-if TYPE_CHECKING:
-    from lnkit.benchmark import RunContext
+from lnkit_judgments.matrix.protocol import MatrixProtocol
+from lnkit_judgments.matrix.scores import score_all
 
 
 def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome]:
     """Measure all distances for all loss networks, then score each of them."""
-    found: MatrixData = data.content
-    pairs = np.triu_indices(len(found.images), 1)
-    title = f"comparing images with {context.networks[0].backbone}"
-    with context.progress.task(title, len(found.dissimilarity), unit="pairs") as advance:
-        comparer = context.services.comparer(context.protocol.distance_config(), len(found.images))
-        distances = comparer.matrix(found.images, advance=advance, store=context.store)[pairs]
+    content: MatrixData = data.content
+    pairs = np.triu_indices(len(content.images), 1)
+    title = f"comparing images with {context.backbone.name}"
+    with context.progress.task(title, len(content.dissimilarity), unit="pairs") as advance:
+        comparer = context.services.comparer(context.protocol.distance_config(), len(content.images))
+        distances = comparer.matrix(content.images, advance=advance, store=context.store)[pairs]
     return {
-        network: score_pairs(distances[:, index], found.dissimilarity, context.protocol.resamples, context.seed)
+        network: score_all(distances[:, index], content.dissimilarity, context.protocol, context.seed)
         for index, network in enumerate(context.networks)
     }
+
+
+def rescore(arrays: Arrays, protocol: MatrixProtocol, seed: int) -> Outcome:
+    """Score the distances of an earlier run."""
+    return score_all(arrays["distance"], arrays["dissimilarity"], protocol, seed)

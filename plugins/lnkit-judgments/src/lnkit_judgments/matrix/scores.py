@@ -9,18 +9,28 @@ import numpy as np
 from lnkit import Outcome, Score
 from lnkit.stats.bootstrap import central_interval
 from lnkit.stats.rank_correlation import CHUNK, Array, drawn_counts, kendall, resampled_spearman, spearman
+from lnkit_judgments.matrix.protocol import MatrixProtocol
 
 
-def score_pairs(distance: Array, dissimilarity: Array, resamples: int, seed: int) -> Outcome:
-    """Correlate distances with dissimilarities, (N (N - 1) / 2,) each, the upper triangle row by row.
+def score_all(distance: Array, dissimilarity: Array, protocol: MatrixProtocol, seed: int) -> Outcome:
+    """Correlate distances with dissimilarities.
 
-    Spearman's interval comes from samples of the images, drawn with replacement; an image's pair with itself is left
-    out (Nili et al. 2014). Kendall's has none: it would rank a million pairs a thousand times anew.
+    Spearman's interval comes from samples of the images, drawn with replacement, without pairs of an image with itself.
+    Kendall's has none: it would rank a million pairs anew for each of a thousand samples.
+
+    Args:
+        distance: (N (N - 1) / 2,), the upper triangle row by row.
+        dissimilarity: the same, as people judge.
+        protocol: says how many bootstrap samples to draw.
+        seed: of the bootstrap.
+
+    References:
+        Nili et al. 2014, on the bootstrap over images.
     """
     arrays = {"distance": distance, "dissimilarity": dissimilarity}
     if np.ptp(distance) == 0 or np.ptp(dissimilarity) == 0:
         return Outcome({}, arrays, ("undefined: all distances, or all judgments, are the same",))
-    resampled = _resampled(distance, dissimilarity, resamples, np.random.default_rng(seed))
+    resampled = _resampled(distance, dissimilarity, protocol.resamples, np.random.default_rng(seed))
     scores = {
         "spearman": Score(spearman(distance, dissimilarity), len(distance), central_interval(resampled)),
         "kendall": Score(kendall(distance, dissimilarity), len(distance)),
@@ -29,9 +39,9 @@ def score_pairs(distance: Array, dissimilarity: Array, resamples: int, seed: int
 
 
 def _resampled(distance: Array, dissimilarity: Array, resamples: int, rng: np.random.Generator) -> Array:
-    """Spearman's correlation of samples in which a pair is as often as both of its images together."""
+    """Return Spearman's correlation of samples: a pair is drawn as often as the product of its images' counts."""
     images = (1 + isqrt(1 + 8 * len(distance))) // 2
     a, b = np.triu_indices(images, 1)
     counts = drawn_counts(images, resamples, rng)
-    some = np.array_split(counts, max(1, -(-resamples * len(distance) // CHUNK)))
-    return np.concatenate([resampled_spearman(distance, dissimilarity, part[:, a] * part[:, b]) for part in some])
+    parts = np.array_split(counts, max(1, -(-resamples * len(distance) // CHUNK)))
+    return np.concatenate([resampled_spearman(distance, dissimilarity, part[:, a] * part[:, b]) for part in parts])

@@ -5,14 +5,8 @@ NIGHTS (Fu et al. 2023, the data of DreamSim) varies layout, pose and content wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 import lnkit
-from lnkit_judgments.nights.protocol import VARIANTS, NightsProtocol
-
-if TYPE_CHECKING:
-    import numpy as np
+from lnkit_judgments.nights.protocol import VARIANTS
 
 SCORES = (
     lnkit.ScoreSpec(
@@ -25,12 +19,6 @@ SCORES = (
 )
 
 
-def _rescore(arrays: Mapping[str, np.ndarray], protocol: NightsProtocol, seed: int) -> lnkit.Outcome:
-    from lnkit_judgments.nights.scores import Measured, score_all  # noqa: PLC0415 - numpy, only when it runs
-
-    return score_all(Measured.from_arrays(arrays), protocol.resamples, seed)
-
-
 NIGHTS = lnkit.BenchmarkSpec(
     name="nights",
     title="similarity of generated images",
@@ -40,5 +28,5 @@ NIGHTS = lnkit.BenchmarkSpec(
     scores=SCORES,
     open_data="lnkit_judgments.nights.data:open_data",
     run="lnkit_judgments.nights.run:run",
-    rescore=_rescore,
+    rescore="lnkit_judgments.nights.run:rescore",
 )

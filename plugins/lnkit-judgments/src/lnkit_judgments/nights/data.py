@@ -1,4 +1,4 @@
-"""Which triplets a run uses, with their images decoded once and then mapped into memory."""
+"""The data of `nights`: the triplets of a run, their images decoded once and then mapped into memory."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 
 from lnkit import BenchmarkData, DataError
 from lnkit.data.cache import packed_dir
+from lnkit.data.folders import data_folder
 from lnkit.data.pack.columns import PackedTable
 from lnkit.data.pack.image_table import ImageTable, open_images
+from lnkit.datasets.text_tables import text_sha256
 from lnkit_judgments.nights.layout import OFFICIAL, Triplet, read_nights
-from lnkit_judgments.nights.sample import NOTE, SAMPLE
-from lnkit_judgments.places import data_folder, text_sha256
+from lnkit_judgments.nights.sample import NOTE, sample_folder
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunFacts
     from lnkit_judgments.nights.protocol import NightsProtocol
 
-ELSEWHERE = (
-    "NIGHTS is too large to be fetched unasked: it takes 58 GB on disk. Get it with dataset/download_dataset.sh of "
+SOURCE = (
+    "NIGHTS is too large to be downloaded unasked: it takes 58 GB on disk. Get it with dataset/download_dataset.sh of "
     "https://github.com/ssundaram21/dreamsim, and name the folder that holds data.csv, ref and distort with --data DIR "
     "(the images of one split are enough); or run on the embedded sample with --sample."
 )
@@ -42,8 +43,8 @@ class NightsData:
 
 
 def open_data(facts: RunFacts) -> BenchmarkData:
-    """Read the table, choose what the protocol asks for, and pack its images."""
-    folder, triplets = read_nights(data_folder(facts, SAMPLE, ELSEWHERE))
+    """Read the table, choose the triplets of the protocol, and pack their images."""
+    folder, triplets = read_nights(data_folder(facts, SOURCE, sample_folder))
     chosen = choose(triplets, facts.protocol)
     packed = _pack(facts, folder, chosen)
     data = NightsData(
@@ -60,7 +61,7 @@ def open_data(facts: RunFacts) -> BenchmarkData:
 
 
 def choose(triplets: Sequence[Triplet], protocol: NightsProtocol) -> list[Triplet]:
-    """Those of the protocol's split with enough votes.
+    """Return the triplets of the protocol's split with enough votes.
 
     Raises:
         DataError: There is none.

@@ -1,4 +1,4 @@
-"""How NIGHTS lies on disk: ``data.csv``, and the images that it names."""
+"""The layout of NIGHTS on disk: ``data.csv``, and the images that it names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLE = "data.csv"
 COLUMNS = ("id", "left_vote", "right_vote", "votes", "ref_path", "left_path", "right_path", "split", "is_imagenet")
 OFFICIAL = 20_019  # triplets of all splits; the authors' description of the data
 EXPECTED = (
-    "NIGHTS's layout is expected: data.csv, and the images that it names: ref/000/000.png, distort/000/000_0.png and "
+    "Expected NIGHTS's layout: data.csv, and the images that it names: ref/000/000.png, distort/000/000_0.png and "
     "distort/000/000_1.png and so on."
 )
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
@@ -21,7 +21,7 @@ TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 @dataclass(frozen=True, slots=True)
 class Triplet:
-    """A reference, two other images, and which of the two people find more similar to it."""
+    """A reference, two other images, and the votes on which of them is more similar to it."""
 
     name: str  # its id
     reference: str  # files, relative to the folder of data.csv
@@ -34,10 +34,10 @@ class Triplet:
 
 
 def read_nights(root: Path) -> tuple[Path, tuple[Triplet, ...]]:
-    """Read ``data.csv`` in ``root`` or in ``root/nights``; gives its folder and its triplets in their order.
+    """Read ``data.csv`` in ``root`` or in ``root/nights``; return its folder, and its triplets in order.
 
     Raises:
-        DataError: It is not there, a column is missing, or a line cannot be understood.
+        DataError: It does not exist, a column is missing, or a line cannot be understood.
     """
     folder = folder_with(root, TABLE, ("nights", "dataset/nights"), EXPECTED)
     triplets = tuple(_read_triplet(line) for line in read_table(folder.get(TABLE), COLUMNS))
@@ -51,10 +51,10 @@ def read_nights(root: Path) -> tuple[Path, tuple[Triplet, ...]]:
 def _read_triplet(line: Line) -> Triplet:
     left, right = line.number("left_vote"), line.number("right_vote")
     if left < 0 or right < 0 or left + right == 0:
-        raise DataError(f"{line.where}: left_vote and right_vote must share votes, and {left:g} and {right:g} came.")
+        raise DataError(f"{line.where}: expected votes in left_vote and right_vote, got {left:g} and {right:g}.")
     imagenet = TRUTH.get(line.cells["is_imagenet"].lower())
     if imagenet is None:
-        raise DataError(f"{line.where}: is_imagenet is True or False, and {line.cells['is_imagenet']!r:.80} came.")
+        raise DataError(f"{line.where}: expected True or False as is_imagenet, got {line.cells['is_imagenet']!r:.80}.")
     return Triplet(
         name=line.cells["id"],
         reference=_inside(line, "ref_path"),
@@ -68,8 +68,8 @@ def _read_triplet(line: Line) -> Triplet:
 
 
 def _inside(line: Line, column: str) -> str:
-    """A file's name that does not lead out of the folder."""
+    """Return a file's name; refuse one that leads out of the folder."""
     path = PurePosixPath(line.cells[column])
     if path.is_absolute() or ".." in path.parts or not path.parts or not str(path).isprintable():
-        raise DataError(f"{line.where}: {column} must name a file in this folder, and {str(path)!r:.80} came.")
+        raise DataError(f"{line.where}: expected a file in this folder as {column}, got {str(path)!r:.80}.")
     return path.as_posix()

@@ -1,4 +1,4 @@
-"""What `nights` computes. D is the published implementation of Fu et al. 2023 (DreamSim), read for facts."""
+"""The hyperparameters of `nights`. Fu2023 is Fu et al. 2023 (DreamSim) and its published implementation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from lnkit.specs import RESIZE_FILTERS
 class NightsProtocol(Comparing):
     """One way to run the benchmark. Scores compare only where all of these agree."""
 
-    resolution: int = 224  # pixels; what D resizes the images of 768 pixels to, except for LPIPS and pixel metrics
-    resize_filter: str = "bicubic"  # of Pillow, antialiased; D
-    split: str = "test"  # D's scores: test_imagenet and test_no_imagenet together
-    min_votes: int = 6  # D scores triplets with at least so many votes, all of them for the same image
+    resolution: int = 224  # pixels; Fu2023 resizes 768 to it, except for LPIPS and pixel metrics
+    resize_filter: str = "bicubic"  # of Pillow, antialiased; Fu2023
+    split: str = "test"  # Fu2023 scores test_imagenet and test_no_imagenet together
+    min_votes: int = 6  # Fu2023 scores triplets with at least so many votes, all for the same image
     triplets: int = 0  # from the first; 0 takes all
-    resamples: int = 1000  # of the bootstrap behind each interval; ours, D reports none
+    resamples: int = 1000  # of the bootstrap behind each interval; ours: Fu2023 reports none
 
     def __post_init__(self) -> None:
-        """Refuse values that no run could honor."""
+        """Refuse values that no run can use."""
         self.check_comparing()
         expect_one_of("resize_filter", self.resize_filter, RESIZE_FILTERS)
         expect_at_least("resolution", self.resolution, 1)
@@ -28,7 +28,7 @@ class NightsProtocol(Comparing):
             expect_at_least(field, getattr(self, field), 0)
 
     def signature(self) -> str:
-        """Everything that changes a score, in one phrase."""
+        """Name everything that changes a score, in one phrase."""
         cut = f"|first {self.triplets}" if self.triplets else ""
         size = f"{self.resolution}px,{self.resize_filter}"
         return f"{self.comparing_phrase()}|{size}|{self.split},{self.min_votes}+ votes{cut}"
@@ -37,6 +37,6 @@ class NightsProtocol(Comparing):
 PAPER = NightsProtocol()
 VARIANTS = {
     "paper": PAPER,
-    "full_size": replace(PAPER, resolution=768),  # as D feeds LPIPS
+    "full_size": replace(PAPER, resolution=768),  # as Fu2023 feeds LPIPS
     "quick": replace(PAPER, triplets=100),
 }

@@ -1,7 +1,7 @@
-"""Small data in the layout of NIGHTS, made on the spot from photographs that come with scikit-image.
+"""A small dataset in the layout of NIGHTS, made from photographs that come with scikit-image.
 
-They prove that everything works, and say nothing about quality: no person was asked. A piece of a photograph is cut out
-again twice, moved, resized and recolored; the one that was changed less counts as the more similar one.
+It shows that everything works, and says nothing about quality: no person was asked. A piece of a photograph is cut out
+twice more, moved, resized and recolored; the piece that was changed less counts as the more similar one.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.datasets import photographs
-from lnkit.datasets.photographs import Draw, Size
+from lnkit.data.cache import cached_sample
+from lnkit.datasets.photographs import NAMES, Draw, Size, brighten, cut_out, desaturate, load_photograph
 from lnkit_judgments.nights.layout import COLUMNS, TABLE
-from lnkit_judgments.places import Sample
 
+SAMPLE_BYTES = 20_000_000  # about
 SIZE = Size(192, 192)  # of an image in pixels; the originals have 768
 TRIPLETS = {"test": 40, "val": 6, "train": 4}  # in each split
 IN_IMAGENET = {"chelsea": True, "coffee": True}  # a cat and an espresso are categories there; the others are not
@@ -27,24 +27,26 @@ NOTE = (
 )
 
 
+def sample_folder(cache: Path) -> Path:
+    """Return the sample's folder in the cache; make it if there is none."""
+    return cached_sample(cache, "nights-1", SAMPLE_BYTES, write_nights)
+
+
 def write_nights(root: Path) -> None:
-    """Write the sample under ``root``; the same Pillow and scikit-image write the same bytes again."""
+    """Write the sample under ``root``: the same bytes each time with the same Pillow and scikit-image."""
     draw = np.random.default_rng(SEED)
-    sources = dict(zip(photographs.NAMES, photographs.photographs(), strict=True))
+    sources = {name: load_photograph(name) for name in NAMES}
     splits = [split for split, count in TRIPLETS.items() for _ in range(count)]
     with (root / TABLE).open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow([*COLUMNS, "prompt"])
         for number, split in enumerate(splits):
-            name = photographs.NAMES[number % len(sources)]
+            name = NAMES[number % len(sources)]
             right_is_nearer = bool(draw.integers(2))
             paths = _write_triplet(root, number, sources[name], right_is_nearer, draw)
             votes = [int(not right_is_nearer), int(right_is_nearer), 5 if number % 10 == 9 else 8]
             table.writerow([number, *votes, *paths, split, IN_IMAGENET.get(name, False), f"An image of a {name}"])
     (root / "README.txt").write_text(_readme(), encoding="utf-8")
-
-
-SAMPLE = Sample("nights-1", write_nights)
 
 
 def _write_triplet(
@@ -75,11 +77,11 @@ def _piece(
     amount: float,
     draw: Draw,
 ) -> Image.Image:
-    """What lies at ``corner``, changed by ``amount`` (0 to 1.2): moved, resized, and in other colors."""
+    """Cut out a piece at ``corner``, changed by ``amount`` (0 to 1.2): moved, resized and recolored."""
     angle = draw.uniform(0, 2 * np.pi)
     left, top = corner + 30 * amount * np.array([np.cos(angle), np.sin(angle)])
-    piece = photographs.cut_out(photograph, left, top, width * (1 - 0.2 * amount), SIZE)
-    change = photographs.brighten if draw.integers(2) else photographs.fade
+    piece = cut_out(photograph, left, top, width * (1 - 0.2 * amount), SIZE)
+    change = brighten if draw.integers(2) else desaturate
     return change(piece, 0.5 * amount, draw)
 
 
@@ -87,7 +89,7 @@ def _readme() -> str:
     return (
         "A sample in the layout of NIGHTS, made by lnkit. It is not NIGHTS.\n\n"
         f"Pieces of {SIZE.width} x {SIZE.height} pixels from photographs that come with scikit-image:\n"
-        f"{', '.join(photographs.NAMES)}.\n\n"
+        f"{', '.join(NAMES)}.\n\n"
         "The judgments are constructions: of two pieces, the one that was changed less counts as the\n"
         "more similar one. No person was asked, so a score says that everything works, and nothing\n"
         "about quality.\n"

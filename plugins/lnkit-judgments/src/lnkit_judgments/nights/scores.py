@@ -1,4 +1,4 @@
-"""The scores of one loss network, with their intervals and ceilings, from its distances and people's choices."""
+"""The scores of one loss network, with their intervals and ceilings, from its distances and people's votes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from lnkit import Outcome, Score
 from lnkit.stats.bootstrap import central_interval, resampled_means
 from lnkit.stats.rank_correlation import Array
 from lnkit.stats.two_afc import two_afc_agreement
+from lnkit_judgments.nights.protocol import NightsProtocol
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured of each triplet, and what people chose; (N,) each."""
+class Distances:
+    """The distances of a loss network with people's votes; (N,) each."""
 
     right_share: Array  # of the votes, in [0, 1]
     left: Array  # distance from the reference
@@ -25,32 +26,32 @@ class Measured:
     imagenet: NDArray[np.bool_]
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> Measured:
-        """Read back what :meth:`arrays` gave."""
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Distances:
+        """Restore what :meth:`arrays` returned."""
         return cls(*(np.asarray(arrays[name]) for name in ("right_share", "left", "right", "imagenet")))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it by name, to be kept beside the record."""
+        """Return all arrays by name, to be stored beside the record."""
         return dict(vars(self))
 
 
-def score_all(measured: Measured, resamples: int, seed: int) -> Outcome:
-    """The agreement over all triplets, and over those of ImageNet's categories and of others apart."""
-    share = measured.right_share
-    agreed, best = two_afc_agreement(share, measured.left, measured.right), np.maximum(share, 1 - share)
+def score_all(distances: Distances, protocol: NightsProtocol, seed: int) -> Outcome:
+    """Return the agreement over all triplets, over those of ImageNet's categories, and over the others."""
+    share = distances.right_share
+    agreed, best = two_afc_agreement(share, distances.left, distances.right), np.maximum(share, 1 - share)
     parts = {
         "2afc": np.ones(len(agreed), bool),
-        "2afc/imagenet": measured.imagenet,
-        "2afc/no_imagenet": ~measured.imagenet,
+        "2afc/imagenet": distances.imagenet,
+        "2afc/no_imagenet": ~distances.imagenet,
     }
     scores = {
         name: Score(
             float(agreed[part].mean()),
             int(part.sum()),
-            central_interval(resampled_means(agreed[part], resamples, np.random.default_rng([seed, number]))),
+            central_interval(resampled_means(agreed[part], protocol.resamples, np.random.default_rng([seed, number]))),
             {"best possible": float(best[part].mean())},
         )
         for number, (name, part) in enumerate(parts.items())
         if part.any()
     }
-    return Outcome(scores, measured.arrays())
+    return Outcome(scores, distances.arrays())

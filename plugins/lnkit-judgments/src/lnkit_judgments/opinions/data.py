@@ -1,47 +1,44 @@
-"""Which data a run uses, and what identifies them."""
+"""The data of `tid2013` and `kadid10k`: distorted images, their references and opinions of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from lnkit import BenchmarkData, DatasetSpec
+from lnkit import BenchmarkData
+from lnkit.benchmark import RunFacts
+from lnkit.data.folders import data_folder
+from lnkit.datasets import tid2013
 from lnkit.datasets.image_files import content_sha256
 from lnkit.datasets.opinions import OpinionSet
-from lnkit_judgments.opinions.sample import NOTE
-from lnkit_judgments.places import Sample, data_folder, text_sha256
+from lnkit.datasets.text_tables import text_sha256
+from lnkit_judgments.opinions import KADID10K_DATASET, kadid10k
+from lnkit_judgments.opinions.sample import NOTE, kadid10k_sample, tid2013_sample
 
-if TYPE_CHECKING:
-    from lnkit.benchmark import RunFacts
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a data set comes from, and how it is read."""
-
-    name: str  # "tid2013"
-    read: Callable[[Path], OpinionSet]
-    sample: Sample
-    elsewhere: str | DatasetSpec
-    official: int  # distorted images
+TID2013_SOURCE = (
+    "TID2013 is published as a .rar archive, which lnkit does not unpack. Get tid2013.rar (about 900 MB) from "
+    "http://www.ponomarenko.info/tid2013.htm, unpack it, and name the folder that holds mos_with_names.txt, "
+    "reference_images and distorted_images with --data DIR; or run on the embedded sample with --sample."
+)
 
 
-def open_data(facts: RunFacts, source: Source) -> BenchmarkData:
-    """Find, fetch if need be, and read what the protocol asks for; images are decoded when they are compared."""
-    found = source.read(data_folder(facts, source.sample, source.elsewhere))
-    chosen = found.first_references(facts.protocol.references)
+def open_tid2013(facts: RunFacts) -> BenchmarkData:
+    """Read TID2013; images are decoded when they are compared."""
+    root = data_folder(facts, TID2013_SOURCE, tid2013_sample)
+    return _open(facts, "tid2013", tid2013.read_tid2013(root), tid2013.OFFICIAL)
+
+
+def open_kadid10k(facts: RunFacts) -> BenchmarkData:
+    """Read KADID-10k, and download it if needed; images are decoded when they are compared."""
+    root = data_folder(facts, KADID10K_DATASET, kadid10k_sample)
+    return _open(facts, "kadid10k", kadid10k.read_kadid10k(root), kadid10k.OFFICIAL)
+
+
+def _open(facts: RunFacts, name: str, dataset: OpinionSet, official: int) -> BenchmarkData:
+    """Choose the references of the protocol; ``official`` is the number of distorted images of the published data."""
+    chosen = dataset.first_references(facts.protocol.references)
     files = {o.name: o.image for o in chosen.opinions} | {o.reference_name: o.reference for o in chosen.opinions}
     fingerprints = {
-        "images": content_sha256(source.name, files, found.folder, facts.cache, facts.progress),
+        "images": content_sha256(name, files, dataset.folder, facts.cache, facts.progress),
         "opinions": text_sha256(f"{o.name} {o.score!r}" for o in chosen.opinions),
     }
-    notes = (NOTE,) if facts.sample else _partial(found, source.official)
-    return BenchmarkData(chosen, fingerprints, notes, image_size=facts.protocol.resolution or 384)
-
-
-def _partial(found: OpinionSet, official: int) -> tuple[str, ...]:
-    if len(found.opinions) == official:
-        return ()
-    return (f"partial: {len(found.opinions):,} distorted images, and the official set has {official:,}",)
+    count = len(dataset.opinions)
+    partial = (f"partial: {count:,} distorted images, and the official set has {official:,}",) * (count != official)
+    return BenchmarkData(chosen, fingerprints, (NOTE,) if facts.sample else partial, facts.protocol.resolution or 384)

@@ -1,4 +1,4 @@
-"""Reading KADID-10k (Lin et al. 2019)."""
+"""KADID-10k (Lin et al. 2019)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lnkit.datasets.text_tables import read_table
 OPINIONS = "dmos.csv"
 OFFICIAL = 10_125  # distorted images: 81 references, 25 types, 5 levels
 EXPECTED = (
-    "KADID-10k's layout is expected: dmos.csv with the columns dist_img, ref_img and dmos, and images/I01.png, "
+    "Expected KADID-10k's layout: dmos.csv with the columns dist_img, ref_img and dmos, and images/I01.png, "
     "images/I01_01_01.png and so on."
 )
 TYPES = (  # Lin et al. 2019, list of distortions, in their order
@@ -44,7 +44,7 @@ TYPES = (  # Lin et al. 2019, list of distortions, in their order
 
 
 def read_kadid10k(root: Path) -> OpinionSet:
-    """Read what ``dmos.csv`` in ``root`` lists.
+    """Read ``dmos.csv`` in ``root``, and find the images that it lists.
 
     Its column ``dmos`` is a mean degradation category rating from 1, very annoying, to 5, imperceptible: despite its
     name, higher is better.

@@ -14,30 +14,29 @@ from scipy.special import expit
 
 Array = NDArray[np.float64]
 
-FITS = ("logistic5", "logistic4")
-STARTS = (0.5, 1.0, 3.0)  # slopes to begin with, in standard deviations; the best end counts
-MOST_STEPS = 2000  # evaluations from one start; a good end is found in some tens
+STARTS = (0.5, 1.0, 3.0)  # initial slopes, in standard deviations; the best result counts
+MOST_STEPS = 2000  # evaluations from one start; some tens suffice as a rule
 
 
 def logistic5(b: Array, x: Array) -> Array:
-    """b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5 (Sheikh et al. 2006)."""
+    """Return b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5 (Sheikh et al. 2006)."""
     predicted: Array = b[0] * (0.5 - expit(-b[1] * (x - b[2]))) + b[3] * x + b[4]
     return predicted
 
 
 def logistic4(b: Array, x: Array) -> Array:
-    """(b1 - b2) / (1 + exp(-(x - b3) / |b4|)) + b2 (VQEG 2003); here with the slope 1 / |b4| as b4."""
+    """Return (b1 - b2) / (1 + exp(-(x - b3) / |b4|)) + b2 (VQEG 2003); here b4 is the slope 1 / |b4|."""
     predicted: Array = (b[0] - b[1]) * expit(np.abs(b[3]) * (x - b[2])) + b[1]
     return predicted
 
 
-def fitted(x: Array, y: Array, fit: str) -> Array:
+def fit_logistic(x: Array, y: Array, fit: str) -> Array:
     """Map ``x`` (N,) to the scale of ``y`` (N,) by the least-squares fit of a logistic function.
 
-    Both are standardized first, which changes no correlation and keeps the search away from extreme numbers.
+    Both are standardized first: it changes no correlation, and avoids extreme numbers in the search.
 
     Args:
-        x: What was measured; it rises with y, or nothing varies.
+        x: Measured values; they rise with y, or do not vary.
         y: Opinions.
         fit: "logistic5", which contains the straight line, or "logistic4", which is monotone.
 

@@ -23,7 +23,7 @@ from lnkit.stats.rank_correlation import (
     resampled_spearman,
     spearman,
 )
-from lnkit_judgments.opinions.logistic import fitted
+from lnkit_judgments.opinions.logistic import fit_logistic
 from lnkit_judgments.opinions.protocol import OpinionsProtocol
 
 Names = NDArray[np.str_]
@@ -32,8 +32,8 @@ FEWEST_TO_FIT = 10  # images, twice the logistic function's parameters
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured of each image, and what people say; (N,) each."""
+class Distances:
+    """The distances of a loss network with people's opinions; (N,) each."""
 
     distance: Array  # to the reference
     opinion: Array  # higher is better
@@ -42,50 +42,51 @@ class Measured:
     distortion: Names  # "gaussian_blur"
 
     @classmethod
-    def of(cls, found: OpinionSet, distance: Array) -> Measured:
-        columns = [(o.score, o.name, o.reference_name, o.distortion) for o in found.opinions]
+    def of(cls, dataset: OpinionSet, distance: Array) -> Distances:
+        """Join distances (N,) with the opinions of a dataset."""
+        columns = [(o.score, o.name, o.reference_name, o.distortion) for o in dataset.opinions]
         opinion, image, reference, distortion = zip(*columns, strict=True)
         return cls(distance, np.array(opinion), np.array(image), np.array(reference), np.array(distortion))
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> Measured:
-        """Read back what :meth:`arrays` gave."""
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Distances:
+        """Restore what :meth:`arrays` returned."""
         return cls(*(np.asarray(arrays[name]) for name in ("distance", "opinion", "image", "reference", "distortion")))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it by name, to be kept beside the record."""
+        """Return all arrays by name, to be stored beside the record."""
         return dict(vars(self))
 
 
-def score_all(measured: Measured, protocol: OpinionsProtocol, seed: int) -> Outcome:
-    """Every score that these distances allow, and the distances themselves."""
-    correlations = _Correlations(measured, protocol.resamples, seed)
-    every = np.ones(len(measured.opinion), bool)
+def score_all(distances: Distances, protocol: OpinionsProtocol, seed: int) -> Outcome:
+    """Return every score that these distances allow, and the distances themselves."""
+    correlations = _Correlations(distances, protocol.resamples, seed)
+    every = np.ones(len(distances.opinion), bool)
     scores = {name: compute(correlations, every) for name, compute in _COMPUTED.items()}
     scores["plcc_logistic"] = correlations.plcc_logistic(protocol.fit)
     for name, compute in _COMPUTED.items():
-        for distortion in sorted(set(measured.distortion.tolist())):
-            scores[f"{name}/{distortion}"] = compute(correlations, measured.distortion == distortion)
+        for distortion in sorted(set(distances.distortion.tolist())):
+            scores[f"{name}/{distortion}"] = compute(correlations, distances.distortion == distortion)
     undefined = [name for name, score in scores.items() if not np.isfinite(score.value)]
     notes = (f"undefined, since there are too few images or nothing varies: {', '.join(undefined)}",) * bool(undefined)
-    return Outcome({n: s for n, s in scores.items() if n not in undefined}, measured.arrays(), notes)
+    return Outcome({n: s for n, s in scores.items() if n not in undefined}, distances.arrays(), notes)
 
 
 class _Correlations:
     """Correlations of nearness (minus the distance) with the opinions, over some of the images.
 
-    Intervals come from samples of the reference images, drawn with replacement: images of one reference are no
-    independent cases.
+    Intervals come from samples of the reference images, drawn with replacement, since images of one reference are not
+    independent.
     """
 
-    def __init__(self, measured: Measured, resamples: int, seed: int) -> None:
-        self.nearness, self.opinion = -measured.distance, measured.opinion
-        names, self.owners = np.unique(measured.reference, return_inverse=True)
+    def __init__(self, distances: Distances, resamples: int, seed: int) -> None:
+        self.nearness, self.opinion = -distances.distance, distances.opinion
+        names, self.owners = np.unique(distances.reference, return_inverse=True)
         self.counts = drawn_counts(len(names), resamples, np.random.default_rng(seed))
 
     @cached_property
     def weights(self) -> Array:
-        """How often each image is in each sample, (resamples, N)."""
+        """Return how often each image is in each sample, (resamples, N)."""
         return self.counts[:, self.owners]
 
     def srcc(self, chosen: NDArray[np.bool_]) -> Score:
@@ -101,10 +102,10 @@ class _Correlations:
         return Score(pearson(x, y), len(x), central_interval(resampled_pearson(x, y, self.weights[:, chosen])))
 
     def plcc_logistic(self, fit: str) -> Score:
-        """After the regression, which is done once and kept for the samples."""
+        """Correlate after the regression, which is fitted once and used for all samples."""
         if len(self.opinion) < FEWEST_TO_FIT:
             return Score(float("nan"))
-        x, y = fitted(self.nearness, self.opinion, fit), self.opinion
+        x, y = fit_logistic(self.nearness, self.opinion, fit), self.opinion
         return Score(pearson(x, y), len(x), central_interval(resampled_pearson(x, y, self.weights)))
 
 

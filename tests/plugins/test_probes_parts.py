@@ -12,15 +12,15 @@ from PIL import Image
 from scipy import stats
 
 from lnkit import DataError
+from lnkit.datasets.tid2013 import open_tid2013
+from lnkit.evaluation.shards import GROUP, reference_groups
 from lnkit.progress import SilentProgress
 from lnkit.stats.rank_correlation import drawn_counts, kendall, resampled_spearman, spearman
 from lnkit_probes.features import entropy
 from lnkit_probes.lowpass import NearestClassMean, first_of_each, low_pass, slope
-from lnkit_probes.measurements import LAYER, MAIN, NATIVE, Found
+from lnkit_probes.measurements import LAYER, MAIN, NATIVE, Measurements
 from lnkit_probes.protocol import POOLINGS, ProbesProtocol
 from lnkit_probes.scores import normalized, resampled_rows, score_all
-from lnkit_probes.tid2013 import open_tid2013
-from lnkit_probes.tid2013_distances import COMPANY, companies_of
 
 Array = np.ndarray[Any, Any]
 SIDE = 32
@@ -101,13 +101,13 @@ def test_samples_of_rows_have_the_spread_of_means() -> None:
     assert np.isnan(normalized(np.zeros(3))).all()
 
 
-def test_companies_share_a_reference() -> None:
+def test_groups_share_a_reference() -> None:
     owners = np.array([0, 1, 0, 0, 0, 0, 0, 1])
-    companies = companies_of(owners)
-    np.testing.assert_array_equal(companies, [[0, 2, 3, 4, 5], [6] * COMPANY, [1, 7, 7, 7, 7]])
+    groups = reference_groups(owners)
+    np.testing.assert_array_equal(groups, [[0, 2, 3, 4, 5], [6] * GROUP, [1, 7, 7, 7, 7]])
 
 
-def measured() -> Found:
+def measured() -> Measurements:
     """Three triplets of one family and two of another, with distances whose scores are easily counted."""
     judge = {"one": np.array([1.0, 0.0, 0.8]), "two": np.array([0.0, 0.5])}
     near_p1, near_p0 = [3.0, 1.0], [1.0, 4.0]
@@ -116,7 +116,7 @@ def measured() -> Found:
     distances = {MAIN: right, NATIVE: wrong, f"{LAYER}features.0": right} | dict.fromkeys(POOLINGS, wrong)
     hits = np.array([[0, 1, 0, 1, 1], [0, 0, 1, 1, 1], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0.0]])
     tid2013 = (np.array([0, 0, 1, 1]), np.array([4.0, 3.0, 2.0, 1.0]), np.array([0.1, 0.3, 0.2, 0.4]))
-    return Found(judge, distances, {"features.0": np.array([0.2, 0.4])}, hits, 10, tid2013, 224)
+    return Measurements(judge, distances, {"features.0": np.array([0.2, 0.4])}, hits, 10, tid2013, 224)
 
 
 def test_scores_are_what_can_be_counted_by_hand() -> None:
@@ -144,7 +144,7 @@ def test_scores_are_what_can_be_counted_by_hand() -> None:
 def test_kept_arrays_give_the_same_scores_again() -> None:
     protocol = ProbesProtocol(resamples=50)
     first = score_all(measured(), protocol, seed=3)
-    again = score_all(Found.from_arrays(first.arrays), protocol, seed=3)
+    again = score_all(Measurements.from_arrays(first.arrays), protocol, seed=3)
     assert again.scores == first.scores
     assert again.notes == first.notes
 
@@ -201,12 +201,12 @@ def test_other_opinions_are_other_data(tmp_path: Path) -> None:
     ("file", "content", "named"),
     [
         ("mos_with_names.txt", "", "lists no image"),
-        ("mos_with_names.txt", "5.5\n", "line 1: a mean opinion and a file name"),
-        ("mos_with_names.txt", "nan i01_07_1.bmp\n", "line 1: a mean opinion"),
-        ("mos_with_names.txt", "5 ../i01_07_1.bmp\n", "line 1: a mean opinion"),
+        ("mos_with_names.txt", "5.5\n", "line 1: expected a mean opinion and a file name"),
+        ("mos_with_names.txt", "nan i01_07_1.bmp\n", "line 1: expected a number"),
+        ("mos_with_names.txt", "5 ../i01_07_1.bmp\n", "has no ../i01_07_1.bmp"),
         ("mos_with_names.txt", "5 i01_07_1.bmp\n6 I01_07_1.BMP\n", "twice"),
         ("mos_with_names.txt", "5 i01_08_1.bmp\n", "has no i01_08_1.bmp"),
-        ("mos_with_names.txt", "5 i03_07_1.bmp\n", "has no i03.bmp"),
+        ("mos_with_names.txt", "5 i03_07_1.bmp\n", "has no i03_07_1.bmp"),
         ("distorted_images/i01_07_1.bmp", "no image", "not a readable image"),
     ],
 )
