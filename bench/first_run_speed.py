@@ -13,7 +13,7 @@ from PIL import Image
 from bench import published_code
 from bench.harness import Ratio, seconds_in_turns
 from bench.inputs import POINTS, make_backbone, make_triplets
-from lnkit.datasets import open_families
+from lnkit.datasets.two_afc import open_families
 from lnkit.distances.comparer import ImageComparer
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress

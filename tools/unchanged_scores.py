@@ -78,7 +78,7 @@ def facts(run: lnkit.FinishedRun) -> dict[str, Any]:
         if file.suffix == ".npz":
             with np.load(file) as arrays:
                 kept |= {f"{name}/{key}": array_hash(arrays[key]) for key in sorted(arrays)}
-        elif file.suffix in (".safetensors", ".png"):
+        elif file.suffix == ".safetensors" or name.startswith("images/"):  # other pictures have captions
             kept[name] = hashlib.sha256(file.read_bytes()).hexdigest()
     return {"scores": json.loads(json.dumps(scores)), "kept": kept}
 

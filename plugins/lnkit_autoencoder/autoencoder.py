@@ -11,10 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lnkit.training.collapse import Variation
-from lnkit.training.images import slices
-from lnkit.training.target_cache import TargetCache, cache_targets
-from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
+from lnkit.training import (
+    Batch,
+    TargetCache,
+    TrainingTask,
+    Validation,
+    Variation,
+    batches_per_epoch,
+    cache_targets,
+    slices,
+)
 from lnkit_autoencoder.featurenet import FeatureDecoder, FeatureEncoder, Shapes
 from lnkit_autoencoder.images import Images, hold_out
 from lnkit_autoencoder.network import ImageDecoder, ImageEncoder
@@ -22,7 +28,7 @@ from lnkit_autoencoder.protocol import AutoencoderProtocol
 
 if TYPE_CHECKING:
     from lnkit.progress import Progress
-    from lnkit.training.task import FeatureLoss
+    from lnkit.training import FeatureLoss
 
 Features = Mapping[str, Tensor]  # point -> (N, C, H, W)
 

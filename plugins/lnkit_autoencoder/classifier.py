@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
+from lnkit.training import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_autoencoder.images import Labels, hold_out
 from lnkit_autoencoder.network import classifier
 from lnkit_autoencoder.protocol import AutoencoderProtocol

@@ -49,7 +49,7 @@ def _open_published(facts: RunFacts, name: str, root: Path) -> LabeledSet:
 
 
 def _fetch(facts: RunFacts, name: str) -> LabeledSet:
-    from lnkit.data.fetch.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
+    from lnkit.data import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
     from lnkit_autoencoder import AUTOENCODER  # noqa: PLC0415 - this package imports us
 
     spec = next(spec for spec in AUTOENCODER.datasets if spec.name == name)

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
-from lnkit.data.cache import packed_dir
-from lnkit.data.folders import require_printable
-from lnkit.data.pack.decode import read_rgb
+from lnkit.data import packed_dir, read_rgb, require_printable
 from lnkit.datasets.image_folder import Split, class_files, class_names
 from lnkit_autoencoder.checks import checked_labels, padding_for, require_some
 from lnkit_autoencoder.images import LabeledSet
 
 if TYPE_CHECKING:
-    from lnkit.data.pack.columns import PackedTable
+    from lnkit.data import PackedTable
     from lnkit.progress import Progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp")
@@ -110,7 +108,7 @@ def _side(path: Path) -> int:
 
 
 def _open_split(folder: Path, split: Split, side: int, cache: Path, progress: Progress) -> PackedTable:
-    from lnkit.data.pack.columns import Column, ColumnTable, open_columns  # noqa: PLC0415 - only here
+    from lnkit.data import Column, ColumnTable, open_columns  # noqa: PLC0415 - only here
 
     def read(data: bytes, path: Path) -> NDArray[np.uint8]:
         image, _ = read_rgb(data, path)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lnkit.training.images import as_tensor, evenly_spread, in_unit_range
+from lnkit.training import as_tensor, evenly_spread, in_unit_range
 
 Pixels = NDArray[np.uint8]  # (N, side, side, 3), RGB
 Labels = NDArray[np.int64]  # (N,), classes counted from 0

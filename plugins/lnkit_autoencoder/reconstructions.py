@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lnkit.training.images import evenly_spread, to_pixels
+from lnkit.training import evenly_spread, to_pixels
 from lnkit_autoencoder.autoencoder import Autoencoder, blocks, reconstruct
 from lnkit_autoencoder.images import Images, LabeledSet, Labels
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunContext
-    from lnkit.training.outcome_builder import OutcomeBuilder
-    from lnkit.training.task import FeatureLoss
+    from lnkit.training import FeatureLoss, OutcomeBuilder
 
 COLUMNS, PAIRS = 10, 3  # of the sheet: classes side by side, and images of each one below the other
 ENLARGED_BELOW = 96  # pixels; smaller images are shown at twice their size

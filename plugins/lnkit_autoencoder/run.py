@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.training.outcome_builder import OutcomeBuilder
-from lnkit.training.task import TrainingResult, TrainingSettings
+from lnkit.training import OutcomeBuilder, TrainingResult, TrainingSettings
 from lnkit_autoencoder import TITLES
 from lnkit_autoencoder.autoencoder import Autoencoder, AutoencoderTask, embed
 from lnkit_autoencoder.classifier import ClassifierTask, LabeledEmbeddings, best_classifier, predict
@@ -21,7 +20,7 @@ from lnkit_autoencoder.scores import score_all
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunContext
-    from lnkit.training.task import FeatureLoss
+    from lnkit.training import FeatureLoss
     from lnkit_autoencoder.classifier import Embeddings
 
 

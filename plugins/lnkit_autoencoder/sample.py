@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.data.cache import cached_sample
+from lnkit.data import cached_sample
 
 # Photographs in scikit-image's package, which need no download; gray ones get three equal channels.
 PHOTOGRAPHS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lnkit import BenchmarkData
 from lnkit.benchmark import RunFacts
-from lnkit.data.folders import data_folder
+from lnkit.data import data_folder
 from lnkit.datasets.two_afc import family_notes, open_families
 from lnkit.datasets.two_afc_layout import BAPPS_DATASET
 from lnkit_bapps.sample import NOTE, PREFIX, sample_folder

@@ -9,19 +9,14 @@ import numpy as np
 from lnkit import BenchmarkData, LossNetworkId, Outcome
 from lnkit.benchmark import Arrays, RunContext
 from lnkit.datasets.two_afc import JudgedFamily
-from lnkit.evaluation.shards import open_shards
+from lnkit.evaluation import open_shards
 from lnkit_bapps.protocol import BappsProtocol
 from lnkit_bapps.scores import Distances, score_all
 
 
 def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome]:
     """Measure every distance once for all loss networks, then score each of them."""
-    tables = _measure(context, data.content)
-    return {network: score_all(tables[network], context.protocol, context.seed) for network in context.networks}
-
-
-def _measure(context: RunContext, families: Sequence[JudgedFamily]) -> dict[LossNetworkId, Distances]:
-    """Measure the distances of all families, for each loss network."""
+    families: Sequence[JudgedFamily] = data.content
     items = slice(0, context.protocol.per_family or None)
     tables = {network: Distances() for network in context.networks}
     with open_shards(context, sum(len(family.judgments[items]) for family in families), "pairs") as shards:
@@ -31,7 +26,7 @@ def _measure(context: RunContext, families: Sequence[JudgedFamily]) -> dict[Loss
             distances = shards.compare(f"{family.part}-{family.name}", *images)
             for index, table in enumerate(tables.values()):
                 table.add(family.part, family.name, judgments, distances[..., index])
-    return tables
+    return {network: score_all(table, context.protocol, context.seed) for network, table in tables.items()}
 
 
 def rescore(arrays: Arrays, protocol: BappsProtocol, seed: int) -> Outcome:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from lnkit.data.cache import cached_sample
+from lnkit.data import cached_sample
 from lnkit.datasets.photographs import NAMES, Draw, add_noise, compress, load_photograph, random_crop, without_margin
 
 SIDE = 64  # pixels, as BAPPS's patches

@@ -12,10 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lnkit import BenchmarkData, DataError
-from lnkit.data.cache import packed_dir
-from lnkit.data.folders import data_folder, describe_folder, image_names
-from lnkit.data.pack.columns import Column, ColumnTable, open_columns
-from lnkit.data.pack.decode import read_rgb
+from lnkit.data import (
+    Column,
+    ColumnTable,
+    data_folder,
+    describe_folder,
+    image_names,
+    open_columns,
+    packed_dir,
+    read_rgb,
+)
 from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.protocol import STRIDE
 from lnkit_delineation.sample import NOTE, sample_folder

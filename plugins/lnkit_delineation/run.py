@@ -9,9 +9,7 @@ import numpy as np
 import torch
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.training.images import evenly_spread
-from lnkit.training.outcome_builder import OutcomeBuilder
-from lnkit.training.task import TrainingResult, TrainingSettings
+from lnkit.training import OutcomeBuilder, TrainingResult, TrainingSettings, evenly_spread
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet
 from lnkit_delineation.overlay import COLUMNS, HEIGHT, draw_overlay, sheet_row

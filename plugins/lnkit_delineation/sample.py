@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from lnkit.data.cache import cached_sample
+from lnkit.data import cached_sample
 
 SIDE = 160  # pixels
 COUNTS = {"train": 24, "valid": 4, "test": 6}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lnkit import Outcome, Score
-from lnkit.stats.bootstrap import mean_interval
+from lnkit.stats import mean_interval
 
 if TYPE_CHECKING:
     from lnkit_delineation.protocol import DelineationProtocol

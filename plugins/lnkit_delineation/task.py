@@ -12,13 +12,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Adam, Optimizer
 
-from lnkit.training.collapse import Variation
-from lnkit.training.images import as_tensor, in_unit_range, slices
-from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
+from lnkit.training import (
+    Batch,
+    TrainingTask,
+    Validation,
+    Variation,
+    as_tensor,
+    batches_per_epoch,
+    in_unit_range,
+    slices,
+)
 from lnkit_delineation.network import UNet
 
 if TYPE_CHECKING:
-    from lnkit.training.task import FeatureLoss
+    from lnkit.training import FeatureLoss
     from lnkit_delineation.data import DelineationData, Pixels
     from lnkit_delineation.protocol import DelineationProtocol
 

@@ -12,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import BenchmarkData, DataError
-from lnkit.data.cache import packed_dir
-from lnkit.data.folders import describe_folder, image_names
-from lnkit.data.pack.columns import Column, ColumnTable, open_columns
-from lnkit.data.pack.decode import read_rgb
+from lnkit.data import Column, ColumnTable, describe_folder, image_names, open_columns, packed_dir, read_rgb
 from lnkit_superres import BSDS300, COCO_IMAGES, SET5, SET14, TEST_SETS, TITLES
 from lnkit_superres.degradation import LEAST_LOW, Degradation
 
@@ -164,7 +161,7 @@ def _choose_folders(facts: RunFacts) -> tuple[Folders, tuple[str, ...]]:
 
 
 def _fetch_folders(facts: RunFacts) -> Folders:
-    from lnkit.data.fetch.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
+    from lnkit.data import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
 
     set5, set14, bsds, coco = (
         ensure_dataset(spec, facts.cache, facts.progress) for spec in (SET5, SET14, BSDS300, COCO_IMAGES)

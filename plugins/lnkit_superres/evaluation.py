@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lnkit.training.images import to_pixels
+from lnkit.training import to_pixels
 from lnkit_superres.degradation import Degradation, enlarge_bicubic
 from lnkit_superres.metrics import Pixels, psnr, ssim
 from lnkit_superres.task import enlarge

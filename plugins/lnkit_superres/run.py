@@ -6,9 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.training.images import evenly_spread
-from lnkit.training.outcome_builder import OutcomeBuilder
-from lnkit.training.task import TrainingResult, TrainingSettings
+from lnkit.training import OutcomeBuilder, TrainingResult, TrainingSettings, evenly_spread
 from lnkit_superres import TITLES
 from lnkit_superres.evaluation import COLUMNS, HEIGHT, PER_SET, evaluate
 from lnkit_superres.scores import score_all

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.data.cache import cached_sample
+from lnkit.data import cached_sample
 
 SIDE = 128  # pixels of an image to train on
 TEXTURE = 20.0  # least standard deviation of an image in 8-bit steps

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lnkit import Outcome, Score
-from lnkit.stats.bootstrap import mean_interval
+from lnkit.stats import mean_interval
 
 if TYPE_CHECKING:
     from lnkit_superres.protocol import SuperresProtocol

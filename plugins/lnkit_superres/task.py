@@ -9,16 +9,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from lnkit.training.collapse import Variation
-from lnkit.training.images import as_tensor, in_unit_range, slices, to_pixels
-from lnkit.training.target_cache import TargetCache, cache_targets
-from lnkit.training.task import Batch, TrainingTask, Validation
+from lnkit.training import (
+    Batch,
+    TargetCache,
+    TrainingTask,
+    Validation,
+    Variation,
+    as_tensor,
+    cache_targets,
+    in_unit_range,
+    slices,
+    to_pixels,
+)
 from lnkit_superres.metrics import Pixels, psnr, ssim
 from lnkit_superres.network import TransformationNetwork
 
 if TYPE_CHECKING:
     from lnkit.progress import Progress
-    from lnkit.training.task import FeatureLoss
+    from lnkit.training import FeatureLoss
     from lnkit_superres.data import Images, SuperresData
     from lnkit_superres.protocol import SuperresProtocol
 

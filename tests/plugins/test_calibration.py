@@ -17,10 +17,9 @@ import lnkit
 from lnkit.cli import run
 from lnkit.distances.lin_weights import load_lin_weights
 from lnkit.progress import SilentProgress
-from lnkit_calibration import CalibrationRequest, CalibrationResult, Schedule, calibrate
-from lnkit_calibration.calibration import MODES
+from lnkit_calibration.calibration import MODES, CalibrationRequest, CalibrationResult, calibrate
 from lnkit_calibration.model import CalibrationModel, RankingNetwork, ranking_loss
-from lnkit_calibration.task import CalibrationTask, score
+from lnkit_calibration.task import CalibrationTask, Schedule, score
 from lnkit_calibration.triplets import open_triplets
 
 QUICK = Schedule(batch_size=4, epochs=1, decay_epochs=1)

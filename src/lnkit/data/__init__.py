@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lnkit.data.folders import data_folder as data_folder
     from lnkit.data.folders import describe_folder as describe_folder
     from lnkit.data.folders import image_names as image_names
+    from lnkit.data.folders import require_printable as require_printable
     from lnkit.data.pack.array_folder import open_arrays as open_arrays
     from lnkit.data.pack.array_folder import release as release
     from lnkit.data.pack.columns import Column as Column
@@ -48,7 +49,12 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.data.fetch.checksums": ("file_sha256",),
         "lnkit.data.fetch.datasets": ("ensure_dataset",),
         "lnkit.data.fetch.unpack": ("is_archive", "unpack"),
-        "lnkit.data.folders": ("data_folder", "describe_folder", "image_names"),
+        "lnkit.data.folders": (
+            "data_folder",
+            "describe_folder",
+            "image_names",
+            "require_printable",
+        ),
         "lnkit.data.pack.array_folder": ("open_arrays", "release"),
         "lnkit.data.pack.columns": ("Column", "ColumnTable", "PackedTable", "open_columns"),
         "lnkit.data.pack.decode": ("decode", "read_rgb"),

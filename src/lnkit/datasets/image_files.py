@@ -12,6 +12,12 @@ from lnkit.datasets.text_tables import text_sha256
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
+__all__ = [
+    "Folder",
+    "content_sha256",
+    "folder_with",
+]
+
 BATCH = 200  # files read between two reports of progress
 
 

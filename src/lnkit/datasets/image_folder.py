@@ -14,6 +14,16 @@ from pathlib import Path
 from lnkit.data.folders import describe_folder, image_names, require_printable
 from lnkit.errors import DataError
 
+__all__ = [
+    "Listing",
+    "Split",
+    "batch_files",
+    "class_files",
+    "class_names",
+    "inner_folder",
+    "list_images",
+]
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 VALIDATION = ("val", "validation", "valid", "test")  # folders of images that are not trained on; the first that exists
 ANNOTATIONS = "val_annotations.txt"

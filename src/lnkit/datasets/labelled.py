@@ -20,6 +20,12 @@ from lnkit.datasets.image_folder import EXPECTED, Listing, batch_files, inner_fo
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
+__all__ = [
+    "Labelled",
+    "LabelledData",
+    "open_labelled",
+]
+
 FILTER = "box"  # for larger images, as in downsampled ImageNet (Chrabaszcz et al. 2017, section 2)
 
 

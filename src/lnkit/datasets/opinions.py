@@ -12,6 +12,13 @@ from typing import NamedTuple
 from lnkit.datasets.image_files import Folder
 from lnkit.errors import DataError
 
+__all__ = [
+    "Entry",
+    "Opinion",
+    "OpinionSet",
+    "collect",
+]
+
 NAME = re.compile(r"(?P<reference>[a-z]\d+)_(?P<type>\d+)_(?P<level>\d+)")  # "i01_08_3", in either dataset
 
 

@@ -11,6 +11,22 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
+__all__ = [
+    "NAMES",
+    "Draw",
+    "Size",
+    "add_noise",
+    "blur",
+    "brighten",
+    "compress",
+    "cut_out",
+    "desaturate",
+    "half",
+    "load_photograph",
+    "random_crop",
+    "without_margin",
+]
+
 NAMES = ("astronaut", "chelsea", "coffee", "rocket", "stereo_motorcycle")  # public domain or CC0, in color
 
 Draw = np.random.Generator

@@ -11,6 +11,15 @@ from typing import NamedTuple
 
 from lnkit.errors import DataError
 
+__all__ = [
+    "Line",
+    "read_number",
+    "read_rows",
+    "read_table",
+    "read_text",
+    "text_sha256",
+]
+
 
 class Line(NamedTuple):
     """A line of a table."""

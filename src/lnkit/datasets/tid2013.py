@@ -21,6 +21,17 @@ from lnkit.datasets.text_tables import read_number, read_text
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
+__all__ = [
+    "DISTORTED",
+    "OFFICIAL",
+    "OPINIONS",
+    "REFERENCES",
+    "TYPES",
+    "OpinionImages",
+    "open_tid2013",
+    "read_tid2013",
+]
+
 OPINIONS = "mos_with_names.txt"
 REFERENCES, DISTORTED = "reference_images", "distorted_images"
 OFFICIAL = 3000  # distorted images: 25 references, 24 types, 5 levels

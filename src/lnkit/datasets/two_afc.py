@@ -19,6 +19,15 @@ from lnkit.datasets.two_afc_layout import IMAGES, LABEL, FamilyFiles, find_famil
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
+__all__ = [
+    "FILTER",
+    "JudgedFamily",
+    "family_notes",
+    "fingerprint",
+    "open_families",
+    "read_judgment",
+]
+
 RESOLUTION, FILTER = 64, "bilinear"  # of the loader of Zhang2018, in pixels; antialiased
 
 

@@ -11,6 +11,18 @@ from lnkit.data.folders import describe_folder, require_printable
 from lnkit.errors import DataError
 from lnkit.specs import DatasetSpec, RemoteFile
 
+__all__ = [
+    "BAPPS_DATASET",
+    "COLUMNS",
+    "DISTORTION_FAMILIES",
+    "REAL_FAMILIES",
+    "TWO_AFC",
+    "FamilyFiles",
+    "find_families",
+    "partial_notes",
+    "split_folder",
+]
+
 SERVER = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset"
 
 BAPPS_DATASET = DatasetSpec(

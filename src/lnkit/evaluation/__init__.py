@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from lnkit.evaluation.request import RunRequest as RunRequest
     from lnkit.evaluation.runner import FinishedRun as FinishedRun
     from lnkit.evaluation.runner import run as run
+    from lnkit.evaluation.shards import GROUP as GROUP
     from lnkit.evaluation.shards import Shards as Shards
     from lnkit.evaluation.shards import open_shards as open_shards
+    from lnkit.evaluation.shards import reference_groups as reference_groups
 
 __getattr__, __all__ = lazy_exports(
     __name__,
@@ -20,6 +22,11 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.evaluation.evaluate": ("evaluate",),
         "lnkit.evaluation.request": ("RunRequest",),
         "lnkit.evaluation.runner": ("FinishedRun", "run"),
-        "lnkit.evaluation.shards": ("Shards", "open_shards"),
+        "lnkit.evaluation.shards": (
+            "GROUP",
+            "Shards",
+            "open_shards",
+            "reference_groups",
+        ),
     },
 )

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from lnkit.data.pack.array_folder import release
+from lnkit.progress import Advance
 from lnkit.specs import DistanceAt, DistanceConfig
 
 if TYPE_CHECKING:
     from lnkit.benchmark import ImageComparer, RunContext
 
 Array = np.ndarray[Any, Any]
-Advance = Callable[[int], None]
 
 SHARD = 1024  # items in a shard; its size changes no distance
 GROUP = 5  # images that go through the network with one copy of their reference, instead of one each
@@ -68,17 +68,19 @@ class Shards:
             Distances (N, number of others, number of distances).
         """
         count = len(images[0])
-        starts = range(0, count, size)
-        return np.concatenate([self._compare(key, images, slice(n, min(n + size, count))) for n in starts])
+        shards = []
+        for start in range(0, count, size):
+            rows = slice(start, min(start + size, count))
+            with self._counted(rows.stop - start) as advance:
+                compute = partial(self._compare, images, rows, advance)
+                shards.append(self._context.store.get_or_compute(f"{key}-{start:06d}", compute)["distance"])
+        return np.concatenate(shards)
 
-    def _compare(self, key: str, images: Sequence[Images], rows: slice) -> Array:
-        def compute(advance: Advance) -> dict[str, Array]:
-            shard = [column[rows] for column in images]
-            distances = self.comparer.compare(*shard, advance=advance)
-            release(*shard)
-            return {"distance": distances}
-
-        return self.get_or_compute(f"{key}-{rows.start:06d}", rows.stop - rows.start, compute)["distance"]
+    def _compare(self, images: Sequence[Images], rows: slice, advance: Advance) -> dict[str, Array]:
+        shard = [column[rows] for column in images]
+        distances = self.comparer.compare(*shard, advance=advance)
+        release(*shard)
+        return {"distance": distances}
 
     def compare_groups(self, references: Array, images: Array, groups: Array, advance: Advance) -> Array:
         """Compare images with the reference of their group; for use in :meth:`get_or_compute`.
@@ -105,17 +107,22 @@ class Shards:
             steps: steps of the progress that the shard takes.
             compute: computes the shard; may call its argument with the number of steps done.
         """
+        with self._counted(steps) as advance:
+            return self._context.store.get_or_compute(key, lambda: compute(advance))
+
+    @contextmanager
+    def _counted(self, steps: int) -> Iterator[Advance]:
+        """Report exactly ``steps`` of progress: those that are done inside, then the rest."""
         done = 0
 
-        def advance(count: int) -> None:
+        def advance(count: int, note: str = "", /) -> None:
             nonlocal done
             count = min(count, steps - done)
             done += count
-            self._advance(count)
+            self._advance(count, note)
 
-        shard = self._context.store.get_or_compute(key, lambda: compute(advance))
+        yield advance
         self._advance(steps - done)
-        return shard
 
 
 @contextmanager

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from lnkit.training.collapse import Variation as Variation
     from lnkit.training.device_setup import DeviceSetup as DeviceSetup
     from lnkit.training.device_setup import deterministic as deterministic
+    from lnkit.training.images import as_tensor as as_tensor
+    from lnkit.training.images import evenly_spread as evenly_spread
+    from lnkit.training.images import in_unit_range as in_unit_range
+    from lnkit.training.images import slices as slices
+    from lnkit.training.images import to_pixels as to_pixels
     from lnkit.training.loader import EpochSampler as EpochSampler
     from lnkit.training.loop import train as train
+    from lnkit.training.outcome_builder import OutcomeBuilder as OutcomeBuilder
     from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
     from lnkit.training.target_cache import TargetCache as TargetCache
     from lnkit.training.target_cache import cache_targets as cache_targets
@@ -29,6 +35,14 @@ if TYPE_CHECKING:
 __getattr__, __all__ = lazy_exports(
     __name__,
     {
+        "lnkit.training.outcome_builder": ("OutcomeBuilder",),
+        "lnkit.training.images": (
+            "as_tensor",
+            "evenly_spread",
+            "in_unit_range",
+            "slices",
+            "to_pixels",
+        ),
         "lnkit.training.collapse": ("Variation",),
         "lnkit.training.device_setup": ("DeviceSetup", "deterministic"),
         "lnkit.training.loader": ("EpochSampler",),

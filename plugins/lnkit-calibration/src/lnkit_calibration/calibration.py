@@ -13,12 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import lnkit
-from lnkit.data.atomic import atomic_write
-from lnkit.networks.device import open_device
+from lnkit.data import atomic_write
+from lnkit.networks import open_device
 from lnkit.progress import Progress
-from lnkit.training.device_setup import DeviceSetup
-from lnkit.training.loop import train
-from lnkit.training.task import TrainingSettings, batches_per_epoch
+from lnkit.training import DeviceSetup, TrainingSettings, batches_per_epoch, train
 from lnkit_calibration.model import CalibrationModel
 from lnkit_calibration.task import CalibrationTask, Schedule, score
 from lnkit_calibration.triplets import Triplets, has_validation, open_triplets

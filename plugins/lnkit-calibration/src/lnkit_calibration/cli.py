@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lnkit
-import lnkit_calibration
 from lnkit.commands import make_progress, note
 
 if TYPE_CHECKING:
-    from lnkit_calibration import CalibrationRequest, CalibrationResult
+    from lnkit_calibration.calibration import CalibrationRequest, CalibrationResult
 
 REQUEST_OPTIONS = ("backbone", "points", "mode", "weights", "seed", "hold_out", "device", "precision")
 SCHEDULE_OPTIONS = ("lr", "batch_size", "epochs", "decay_epochs")
@@ -48,16 +47,17 @@ def calibrate(data: Path, split: str, output: Path, force: bool, **options: Any)
     The same command resumes an interrupted calibration; until it is finished, its state lies beside OUTPUT.
     """
     _check_output(output, force)
-    from lnkit.data.cache import cache_dir  # noqa: PLC0415 - not for help
+    from lnkit.data import cache_dir  # noqa: PLC0415 - not for help
+    from lnkit_calibration.calibration import CalibrationRequest  # noqa: PLC0415 - torch
+    from lnkit_calibration.calibration import calibrate as run_calibration  # noqa: PLC0415
+    from lnkit_calibration.task import Schedule  # noqa: PLC0415
 
-    schedule = lnkit_calibration.Schedule(**{name: options[name] for name in SCHEDULE_OPTIONS})
-    request = lnkit_calibration.CalibrationRequest(
-        schedule=schedule, **{name: options[name] for name in REQUEST_OPTIONS}
-    )
+    schedule = Schedule(**{name: options[name] for name in SCHEDULE_OPTIONS})
+    request = CalibrationRequest(schedule=schedule, **{name: options[name] for name in REQUEST_OPTIONS})
     folder = output.with_name(f"{output.stem}.training")
     if force:
         shutil.rmtree(folder, ignore_errors=True)
-    result = lnkit_calibration.calibrate(request, data, split, output, folder, cache_dir(), make_progress())
+    result = run_calibration(request, data, split, output, folder, cache_dir(), make_progress())
     _show(request, result)
 
 

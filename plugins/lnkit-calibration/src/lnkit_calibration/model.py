@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import lnkit
-from lnkit.distances.functional import unit_normalize
+from lnkit.distances import unit_normalize
 
 DROPOUT = 0.5  # of the squared differences, in training; the code of Zhang2018
 HIDDEN = 32  # channels of both hidden layers of the ranking network; Zhang2018, appendix

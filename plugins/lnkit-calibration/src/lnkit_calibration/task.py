@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 import lnkit
 from lnkit.stats import two_afc_agreement
-from lnkit.training.task import Batch, TrainingTask, Validation, batches_per_epoch
+from lnkit.training import Batch, TrainingTask, Validation, batches_per_epoch
 from lnkit_calibration.model import CalibrationModel, ranking_loss
 from lnkit_calibration.triplets import Triplets
 

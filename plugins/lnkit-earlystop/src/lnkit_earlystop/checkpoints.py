@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lnkit
-from lnkit.data.atomic import atomic_write
+from lnkit.data import atomic_write
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

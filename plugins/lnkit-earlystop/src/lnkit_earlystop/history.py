@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lnkit
-from lnkit.data.atomic import atomic_write
+from lnkit.data import atomic_write
 from lnkit_earlystop.checkpoints import checkpoints_in
 
 TABLE = "checkpoints.csv"

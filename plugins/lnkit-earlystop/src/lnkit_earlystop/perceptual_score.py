@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import lnkit
-from lnkit.data.cache import cache_dir, dataset_dir
+from lnkit.data import cache_dir, dataset_dir
 from lnkit_earlystop.backbones import checkpoint_backbone
 from lnkit_earlystop.checkpoints import CheckpointHeader
 from lnkit_earlystop.networks.architecture import parse, points

@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from lnkit.analysis import pareto_front
-from lnkit.report.figures import save_figure
+from lnkit.report import save_figure
 from lnkit_earlystop.history import STANDARD, Row
 
 WIDTH, HEIGHT = 440, 200

@@ -15,13 +15,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from lnkit.data.atomic import atomic_write
+from lnkit.data import atomic_write
 from lnkit.datasets.labelled import LabelledData
-from lnkit.networks.device import open_device
+from lnkit.networks import open_device
 from lnkit.progress import Progress
-from lnkit.training.device_setup import DeviceSetup
-from lnkit.training.loop import train
-from lnkit.training.task import TrainingSettings, Validation, batches_per_epoch
+from lnkit.training import DeviceSetup, TrainingSettings, Validation, batches_per_epoch, train
 from lnkit_earlystop import history
 from lnkit_earlystop.checkpoints import BEST, FOLDER, CheckpointHeader, file_name, write_checkpoint
 from lnkit_earlystop.distributed import World, process_group

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from lnkit.datasets.labelled import Labelled, LabelledData
-from lnkit.training.task import Batch, TrainingTask, Validation
+from lnkit.training import Batch, TrainingTask, Validation
 from lnkit_earlystop.augmentation import add_noise, autoaugment_images, enlarge_center, normalize, random_crops
 from lnkit_earlystop.distributed import World, data_parallel
 from lnkit_earlystop.networks import build

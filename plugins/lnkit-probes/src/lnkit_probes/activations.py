@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from lnkit import LossNetworkId
 from lnkit.datasets.labelled import Labelled, LabelledData
 from lnkit.datasets.two_afc import JudgedFamily
-from lnkit.evaluation.shards import Advance, Shards, open_shards
+from lnkit.evaluation import Shards, open_shards
+from lnkit.progress import Advance
 from lnkit_probes import lowpass
 from lnkit_probes.measurements import Measurements
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit.data.folders import data_folder
+from lnkit.data import data_folder
 from lnkit.datasets.labelled import LabelledData, open_labelled
 from lnkit.datasets.tid2013 import OpinionImages, open_tid2013
 from lnkit.datasets.two_afc import JudgedFamily, open_families

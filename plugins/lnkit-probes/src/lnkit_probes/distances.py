@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DistanceAt, LossNetworkId
-from lnkit.data.pack.decode import decode
+from lnkit.data import decode
 from lnkit.datasets.tid2013 import OpinionImages
 from lnkit.datasets.two_afc import FILTER, JudgedFamily
-from lnkit.evaluation.shards import Advance, open_shards, reference_groups
+from lnkit.evaluation import open_shards, reference_groups
+from lnkit.progress import Advance
 from lnkit_probes.measurements import MAIN, NATIVE, Measurements, layer_key
 from lnkit_probes.protocol import POOLINGS
 

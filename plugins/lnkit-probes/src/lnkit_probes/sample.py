@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.data.cache import cached_sample
+from lnkit.data import cached_sample
 from lnkit.datasets import photographs
 from lnkit.datasets.photographs import Draw, load_photograph, random_crop
 from lnkit.datasets.tid2013 import DISTORTED, OPINIONS, REFERENCES

@@ -70,7 +70,7 @@ def _load_backbone(network: Network, pretrained: bool) -> torch.nn.Module:
 
 
 def _load_distance(backbone: str, point: str, channel_norm: bool = True, epsilon: str = "lpips") -> Distance:
-    from lnkit.distances.functional import builtin_distance  # noqa: PLC0415 - torch, which listing does without
+    from lnkit.distances import builtin_distance  # noqa: PLC0415 - torch, which listing does without
     from lnkit_stlpips.weights import lin_weight  # noqa: PLC0415 - likewise
 
     return builtin_distance("lin", channel_norm=channel_norm, epsilon=epsilon, weight=lin_weight(backbone, point))

@@ -76,7 +76,7 @@ def _devices(names: str) -> list[str]:
 
 
 def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[str, Path]) -> None:
-    from lnkit.report.figures import save_figure  # noqa: PLC0415 - not for help
+    from lnkit.report import save_figure  # noqa: PLC0415 - not for help
     from lnkit_earlystop.history import write_rows  # noqa: PLC0415
     from lnkit_earlystop.plots import scatter  # noqa: PLC0415
     from lnkit_earlystop.sweeps.summary import FIGURE, TABLE, optimum, summarize  # noqa: PLC0415

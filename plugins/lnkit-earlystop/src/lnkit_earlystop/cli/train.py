@@ -97,7 +97,7 @@ def _train(
 
 def _open_data(data: Path, resolution: int, options: dict[str, Any], progress: Progress) -> LabelledData:
     """Open the labelled images of the chosen classes."""
-    from lnkit.data.cache import cache_dir  # noqa: PLC0415 - not for help
+    from lnkit.data import cache_dir  # noqa: PLC0415 - not for help
     from lnkit.datasets.labelled import open_labelled  # noqa: PLC0415
     from lnkit_earlystop.class_selection import choose_classes, with_classes  # noqa: PLC0415
     from lnkit_earlystop.history import read_ranking  # noqa: PLC0415

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import BenchmarkData
-from lnkit.data.cache import packed_dir
-from lnkit.data.folders import data_folder
-from lnkit.data.pack.image_table import ImageTable, open_images
+from lnkit.data import ImageTable, data_folder, open_images, packed_dir
 from lnkit.datasets.text_tables import text_sha256
 from lnkit_judgments.matrix.layout import EXPECTED, read_image_set
 from lnkit_judgments.matrix.sample import NOTE, sample_folder

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
-from lnkit.data.folders import describe_folder, require_printable
+from lnkit.data import describe_folder, require_printable
 from lnkit.datasets.image_files import Folder
 from lnkit.datasets.text_tables import read_number, read_rows, read_text
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lnkit.data.cache import cached_sample
+from lnkit.data import cached_sample
 from lnkit.datasets.photographs import NAMES, Size, cut_out, load_photograph
 
 SAMPLE_BYTES = 2_000_000  # about

@@ -5,11 +5,15 @@ from __future__ import annotations
 from math import isqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
-from lnkit.stats.bootstrap import central_interval
-from lnkit.stats.rank_correlation import CHUNK, Array, drawn_counts, kendall, resampled_spearman, spearman
+from lnkit.stats import central_interval, drawn_counts, kendall, resampled_spearman, spearman
 from lnkit_judgments.matrix.protocol import MatrixProtocol
+
+Array = NDArray[np.float64]
+
+LARGEST = 2**22  # numbers in one array of counts
 
 
 def score_all(distance: Array, dissimilarity: Array, protocol: MatrixProtocol, seed: int) -> Outcome:
@@ -43,5 +47,5 @@ def _resampled(distance: Array, dissimilarity: Array, resamples: int, rng: np.ra
     images = (1 + isqrt(1 + 8 * len(distance))) // 2
     a, b = np.triu_indices(images, 1)
     counts = drawn_counts(images, resamples, rng)
-    parts = np.array_split(counts, max(1, -(-resamples * len(distance) // CHUNK)))
+    parts = np.array_split(counts, max(1, -(-resamples * len(distance) // LARGEST)))
     return np.concatenate([resampled_spearman(distance, dissimilarity, part[:, a] * part[:, b]) for part in parts])

@@ -12,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import BenchmarkData, DataError
-from lnkit.data.cache import packed_dir
-from lnkit.data.folders import data_folder
-from lnkit.data.pack.columns import PackedTable
-from lnkit.data.pack.image_table import ImageTable, open_images
+from lnkit.data import ImageTable, PackedTable, data_folder, open_images, packed_dir
 from lnkit.datasets.text_tables import text_sha256
 from lnkit_judgments.nights.layout import OFFICIAL, Triplet, read_nights
 from lnkit_judgments.nights.sample import NOTE, sample_folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
 from lnkit.benchmark import Arrays, RunContext
-from lnkit.evaluation.shards import open_shards
+from lnkit.evaluation import open_shards
 from lnkit_judgments.nights.data import NightsData
 from lnkit_judgments.nights.protocol import NightsProtocol
 from lnkit_judgments.nights.scores import Distances, score_all

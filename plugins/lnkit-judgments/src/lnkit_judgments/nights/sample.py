@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lnkit.data.cache import cached_sample
+from lnkit.data import cached_sample
 from lnkit.datasets.photographs import NAMES, Draw, Size, brighten, cut_out, desaturate, load_photograph
 from lnkit_judgments.nights.layout import COLUMNS, TABLE
 

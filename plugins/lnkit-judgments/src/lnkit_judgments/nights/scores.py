@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
-from lnkit.stats.bootstrap import central_interval, resampled_means
-from lnkit.stats.rank_correlation import Array
-from lnkit.stats.two_afc import two_afc_agreement
+from lnkit.stats import central_interval, resampled_means, two_afc_agreement
 from lnkit_judgments.nights.protocol import NightsProtocol
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

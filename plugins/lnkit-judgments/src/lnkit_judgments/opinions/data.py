@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lnkit import BenchmarkData
 from lnkit.benchmark import RunFacts
-from lnkit.data.folders import data_folder
+from lnkit.data import data_folder
 from lnkit.datasets import tid2013
 from lnkit.datasets.image_files import content_sha256
 from lnkit.datasets.opinions import OpinionSet

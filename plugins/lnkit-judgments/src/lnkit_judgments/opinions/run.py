@@ -13,9 +13,10 @@ from PIL import Image
 
 from lnkit import BenchmarkData, DataError, LossNetworkId, Outcome
 from lnkit.benchmark import Arrays, RunContext
-from lnkit.data.pack.decode import read_rgb
+from lnkit.data import read_rgb
 from lnkit.datasets.opinions import Opinion, OpinionSet
-from lnkit.evaluation.shards import GROUP, Advance, Shards, open_shards, reference_groups
+from lnkit.evaluation import GROUP, Shards, open_shards, reference_groups
+from lnkit.progress import Advance
 from lnkit_judgments.opinions.protocol import OpinionsProtocol
 from lnkit_judgments.opinions.scores import Distances, score_all
 

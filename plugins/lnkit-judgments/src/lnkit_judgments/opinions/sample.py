@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from lnkit.data.cache import cached_sample
+from lnkit.data import cached_sample
 from lnkit.datasets import tid2013
 from lnkit.datasets.photographs import (
     NAMES,

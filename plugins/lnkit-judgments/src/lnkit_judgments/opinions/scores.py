@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
 from lnkit.datasets.opinions import OpinionSet
-from lnkit.stats.bootstrap import central_interval
-from lnkit.stats.rank_correlation import (
-    Array,
+from lnkit.stats import (
+    central_interval,
     drawn_counts,
     kendall,
     pearson,
@@ -29,6 +28,9 @@ from lnkit_judgments.opinions.protocol import OpinionsProtocol
 Names = NDArray[np.str_]
 
 FEWEST_TO_FIT = 10  # images, twice the logistic function's parameters
+
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
