@@ -8,6 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+__all__ = [
+    "DataError",
+    "ImageError",
+    "LnkitError",
+    "PluginError",
+    "UnknownNameError",
+    "UsageError",
+    "WeightsError",
+    "did_you_mean",
+    "near_names",
+]
+
 
 class LnkitError(Exception):
     """Base class: a run failed for a reason that the user can act on (exit code 1)."""

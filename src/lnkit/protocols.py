@@ -21,6 +21,21 @@ if TYPE_CHECKING:
     from lnkit.benchmark import BenchmarkSpec
     from lnkit.specs import BackboneSpec
 
+__all__ = [
+    "Comparing",
+    "Training",
+    "as_dict",
+    "choose_protocol",
+    "deviations",
+    "expect_above",
+    "expect_at_least",
+    "expect_multiple",
+    "expect_one_of",
+    "expect_within",
+    "phrase",
+    "usual_variant",
+]
+
 SAMPLE_VARIANT = "sample"  # run by --sample, for benchmarks whose first variant would take too long
 
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
