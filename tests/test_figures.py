@@ -22,8 +22,11 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from lnkit.analysis.attributes import attributes_frame
 from lnkit.analysis.correlations import attribute_correlations
-from lnkit.analysis.published.frames import average_rankings, early_stopping_scores
-from lnkit.analysis.published.frames import best_points as published_best_points
+from lnkit.analysis.published.frames import (
+    average_rankings,
+    best_points as published_best_points,
+    early_stopping_scores,
+)
 from lnkit.analysis.score_rows import from_published, from_records, to_frame
 from lnkit.errors import LnkitError, UsageError
 from lnkit.report import figures

@@ -12,34 +12,38 @@ from lnkit._lazy import lazy_exports
 from lnkit._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from lnkit.benchmark import BenchmarkData as BenchmarkData
-    from lnkit.benchmark import BenchmarkSpec as BenchmarkSpec
-    from lnkit.benchmark import Outcome as Outcome
-    from lnkit.benchmark import Score as Score
-    from lnkit.benchmark import ScoreSpec as ScoreSpec
-    from lnkit.errors import DataError as DataError
-    from lnkit.errors import ImageError as ImageError
-    from lnkit.errors import LnkitError as LnkitError
-    from lnkit.errors import PluginError as PluginError
-    from lnkit.errors import UnknownNameError as UnknownNameError
-    from lnkit.errors import UsageError as UsageError
-    from lnkit.errors import WeightsError as WeightsError
+    from lnkit.benchmark import (
+        BenchmarkData as BenchmarkData,
+        BenchmarkSpec as BenchmarkSpec,
+        Outcome as Outcome,
+        Score as Score,
+        ScoreSpec as ScoreSpec,
+    )
+    from lnkit.errors import (
+        DataError as DataError,
+        ImageError as ImageError,
+        LnkitError as LnkitError,
+        PluginError as PluginError,
+        UnknownNameError as UnknownNameError,
+        UsageError as UsageError,
+        WeightsError as WeightsError,
+    )
     from lnkit.evaluation.evaluate import evaluate as evaluate
     from lnkit.evaluation.request import RunRequest as RunRequest
     from lnkit.evaluation.runner import FinishedRun as FinishedRun
-    from lnkit.hookspecs import INTERFACE as INTERFACE
-    from lnkit.hookspecs import hookimpl as hookimpl
-    from lnkit.networks.load import load_backbone as load_backbone
-    from lnkit.networks.load import load_loss_network as load_loss_network
+    from lnkit.hookspecs import INTERFACE as INTERFACE, hookimpl as hookimpl
+    from lnkit.networks.load import load_backbone as load_backbone, load_loss_network as load_loss_network
     from lnkit.networks.loss_network import LossNetwork as LossNetwork
-    from lnkit.specs import BackboneSpec as BackboneSpec
-    from lnkit.specs import DatasetSpec as DatasetSpec
-    from lnkit.specs import DistanceAt as DistanceAt
-    from lnkit.specs import DistanceConfig as DistanceConfig
-    from lnkit.specs import DistanceSpec as DistanceSpec
-    from lnkit.specs import ExtractionPoint as ExtractionPoint
-    from lnkit.specs import LossNetworkId as LossNetworkId
-    from lnkit.specs import RemoteFile as RemoteFile
+    from lnkit.specs import (
+        BackboneSpec as BackboneSpec,
+        DatasetSpec as DatasetSpec,
+        DistanceAt as DistanceAt,
+        DistanceConfig as DistanceConfig,
+        DistanceSpec as DistanceSpec,
+        ExtractionPoint as ExtractionPoint,
+        LossNetworkId as LossNetworkId,
+        RemoteFile as RemoteFile,
+    )
     from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
 
 __getattr__, __all__ = lazy_exports(

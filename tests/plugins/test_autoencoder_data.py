@@ -21,8 +21,7 @@ from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import run
 from lnkit.progress import SilentProgress
 from lnkit.training.images import evenly_spread
-from lnkit_autoencoder import AUTOENCODER
-from lnkit_autoencoder import run as running
+from lnkit_autoencoder import AUTOENCODER, run as running
 from lnkit_autoencoder.checks import checked_labels, padding_for
 from lnkit_autoencoder.data import open_data
 from lnkit_autoencoder.images import Images, hold_out

@@ -17,11 +17,8 @@ from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.progress import SilentProgress
 from lnkit.results.folder import ResultsFolder
-from lnkit.training import loop
-from lnkit.training import outcome as finished
-from lnkit_autoencoder import autoencoder as encoding
-from lnkit_autoencoder import reconstructions
-from lnkit_autoencoder import run as running
+from lnkit.training import loop, outcome as finished
+from lnkit_autoencoder import autoencoder as encoding, reconstructions, run as running
 from lnkit_autoencoder.autoencoder import AutoencoderTask, embed
 from lnkit_autoencoder.classifier import ClassifierTask
 from lnkit_autoencoder.images import Images

@@ -12,32 +12,37 @@ from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lnkit.analysis.attributes import attributes_frame as attributes_frame
-    from lnkit.analysis.collect import ScoreSet as ScoreSet
-    from lnkit.analysis.collect import Selection as Selection
-    from lnkit.analysis.collect import gather as gather
-    from lnkit.analysis.correlations import attribute_correlations as attribute_correlations
-    from lnkit.analysis.correlations import score_correlations as score_correlations
-    from lnkit.analysis.fronts import accuracy_front as accuracy_front
-    from lnkit.analysis.fronts import pareto_front as pareto_front
-    from lnkit.analysis.fronts import score_fronts as score_fronts
+    from lnkit.analysis.collect import ScoreSet as ScoreSet, Selection as Selection, gather as gather
+    from lnkit.analysis.correlations import (
+        attribute_correlations as attribute_correlations,
+        score_correlations as score_correlations,
+    )
+    from lnkit.analysis.fronts import (
+        accuracy_front as accuracy_front,
+        pareto_front as pareto_front,
+        score_fronts as score_fronts,
+    )
     from lnkit.analysis.proxy import proxies as proxies
-    from lnkit.analysis.published.audit import AuditFinding as AuditFinding
-    from lnkit.analysis.published.audit import audit as audit
-    from lnkit.analysis.published.backbone_position import BackbonePosition as BackbonePosition
-    from lnkit.analysis.published.backbone_position import backbone_positions as backbone_positions
-    from lnkit.analysis.published.position import Position as Position
-    from lnkit.analysis.published.position import positions as positions
-    from lnkit.analysis.rankings import best_points as best_points
-    from lnkit.analysis.rankings import loss_network_ranks as loss_network_ranks
-    from lnkit.analysis.rankings import mean_ranks as mean_ranks
-    from lnkit.analysis.rankings import score_ranks as score_ranks
+    from lnkit.analysis.published.audit import AuditFinding as AuditFinding, audit as audit
+    from lnkit.analysis.published.backbone_position import (
+        BackbonePosition as BackbonePosition,
+        backbone_positions as backbone_positions,
+    )
+    from lnkit.analysis.published.position import Position as Position, positions as positions
+    from lnkit.analysis.rankings import (
+        best_points as best_points,
+        loss_network_ranks as loss_network_ranks,
+        mean_ranks as mean_ranks,
+        score_ranks as score_ranks,
+    )
     from lnkit.analysis.recommend.constraints import Constraints as Constraints
-    from lnkit.analysis.recommend.recommend import Recommendation as Recommendation
-    from lnkit.analysis.recommend.recommend import SettingRecommendation as SettingRecommendation
-    from lnkit.analysis.recommend.recommend import recommendations as recommendations
+    from lnkit.analysis.recommend.recommend import (
+        Recommendation as Recommendation,
+        SettingRecommendation as SettingRecommendation,
+        recommendations as recommendations,
+    )
     from lnkit.analysis.score_rows import ScoreRow as ScoreRow
-    from lnkit.analysis.significance import StoredRun as StoredRun
-    from lnkit.analysis.significance import paired_differences as paired_differences
+    from lnkit.analysis.significance import StoredRun as StoredRun, paired_differences as paired_differences
     from lnkit.stats.bootstrap import Sampling as Sampling
 
 __getattr__, __all__ = lazy_exports(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from lnkit.analysis.attributes import ATTRIBUTES
-from lnkit.analysis.published.frames import early_stopping_scores, performance_scores
-from lnkit.analysis.published.frames import table as published_table
+from lnkit.analysis.published.frames import early_stopping_scores, performance_scores, table as published_table
 from lnkit.analysis.published.tables import FLAGS
 from lnkit.analysis.rankings import SCORE, best_points
 from lnkit.errors import UsageError, did_you_mean, near_names

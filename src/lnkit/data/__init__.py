@@ -10,36 +10,42 @@ from typing import TYPE_CHECKING
 from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lnkit.data.atomic import atomic_folder as atomic_folder
-    from lnkit.data.atomic import atomic_write as atomic_write
-    from lnkit.data.atomic import atomic_write_text as atomic_write_text
-    from lnkit.data.cache import cache_dir as cache_dir
-    from lnkit.data.cache import cached_sample as cached_sample
-    from lnkit.data.cache import dataset_dir as dataset_dir
-    from lnkit.data.cache import download_dir as download_dir
-    from lnkit.data.cache import packed_dir as packed_dir
+    from lnkit.data.atomic import (
+        atomic_folder as atomic_folder,
+        atomic_write as atomic_write,
+        atomic_write_text as atomic_write_text,
+    )
+    from lnkit.data.cache import (
+        cache_dir as cache_dir,
+        cached_sample as cached_sample,
+        dataset_dir as dataset_dir,
+        download_dir as download_dir,
+        packed_dir as packed_dir,
+    )
     from lnkit.data.fetch.checksums import file_sha256 as file_sha256
     from lnkit.data.fetch.datasets import ensure_dataset as ensure_dataset
-    from lnkit.data.fetch.unpack import is_archive as is_archive
-    from lnkit.data.fetch.unpack import unpack as unpack
-    from lnkit.data.folders import data_folder as data_folder
-    from lnkit.data.folders import describe_folder as describe_folder
-    from lnkit.data.folders import image_names as image_names
-    from lnkit.data.folders import require_printable as require_printable
-    from lnkit.data.pack.array_folder import open_arrays as open_arrays
-    from lnkit.data.pack.array_folder import release as release
-    from lnkit.data.pack.columns import Column as Column
-    from lnkit.data.pack.columns import ColumnTable as ColumnTable
-    from lnkit.data.pack.columns import PackedTable as PackedTable
-    from lnkit.data.pack.columns import open_columns as open_columns
-    from lnkit.data.pack.decode import decode as decode
-    from lnkit.data.pack.decode import read_rgb as read_rgb
-    from lnkit.data.pack.image_table import ImageTable as ImageTable
-    from lnkit.data.pack.image_table import open_images as open_images
-    from lnkit.data.storage import explain_disk_errors as explain_disk_errors
-    from lnkit.data.storage import human_size as human_size
-    from lnkit.data.storage import locked as locked
-    from lnkit.data.storage import require_space as require_space
+    from lnkit.data.fetch.unpack import is_archive as is_archive, unpack as unpack
+    from lnkit.data.folders import (
+        data_folder as data_folder,
+        describe_folder as describe_folder,
+        image_names as image_names,
+        require_printable as require_printable,
+    )
+    from lnkit.data.pack.array_folder import open_arrays as open_arrays, release as release
+    from lnkit.data.pack.columns import (
+        Column as Column,
+        ColumnTable as ColumnTable,
+        PackedTable as PackedTable,
+        open_columns as open_columns,
+    )
+    from lnkit.data.pack.decode import decode as decode, read_rgb as read_rgb
+    from lnkit.data.pack.image_table import ImageTable as ImageTable, open_images as open_images
+    from lnkit.data.storage import (
+        explain_disk_errors as explain_disk_errors,
+        human_size as human_size,
+        locked as locked,
+        require_space as require_space,
+    )
 
 __getattr__, __all__ = lazy_exports(
     __name__,

@@ -11,17 +11,18 @@ from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lnkit.distances.comparer import ImageComparer as ImageComparer
-    from lnkit.distances.factory import make_distances as make_distances
-    from lnkit.distances.factory import total_distance as total_distance
-    from lnkit.distances.functional import Embedded as Embedded
-    from lnkit.distances.functional import builtin_distance as builtin_distance
-    from lnkit.distances.functional import lin as lin
-    from lnkit.distances.functional import mean_pool as mean_pool
-    from lnkit.distances.functional import sort as sort
-    from lnkit.distances.functional import spatial as spatial
-    from lnkit.distances.functional import squared as squared
-    from lnkit.distances.functional import style as style
-    from lnkit.distances.functional import unit_normalize as unit_normalize
+    from lnkit.distances.factory import make_distances as make_distances, total_distance as total_distance
+    from lnkit.distances.functional import (
+        Embedded as Embedded,
+        builtin_distance as builtin_distance,
+        lin as lin,
+        mean_pool as mean_pool,
+        sort as sort,
+        spatial as spatial,
+        squared as squared,
+        style as style,
+        unit_normalize as unit_normalize,
+    )
     from lnkit.distances.lin_weights import load_lin_weights as load_lin_weights
 
 __getattr__, __all__ = lazy_exports(

@@ -9,12 +9,13 @@ from lnkit._lazy import lazy_exports
 if TYPE_CHECKING:
     from lnkit.evaluation.evaluate import evaluate as evaluate
     from lnkit.evaluation.request import RunRequest as RunRequest
-    from lnkit.evaluation.runner import FinishedRun as FinishedRun
-    from lnkit.evaluation.runner import run as run
-    from lnkit.evaluation.shards import GROUP as GROUP
-    from lnkit.evaluation.shards import Shards as Shards
-    from lnkit.evaluation.shards import open_shards as open_shards
-    from lnkit.evaluation.shards import reference_groups as reference_groups
+    from lnkit.evaluation.runner import FinishedRun as FinishedRun, run as run
+    from lnkit.evaluation.shards import (
+        GROUP as GROUP,
+        Shards as Shards,
+        open_shards as open_shards,
+        reference_groups as reference_groups,
+    )
 
 __getattr__, __all__ = lazy_exports(
     __name__,

@@ -11,12 +11,13 @@ from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lnkit.networks.device import open_device as open_device
-    from lnkit.networks.load import load_backbone as load_backbone
-    from lnkit.networks.load import load_loss_network as load_loss_network
-    from lnkit.networks.load import make_loss_network as make_loss_network
+    from lnkit.networks.load import (
+        load_backbone as load_backbone,
+        load_loss_network as load_loss_network,
+        make_loss_network as make_loss_network,
+    )
     from lnkit.networks.loss_network import LossNetwork as LossNetwork
-    from lnkit.networks.weights import LoadedBackbone as LoadedBackbone
-    from lnkit.networks.weights import build_backbone as build_backbone
+    from lnkit.networks.weights import LoadedBackbone as LoadedBackbone, build_backbone as build_backbone
 
 __getattr__, __all__ = lazy_exports(
     __name__,

@@ -8,13 +8,9 @@ from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lnkit.results.folder import ResultsFolder as ResultsFolder
-    from lnkit.results.images import save_contact_sheet as save_contact_sheet
-    from lnkit.results.images import save_image as save_image
-    from lnkit.results.records import RunKey as RunKey
-    from lnkit.results.records import RunRecord as RunRecord
-    from lnkit.results.records import ScoreRecord as ScoreRecord
-    from lnkit.results.tables import scores_frame as scores_frame
-    from lnkit.results.tables import wide_frame as wide_frame
+    from lnkit.results.images import save_contact_sheet as save_contact_sheet, save_image as save_image
+    from lnkit.results.records import RunKey as RunKey, RunRecord as RunRecord, ScoreRecord as ScoreRecord
+    from lnkit.results.tables import scores_frame as scores_frame, wide_frame as wide_frame
 
 __getattr__, __all__ = lazy_exports(
     __name__,

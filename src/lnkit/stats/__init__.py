@@ -10,29 +10,28 @@ from typing import TYPE_CHECKING
 from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lnkit.stats.bootstrap import Sampling as Sampling
-    from lnkit.stats.bootstrap import central_interval as central_interval
-    from lnkit.stats.bootstrap import mean_interval as mean_interval
-    from lnkit.stats.bootstrap import named_generator as named_generator
-    from lnkit.stats.bootstrap import resampled_means as resampled_means
-    from lnkit.stats.coefficients import Coefficient as Coefficient
-    from lnkit.stats.coefficients import correlate as correlate
-    from lnkit.stats.families import FamilyScore as FamilyScore
-    from lnkit.stats.families import mean_of_families as mean_of_families
-    from lnkit.stats.jnd import average_precision as average_precision
-    from lnkit.stats.jnd import resampled_precisions as resampled_precisions
-    from lnkit.stats.rank_correlation import METHODS as METHODS
-    from lnkit.stats.rank_correlation import drawn_counts as drawn_counts
-    from lnkit.stats.rank_correlation import kendall as kendall
-    from lnkit.stats.rank_correlation import pearson as pearson
-    from lnkit.stats.rank_correlation import resampled_kendall as resampled_kendall
-    from lnkit.stats.rank_correlation import resampled_pearson as resampled_pearson
-    from lnkit.stats.rank_correlation import resampled_spearman as resampled_spearman
-    from lnkit.stats.rank_correlation import spearman as spearman
-    from lnkit.stats.ranks import kendalls_w as kendalls_w
-    from lnkit.stats.ranks import tied_ranks as tied_ranks
-    from lnkit.stats.two_afc import two_afc_agreement as two_afc_agreement
-    from lnkit.stats.two_afc import two_afc_ceilings as two_afc_ceilings
+    from lnkit.stats.bootstrap import (
+        Sampling as Sampling,
+        central_interval as central_interval,
+        mean_interval as mean_interval,
+        named_generator as named_generator,
+        resampled_means as resampled_means,
+    )
+    from lnkit.stats.coefficients import Coefficient as Coefficient, correlate as correlate
+    from lnkit.stats.families import FamilyScore as FamilyScore, mean_of_families as mean_of_families
+    from lnkit.stats.jnd import average_precision as average_precision, resampled_precisions as resampled_precisions
+    from lnkit.stats.rank_correlation import (
+        METHODS as METHODS,
+        drawn_counts as drawn_counts,
+        kendall as kendall,
+        pearson as pearson,
+        resampled_kendall as resampled_kendall,
+        resampled_pearson as resampled_pearson,
+        resampled_spearman as resampled_spearman,
+        spearman as spearman,
+    )
+    from lnkit.stats.ranks import kendalls_w as kendalls_w, tied_ranks as tied_ranks
+    from lnkit.stats.two_afc import two_afc_agreement as two_afc_agreement, two_afc_ceilings as two_afc_ceilings
 
 __getattr__, __all__ = lazy_exports(
     __name__,

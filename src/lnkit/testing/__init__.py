@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lnkit.testing.checks import Case as Case
-    from lnkit.testing.checks import CheckResult as CheckResult
-    from lnkit.testing.collection import LIMIT as LIMIT
-    from lnkit.testing.collection import CheckOptions as CheckOptions
-    from lnkit.testing.collection import collect as collect
-    from lnkit.testing.collection import selection_note as selection_note
+    from lnkit.testing.checks import Case as Case, CheckResult as CheckResult
+    from lnkit.testing.collection import (
+        LIMIT as LIMIT,
+        CheckOptions as CheckOptions,
+        collect as collect,
+        selection_note as selection_note,
+    )
     from lnkit.testing.suite import PluginSuite as PluginSuite
 
 __getattr__, __all__ = lazy_exports(

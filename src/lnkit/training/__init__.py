@@ -11,26 +11,28 @@ from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lnkit.training.collapse import Variation as Variation
-    from lnkit.training.device_setup import DeviceSetup as DeviceSetup
-    from lnkit.training.device_setup import deterministic as deterministic
-    from lnkit.training.images import as_tensor as as_tensor
-    from lnkit.training.images import evenly_spread as evenly_spread
-    from lnkit.training.images import in_unit_range as in_unit_range
-    from lnkit.training.images import slices as slices
-    from lnkit.training.images import to_pixels as to_pixels
+    from lnkit.training.device_setup import DeviceSetup as DeviceSetup, deterministic as deterministic
+    from lnkit.training.images import (
+        as_tensor as as_tensor,
+        evenly_spread as evenly_spread,
+        in_unit_range as in_unit_range,
+        slices as slices,
+        to_pixels as to_pixels,
+    )
     from lnkit.training.loader import EpochSampler as EpochSampler
     from lnkit.training.loop import train as train
     from lnkit.training.outcome_builder import OutcomeBuilder as OutcomeBuilder
     from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
-    from lnkit.training.target_cache import TargetCache as TargetCache
-    from lnkit.training.target_cache import cache_targets as cache_targets
-    from lnkit.training.task import Batch as Batch
-    from lnkit.training.task import FeatureLoss as FeatureLoss
-    from lnkit.training.task import TrainingResult as TrainingResult
-    from lnkit.training.task import TrainingSettings as TrainingSettings
-    from lnkit.training.task import TrainingTask as TrainingTask
-    from lnkit.training.task import Validation as Validation
-    from lnkit.training.task import batches_per_epoch as batches_per_epoch
+    from lnkit.training.target_cache import TargetCache as TargetCache, cache_targets as cache_targets
+    from lnkit.training.task import (
+        Batch as Batch,
+        FeatureLoss as FeatureLoss,
+        TrainingResult as TrainingResult,
+        TrainingSettings as TrainingSettings,
+        TrainingTask as TrainingTask,
+        Validation as Validation,
+        batches_per_epoch as batches_per_epoch,
+    )
 
 __getattr__, __all__ = lazy_exports(
     __name__,

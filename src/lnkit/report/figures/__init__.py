@@ -11,15 +11,16 @@ from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lnkit.report.figures.accuracy import early_stopping as early_stopping
-    from lnkit.report.figures.against import score_against as score_against
-    from lnkit.report.figures.against import score_against_accuracy as score_against_accuracy
-    from lnkit.report.figures.against import score_against_macs as score_against_macs
+    from lnkit.report.figures.against import (
+        score_against as score_against,
+        score_against_accuracy as score_against_accuracy,
+        score_against_macs as score_against_macs,
+    )
     from lnkit.report.figures.files import save_figure as save_figure
     from lnkit.report.figures.matrix import best_points as best_points
     from lnkit.report.figures.selection import select_score as select_score
     from lnkit.report.figures.spread import point_spread as point_spread
-    from lnkit.report.figures.tables import correlations as correlations
-    from lnkit.report.figures.tables import ranks as ranks
+    from lnkit.report.figures.tables import correlations as correlations, ranks as ranks
 
 __getattr__, __all__ = lazy_exports(
     __name__,
