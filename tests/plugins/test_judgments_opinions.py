@@ -24,10 +24,7 @@ from lnkit.results.rescore import rescore
 
 kadid10k = pytest.importorskip("lnkit_judgments.opinions.kadid10k")
 
-from lnkit.datasets import (
-    image_files as files_module,
-    tid2013,
-)
+from lnkit.datasets import image_files as files_module, tid2013  # noqa: E402
 from lnkit_judgments.opinions import run as run_module  # noqa: E402
 
 SIZE = (16, 12)  # width and height, shaped as the originals are

@@ -29,10 +29,7 @@ def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: b
     The page has one section for each table of the published study: our value, the published one, the difference, and
     possible reasons for it; then the commands that compute the missing values.
     """
-    from lnkit.report.reproduction import (
-        reproduce as compare_with_tables,
-        write_page,
-    )
+    from lnkit.report.reproduction import reproduce as compare_with_tables, write_page  # noqa: PLC0415 - pandas
 
     parts = compare_with_tables(gather_measurements("both", folder, None, None, False, quiet=as_json), variant)
     if as_json:

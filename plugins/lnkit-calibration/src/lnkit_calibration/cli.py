@@ -48,10 +48,7 @@ def calibrate(data: Path, split: str, output: Path, force: bool, **options: Any)
     """
     _check_output(output, force)
     from lnkit.data import cache_dir  # noqa: PLC0415 - not for help
-    from lnkit_calibration.calibration import (
-        CalibrationRequest,
-        calibrate as run_calibration,
-    )
+    from lnkit_calibration.calibration import CalibrationRequest, calibrate as run_calibration  # noqa: PLC0415 - torch
     from lnkit_calibration.task import Schedule  # noqa: PLC0415
 
     schedule = Schedule(**{name: options[name] for name in SCHEDULE_OPTIONS})
