@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from serving import Behavior, serving
+from file_server import Behavior, serving
 from test_unpack import FILES, contents, make_tar, make_zip
 
 import lnkit.data

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from serving import Behavior, serving
+from file_server import Behavior, serving
 
 from lnkit.data.fetch import transfer
 from lnkit.data.fetch.download import fetch

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import torch
+from file_server import Behavior, serving
 from safetensors.torch import save_file
-from serving import Behavior, serving
 from torch import Tensor, nn
 
 from lnkit import BackboneSpec, PluginError, RemoteFile, WeightsError

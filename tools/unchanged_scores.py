@@ -72,7 +72,7 @@ def facts(run: lnkit.FinishedRun) -> dict[str, Any]:
         name: [score.value, score.interval, dict(score.ceilings), dict(score.baselines), score.n]
         for name, score in run.record.scores.items()
     }
-    kept = {}
+    kept: dict[str, str] = {}
     for file in sorted(run.folder.rglob("*")):
         name = str(file.relative_to(run.folder))
         if file.suffix == ".npz":
