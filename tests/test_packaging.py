@@ -44,10 +44,10 @@ def test_every_module_is_in_the_wheel_and_nothing_else(wheel: zipfile.ZipFile) -
     assert {name for name in names if name.endswith(".py")} == sources
     others = {name for name in names if not name.endswith(("/README.md", ".py"))}
     templates = (ROOT / "src" / "lnkit" / "scaffold" / "templates").rglob("*.template")
-    tables = (ROOT / "src" / "lnkit" / "published" / "data").glob("*.csv")
+    tables = (ROOT / "src" / "lnkit" / "analysis" / "published" / "data").glob("*.csv")
     assets = (ROOT / "src" / "lnkit" / "report" / "assets").iterdir()
     files = (file.relative_to(ROOT / "src").as_posix() for file in (*templates, *tables, *assets))
-    assert others == {"lnkit/py.typed", *files}
+    assert others == {f"{package}/py.typed" for package in packages} | set(files)
     assert {name.split("/")[0] for name in names} == set(packages), "no tests, no bench"
 
 
