@@ -32,3 +32,15 @@ def test_the_door_opens_without_torch() -> None:
     code = f"import sys\nfor name in {list(PROMISED)}: __import__(name)\nprint({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_files_to_copy_and_rooms_of_the_map_exist() -> None:
+    root = Path(__file__).parents[1]
+    table = TEXT.partition("## I want to add")[2].partition("## What a plugin")[0]
+    paths = [name for name in re.findall(r"`([\w/.-]+/[\w/.-]*)`", table) if name != "lnkit.commands"]
+    assert len(paths) >= 10
+    assert [path for path in paths if not (root / path).exists()] == []
+    shown = set(re.findall(r"\b[a-z]+\b", TEXT.partition("## The map")[2].partition("## Before")[0]))
+    package = root / "src" / "lnkit"
+    rooms = {path.stem for path in package.iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert {room for room in rooms if not room.startswith("_")} - shown == set()
