@@ -19,7 +19,7 @@ from lnkit.progress import SilentProgress
 from lnkit.training.device_setup import DeviceSetup, deterministic
 from lnkit.training.loader import EpochSampler
 from lnkit.training.loop import train
-from lnkit.training.task import Batch, TrainingSettings, Validation
+from lnkit.training_task import Batch, TrainingSettings, Validation
 from lnkit_earlystop.networks.architecture import parse
 from lnkit_earlystop.recipes import recipe_of
 from lnkit_earlystop.task import ClassifierTask, TrainingPlan

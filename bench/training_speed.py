@@ -20,7 +20,7 @@ from lnkit.progress import SilentProgress
 from lnkit.training.device_setup import DeviceSetup, deterministic
 from lnkit.training.loader import EpochSampler
 from lnkit.training.loop import train
-from lnkit.training.task import Batch, TrainingSettings, TrainingTask, Validation
+from lnkit.training_task import Batch, TrainingSettings, TrainingTask, Validation
 from lnkit_superres.network import TransformationNetwork
 
 HIGH, LOW = 192, 48  # pixels; a step of `superres` x4 takes about a second at this size on two cores

@@ -10,7 +10,7 @@ from torch import nn
 
 from lnkit import Outcome, Score
 from lnkit.training.outcome_builder import OutcomeBuilder
-from lnkit.training.task import TrainingResult
+from lnkit.training_task import TrainingResult
 
 
 def test_trainings_values_and_images_become_one_outcome(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from lnkit.training.collapse import Variation
 from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.loader import EpochSampler
 from lnkit.training.log import read_log
-from lnkit.training.task import Batch, Validation
+from lnkit.training_task import Batch, Validation
 
 
 def test_trains_as_a_plain_loop_does(tmp_path: Path) -> None:

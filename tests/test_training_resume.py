@@ -22,7 +22,7 @@ from toytraining import SETTINGS, Toy, digest, train
 from lnkit.errors import DataError, LnkitError
 from lnkit.training import loop
 from lnkit.training.checkpoints import Checkpoint, read_checkpoint
-from lnkit.training.task import Batch, Validation
+from lnkit.training_task import Batch, Validation
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 

@@ -45,7 +45,7 @@ COPYING = """
         import torch
         from torch import nn
         from lnkit.training.collapse import Variation
-        from lnkit.training.task import TrainingTask, Validation
+        from lnkit.training_task import TrainingTask, Validation
 
         class Copying(TrainingTask):
             items = 12
@@ -79,7 +79,7 @@ COPYING = """
 
     def run(context, data):
         from PIL import Image
-        from lnkit.training.task import TrainingSettings
+        from lnkit.training_task import TrainingSettings
         protocol, network = context.protocol, context.networks[0]
         title = f"copying with {network}"
         settings = TrainingSettings("copy", title, protocol.iterations, protocol.batch_size, 10, context.seed)

@@ -20,7 +20,7 @@ from lnkit.progress import SilentProgress
 from lnkit.training import loop
 from lnkit.training.collapse import Variation
 from lnkit.training.device_setup import DeviceSetup
-from lnkit.training.task import Batch, TrainingResult, TrainingSettings, TrainingTask, Validation
+from lnkit.training_task import Batch, TrainingResult, TrainingSettings, TrainingTask, Validation
 
 ITEMS, SIDE = 40, 8
 SETTINGS = TrainingSettings("toy", "a toy", iterations=30, batch_size=16, validate_every=7, seed=3)

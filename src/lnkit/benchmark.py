@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from lnkit.training.task import FeatureLoss, TrainingResult, TrainingSettings, TrainingTask
+    from lnkit.training_task import FeatureLoss, TrainingResult, TrainingSettings, TrainingTask
 
 __all__ = [
     "ArrayStore",

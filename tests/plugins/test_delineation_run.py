@@ -16,7 +16,7 @@ from PIL import Image
 from lnkit import BenchmarkData, DeepPerceptualLoss, ExtractionPoint, LossNetwork, LossNetworkId, Outcome
 from lnkit.cli import run
 from lnkit.progress import SilentProgress
-from lnkit.training.task import TrainingResult
+from lnkit.training_task import TrainingResult
 from lnkit_delineation.data import DelineationData, Tiles
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet, build_baseline

@@ -25,7 +25,7 @@ from lnkit.training import loop
 from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.images import to_pixels
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
-from lnkit.training.task import TrainingResult, TrainingSettings, Validation
+from lnkit.training_task import TrainingResult, TrainingSettings, Validation
 from lnkit_superres.data import ImageSet, SuperresData, TrainingImages
 from lnkit_superres.degradation import enlarge_bicubic
 from lnkit_superres.metrics import psnr

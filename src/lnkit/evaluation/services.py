@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from lnkit.networks.loss_network import LossNetwork
     from lnkit.networks.weights import LoadedBackbone
     from lnkit.training.perceptual_loss import DeepPerceptualLoss
-    from lnkit.training.task import TrainingResult, TrainingSettings, TrainingTask
     from lnkit.training.trainer import Trainer
+    from lnkit.training_task import TrainingResult, TrainingSettings, TrainingTask
 
 
 class Services:

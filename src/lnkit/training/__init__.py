@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lnkit.training.outcome_builder import OutcomeBuilder as OutcomeBuilder
     from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
     from lnkit.training.target_cache import TargetCache as TargetCache, cache_targets as cache_targets
-    from lnkit.training.task import (
+    from lnkit.training_task import (
         Batch as Batch,
         FeatureLoss as FeatureLoss,
         TrainingResult as TrainingResult,
@@ -51,7 +51,7 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.training.loop": ("train",),
         "lnkit.training.perceptual_loss": ("DeepPerceptualLoss",),
         "lnkit.training.target_cache": ("TargetCache", "cache_targets"),
-        "lnkit.training.task": (
+        "lnkit.training_task": (
             "Batch",
             "FeatureLoss",
             "TrainingResult",

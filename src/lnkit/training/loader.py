@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lnkit.training.task import Batch, TrainingSettings, TrainingTask, batches_per_epoch
+from lnkit.training_task import Batch, TrainingSettings, TrainingTask, batches_per_epoch
 
 AHEAD = 2  # batches that wait in the queue
 ORDER, DRAW = 1, 2  # keys of independent streams of random numbers

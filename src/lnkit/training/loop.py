@@ -28,7 +28,7 @@ from lnkit.training.log import TrainingLog
 from lnkit.training.memory import MicroBatches, release
 from lnkit.training.outcome import TrainingOutcome, outcome_files, read_outcome, write_outcome
 from lnkit.training.rng_state import generator_states, restore, seed_all
-from lnkit.training.task import Batch, TrainingResult, TrainingSettings, TrainingTask, Validation
+from lnkit.training_task import Batch, TrainingResult, TrainingSettings, TrainingTask, Validation
 
 CHECKPOINT_SECONDS = 30.0  # between two checkpoints: the most work that a kill can lose
 READ_EVERY = 20  # iterations; reading the losses makes a GPU finish all queued work

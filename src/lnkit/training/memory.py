@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lnkit.errors import LnkitError
-from lnkit.training.task import Batch
+from lnkit.training_task import Batch
 
 if TYPE_CHECKING:
-    from lnkit.training.task import FeatureLoss
+    from lnkit.training_task import FeatureLoss
 
 
 class MicroBatches:

@@ -13,7 +13,7 @@ from lnkit.results.images import Pixels, save_contact_sheet, save_image
 if TYPE_CHECKING:
     from torch import nn
 
-    from lnkit.training.task import TrainingResult
+    from lnkit.training_task import TrainingResult
 
 
 @dataclass

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lnkit.progress import Progress
-from lnkit.training.task import Batch
+from lnkit.training_task import Batch
 
 if TYPE_CHECKING:
-    from lnkit.training.task import FeatureLoss
+    from lnkit.training_task import FeatureLoss
 
 BUDGET = 2 * 2**30  # bytes of cached features; constant, since caching must not depend on the machine
 BLOCK_PIXELS = 2**19  # of one forward pass: 128 images of 64 x 64, 6 of 288 x 288

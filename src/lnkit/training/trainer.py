@@ -17,7 +17,7 @@ from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.loop import train
 from lnkit.training.outcome import FACTS, restore_outcome
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
-from lnkit.training.task import TrainingResult, TrainingSettings, TrainingTask
+from lnkit.training_task import TrainingResult, TrainingSettings, TrainingTask
 
 
 class Trainer:
