@@ -1,4 +1,4 @@
-"""The site as it is built: nothing is fetched, every link leads somewhere, nothing that is registered is missing."""
+"""The built site: nothing is downloaded, every link has a target, everything registered or public is documented."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_NETWORK = """
 import socket
 
 def refuse(self, address):
-    raise OSError(f"The build of the site must not reach out, and it wants {address}.")
+    raise OSError(f"Expected a build without connections, got one to {address}.")
 
 socket.socket.connect = refuse
 """
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as `make docs` builds it, where no connection can be made."""
+    """The site, built as `make docs` builds it, without a network."""
     folder = tmp_path_factory.mktemp("docs")
     (folder / "sitecustomize.py").write_text(NO_NETWORK)
     environment = {**os.environ, "PYTHONPATH": str(folder), "NO_MKDOCS_2_WARNING": "1"}
@@ -46,7 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[str, Page]:
-    """Every page by its place in the site."""
+    """Every page by its path in the site."""
     return {file.relative_to(site).as_posix(): read(file.read_text("utf-8")) for file in site.rglob("*.html")}
 
 
@@ -55,38 +55,38 @@ def test_make_docs_is_what_is_tested() -> None:
 
 
 def test_readers_fetch_nothing(site: Path, pages: dict[str, Page]) -> None:
-    """No script, style, font or picture comes from elsewhere, and the theme's script has no reason to fetch one."""
-    assert {load for page in pages.values() for load in page.loads if is_elsewhere(load)} == set()
+    """No script, style, font or picture is external, and the theme's script has no reason to download one."""
+    assert {load for page in pages.values() for load in page.loads if is_external(load)} == set()
     styles = "".join(file.read_text("utf-8") for file in site.rglob("*.css"))
     imported = re.findall(r"(?:url\(|@import)\s*[\"']?([^)\"';]+)", styles)
-    assert [address for address in imported if is_elsewhere(address)] == []
+    assert [address for address in imported if is_external(address)] == []
     for name, page in pages.items():
-        assert "mermaid" not in page.text, f"{name} would make the theme fetch a script that draws"
+        assert "mermaid" not in page.text, f"{name} would make the theme download Mermaid"
 
 
 def test_search_works_from_disk(site: Path, pages: dict[str, Page]) -> None:
-    """Pages opened from disk may start no worker and request no file: both have a stand-in that is loaded first."""
+    """Pages opened from disk cannot start workers or request files: a stand-in for both is loaded first."""
     (stand_in,) = {load for load in pages["index.html"].loads if "iframe-worker" in load}
     assert "file:" in (site / stand_in).read_text("utf-8")
     assert (site / "search" / "search_index.js").read_text("utf-8").startswith("var __index = ")
 
 
-def test_every_link_leads_somewhere(site: Path, pages: dict[str, Page]) -> None:
+def test_every_link_has_a_target(site: Path, pages: dict[str, Page]) -> None:
     dead = [
         f"{name}: {link}"
         for name, page in pages.items()
-        if name != "404.html"  # which is served for any address
+        if name != "404.html"  # served for any address
         for link in (*page.links, *page.loads)
-        if not is_elsewhere(link) and not leads_somewhere(site, pages, name, link)
+        if not is_external(link) and not has_target(site, pages, name, link)
     ]
     assert dead == []
 
 
 def test_every_command_and_option_is_in_the_reference(pages: dict[str, Page]) -> None:
     page = pages["reference/commands.html"]
-    found = list(commands(cli, "lnkit"))
-    assert {name.split()[1] for name, _ in found[1:]} == {*COMMANDS, "calibrate", "earlystop"}  # two of plugins
-    for name, command in found:
+    listed = list(commands(cli, "lnkit"))
+    assert {name.split()[1] for name, _ in listed[1:]} == {*COMMANDS, "calibrate", "earlystop"}  # two of plugins
+    for name, command in listed:
         assert name in page.code, name
         for option in (parameter for parameter in command.params if isinstance(parameter, click.Option)):
             assert any(option.opts[0] in shown for shown in page.code), f"{name} {option.opts[0]}"
@@ -129,17 +129,17 @@ def test_every_backbone_and_its_points_are_there(pages: dict[str, Page]) -> None
         {name for point in points for name in (point.name, *point.nodes)},
     ):
         assert names - shown == set()
-    said = {text for backbone in backbones for text in (backbone.input_rule, backbone.citation)}
-    assert [one for one in said | {point.description for point in points} if plain(one) not in text] == []
+    texts = {text for backbone in backbones for text in (backbone.input_rule, backbone.citation)}
+    assert [entry for entry in texts | {point.description for point in points} if plain(entry) not in text] == []
 
 
 def test_every_hyperparameter_is_there_with_its_values(pages: dict[str, Page]) -> None:
     for benchmark in default_registry().benchmarks.values():
         page = pages[f"benchmarks/{benchmark.name.replace('_', '-')}.html"]
         for protocol in benchmark.protocols.values():
-            for one in fields(protocol):
-                value = str(getattr(protocol, one.name))
-                assert {one.name, value} - {""} <= set(page.code), f"{benchmark.name}: {one.name}"
+            for field in fields(protocol):
+                value = str(getattr(protocol, field.name))
+                assert {field.name, value} - {""} <= set(page.code), f"{benchmark.name}: {field.name}"
         assert {score.name for score in benchmark.scores} <= set(page.code)
     assert "y / (|y| + 1e-10);" in pages["benchmarks/bapps.html"].text, "the comment behind the field"
 
@@ -151,18 +151,18 @@ def test_every_dataset_is_there_with_its_terms(pages: dict[str, Page]) -> None:
             assert plain(dataset.license) in text
 
 
-def test_nothing_of_this_machine_is_told(site: Path, pages: dict[str, Page]) -> None:
+def test_no_paths_of_this_machine_are_shown(site: Path, pages: dict[str, Page]) -> None:
     for name, page in pages.items():
         for place in (str(ROOT), str(Path.home()), str(site.parent)):
             assert place not in page.text, name
 
 
-def is_elsewhere(address: str) -> bool:
+def is_external(address: str) -> bool:
     return bool(urlsplit(address).netloc) or address.startswith(("//", "mailto:"))
 
 
-def leads_somewhere(site: Path, pages: dict[str, Page], name: str, link: str) -> bool:
-    """Whether a link from the page ``name`` leads to a file of the site, and to something in it."""
+def has_target(site: Path, pages: dict[str, Page], name: str, link: str) -> bool:
+    """Whether a link on the page ``name`` has a target: a file of the site, and an anchor in it."""
     if link.startswith(("data:", "javascript:")):
         return True
     parts = urlsplit(link)
@@ -179,11 +179,11 @@ def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Com
     if isinstance(command, click.Group):
         context = click.Context(command)
         for inner in command.list_commands(context):
-            found = command.get_command(context, inner)
-            assert found is not None
-            yield from commands(found, f"{name} {inner}")
+            subcommand = command.get_command(context, inner)
+            assert subcommand is not None
+            yield from commands(subcommand, f"{name} {inner}")
 
 
 def plain(text: str) -> str:
-    """The words of a text, so that its markup and line breaks do not matter."""
+    """Return the words of a text, without markup and line breaks."""
     return " ".join(re.findall(r"\w+", text))
