@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from griffe import Class, Extension, Object
 
-from sitepages.comments import trailing_comments
-
-ROLE = re.compile(r":\w+:`~?([^`]+)`")  # :func:`name`
-LITERAL = re.compile(r"::$", re.MULTILINE)  # "Example::", before an indented block
+from sitepages.comments import plain_docstring, trailing_comments
 
 
 class FieldComments(Extension):
@@ -19,7 +15,7 @@ class FieldComments(Extension):
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """Remove the roles and double colons of reStructuredText from a docstring."""
         if obj.docstring is not None:
-            obj.docstring.value = LITERAL.sub(":", ROLE.sub(r"`\1`", obj.docstring.value))
+            obj.docstring.value = plain_docstring(obj.docstring.value)
 
     def on_class_members(self, *, cls: Class, **_: Any) -> None:
         """Add an attributes section to a class whose fields have comments."""

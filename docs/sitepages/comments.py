@@ -1,12 +1,21 @@
-"""Comments behind the fields of a dataclass: a unit, an example, the source of a value."""
+"""Comments behind the fields of a dataclass (a unit, an example, the source of a value), and plain docstrings."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import io
+import re
 import tokenize
 from textwrap import dedent
+
+ROLE = re.compile(r":\w+:`~?([^`]+)`")  # :func:`name`
+LITERAL = re.compile(r"::$", re.MULTILINE)  # "Example::", before an indented block
+
+
+def plain_docstring(text: str) -> str:
+    """Return a docstring without the roles and double colons of reStructuredText."""
+    return LITERAL.sub(":", ROLE.sub(r"`\1`", text))
 
 
 def trailing_comments(source: str) -> dict[int, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from sitepages.comments import plain_docstring
 from sitepages.markup import table
 
 ROOT = "lnkit"
@@ -77,7 +78,8 @@ def _link(module: str, name: str) -> Markup:
 
 
 def _summary(value: Any) -> str:
-    """Return the first sentence or line of a docstring; nothing for constants."""
+    """Return the first paragraph of a docstring; nothing for constants."""
     if not (inspect.isroutine(value) or inspect.isclass(value)):
         return ""
-    return " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split()).replace("``", "")
+    first = plain_docstring(inspect.getdoc(value) or "").partition("\n\n")[0]
+    return " ".join(first.replace("`", "").split())

@@ -1,4 +1,4 @@
-"""The README of each plugin of this repository, and a list of what they bring."""
+"""The README of each plugin of this repository, and a list of what they add."""
 
 from __future__ import annotations
 
