@@ -1,28 +1,24 @@
-"""Docstrings as the site needs them: the comments behind dataclass fields, and no markup of another language."""
+"""Griffe extension: document dataclass fields by their comments, and remove reStructuredText roles."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from griffe import Class, Extension, Object
 
-from sitepages.comments import trailing_comments
-
-ROLE = re.compile(r":\w+:`~?([^`]+)`")  # :func:`name`
-LITERAL = re.compile(r"::$", re.MULTILINE)  # "Example::", before an indented block
+from sitepages.comments import plain_docstring, trailing_comments
 
 
 class FieldComments(Extension):
     """Reads ``name: str  # "vgg16"`` as a documented field."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
-        """Take the roles and double colons of reStructuredText out of a docstring."""
+        """Remove the roles and double colons of reStructuredText from a docstring."""
         if obj.docstring is not None:
-            obj.docstring.value = LITERAL.sub(":", ROLE.sub(r"`\1`", obj.docstring.value))
+            obj.docstring.value = plain_docstring(obj.docstring.value)
 
     def on_class_members(self, *, cls: Class, **_: Any) -> None:
-        """Add a section of attributes to a class whose fields have comments."""
+        """Add an attributes section to a class whose fields have comments."""
         comments = {name: _comment(member) for name, member in cls.members.items() if member.is_attribute}
         described = [f"    {name}: {comment}" for name, comment in comments.items() if comment]
         if described and cls.docstring is not None:
@@ -30,6 +26,6 @@ class FieldComments(Extension):
 
 
 def _comment(attribute: Any) -> str:
-    """What stands behind the field; of a field on several lines, behind the last one."""
-    found = list(trailing_comments(attribute.source).values()) if attribute.lineno else []
-    return found[-1].replace("<", "&lt;") if found else ""
+    """Return the comment behind the field, or behind the last line of a field that spans several."""
+    comments = list(trailing_comments(attribute.source).values()) if attribute.lineno else []
+    return comments[-1].replace("<", "&lt;") if comments else ""

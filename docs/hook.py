@@ -1,4 +1,4 @@
-"""What MkDocs calls while it builds: puts in the pages and tables that are made from what is registered."""
+"""MkDocs hooks: add the pages and tables that are made from the registry and from the code."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from sitepages.benchmarks import benchmark_pages
 from sitepages.commands import command_reference
 from sitepages.datasets import all_datasets
 from sitepages.distances import distance_table
+from sitepages.exports import export_reference, export_table
 from sitepages.markup import Page
 from sitepages.plugins import plugin_pages
 from sitepages.project import ROOT, project_registry
 from sitepages.sections import for_the_site, section
 
 GENERATED = re.compile(r"<!-- generated: ([\w-]+) -->")
+EXPORTS = re.compile(r"<!-- (exports|export table): ([\w.]+) -->")
 SECTION = re.compile(r"<!-- from (\S+): (.+) -->")
 
-SECTIONS: dict[str, Callable[[Registry], list[Page]]] = {  # what stands in the navigation, and the pages for it
+SECTIONS: dict[str, Callable[[Registry], list[Page]]] = {  # entry of the navigation -> its pages
     "generated-backbones": backbone_pages,
     "generated-benchmarks": benchmark_pages,
     "generated-plugins": plugin_pages,
@@ -35,10 +37,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "datasets": lambda: all_datasets(project_registry()),
     "distances": lambda: distance_table(project_registry()),
 }
+EXPORT_PAGES: dict[str, Callable[[str], str]] = {"exports": export_reference, "export table": export_table}
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Add the generated pages, and name them where the navigation asks for them."""
+    """Add the generated pages to the files and to the navigation."""
     registry = project_registry()
     generated = {name: make(registry) for name, make in SECTIONS.items()}
     for pages in generated.values():
@@ -49,13 +52,14 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> str:
-    """Put tables and parts of the project's own files where a page asks for them."""
-    markdown = GENERATED.sub(lambda found: TABLES[found[1]](), markdown)
-    return SECTION.sub(lambda found: _section(found[1], found[2]), markdown)
+    """Replace the markers of a page by tables, the exports of a module, or sections of the project's own files."""
+    markdown = GENERATED.sub(lambda marker: TABLES[marker[1]](), markdown)
+    markdown = EXPORTS.sub(lambda marker: EXPORT_PAGES[marker[1]](marker[2]), markdown)
+    return SECTION.sub(lambda marker: _section(marker[1], marker[2]), markdown)
 
 
 def _filled(value: Any, generated: Mapping[str, Sequence[Page]]) -> Any:
-    """What stands in the navigation: the generated pages in the place of their name."""
+    """Return an entry of the navigation with the name of a generated section replaced by its pages."""
     pages = generated.get(value) if isinstance(value, str) else None
     return [{page.nav_title: page.uri} for page in pages] if pages else value
 

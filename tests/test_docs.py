@@ -1,4 +1,4 @@
-"""The documentation does what it shows: each page is followed in an environment of its own, command by command."""
+"""The documentation is correct: the commands of each page are run in an environment of their own."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_page_does_what_it_shows(page: str, tmp_path: Path) -> None:
 
 
 def test_only_what_needs_something_special_is_not_run() -> None:
-    """Every command and all Python of the pages is run, but for these blocks, which tell the reader what they need."""
+    """Every command and all Python of the pages is run, except these blocks, whose titles state what they need."""
     marked = {page: [block.title for block in found_in(page) if block.title.startswith(NEEDS)] for page in PAGES}
     assert {page: titles for page, titles in marked.items() if titles} == NOT_RUN
     for page in PAGES:
@@ -47,7 +47,7 @@ def test_only_what_needs_something_special_is_not_run() -> None:
 
 
 def test_the_tutorial_leaves_nothing_out() -> None:
-    """From installing over a new plugin to its own point and distance."""
+    """From the installation over a new plugin to its own point and distance."""
     text = "\n".join(block.text for block in found_in("tutorial.md") if block.language == "console")
     steps = ("quickstart", "points", "eval", "plugins new", "pip install", "pytest", "plugins check", "--distance")
     assert [step for step in steps if step not in text] == []

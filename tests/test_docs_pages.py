@@ -1,4 +1,4 @@
-"""Pages made from what plugins register: all of it is shown, none of it is taken for markup."""
+"""Generated pages show everything that plugins register, and take none of it for markup."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EXPECTED_TAGS = {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "
 
 @pytest.fixture(autouse=True)
 def site_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The code of the site lies beside its pages."""
+    """Make the code of the site importable; it is stored beside the pages."""
     monkeypatch.syspath_prepend(ROOT / "docs")
 
 
@@ -70,7 +70,7 @@ def test_whatever_a_plugin_says_is_only_text() -> None:
 
 
 def test_a_family_shows_all_of_its_backbones() -> None:
-    """Those that are cut alike share a row, and what is the same for all is said once."""
+    """Backbones with the same nodes share a row; facts that hold for all are shown once."""
     from sitepages.backbones import backbone_pages
 
     registry = Registry()
@@ -86,10 +86,10 @@ def test_a_family_shows_all_of_its_backbones() -> None:
     assert (index.uri, page.uri) == ("backbones/index.md", "backbones/many.md")
     shown = render(page.content)
     for number in range(300):
-        assert shown.code.count(f"many/net{number}") == 3, "with its facts, its other weights and its points"
+        assert shown.code.count(f"many/net{number}") == 3, "in the tables of facts, other weights and points"
     assert [shown.code.count(node) for node in ("layer0", "layer1")] == [1, 1]
     assert shown.text.count("One 2020") == 1
-    assert "many/net0.other" in shown.code, "an example of a tag that is not the one it has anyway"
+    assert "many/net0.other" in shown.code, "an example of a tag other than the default"
     assert "tokens" in shown.text
 
 
@@ -123,7 +123,7 @@ def test_a_section_ends_where_the_next_one_begins() -> None:
 
 
 def registry_that_says(text: str) -> Registry:
-    """One backbone, distance and benchmark that say ``text`` wherever a plugin may say something."""
+    """Return one backbone, distance and benchmark with ``text`` in every field of text."""
     plugin = Plugin("lnkit_nasty", "lnkit_nasty", "lnkit-nasty", "1.0")
     backbone = BackboneSpec("nasty", text, load, weights=text, citation=text, size_note=text, requires=(text,))
     dataset = DatasetSpec("nasty", text, (), license=text, homepage=text, layout=text)
@@ -149,11 +149,11 @@ def registry_that_says(text: str) -> Registry:
 
 
 def load(*_: object) -> None:
-    """Stands for what a plugin loads, which no page needs."""
+    """Stand in for a loading function, which no page calls."""
 
 
 def render(content: str) -> Page:
-    """The page as the site's own Markdown extensions make it."""
+    """Render the page with the site's own Markdown extensions."""
     listed = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["markdown_extensions"]
     named = [next(iter(one)) if isinstance(one, dict) else one for one in listed]
     return read(markdown.markdown(content, extensions=named))
@@ -164,6 +164,6 @@ def test_a_dataset_of_many_files_does_not_name_them_all() -> None:
 
     files = tuple(RemoteFile(f"http://x.org/d/{n}.jpg", size=1000, path=f"{n}.jpg") for n in range(10_100))
     table = dataset_table([DatasetSpec("d", "D", files, "", list_files=lambda fetch: (), size=900_000)])
-    assert "10,100 files<br><code>http://x.org/d/</code><br>what its listing names" in table
+    assert "10,100 files<br><code>http://x.org/d/</code><br>and the files of its listing" in table
     assert "11.0 MB" in table
     assert ".jpg" not in table

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
@@ -40,7 +41,15 @@ def test_files_to_copy_and_rooms_of_the_map_exist() -> None:
     paths = [name for name in re.findall(r"`([\w/.-]+/[\w/.-]*)`", table) if name != "lnkit.commands"]
     assert len(paths) >= 10
     assert [path for path in paths if not (root / path).exists()] == []
-    shown = set(re.findall(r"\b[a-z]+\b", TEXT.partition("## The map")[2].partition("## Before")[0]))
+    shown = set(re.findall(r"\b[a-z_]+\b", TEXT.partition("## The map")[2].partition("## Before")[0]))
     package = root / "src" / "lnkit"
     rooms = {path.stem for path in package.iterdir() if path.is_dir() or path.suffix == ".py"}
     assert {room for room in rooms if not room.startswith("_")} - shown == set()
+
+
+@pytest.mark.parametrize("module", PROMISED)
+def test_no_export_has_the_name_of_a_module(module: str) -> None:
+    """Importing ``package.name`` would replace the export by the module."""
+    package = import_module(module)
+    names = {info.name for info in iter_modules(package.__path__)} if hasattr(package, "__path__") else set()
+    assert names & set(package.__all__) == set()

@@ -1,4 +1,4 @@
-"""The README shows what the commands print: each is run, in its order, and compared."""
+"""The outputs in the README are those of its commands, run in their order."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TOLERANCE = 0.03  # of a score on the sample: its JPEGs differ a little between 
 
 
 def shown() -> list[tuple[str, list[str]]]:
-    """The commands of the README's console blocks, and the lines under each."""
+    """Return the commands of the README's console blocks, each with the lines below it."""
     blocks = re.findall(r"```console\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     return [(block.splitlines()[0].removeprefix("$ "), block.splitlines()[1:]) for block in blocks]
 
 
 def form(line: str) -> str:
-    """The line without what may differ between machines: digests, scores, and how wide a column is."""
+    """Return the line without digests, scores and column widths, which may differ between machines."""
     return " ".join(NUMBER.sub("#", HASH.sub("@", line)).split())
 
 

@@ -1,1 +1,1 @@
-"""The pages of the site that are made from what is registered, so that they cannot fall behind it."""
+"""Pages of the site that are generated from the registry and from the code."""

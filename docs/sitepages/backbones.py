@@ -14,8 +14,8 @@ from sitepages.markup import Page, code, codes, file_names, lines, page_link, ph
 FOLDER = "backbones"
 INDEX = """# Backbones
 
-{count} backbones in {families} families come with this version of lnkit and its plugins. `lnkit list-backbones` lists
-what you have installed, `lnkit points NAME` shows where one can be cut, and the pages here show the same by family.
+This version of lnkit and its plugins have {count} backbones in {families} families. `lnkit list-backbones` lists the
+installed ones, and `lnkit points NAME` shows where one can be cut. These pages show the same by family.
 
 {introduction}
 {table}
@@ -23,7 +23,7 @@ what you have installed, `lnkit points NAME` shows where one can be cut, and the
 
 
 def backbone_pages(registry: Registry) -> list[Page]:
-    """The list of families first, then a page for each."""
+    """Return the list of families, then a page for each."""
     families = _families(registry)
     names = file_names(families)
     pages = [
@@ -35,13 +35,13 @@ def backbone_pages(registry: Registry) -> list[Page]:
         count=f"{len(registry.backbones):,}",
         families=len(families),
         introduction=introduction(FOLDER, "index"),
-        table=table(["family", "backbones", "from the plugin"], rows),
+        table=table(["family", "backbones", "plugin"], rows),
     )
     return [Page("All families", f"{FOLDER}/index.md", index), *pages]
 
 
 def _families(registry: Registry) -> dict[str, list[BackboneSpec]]:
-    """By name; a family keeps the order in which its backbones were registered."""
+    """Return the backbones of each family, sorted by family, in the order of their registration."""
     found: dict[str, list[BackboneSpec]] = {}
     for backbone in registry.backbones.values():
         found.setdefault(backbone.family, []).append(backbone)
@@ -62,7 +62,7 @@ def _page(registry: Registry, family: str, name: str, backbones: Sequence[Backbo
             _facts(registry, backbones),
             _other_weights(backbones),
             "## Where they can be cut",
-            "Each cell holds the node of the point in that column, and what it is. Any other node works too: "
+            "Each cell has the node of the point and its description. Any other node works too: "
             f"`lnkit points {backbones[0].name} --all` lists them.",
             _points(registry, backbones),
         )
@@ -70,7 +70,7 @@ def _page(registry: Registry, family: str, name: str, backbones: Sequence[Backbo
 
 
 def _summary(registry: Registry, backbones: Sequence[BackboneSpec]) -> str:
-    """How many there are and who brings them, and what holds for all of them."""
+    """Return a sentence with the number of backbones and their plugins."""
     count = "One backbone" if len(backbones) == 1 else f"{len(backbones):,} backbones"
     plugins = codes(_plugins(registry, backbones))
     return f"{count} from {plugins}. Try `lnkit points {backbones[0].name}`.\n"
@@ -85,7 +85,7 @@ def _plugin(registry: Registry, backbone: BackboneSpec) -> str:
 
 
 def _facts(registry: Registry, backbones: Sequence[BackboneSpec]) -> str:
-    """A row for each; what is the same for all is left out of it, and papers are named by their numbers below."""
+    """Return a table with a row for each backbone; the papers are listed below it by number."""
     several = len(_plugins(registry, backbones)) > 1
     papers = list(dict.fromkeys(backbone.citation for backbone in backbones if backbone.citation))
     columns = ["backbone", "pretrained weights", "smallest image", "other sizes", "distance", "plugin", "paper"]
@@ -117,20 +117,20 @@ def _papers(papers: Sequence[str]) -> str:
 
 
 def _other_weights(backbones: Sequence[BackboneSpec]) -> str:
-    """The tags of each backbone, apart from the one that it has anyway: there may be dozens."""
+    """Return a table of the tags of each backbone, without its default."""
     others = {backbone.name: [tag for tag in backbone.tags if tag != backbone.weights] for backbone in backbones}
     rows = [[code(name), codes(tags)] for name, tags in others.items() if tags]
     if not rows:
         return ""
     name, tags = next((name, tags) for name, tags in others.items() if tags)
     return (
-        "\n## Other weights\n\nA tag behind the name and a dot chooses them, as in "
+        "\n## Other weights\n\nA tag after the name and a dot selects them, as in "
         f"{code(f'{name}.{tags[0]}')}.\n{table(['backbone', 'tags'], rows)}"
     )
 
 
 def _points(registry: Registry, backbones: Sequence[BackboneSpec]) -> str:
-    """One row for all backbones that are cut at the same nodes, one column for each point that any of them has."""
+    """Return a table: a row for all backbones with the same nodes, a column for each point."""
     groups: dict[tuple[tuple[str, ExtractionPoint], ...], list[str]] = {}
     for backbone in backbones:
         groups.setdefault(tuple(registry.points_at(backbone.name).items()), []).append(backbone.name)
@@ -148,6 +148,6 @@ def _cell(point: ExtractionPoint | None) -> Markup:
 
 
 def _layout(point: ExtractionPoint) -> str:
-    """What kind of output the node has, where it is no plain map."""
+    """Return the layout of a node's output if it is not a plain feature map."""
     kinds = {"NHWC": "channels last", "NLC": "tokens", "NC": "one vector", "CLS": "class token"}
     return kinds.get(point.layout, "")

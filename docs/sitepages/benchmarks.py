@@ -1,4 +1,4 @@
-"""One page for each benchmark: what its plugin says about it, its scores, and every hyperparameter."""
+"""One page for each benchmark: its plugin's README, its scores, and every hyperparameter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOLDER = "benchmarks"
 
 
 def benchmark_pages(registry: Registry) -> list[Page]:
-    """A list of all, then a page for each."""
+    """Return the list of benchmarks, then a page for each."""
     names = file_names(registry.benchmarks)
     pages = [
         Page(benchmark.name, f"{FOLDER}/{names[benchmark.name]}.md", _page(registry, benchmark, names[benchmark.name]))
@@ -48,7 +48,7 @@ def _page(registry: Registry, benchmark: BenchmarkSpec, name: str) -> str:
             "## Every score",
             _scores(benchmark.scores),
             "## Every hyperparameter",
-            "A value can be changed with `--set FIELD=VALUE`; the result then names the change as a deviation.",
+            "`--set FIELD=VALUE` changes a value; the result names the change as a deviation.",
             _protocol(benchmark),
             *(("## Downloads", dataset_table(benchmark.datasets)) if benchmark.datasets else ()),
             "## Version and source",
@@ -59,7 +59,7 @@ def _page(registry: Registry, benchmark: BenchmarkSpec, name: str) -> str:
 
 
 def _from_readme(registry: Registry, benchmark: BenchmarkSpec) -> str:
-    """What its plugin says about it: all of the README, or the section that is about this benchmark among others."""
+    """Return the plugin's README, or its section about this benchmark if the plugin has several."""
     plugin = registry.provider("benchmark", benchmark.name)
     text = readme(plugin)
     return for_the_site(without_title(text) if is_one_benchmark(plugin) else section_about(text, benchmark.name))
@@ -77,11 +77,11 @@ def _scores(scores: Sequence[ScoreSpec]) -> str:
         ]
         for score in scores
     ]
-    return table(["score", "what it is", "made from", "unit", "range", "better is"], rows)
+    return table(["score", "description", "aggregation", "unit", "range", "better"], rows)
 
 
 def _protocol(benchmark: BenchmarkSpec) -> str:
-    """Field by field: its value in the first variant, in each other where that differs, and where it comes from."""
+    """Return a table of the fields: value in the first variant, differing values in the others, meaning and source."""
     (_, first), *others = benchmark.protocols.items()
     comments = field_comments(type(first))
     rows = [
@@ -96,8 +96,8 @@ def _protocol(benchmark: BenchmarkSpec) -> str:
     return table(["field", *benchmark.protocols, "meaning and source"], rows)
 
 
-def _changed(usual: object, came: object) -> Markup:
-    return Markup("") if came == usual else _value(came)
+def _changed(usual: object, value: object) -> Markup:
+    return Markup("") if value == usual else _value(value)
 
 
 def _value(value: object) -> Markup:

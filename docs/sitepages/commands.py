@@ -14,12 +14,12 @@ from sitepages.markup import code, table
 
 
 def command_reference() -> str:
-    """Every command with its usage, its help and its options."""
+    """Return every command with its usage, its help and its options."""
     return "\n".join(_describe(command, context) for command, context in commands())
 
 
 def commands() -> Iterator[tuple[click.Command, click.Context]]:
-    """Every command of lnkit, groups before what is in them."""
+    """Yield every command of lnkit, groups before their commands."""
     yield from _below(cli, click.Context(cli, info_name="lnkit", help_option_names=["-h", "--help"]))
 
 
@@ -38,17 +38,17 @@ def _describe(command: click.Command, context: click.Context) -> str:
     options = [[code(record[0]), _help(record[1])] for record in records if record]
     level = "#" * min(2 + context.command_path.count(" "), 3)
     return f"{level} `{context.command_path}`\n\n```text\n{usage}\n```\n\n{_text(command)}\n" + table(
-        ["option", "what it does"], options
+        ["option", "description"], options
     )
 
 
 def _text(command: click.Command) -> str:
-    """The help as paragraphs. It is lnkit's own text, in which only ``<`` could be taken for markup."""
+    """Return the help as paragraphs. In lnkit's own texts only ``<`` could be taken for markup."""
     return cleandoc(command.help or "").replace("<", "&lt;")
 
 
 def _help(text: str) -> Markup:
-    """An option's help, its defaults and ranges on a line of their own."""
-    said, *technical = re.split(r"\s*(?=\[(?:default:|x))", text, maxsplit=1)
-    shown = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(said)))
+    """Return an option's help, with defaults and ranges on a line of their own."""
+    help_text, *technical = re.split(r"\s*(?=\[(?:default:|x))", text, maxsplit=1)
+    shown = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(help_text)))
     return Markup(shown) + (Markup("<br><small>{}</small>").format(technical[0]) if technical else "")

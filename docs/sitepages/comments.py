@@ -1,16 +1,25 @@
-"""What stands in the comment behind a field of a dataclass: its unit, an example, the source of a value."""
+"""Comments behind the fields of a dataclass (a unit, an example, the source of a value), and plain docstrings."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import io
+import re
 import tokenize
 from textwrap import dedent
 
+ROLE = re.compile(r":\w+:`~?([^`]+)`")  # :func:`name`
+LITERAL = re.compile(r"::$", re.MULTILINE)  # "Example::", before an indented block
+
+
+def plain_docstring(text: str) -> str:
+    """Return a docstring without the roles and double colons of reStructuredText."""
+    return LITERAL.sub(":", ROLE.sub(r"`\1`", text))
+
 
 def trailing_comments(source: str) -> dict[int, str]:
-    """Line number, from 1, -> the comment behind the code of that line."""
+    """Return {line number from 1: the comment behind the code of that line}."""
     tokens = list(tokenize.generate_tokens(io.StringIO(dedent(source)).readline))
     return {
         token.start[0]: token.string.lstrip("# ").strip()
@@ -20,18 +29,18 @@ def trailing_comments(source: str) -> dict[int, str]:
 
 
 def field_comments(dataclass: type) -> dict[str, str]:
-    """Field -> the comment behind it, inherited fields too; nothing for those without one."""
-    found: dict[str, str] = {}
+    """Return {field: the comment behind it}, with inherited fields, without fields that have no comment."""
+    comments: dict[str, str] = {}
     for cls in reversed(dataclass.__mro__[:-1]):
-        found |= _own_comments(cls)
-    return found
+        comments |= _own_comments(cls)
+    return comments
 
 
 def _own_comments(cls: type) -> dict[str, str]:
-    """Of the fields in the class's own source, on however many lines each stands."""
+    """Return the comments of the class's own fields; a field may span several lines."""
     try:
         source = dedent(inspect.getsource(cls))
-    except (OSError, TypeError):  # it was not read from a file
+    except (OSError, TypeError):  # not read from a file
         return {}
     comments = trailing_comments(source)
     (definition,) = ast.parse(source).body

@@ -1,4 +1,4 @@
-"""The data that benchmarks need, and under which terms they come."""
+"""The datasets of the benchmarks, with their terms."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from lnkit.plugins.registry import Registry
 from lnkit.specs import DatasetSpec
 from sitepages.markup import code, lines, link, phrase, table
 
-MOST = 5  # files that are named one by one
+MOST = 5  # files that are listed by name
 
 
 def all_datasets(registry: Registry) -> str:
-    """The table of every dataset of every benchmark."""
+    """Return a table of every dataset of every benchmark."""
     known = {dataset.name: dataset for bench in registry.benchmarks.values() for dataset in bench.datasets}
     return dataset_table(known.values())
 
 
 def dataset_table(datasets: Iterable[DatasetSpec]) -> str:
     return table(
-        ["dataset", "what it is", "download", "terms", "files"],
+        ["dataset", "description", "download", "terms", "files"],
         [_row(dataset) for dataset in datasets],
     )
 
@@ -33,11 +33,11 @@ def _row(dataset: DatasetSpec) -> Sequence[str]:
 
 
 def _files(dataset: DatasetSpec) -> list[str]:
-    """Each file where they are few; of many, how many and where they lie."""
+    """Return links to a few files, or the number of many files and their folders."""
     files = dataset.files
     if len(files) <= MOST:
         shown: list[str] = [link(file.url, file.url.rpartition("/")[2]) for file in files]
     else:
         folders = dict.fromkeys(file.url.rpartition("/")[0] for file in files)
         shown = [f"{len(files):,} files", *(code(f"{folder}/") for folder in list(folders)[:MOST])]
-    return [*shown, "what its listing names"] if dataset.list_files else shown
+    return [*shown, "and the files of its listing"] if dataset.list_files else shown

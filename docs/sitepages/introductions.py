@@ -1,4 +1,4 @@
-"""What people wrote about a benchmark or a family, to stand above what is generated."""
+"""Hand-written introductions above the generated parts of a page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ FOLDER = Path(__file__).resolve().parents[1] / "introductions"
 
 
 def introduction(kind: str, name: str) -> str:
-    """The Markdown for ``kind`` ("backbones", "benchmarks") and file name ``name``; empty where nobody wrote any."""
+    """Return the Markdown for ``kind`` ("backbones", "benchmarks") and file name ``name``; empty if there is none."""
     file = FOLDER / kind / f"{name}.md"
     return file.read_text(encoding="utf-8") if file.is_file() else ""

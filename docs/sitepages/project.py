@@ -1,12 +1,14 @@
-"""What the site is about: the plugins of this repository that are installed, and what they register."""
+"""The plugins of this repository that are installed, and what they register."""
 
 from __future__ import annotations
 
 import tomllib
-from importlib.metadata import entry_points
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lnkit.plugins.load import load_registry
 from lnkit.plugins.registry import Registry
@@ -18,26 +20,53 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
 
 
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution of this repository, apart from lnkit."""
+
+    name: str  # "lnkit-timm"
+    version: str
+    plugins: tuple[str, ...]  # names of its entry points in the group lnkit
+    commands: tuple[str, ...]  # in the group lnkit.commands
+    readme: str
+
+    @property
+    def module(self) -> str:
+        """The name of the import package: "lnkit_timm"."""
+        return self.name.replace("-", "_")
+
+
+def distributions() -> Iterator[Distribution]:
+    """Yield the installed distributions, by name."""
+    for file in sorted(PLUGINS.glob("*/pyproject.toml")):
+        project: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+        entries = project.get("entry-points", {})
+        try:
+            yield Distribution(
+                name=project["name"],
+                version=version(project["name"]),
+                plugins=tuple(entries.get("lnkit", ())),
+                commands=tuple(entries.get("lnkit.commands", ())),
+                readme=(file.parent / "README.md").read_text(encoding="utf-8"),
+            )
+        except PackageNotFoundError:  # not installed here
+            continue
+
+
 def project_registry() -> Registry:
-    """What this repository's plugins register; the author's own other plugins are no part of it.
+    """Return what this repository's plugins register, without the author's other plugins.
 
     Raises:
-        PluginError: one of them failed, and the site would lack what it brings.
+        PluginError: a plugin failed, so the site would lack what it registers.
     """
-    installed = {entry.name for entry in entry_points(group="lnkit")}
-    named = [name for file in PLUGINS.glob("*/pyproject.toml") for name in _entry_points(file)]
-    return load_registry(strict=True, only=sorted(installed.intersection(named)))
+    return load_registry(strict=True, only=[name for one in distributions() for name in one.plugins])
 
 
 def readme(plugin: Plugin) -> str:
-    """The README of a plugin of this repository; empty where it has none of its own."""
+    """Return the README of a plugin of this repository; empty without one of its own."""
     spec = find_spec(plugin.module)
     if spec is None or spec.origin is None:
         return ""
     above = (folder for folder in Path(spec.origin).resolve().parents if PLUGINS in folder.parents)
     files = (folder / "README.md" for folder in above)
     return next((file.read_text(encoding="utf-8") for file in files if file.is_file()), "")
-
-
-def _entry_points(file: Path) -> list[str]:
-    return list(tomllib.loads(file.read_text(encoding="utf-8"))["project"]["entry-points"].get("lnkit", ()))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         UsageError as UsageError,
         WeightsError as WeightsError,
     )
-    from lnkit.evaluation.evaluate import evaluate as evaluate
+    from lnkit.evaluation.python_api import evaluate as evaluate
     from lnkit.evaluation.request import RunRequest as RunRequest
     from lnkit.evaluation.runner import FinishedRun as FinishedRun
     from lnkit.hookspecs import INTERFACE as INTERFACE, hookimpl as hookimpl
@@ -65,7 +65,7 @@ __getattr__, __all__ = lazy_exports(
             "UsageError",
             "WeightsError",
         ),
-        "lnkit.evaluation.evaluate": ("evaluate",),
+        "lnkit.evaluation.python_api": ("evaluate",),
         "lnkit.evaluation.request": ("RunRequest",),
         "lnkit.evaluation.runner": ("FinishedRun",),
         "lnkit.hookspecs": (

@@ -135,7 +135,7 @@ def test_scores_are_those_of_lnkit_eval(data: LabelledData, tmp_path: Path, monk
 
     monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path / "run"))
     assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step6", f"{NETWORK}@step12", f"{NETWORK}@best"]
-    from lnkit.evaluation.evaluate import default_registry
+    from lnkit.evaluation.python_api import default_registry
 
     default_registry.cache_clear()
     try:

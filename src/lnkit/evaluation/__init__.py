@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lnkit.evaluation.evaluate import evaluate as evaluate
+    from lnkit.evaluation.python_api import evaluate as evaluate
     from lnkit.evaluation.request import RunRequest as RunRequest
     from lnkit.evaluation.runner import FinishedRun as FinishedRun, run as run
     from lnkit.evaluation.shards import (
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __getattr__, __all__ = lazy_exports(
     __name__,
     {
-        "lnkit.evaluation.evaluate": ("evaluate",),
+        "lnkit.evaluation.python_api": ("evaluate",),
         "lnkit.evaluation.request": ("RunRequest",),
         "lnkit.evaluation.runner": ("FinishedRun", "run"),
         "lnkit.evaluation.shards": (
