@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from helpers import write_judged_family
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -63,17 +64,12 @@ def make_batches(root: Path, train: int = 12, validation: int = 4) -> Path:
 
 def make_judgments(root: Path, rows: int = 6, side: int = 64) -> Path:
     """Triplets in BAPPS's layout: one patch has a little noise, the other much, and people prefer the former."""
-    folder = root / "2afc" / "val" / "noise"
-    for column in ("ref", "p0", "p1", "judge"):
-        (folder / column).mkdir(parents=True)
     rng = np.random.default_rng(0)
+    triplets = []
     for row in range(rows):
         reference = rng.integers(60, 196, (side, side, 3))
-        near = reference + rng.normal(0, 5, reference.shape)
-        far = reference + rng.normal(0, 40, reference.shape)
-        first = row % 2 == 0
-        columns = {"ref": reference, "p0": near if first else far, "p1": far if first else near}
-        for name, pixels in columns.items():
-            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / name / f"{row:06d}.png")
-        np.save(folder / "judge" / f"{row:06d}.npy", np.array([0.0 if first else 1.0], np.float32))
-    return root
+        near, far = (reference + rng.normal(0, deviation, reference.shape) for deviation in (5, 40))
+        triplets.append((reference, far, near) if row % 2 else (reference, near, far))
+    return write_judged_family(
+        root, "2afc", "noise", np.stack(triplets).clip(0, 255).astype(np.uint8), np.arange(rows) % 2
+    )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from lnkit.benchmark import RunContext
 from lnkit.progress import SilentProgress
@@ -63,3 +68,29 @@ def opening_context(protocol: Any, cache: Path, data: Path | None = None, *, sam
     """What a benchmark is given to open its data with; there is no network yet, nor anything that needs one."""
     known = {"protocol": protocol, "cache": cache, "data": data, "sample": sample, "progress": SilentProgress()}
     return RunContext(**{field.name: known.get(field.name) for field in fields(RunContext)})  # type: ignore[arg-type]
+
+
+def write_judged_family(
+    root: Path, part: str, name: str, images: NDArray[np.uint8], judgments: Sequence[float] | NDArray[Any]
+) -> Path:
+    """Write a family of BAPPS's layout.
+
+    Args:
+        root: The folder of the data.
+        part: "2afc" or "jnd".
+        name: Of the family.
+        images: (N, K, H, W, 3); K is 3 (ref, p0, p1) for "2afc" and 2 (p0, p1) for "jnd".
+        judgments: (N,), each in [0, 1].
+
+    Returns:
+        ``root``.
+    """
+    columns, label = {"2afc": (("ref", "p0", "p1"), "judge"), "jnd": (("p0", "p1"), "same")}[part]
+    folder = root / part / "val" / name
+    for column in (*columns, label):
+        (folder / column).mkdir(parents=True)
+    for row, (pictures, judgment) in enumerate(zip(images, judgments, strict=True)):
+        for column, pixels in zip(columns, pictures, strict=True):
+            Image.fromarray(pixels).save(folder / column / f"{row:06d}.png")
+        np.save(folder / label / f"{row:06d}.npy", np.array([judgment], np.float32))
+    return root

@@ -1,4 +1,4 @@
-"""The toolkit of the embedded samples, and the public door of `lnkit.datasets`."""
+"""The toolkit of the embedded samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lnkit import datasets
 from lnkit.datasets.photographs import NAMES, half, load_photograph, random_crop, without_margin
 
 
@@ -49,7 +48,3 @@ def test_photographs_are_in_color_and_large() -> None:
         assert photograph.mode == "RGB"
         assert photograph.width > 400
         assert photograph.height >= 300
-
-
-def test_every_public_name_can_be_imported() -> None:
-    assert all(getattr(datasets, name) for name in datasets.__all__)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from lnkit.data import cached_sample
+from lnkit.datasets.photographs import half, load_photograph, random_crop
 
 # Photographs in scikit-image's package, which need no download; gray ones get three equal channels.
 PHOTOGRAPHS = (
@@ -34,8 +34,6 @@ VERSION = 1  # raised when the files change
 SIZE = 5_000_000  # bytes, about
 NOTE = "sample: patches of scikit-image's photographs; the class of a patch is the photograph that it was cut from"
 
-Draw = np.random.Generator
-
 
 def sample_folder(cache: Path) -> Path:
     """Return the sample's folder in the cache; write the sample on first use."""
@@ -45,38 +43,15 @@ def sample_folder(cache: Path) -> Path:
 def write_sample(root: Path) -> None:
     """Write the sample under ``root``; the same Pillow and scikit-image write the same bytes again."""
     for number, name in enumerate(PHOTOGRAPHS):
-        photograph = _photograph(name)
+        photograph = load_photograph(name)
         for stream, (split, count) in enumerate((("train", TRAIN), ("test", TEST))):
+            folder, side = root / split / name, half(photograph, right=split == "test")
             draw = np.random.default_rng([SEED, number, stream])
-            _write_patches(root / split / name, _half(photograph, right=split == "test"), count, draw)
+            folder.mkdir(parents=True)
+            for index in range(count):
+                patch = random_crop(side, (SIDE, SIDE), draw, texture=TEXTURE, endpoint=True)
+                patch.save(folder / f"{index:03d}.png")
     (root / "README.txt").write_text(_readme(), encoding="utf-8")
-
-
-def _photograph(name: str) -> Image.Image:
-    from skimage import data  # noqa: PLC0415 - costs half a second, and only making the sample needs it
-
-    loaded = getattr(data, name)()
-    return Image.fromarray(loaded[0] if isinstance(loaded, tuple) else loaded).convert("RGB")
-
-
-def _half(image: Image.Image, right: bool) -> Image.Image:
-    middle = image.width // 2
-    return image.crop((middle, 0, image.width, image.height) if right else (0, 0, middle, image.height))
-
-
-def _write_patches(folder: Path, photograph: Image.Image, count: int, draw: Draw) -> None:
-    folder.mkdir(parents=True)
-    for number in range(count):
-        _patch(photograph, draw).save(folder / f"{number:03d}.png")
-
-
-def _patch(photograph: Image.Image, draw: Draw) -> Image.Image:
-    """Cut a random patch that is not flat."""
-    while True:
-        left, top = (int(draw.integers(0, length - SIDE + 1)) for length in photograph.size)
-        patch = photograph.crop((left, top, left + SIDE, top + SIDE))
-        if np.asarray(patch.convert("L")).std() >= TEXTURE:
-            return patch
 
 
 def _readme() -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from lnkit.data import cached_sample
+from lnkit.datasets.photographs import Draw, half, load_photograph, random_crop
 
 SIDE = 128  # pixels of an image to train on
 TEXTURE = 20.0  # least standard deviation of an image in 8-bit steps
@@ -58,34 +58,13 @@ def write_sample(root: Path) -> None:
     (root / "README.txt").write_text(_readme(), encoding="utf-8")
 
 
-def _write_part(folder: Path, part: Part, draw: np.random.Generator) -> None:
+def _write_part(folder: Path, part: Part, draw: Draw) -> None:
     folder.mkdir(parents=True)
-    halves = [_half(_photograph(name), part.right) for name in part.photographs]
+    halves = [half(load_photograph(name), part.right) for name in part.photographs]
     for index in range(part.count):
         size = part.sizes[index % len(part.sizes)]
-        image = _cut(halves[index % len(halves)], size, draw)
+        image = random_crop(halves[index % len(halves)], size, draw, texture=TEXTURE)
         image.save(folder / f"{index + 1:03d}.png", compress_level=1)
-
-
-def _photograph(name: str) -> Image.Image:
-    from skimage import data  # noqa: PLC0415 - costs half a second, and only making the sample needs it
-
-    image = getattr(data, name)()
-    return Image.fromarray(image[0] if isinstance(image, tuple) else image)
-
-
-def _half(image: Image.Image, right: bool) -> Image.Image:
-    middle = image.width // 2
-    return image.crop((middle, 0, image.width, image.height) if right else (0, 0, middle, image.height))
-
-
-def _cut(half: Image.Image, size: tuple[int, int], draw: np.random.Generator) -> Image.Image:
-    """Cut a random part of this size that is not flat."""
-    while True:
-        left, top = (int(draw.integers(0, whole - side)) for whole, side in zip(half.size, size, strict=True))
-        image = half.crop((left, top, left + size[0], top + size[1]))
-        if np.asarray(image.convert("L")).std() >= TEXTURE:
-            return image
 
 
 def _readme() -> str:

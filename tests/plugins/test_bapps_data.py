@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import write_judged_family
 from PIL import Image
 
 from lnkit.datasets import two_afc_layout as layout
@@ -21,24 +22,13 @@ from lnkit.progress import SilentProgress
 ROWS = 3
 
 
-def make_family(folder: Path, columns: tuple[str, ...], label: str, rows: int = ROWS, side: int = 8) -> None:
-    rng = np.random.default_rng(rows)
-    for column in (*columns, label):
-        (folder / column).mkdir(parents=True)
-    for row in range(rows):
-        for column in columns:
-            pixels = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / column / f"{row:06d}.png")
-        np.save(folder / label / f"{row:06d}.npy", np.array([row / rows], np.float32))
-
-
 def make_bapps(
     root: Path, two_afc: tuple[str, ...] = ("cnn", "mine", "traditional"), jnd: tuple[str, ...] = ("cnn",)
 ) -> Path:
-    for name in two_afc:
-        make_family(root / "2afc" / "val" / name, ("ref", "p0", "p1"), "judge")
-    for name in jnd:
-        make_family(root / "jnd" / "val" / name, ("p0", "p1"), "same")
+    for part, names, columns in (("2afc", two_afc, 3), ("jnd", jnd, 2)):
+        for name in names:
+            images = np.random.default_rng(ROWS).integers(0, 256, (ROWS, columns, 8, 8, 3), dtype=np.uint8)
+            write_judged_family(root, part, name, images, np.arange(ROWS) / ROWS)
     return root
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import write_judged_family
 from skimage import data, io
 from torch import Tensor, nn
 
@@ -122,14 +123,10 @@ def test_the_command_line_uses_the_learned_distance(
     network: networks.Network, shared: Path, tmp_path: Path, metrics: dict[str, nn.Module]
 ) -> None:
     """A run of the benchmark on data made of the example alone keeps the authors' own distances."""
-    family = tmp_path / "data" / "2afc" / "val" / "example"
-    for name in ("ref", "p0", "p1"):
-        (family / name).mkdir(parents=True)
-        (family / name / "000000.png").write_bytes((shared / "lpips_example" / f"{name}.png").read_bytes())
-    (family / "judge").mkdir()
-    np.save(family / "judge" / "000000.npy", np.ones(1, np.float32))
+    images = [io.imread(shared / "lpips_example" / f"{name}.png") for name in ("ref", "p0", "p1")]
+    root = write_judged_family(tmp_path / "data", "2afc", "example", np.stack(images)[None], [1.0])
     results = tmp_path / "results"
-    command = ["eval", "--backbone", network.name, "--point", "lpips", "--bench", "bapps", "--data", family.parents[2]]
+    command = ["eval", "--backbone", network.name, "--point", "lpips", "--bench", "bapps", "--data", root]
     assert run([*map(str, command), "--set", "parts=2afc", "--batch-size", "1", "--results", str(results)]) == 0
     (record,) = results.glob("*/result.json")
     assert "|stlpips,norm:lpips|input:backbone|" in json.loads(record.read_text())["scores"]["2afc"]["signature"]
