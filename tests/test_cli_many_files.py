@@ -138,7 +138,7 @@ def test_interrupted_while_servers_are_silent(site: Site) -> None:
 KILLED_LATE = """
 import os
 from lnkit.cli import run
-from lnkit.data.fetch import fetch as fetching
+from lnkit.data.fetch import dataset_download
 
 dataset_download.write_manifest = lambda *arguments: os.kill(os.getpid(), 9)
 run(["data", "fetch", "roads"])

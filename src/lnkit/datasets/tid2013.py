@@ -33,7 +33,8 @@ __all__ = [
 ]
 
 OPINIONS = "mos_with_names.txt"
-REFERENCES, DISTORTED = "reference_images", "distorted_images"
+REFERENCES = "reference_images"
+DISTORTED = "distorted_images"
 OFFICIAL = 3000  # distorted images: 25 references, 24 types, 5 levels
 EXPECTED = (
     f"Expected TID2013's layout: {OPINIONS} with lines like '5.51429 i01_01_1.bmp', {REFERENCES}/I01.BMP and "

@@ -28,7 +28,8 @@ __all__ = [
     "read_judgment",
 ]
 
-RESOLUTION, FILTER = 64, "bilinear"  # of the loader of Zhang2018, in pixels; antialiased
+RESOLUTION = 64  # pixels, as in the loader of Zhang2018
+FILTER = "bilinear"  # of that loader; antialiased
 
 
 @dataclass(frozen=True, slots=True)
