@@ -209,6 +209,5 @@ def _table(rows: Iterator[dict[str, Any]], labels: Sequence[str]) -> pd.DataFram
     table = table.astype(dict.fromkeys([n for n in _NUMBERS if n != "interval_by"], "float64"))
     table = table.reindex(columns=[*columns, *_CORRECTED, "caveat"])
     for _, family in table.groupby("method"):
-        holm, bh = corrected(family.p.to_numpy())
-        table.loc[family.index, "p_holm"], table.loc[family.index, "p_bh"] = holm, bh
+        table.loc[family.index, "p_holm"], table.loc[family.index, "p_bh"] = corrected(family.p.to_numpy())
     return table

@@ -96,8 +96,7 @@ def to_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - slow to import
 
     frame = pd.DataFrame(list(rows), columns=list(ScoreRow._fields))
-    numbers = ("value", "low", "high")
-    return frame.astype(dict.fromkeys(numbers, "float64") | {"n": "Int64", "seed": "Int64"})
+    return frame.astype(dict.fromkeys(("value", "low", "high"), "float64") | {"n": "Int64", "seed": "Int64"})
 
 
 def _own(record: RunRecord, setting: str, backbone: str) -> list[ScoreRow]:
@@ -183,14 +182,10 @@ def _without_distance(facts: Mapping[str, object]) -> str:
 def _backbone_labels(records: Sequence[RunRecord]) -> list[str]:
     """Name the backbone of each record, with the hash of its weights where records have several."""
     weights: dict[str, set[str]] = {}
-    for record in records:
-        weights.setdefault(record.key.backbone, set()).add(_weights_digest(record))
-    return [_label(record, len(weights[record.key.backbone]) > 1) for record in records]
-
-
-def _label(record: RunRecord, several: bool) -> str:
-    name = record.key.backbone
-    return f"{name}@{_weights_digest(record)}" if several else name
+    names = [(record.key.backbone, _weights_digest(record)) for record in records]
+    for name, digest in names:
+        weights.setdefault(name, set()).add(digest)
+    return [f"{name}@{digest}" if len(weights[name]) > 1 else name for name, digest in names]
 
 
 def _weights_digest(record: RunRecord) -> str:
@@ -203,9 +198,9 @@ def _weights_digest(record: RunRecord) -> str:
 
 def _mean(group: Sequence[ScoreRow]) -> ScoreRow:
     first = group[0]
-    value = sum(row.value for row in group) / len(group)
+
     return first._replace(
-        value=value,
+        value=sum(row.value for row in group) / len(group),
         low=None,
         high=None,
         seed=None,

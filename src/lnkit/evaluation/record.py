@@ -52,11 +52,12 @@ def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkDa
         loaded: the backbone with its weights.
     """
     request, protocol = resolved.request, resolved.protocol
+    files = _weight_files(protocol)
     return RunKey(
         benchmark=resolved.benchmark.name,
         benchmark_version=resolved.benchmark.version,
         variant=request.variant,
-        protocol=_protocol_facts(protocol),
+        protocol=protocols.as_dict(protocol) | {name: file.name for name, file in files.items()},  # paths say nothing
         backbone=network.backbone,
         points=dict(resolved.nodes[network]),
         weights_sha256=loaded.sha256,
@@ -69,7 +70,7 @@ def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkDa
             "std": list(resolved.backbone.std),
             "size": resolved.backbone.input_rule,
         },
-        extra={name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in _weight_files(protocol).items()},
+        extra={name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()},
     )
 
 
@@ -174,11 +175,6 @@ def _weight_files(protocol: Any) -> dict[str, Path]:
     """Return the files that protocol fields called ``..._weights`` name."""
     values = {name: value for name, value in protocols.as_dict(protocol).items() if name.endswith("_weights") and value}
     return {name: Path(value) for name, value in values.items() if Path(value).is_file()}
-
-
-def _protocol_facts(protocol: Any) -> Mapping[str, Any]:
-    """Return the protocol's fields; of a file only its name, since its content is hashed and its path says nothing."""
-    return protocols.as_dict(protocol) | {name: file.name for name, file in _weight_files(protocol).items()}
 
 
 def describe_environment(device: str, engine: str) -> dict[str, str]:

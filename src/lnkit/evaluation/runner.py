@@ -166,8 +166,7 @@ class _Runner:
 
     def _restore_trainings(self, key: RunKey, folder: Path) -> None:
         """Restore the trained networks of an earlier run when only its images are missing."""
-        record = None if self.request.force else self.results.find(key)
-        if record is not None:
+        if not self.request.force and (record := self.results.find(key)):
             from lnkit.training.trainer import restore_trainings  # noqa: PLC0415 - torch
 
             restore_trainings(self.results.path / record.id, record.files, folder)

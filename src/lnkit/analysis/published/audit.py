@@ -84,12 +84,12 @@ def _completeness(tables: PublishedTables) -> AuditFinding:
     summary = f"{len(counts)} scores, {len(tables.scores):,} values; each of {NETWORKS} loss networks has " + (
         "every score." if missing.empty else f"not every score: {len(missing)} have gaps."
     )
-    verdict = AGREES if missing.empty else DIFFERS
+
     return AuditFinding(
         "completeness",
         "Tables V to XI: complete",
         ("performance_scores",),
-        verdict,
+        AGREES if missing.empty else DIFFERS,
         summary,
         ("score", "loss networks"),
         tuple(rows),
@@ -105,7 +105,7 @@ def _mean_ranks(tables: PublishedTables) -> AuditFinding:
         for name in ours.columns
     ]
     exact = [name for name in ours.columns if off[name].max() <= ROUNDED]
-    verdict = AGREES if off.max().max() <= TIES + ROUNDED else DIFFERS
+
     summary = (
         f"Recomputed from Tables V to XI. Equal within rounding: {', '.join(exact) or 'none'}; the others differ by at "
         f"most {off.max().max():.3f}, and ties between rounded scores can move them by {TIES}."
@@ -114,7 +114,7 @@ def _mean_ranks(tables: PublishedTables) -> AuditFinding:
         "mean-ranks",
         "Table III against Tables V to XI",
         ("average_rankings", "performance_scores"),
-        verdict,
+        AGREES if off.max().max() <= TIES + ROUNDED else DIFFERS,
         summary,
         ("column", "largest difference", "backbone", "cells off"),
         tuple(rows),
