@@ -136,8 +136,7 @@ def shared(a: ScoreColumn, b: ScoreColumn) -> int:
 def paired(a: ScoreColumn, b: ScoreColumn) -> pd.DataFrame:
     """Return the cases that two scores share: goodness, other, backbone."""
     positions = b.cases.index.get_indexer(a.cases.index)  # -1: missing
-    other = b.cases.goodness.to_numpy()[positions]
-    return a.cases.assign(other=other)[positions >= 0]
+    return a.cases.assign(other=b.cases.goodness.to_numpy()[positions])[positions >= 0]
 
 
 def corrected(p: Array) -> tuple[Array, Array]:

@@ -87,8 +87,7 @@ def merge_repeats(rows: Iterable[ScoreRow]) -> tuple[list[ScoreRow], list[str]]:
     groups: dict[tuple[str, str, str], list[ScoreRow]] = {}
     for row in rows:
         groups.setdefault((row.setting, row.score, row.loss_network), []).append(row)
-    merged = [group[0] if len(group) == 1 else _mean(group) for group in groups.values()]
-    return merged, _say_repeats(groups)
+    return [group[0] if len(group) == 1 else _mean(group) for group in groups.values()], _say_repeats(groups)
 
 
 def to_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
@@ -138,7 +137,6 @@ def _own_score(name: str, score: ScoreRecord, shared: Mapping[str, Any]) -> Scor
 
 
 def _published(row: Mapping[str, str], family: str) -> ScoreRow:
-    unit = "fraction" if "ssim" in row["score"] else _PUBLISHED_UNITS.get(row["benchmark"], "fraction")
     return ScoreRow(
         setting=PUBLISHED,
         origin=PUBLISHED,
@@ -152,7 +150,7 @@ def _published(row: Mapping[str, str], family: str) -> ScoreRow:
         family=family,
         weights="IMAGENET1K_V1",
         value=float(row["value"]),
-        unit=unit,
+        unit="fraction" if "ssim" in row["score"] else _PUBLISHED_UNITS.get(row["benchmark"], "fraction"),
         caveat=row["caveat"],
     )
 

@@ -85,13 +85,12 @@ def _of_family(registry: Registry, family: str | None) -> list[BackboneSpec]:
 
 
 def _backbone_facts(registry: Registry, backbone: BackboneSpec) -> dict[str, Any]:
-    points = registry.points_at(backbone.name)
     return {
         "name": backbone.name,
         "family": backbone.family,
         "weights": backbone.weights,
         "tags": list(backbone.tags),
-        "points": {name: point.node for name, point in points.items()},
+        "points": {name: point.node for name, point in registry.points_at(backbone.name).items()},
         "citation": backbone.citation,
         "min_size": backbone.min_size,
         "input": backbone.input_rule,

@@ -55,8 +55,7 @@ def _show_points(spec: BackboneSpec, facts: Sequence[PointFacts], size: int) -> 
     columns = ["point", "node", "output", "stride", *COST, "description"]
     print_table(columns, [row for point in facts for row in _rows(point)], title=_title(spec, size))
     if any(point.problem == "too small" for point in facts):
-        enough = max(spec.min_size, size + 1)
-        note(f"Images of {size} pixels are too small for some points; try --size {enough}.")
+        note(f"Images of {size} pixels are too small for some points; try --size {max(spec.min_size, size + 1)}.")
 
 
 def _rows(facts: PointFacts) -> list[list[str]]:

@@ -106,7 +106,6 @@ def make_record(
     Raises:
         PluginError: the benchmark returned a score that it does not declare, or one out of its bounds.
     """
-    arrays_file = ARRAYS_FILES[1 if resolved.benchmark.trains else 0]
     return RunRecord(
         key=key,
         scores={name: _score(resolved, key, loaded, name, score) for name, score in outcome.scores.items()},
@@ -120,7 +119,7 @@ def make_record(
         environment=describe_environment(environment.device, environment.engine),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(environment.seconds, 3),
-        files=(*([arrays_file] if outcome.arrays else []), *outcome.files),
+        files=(*([ARRAYS_FILES[int(resolved.benchmark.trains)]] if outcome.arrays else []), *outcome.files),
         collapsed=outcome.collapsed,
         attributes=attributes,
     )
@@ -144,8 +143,7 @@ def declared_score(benchmark: BenchmarkSpec, name: str, value: float) -> ScoreSp
 
 def _covers(declared: str, name: str) -> bool:
     """Whether a declared name, with any text for its ``<placeholders>``, is ``name``."""
-    parts = re.split(r"<\w+>", declared)
-    return re.fullmatch(".+".join(re.escape(part) for part in parts), name) is not None
+    return re.fullmatch(".+".join(re.escape(part) for part in re.split(r"<\w+>", declared)), name) is not None
 
 
 def _score(resolved: ResolvedRequest, key: RunKey, loaded: LoadedBackbone, name: str, score: Score) -> ScoreRecord:

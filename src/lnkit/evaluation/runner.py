@@ -131,8 +131,7 @@ class _Runner:
                     return {first: run}
                 self._restore_trainings(keys[first], parts.path)
             context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
-            outcomes = load_object(self.benchmark.run)(context, data)
-            finished = self._store(outcomes, keys, data, loaded, services)
+            finished = self._store(load_object(self.benchmark.run)(context, data), keys, data, loaded, services)
             parts.clear()
         return finished
 

@@ -111,10 +111,9 @@ def _scores(
 
 def _line(published: ScoreRow, ours: ScoreRow, reasons: Mapping[str, str]) -> Line:
     why = "; ".join(dict.fromkeys(filter(None, (reasons.get(source, "") for source in ours.source.split()))))
-    interval = "" if ours.low is None else f" [{ours.low:.4f}, {ours.high:.4f}]"
     return Line(
         f"{published.score} {published.loss_network}",
-        f"{ours.value:.4f}{interval}",
+        f"{ours.value:.4f}" + ("" if ours.low is None else f" [{ours.low:.4f}, {ours.high:.4f}]"),
         f"{published.value:g}",
         f"{ours.value - published.value:+.4f}",
         why or "none known",
