@@ -9,15 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit.analysis.attributes import attributes_frame
-from lnkit.analysis.score_rows import (
-    OWN,
-    PUBLISHED,
-    ScoreRow,
-    from_published,
-    from_records,
-    merge_repeats,
-    to_frame,
-)
+from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow, from_published, from_records, merge_repeats, to_frame
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord

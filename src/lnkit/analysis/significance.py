@@ -14,17 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lnkit.analysis.paired_items import (
-    Arrays,
-    Part,
-    Rows,
-    draw,
-    groups_by,
-    part_of,
-    parts_of,
-    refuse_other_items,
-    take,
-)
+from lnkit.analysis.paired_items import Arrays, Part, Rows, draw, groups_by, part_of, parts_of, refuse_other_items, take
 from lnkit.errors import LnkitError, UsageError, did_you_mean, near_names
 from lnkit.results.comparability import differences
 from lnkit.results.records import RunRecord

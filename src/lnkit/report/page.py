@@ -170,17 +170,7 @@ def _correlations(frame: pd.DataFrame, attributes: pd.DataFrame) -> Section:
 
 
 def _scores(frame: pd.DataFrame) -> Section:
-    columns = [
-        "loss network",
-        "score",
-        "value",
-        "95 % interval",
-        "unit",
-        "n",
-        "setting",
-        "weights",
-        "source",
-    ]
+    columns = ["loss network", "score", "value", "95 % interval", "unit", "n", "setting", "weights", "source"]
     rows = [
         [r.loss_network, r.score, _value(r), _interval(r), r.unit, _attribute(r.n), r.setting, r.weights, _signature(r)]
         for r in frame.itertuples()

@@ -94,11 +94,7 @@ def _reason(record: RunRecord) -> str:
 
 
 def _scores(
-    table: str,
-    title: str,
-    own: Mapping[tuple[str, str], ScoreRow],
-    reasons: Mapping[str, str],
-    gathered: ScoreSet,
+    table: str, title: str, own: Mapping[tuple[str, str], ScoreRow], reasons: Mapping[str, str], gathered: ScoreSet
 ) -> Part:
     rows = [row for row in gathered.rows if row.origin == PUBLISHED and row.source.endswith(f", {table}")]
     lines = [
