@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -92,14 +92,9 @@ def attribute_correlations(
         setting, benchmark, score, attribute, method, then coefficient, low, high, interval_by, p, p_independent, n,
         clusters, note (see :class:`lnkit.stats.coefficients.Coefficient`), p_holm, p_bh, caveat.
     """
-    names = [name for name in ATTRIBUTES if name in attributes.columns]
     options = _Options(_known(methods), sampling or Sampling())
-    rows = (
-        row
-        for column in score_columns(frame, unit)
-        for name in names
-        for row in _with_attribute(column, attributes[name], options)
-    )
+    pairs = product(score_columns(frame, unit), [name for name in ATTRIBUTES if name in attributes.columns])
+    rows = (row for column, name in pairs for row in _with_attribute(column, attributes[name], options))
     return _table(rows, [*SCORE, "attribute"])
 
 

@@ -62,12 +62,8 @@ def from_records(records: Sequence[RunRecord]) -> list[ScoreRow]:
     not seed, weights or machine. A backbone with a distance of its own joins the setting of the other backbones if
     exactly one fits.
     """
-    settings, labels = _settings(records), _backbone_labels(records)
-    return [
-        row
-        for record, setting, label in zip(records, settings, labels, strict=True)
-        for row in _own(record, setting, label)
-    ]
+    labeled = zip(records, _settings(records), _backbone_labels(records), strict=True)
+    return [row for record, setting, label in labeled for row in _own(record, setting, label)]
 
 
 def from_published() -> list[ScoreRow]:

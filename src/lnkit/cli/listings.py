@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -108,15 +109,7 @@ def _benchmark_facts(registry: Registry, benchmark: BenchmarkSpec) -> dict[str, 
         "version": benchmark.version,
         "protocols": {variant: as_dict(protocol) for variant, protocol in benchmark.protocols.items()},
         "scores": {
-            score.name: {
-                "description": score.description,
-                "unit": score.unit,
-                "higher_is_better": score.higher_is_better,
-                "lower": score.lower,
-                "upper": score.upper,
-                "aggregation": score.aggregation,
-                "primary": score.primary,
-            }
+            score.name: {field: value for field, value in asdict(score).items() if field != "name"}
             for score in benchmark.scores
         },
         "datasets": [dataset.name for dataset in benchmark.datasets],

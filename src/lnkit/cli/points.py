@@ -86,13 +86,9 @@ def _title(spec: BackboneSpec, size: int) -> str:
 
 
 def _json_facts(facts: PointFacts) -> dict[str, Any]:
-    return {
-        **asdict(facts.point),
-        "outputs": [asdict(output) for output in facts.outputs],
-        "parameters": None if facts.problem else facts.parameters,
-        "macs": None if facts.problem else facts.macs,
-        "problem": facts.problem,
-    }
+    fields = asdict(facts)
+    unknown: dict[str, Any] = dict.fromkeys(COST) if facts.problem else {}
+    return {**fields.pop("point"), **fields, **unknown}
 
 
 def _costs(facts: PointFacts | NodeFacts) -> list[str]:
