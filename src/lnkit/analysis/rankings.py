@@ -57,9 +57,13 @@ def mean_ranks(frame: pd.DataFrame) -> pd.DataFrame:
     table = ranks.assign(column=names).pivot_table(
         index="backbone", columns=["column", "score"], values="rank", sort=False
     )
-    means = table.T.groupby(level="column", sort=False).agg(lambda ranks: float(ranks.mean(skipna=False))).T
+    means = table.T.groupby(level="column", sort=False).agg(_mean_of_all).T
     means["all"] = means.mean(axis=1, skipna=False)
     return means.rename_axis(columns=None).sort_values("all", kind="stable")
+
+
+def _mean_of_all(ranks: pd.Series) -> float:
+    return float(ranks.mean(skipna=False))
 
 
 def counted(frame: pd.DataFrame) -> pd.DataFrame:
