@@ -49,50 +49,18 @@ __getattr__, __all__ = lazy_exports(
     __name__,
     {
         "lnkit.analysis.attributes": ("attributes_frame",),
-        "lnkit.analysis.collect": (
-            "ScoreSet",
-            "Selection",
-            "gather",
-        ),
-        "lnkit.analysis.correlations": (
-            "attribute_correlations",
-            "score_correlations",
-        ),
-        "lnkit.analysis.fronts": (
-            "accuracy_front",
-            "pareto_front",
-            "score_fronts",
-        ),
+        "lnkit.analysis.collect": ("ScoreSet", "Selection", "gather"),
+        "lnkit.analysis.correlations": ("attribute_correlations", "score_correlations"),
+        "lnkit.analysis.fronts": ("accuracy_front", "pareto_front", "score_fronts"),
         "lnkit.analysis.proxy": ("proxies",),
-        "lnkit.analysis.published.audit": (
-            "AuditFinding",
-            "audit",
-        ),
-        "lnkit.analysis.published.backbone_position": (
-            "BackbonePosition",
-            "backbone_positions",
-        ),
-        "lnkit.analysis.published.position": (
-            "Position",
-            "positions",
-        ),
-        "lnkit.analysis.rankings": (
-            "best_points",
-            "loss_network_ranks",
-            "mean_ranks",
-            "score_ranks",
-        ),
+        "lnkit.analysis.published.audit": ("AuditFinding", "audit"),
+        "lnkit.analysis.published.backbone_position": ("BackbonePosition", "backbone_positions"),
+        "lnkit.analysis.published.position": ("Position", "positions"),
+        "lnkit.analysis.rankings": ("best_points", "loss_network_ranks", "mean_ranks", "score_ranks"),
         "lnkit.analysis.recommend.constraints": ("Constraints",),
-        "lnkit.analysis.recommend.recommend": (
-            "Recommendation",
-            "SettingRecommendation",
-            "recommendations",
-        ),
+        "lnkit.analysis.recommend.recommend": ("Recommendation", "SettingRecommendation", "recommendations"),
         "lnkit.analysis.score_rows": ("ScoreRow",),
-        "lnkit.analysis.significance": (
-            "StoredRun",
-            "paired_differences",
-        ),
+        "lnkit.analysis.significance": ("StoredRun", "paired_differences"),
         "lnkit.stats.bootstrap": ("Sampling",),
     },
 )

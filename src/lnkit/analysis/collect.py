@@ -9,15 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit.analysis.attributes import attributes_frame
-from lnkit.analysis.score_rows import (
-    OWN,
-    PUBLISHED,
-    ScoreRow,
-    from_published,
-    from_records,
-    merge_repeats,
-    to_frame,
-)
+from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow, from_published, from_records, merge_repeats, to_frame
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord
@@ -124,11 +116,8 @@ def count_of(number: int, word: str) -> str:
 
 def _nothing(folder: Path | None, origin: str, selection: Selection) -> str:
     where = "the published tables" if origin == PUBLISHED else f"{results_dir(folder)}"
-    about = "".join(
-        f" of {what} {name!r}"
-        for what, name in (("benchmark", selection.bench), ("protocol", selection.variant))
-        if name
-    )
+    names = {"benchmark": selection.bench, "protocol": selection.variant}
+    about = "".join(f" of {kind} {name!r}" for kind, name in names.items() if name)
     return (
         f"There are no scores{about} in {where}. `lnkit results list` lists the results, `lnkit eval` makes new ones."
     )

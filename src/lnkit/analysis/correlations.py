@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -92,14 +92,9 @@ def attribute_correlations(
         setting, benchmark, score, attribute, method, then coefficient, low, high, interval_by, p, p_independent, n,
         clusters, note (see :class:`lnkit.stats.coefficients.Coefficient`), p_holm, p_bh, caveat.
     """
-    names = [name for name in ATTRIBUTES if name in attributes.columns]
     options = _Options(_known(methods), sampling or Sampling())
-    rows = (
-        row
-        for column in score_columns(frame, unit)
-        for name in names
-        for row in _with_attribute(column, attributes[name], options)
-    )
+    pairs = product(score_columns(frame, unit), [name for name in ATTRIBUTES if name in attributes.columns])
+    rows = (row for column, name in pairs for row in _with_attribute(column, attributes[name], options))
     return _table(rows, [*SCORE, "attribute"])
 
 
@@ -136,8 +131,7 @@ def shared(a: ScoreColumn, b: ScoreColumn) -> int:
 def paired(a: ScoreColumn, b: ScoreColumn) -> pd.DataFrame:
     """Return the cases that two scores share: goodness, other, backbone."""
     positions = b.cases.index.get_indexer(a.cases.index)  # -1: missing
-    other = b.cases.goodness.to_numpy()[positions]
-    return a.cases.assign(other=other)[positions >= 0]
+    return a.cases.assign(other=b.cases.goodness.to_numpy()[positions])[positions >= 0]
 
 
 def corrected(p: Array) -> tuple[Array, Array]:
@@ -209,6 +203,5 @@ def _table(rows: Iterator[dict[str, Any]], labels: Sequence[str]) -> pd.DataFram
     table = table.astype(dict.fromkeys([n for n in _NUMBERS if n != "interval_by"], "float64"))
     table = table.reindex(columns=[*columns, *_CORRECTED, "caveat"])
     for _, family in table.groupby("method"):
-        holm, bh = corrected(family.p.to_numpy())
-        table.loc[family.index, "p_holm"], table.loc[family.index, "p_bh"] = holm, bh
+        table.loc[family.index, "p_holm"], table.loc[family.index, "p_bh"] = corrected(family.p.to_numpy())
     return table

@@ -112,13 +112,9 @@ def _judged(columns: list[ScoreColumn], sampling: Sampling) -> Iterator[dict[str
     for proxy, target in permutations(columns, 2):
         if not shared(proxy, target):
             continue
-        labels = {f"proxy_{k}": v for k, v in _setting_of(proxy).items()} | {"proxy": proxy.score}
-        labels |= {f"target_{k}": v for k, v in _setting_of(target).items()} | {"target": target.score}
+        names = (name for side in (proxy, target) for name in (side.setting, side.benchmark, side.score))
+        labels = dict(zip(_SIDES, names, strict=True))
         yield labels | _judge(proxy, target, sampling) | {"caveat": joined([proxy.caveat, target.caveat])}
-
-
-def _setting_of(column: ScoreColumn) -> dict[str, str]:
-    return {"setting": column.setting, "benchmark": column.benchmark}
 
 
 def _judge(proxy: ScoreColumn, target: ScoreColumn, sampling: Sampling) -> dict[str, Any]:

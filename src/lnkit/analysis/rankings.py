@@ -32,8 +32,7 @@ def score_ranks(frame: pd.DataFrame) -> pd.DataFrame:
         setting, benchmark, score, backbone, point, value, rank: 1 is the best, equal values share their mean
         rank.
     """
-    directions = frame.drop_duplicates(SCORE)[[*SCORE, "higher_is_better"]]
-    best = best_points(frame).merge(directions, on=SCORE)
+    best = best_points(frame).merge(frame.drop_duplicates(SCORE)[[*SCORE, "higher_is_better"]], on=SCORE)
     return _ranked(best)[[*SCORE, "backbone", "point", "value", "rank"]]
 
 

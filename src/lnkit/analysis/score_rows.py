@@ -62,12 +62,8 @@ def from_records(records: Sequence[RunRecord]) -> list[ScoreRow]:
     not seed, weights or machine. A backbone with a distance of its own joins the setting of the other backbones if
     exactly one fits.
     """
-    settings, labels = _settings(records), _backbone_labels(records)
-    return [
-        row
-        for record, setting, label in zip(records, settings, labels, strict=True)
-        for row in _own(record, setting, label)
-    ]
+    labeled = zip(records, _settings(records), _backbone_labels(records), strict=True)
+    return [row for record, setting, label in labeled for row in _own(record, setting, label)]
 
 
 def from_published() -> list[ScoreRow]:
@@ -87,8 +83,7 @@ def merge_repeats(rows: Iterable[ScoreRow]) -> tuple[list[ScoreRow], list[str]]:
     groups: dict[tuple[str, str, str], list[ScoreRow]] = {}
     for row in rows:
         groups.setdefault((row.setting, row.score, row.loss_network), []).append(row)
-    merged = [group[0] if len(group) == 1 else _mean(group) for group in groups.values()]
-    return merged, _say_repeats(groups)
+    return [group[0] if len(group) == 1 else _mean(group) for group in groups.values()], _say_repeats(groups)
 
 
 def to_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
@@ -96,8 +91,7 @@ def to_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - slow to import
 
     frame = pd.DataFrame(list(rows), columns=list(ScoreRow._fields))
-    numbers = ("value", "low", "high")
-    return frame.astype(dict.fromkeys(numbers, "float64") | {"n": "Int64", "seed": "Int64"})
+    return frame.astype(dict.fromkeys(("value", "low", "high"), "float64") | {"n": "Int64", "seed": "Int64"})
 
 
 def _own(record: RunRecord, setting: str, backbone: str) -> list[ScoreRow]:
@@ -139,7 +133,6 @@ def _own_score(name: str, score: ScoreRecord, shared: Mapping[str, Any]) -> Scor
 
 
 def _published(row: Mapping[str, str], family: str) -> ScoreRow:
-    unit = "fraction" if "ssim" in row["score"] else _PUBLISHED_UNITS.get(row["benchmark"], "fraction")
     return ScoreRow(
         setting=PUBLISHED,
         origin=PUBLISHED,
@@ -153,7 +146,7 @@ def _published(row: Mapping[str, str], family: str) -> ScoreRow:
         family=family,
         weights="IMAGENET1K_V1",
         value=float(row["value"]),
-        unit=unit,
+        unit="fraction" if "ssim" in row["score"] else _PUBLISHED_UNITS.get(row["benchmark"], "fraction"),
         caveat=row["caveat"],
     )
 
@@ -183,14 +176,10 @@ def _without_distance(facts: Mapping[str, object]) -> str:
 def _backbone_labels(records: Sequence[RunRecord]) -> list[str]:
     """Name the backbone of each record, with the hash of its weights where records have several."""
     weights: dict[str, set[str]] = {}
-    for record in records:
-        weights.setdefault(record.key.backbone, set()).add(_weights_digest(record))
-    return [_label(record, len(weights[record.key.backbone]) > 1) for record in records]
-
-
-def _label(record: RunRecord, several: bool) -> str:
-    name = record.key.backbone
-    return f"{name}@{_weights_digest(record)}" if several else name
+    names = [(record.key.backbone, _weights_digest(record)) for record in records]
+    for name, digest in names:
+        weights.setdefault(name, set()).add(digest)
+    return [f"{name}@{digest}" if len(weights[name]) > 1 else name for name, digest in names]
 
 
 def _weights_digest(record: RunRecord) -> str:
@@ -203,9 +192,9 @@ def _weights_digest(record: RunRecord) -> str:
 
 def _mean(group: Sequence[ScoreRow]) -> ScoreRow:
     first = group[0]
-    value = sum(row.value for row in group) / len(group)
+
     return first._replace(
-        value=value,
+        value=sum(row.value for row in group) / len(group),
         low=None,
         high=None,
         seed=None,

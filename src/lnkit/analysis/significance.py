@@ -14,17 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lnkit.analysis.paired_items import (
-    Arrays,
-    Part,
-    Rows,
-    draw,
-    groups_by,
-    part_of,
-    parts_of,
-    refuse_other_items,
-    take,
-)
+from lnkit.analysis.paired_items import Arrays, Part, Rows, draw, groups_by, part_of, parts_of, refuse_other_items, take
 from lnkit.errors import LnkitError, UsageError, did_you_mean, near_names
 from lnkit.results.comparability import differences
 from lnkit.results.records import RunRecord
@@ -105,9 +95,9 @@ def paired_differences(
     values = np.stack([score(run.arrays) for score, run in zip(scorers, runs, strict=True)])
     samples = _resampled(runs, scorers, sampling, together, advance)
     rows = [_row(name, values[:, i], samples[:, :, i], first.scores[name].n) for i, name in enumerate(names)]
-    trains = registry.benchmark(first.key.benchmark).trains
+
     remarks = [*_dependent(first, names, samples[:, 0], together), *_undefined(names, samples), *_few(first, names)]
-    if trains:
+    if registry.benchmark(first.key.benchmark).trains:
         remarks.append("Each run is one training: the interval does not include the variation between seeds.")
     return Differences(pd.DataFrame(rows), remarks)
 

@@ -54,8 +54,7 @@ def _values_of(records: Sequence[RunRecord], name: str, kind: str) -> Mapping[st
 
 def format_value(score: ScoreRecord) -> str:
     """Return ``0.7012 [0.6934, 0.7088]``, or the value alone if the interval is not known."""
-    interval = f" [{score.interval[0]:.4f}, {score.interval[1]:.4f}]" if score.interval else ""
-    return f"{score.value:.4f}{interval}"
+    return f"{score.value:.4f}" + (f" [{score.interval[0]:.4f}, {score.interval[1]:.4f}]" if score.interval else "")
 
 
 def table_title(record: RunRecord) -> str:

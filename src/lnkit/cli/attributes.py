@@ -7,16 +7,12 @@ from typing import Any
 
 import click
 
-from lnkit.analysis.published.tables import read_rows
+from lnkit.analysis.attributes import BACKBONE_ATTRIBUTES, POINT_ATTRIBUTES
+from lnkit.analysis.published.tables import FLAGS, read_rows
 from lnkit.cli._output import emit_json, json_option, note, print_table
 from lnkit.cli._registry import open_registry
 
-FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
-BACKBONE = ("imagenet_top1", "parameters", "depth", "macs", *FLAGS)
-POINT = (
-    *("point_parameters", "point_depth", "point_macs", "point_channels", "point_features"),
-    *("fraction_parameters", "fraction_depth", "fraction_macs"),
-)
+BACKBONE, POINT = tuple(BACKBONE_ATTRIBUTES), tuple(POINT_ATTRIBUTES)
 TOLERANCE = 0.1  # of the computed macs; those of Pihlgren2023 Table I count other operations and differ by up to 5.2 %
 
 Values = Mapping[str, float | None]

@@ -85,14 +85,8 @@ def _show(ranked: Sequence[Position], standings: Sequence[BackbonePosition]) -> 
     if bests := [(standing, best) for standing in standings for best in standing.best_points]:
         click.echo()
         rows = [
-            (
-                standing.backbone,
-                best.score,
-                " = ".join(best.points),
-                f"{best.value:.4g}",
-                f"{best.rank:g} of {standing.of}",
-            )
-            for standing, best in bests
+            (s.backbone, best.score, " = ".join(best.points), f"{best.value:.4g}", f"{best.rank:g} of {s.of}")
+            for s, best in bests
         ]
         print_table(["backbone", "score", "best point", "value", "rank"], rows)
     for sentence in (*map(_mean_rank, standings), *_doubts(ranked)):

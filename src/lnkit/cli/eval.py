@@ -35,13 +35,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Extraction point, several for one loss network (early+mid), a node, or `all` (the default); may be repeated.",
 )
 @click.option("--bench", default="bapps", show_default=True, metavar="NAME", help="Benchmark.")
-@click.option(
-    "--protocol",
-    "variant",
-    default="",
-    metavar="VARIANT",
-    help="Protocol variant.  [default: paper]",
-)
+@click.option("--protocol", "variant", default="", metavar="VARIANT", help="Protocol variant.  [default: paper]")
 @click.option(
     "--set",
     "overrides",

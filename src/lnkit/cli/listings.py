@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,13 +86,12 @@ def _of_family(registry: Registry, family: str | None) -> list[BackboneSpec]:
 
 
 def _backbone_facts(registry: Registry, backbone: BackboneSpec) -> dict[str, Any]:
-    points = registry.points_at(backbone.name)
     return {
         "name": backbone.name,
         "family": backbone.family,
         "weights": backbone.weights,
         "tags": list(backbone.tags),
-        "points": {name: point.node for name, point in points.items()},
+        "points": {name: point.node for name, point in registry.points_at(backbone.name).items()},
         "citation": backbone.citation,
         "min_size": backbone.min_size,
         "input": backbone.input_rule,
@@ -109,15 +109,7 @@ def _benchmark_facts(registry: Registry, benchmark: BenchmarkSpec) -> dict[str, 
         "version": benchmark.version,
         "protocols": {variant: as_dict(protocol) for variant, protocol in benchmark.protocols.items()},
         "scores": {
-            score.name: {
-                "description": score.description,
-                "unit": score.unit,
-                "higher_is_better": score.higher_is_better,
-                "lower": score.lower,
-                "upper": score.upper,
-                "aggregation": score.aggregation,
-                "primary": score.primary,
-            }
+            score.name: {field: value for field, value in asdict(score).items() if field != "name"}
             for score in benchmark.scores
         },
         "datasets": [dataset.name for dataset in benchmark.datasets],

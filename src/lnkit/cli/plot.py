@@ -61,8 +61,7 @@ def plot(figure: str, output: Path, score: str | None, attribute: str | None, **
     from lnkit.report.figures.files import save_figure, writer_for  # noqa: PLC0415 - not for help
 
     writer_for(output)  # refuse a wrong ending before the work
-    gathered = gather_measurements(**filters)
-    save_figure(_draw(figure, gathered, score, attribute or DEFAULT_ATTRIBUTE), output)
+    save_figure(_draw(figure, gather_measurements(**filters), score, attribute or DEFAULT_ATTRIBUTE), output)
     click.echo(f"Figure: {output}")
 
 

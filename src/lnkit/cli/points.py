@@ -55,8 +55,7 @@ def _show_points(spec: BackboneSpec, facts: Sequence[PointFacts], size: int) -> 
     columns = ["point", "node", "output", "stride", *COST, "description"]
     print_table(columns, [row for point in facts for row in _rows(point)], title=_title(spec, size))
     if any(point.problem == "too small" for point in facts):
-        enough = max(spec.min_size, size + 1)
-        note(f"Images of {size} pixels are too small for some points; try --size {enough}.")
+        note(f"Images of {size} pixels are too small for some points; try --size {max(spec.min_size, size + 1)}.")
 
 
 def _rows(facts: PointFacts) -> list[list[str]]:
@@ -87,13 +86,9 @@ def _title(spec: BackboneSpec, size: int) -> str:
 
 
 def _json_facts(facts: PointFacts) -> dict[str, Any]:
-    return {
-        **asdict(facts.point),
-        "outputs": [asdict(output) for output in facts.outputs],
-        "parameters": None if facts.problem else facts.parameters,
-        "macs": None if facts.problem else facts.macs,
-        "problem": facts.problem,
-    }
+    fields = asdict(facts)
+    unknown: dict[str, Any] = dict.fromkeys(COST) if facts.problem else {}
+    return {**fields.pop("point"), **fields, **unknown}
 
 
 def _costs(facts: PointFacts | NodeFacts) -> list[str]:

@@ -45,7 +45,12 @@ def list_command(as_json: bool) -> None:
 @json_option
 def show_command(table: str, as_json: bool, **filters: str | None) -> None:
     """Show a table or some of its rows, with the caveats on doubtful rows."""
-    rows = _matching(table, filters)
+    from lnkit.analysis.published.tables import read_rows  # noqa: PLC0415 - not for help
+
+    rows = read_rows(table)
+    for option, value in filters.items():
+        if value is not None:
+            rows = _only(rows, table, FILTERS[option], value)
     if as_json:
         emit_json(rows)
         return
@@ -86,16 +91,6 @@ def audit_command(as_json: bool) -> None:
         print_table(
             ["  " + finding.columns[0], *finding.columns[1:]], [[f"  {row[0]}", *row[1:]] for row in finding.rows]
         )
-
-
-def _matching(table: str, filters: dict[str, str | None]) -> list[Row]:
-    from lnkit.analysis.published.tables import read_rows  # noqa: PLC0415 - not for help
-
-    rows = read_rows(table)
-    for option, value in filters.items():
-        if value is not None:
-            rows = _only(rows, table, FILTERS[option], value)
-    return rows
 
 
 def _only(rows: list[Row], table: str, column: str, value: str) -> list[Row]:

@@ -200,13 +200,7 @@ def _select(folder: Path | None, *, sample: bool, **filters: Any) -> tuple[list[
     return chosen, len(matching) - len(chosen)
 
 
-def _matches(
-    record: RunRecord, bench: str | None, backbone: str | None, point: str | None, variant: str | None
-) -> bool:
+def _matches(record: RunRecord, **filters: str | None) -> bool:
     key = record.key
-    return (
-        bench in (None, key.benchmark)
-        and backbone in (None, key.backbone)
-        and point in (None, "+".join(key.points))
-        and variant in (None, key.variant)
-    )
+    facts = {"bench": key.benchmark, "backbone": key.backbone, "point": "+".join(key.points), "variant": key.variant}
+    return all(value in (None, facts[name]) for name, value in filters.items())

@@ -23,11 +23,6 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.evaluation.python_api": ("evaluate",),
         "lnkit.evaluation.request": ("RunRequest",),
         "lnkit.evaluation.runner": ("FinishedRun", "run"),
-        "lnkit.evaluation.shards": (
-            "GROUP",
-            "Shards",
-            "open_shards",
-            "reference_groups",
-        ),
+        "lnkit.evaluation.shards": ("GROUP", "Shards", "open_shards", "reference_groups"),
     },
 )

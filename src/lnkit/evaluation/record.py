@@ -52,11 +52,12 @@ def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkDa
         loaded: the backbone with its weights.
     """
     request, protocol = resolved.request, resolved.protocol
+    files = _weight_files(protocol)
     return RunKey(
         benchmark=resolved.benchmark.name,
         benchmark_version=resolved.benchmark.version,
         variant=request.variant,
-        protocol=_protocol_facts(protocol),
+        protocol=protocols.as_dict(protocol) | {name: file.name for name, file in files.items()},  # paths say nothing
         backbone=network.backbone,
         points=dict(resolved.nodes[network]),
         weights_sha256=loaded.sha256,
@@ -69,7 +70,7 @@ def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkDa
             "std": list(resolved.backbone.std),
             "size": resolved.backbone.input_rule,
         },
-        extra={name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in _weight_files(protocol).items()},
+        extra={name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()},
     )
 
 
@@ -105,7 +106,6 @@ def make_record(
     Raises:
         PluginError: the benchmark returned a score that it does not declare, or one out of its bounds.
     """
-    arrays_file = ARRAYS_FILES[1 if resolved.benchmark.trains else 0]
     return RunRecord(
         key=key,
         scores={name: _score(resolved, key, loaded, name, score) for name, score in outcome.scores.items()},
@@ -119,7 +119,7 @@ def make_record(
         environment=describe_environment(environment.device, environment.engine),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(environment.seconds, 3),
-        files=(*([arrays_file] if outcome.arrays else []), *outcome.files),
+        files=(*([ARRAYS_FILES[int(resolved.benchmark.trains)]] if outcome.arrays else []), *outcome.files),
         collapsed=outcome.collapsed,
         attributes=attributes,
     )
@@ -143,8 +143,7 @@ def declared_score(benchmark: BenchmarkSpec, name: str, value: float) -> ScoreSp
 
 def _covers(declared: str, name: str) -> bool:
     """Whether a declared name, with any text for its ``<placeholders>``, is ``name``."""
-    parts = re.split(r"<\w+>", declared)
-    return re.fullmatch(".+".join(re.escape(part) for part in parts), name) is not None
+    return re.fullmatch(".+".join(re.escape(part) for part in re.split(r"<\w+>", declared)), name) is not None
 
 
 def _score(resolved: ResolvedRequest, key: RunKey, loaded: LoadedBackbone, name: str, score: Score) -> ScoreRecord:
@@ -174,11 +173,6 @@ def _weight_files(protocol: Any) -> dict[str, Path]:
     """Return the files that protocol fields called ``..._weights`` name."""
     values = {name: value for name, value in protocols.as_dict(protocol).items() if name.endswith("_weights") and value}
     return {name: Path(value) for name, value in values.items() if Path(value).is_file()}
-
-
-def _protocol_facts(protocol: Any) -> Mapping[str, Any]:
-    """Return the protocol's fields; of a file only its name, since its content is hashed and its path says nothing."""
-    return protocols.as_dict(protocol) | {name: file.name for name, file in _weight_files(protocol).items()}
 
 
 def describe_environment(device: str, engine: str) -> dict[str, str]:

@@ -131,8 +131,7 @@ class _Runner:
                     return {first: run}
                 self._restore_trainings(keys[first], parts.path)
             context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
-            outcomes = load_object(self.benchmark.run)(context, data)
-            finished = self._store(outcomes, keys, data, loaded, services)
+            finished = self._store(load_object(self.benchmark.run)(context, data), keys, data, loaded, services)
             parts.clear()
         return finished
 
@@ -166,8 +165,7 @@ class _Runner:
 
     def _restore_trainings(self, key: RunKey, folder: Path) -> None:
         """Restore the trained networks of an earlier run when only its images are missing."""
-        record = None if self.request.force else self.results.find(key)
-        if record is not None:
+        if not self.request.force and (record := self.results.find(key)):
             from lnkit.training.trainer import restore_trainings  # noqa: PLC0415 - torch
 
             restore_trainings(self.results.path / record.id, record.files, folder)

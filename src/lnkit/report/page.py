@@ -12,7 +12,7 @@ import pandas as pd
 from lnkit._version import __version__
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.correlations import attribute_correlations
-from lnkit.analysis.rankings import best_points, mean_ranks
+from lnkit.analysis.rankings import best_points, mean_ranks, with_goodness
 from lnkit.errors import UsageError
 from lnkit.report import figures as charts
 from lnkit.report.figures.captions import published_caveats
@@ -81,9 +81,8 @@ def _overview(gathered: ScoreSet, frame: pd.DataFrame) -> Section:
     }
     shown = "".join(f"<li><b>{count:,}</b> {escape(name)}</li>" for name, count in numbers.items())
     body = f'<ul class="numbers">{shown}</ul>' + _warning_boxes(_warnings(frame))
-    best = frame[frame.primary].dropna(subset="value")
-    good = best.value.where(best.higher_is_better.astype(bool), -best.value)
-    best = best.loc[good.groupby([best.setting, best.score], sort=False).idxmax().dropna()]
+    best = with_goodness(frame[frame.primary].dropna(subset="value"))
+    best = best.loc[best.groupby(["setting", "score"], sort=False).goodness.idxmax().dropna()]
     rows = [[r.setting, r.benchmark, r.score, r.loss_network, _value(r), r.unit] for r in best.itertuples()]
     columns = ["setting", "benchmark", "score", "best loss network", "value", "unit"]
     caption = "The best value of each primary score. Only values of one setting can be compared."
@@ -107,8 +106,7 @@ def _warning_boxes(texts: Iterable[str]) -> str:
 
 
 def _ranks(frame: pd.DataFrame) -> Section:
-    known = frame.dropna(subset="value")
-    ranks = mean_ranks(known).reset_index()
+    ranks = mean_ranks(frame.dropna(subset="value")).reset_index()
     columns = [str(column) for column in ranks.columns]
     rows = [[row[0], *(_number(value, 2) for value in row[1:])] for row in ranks.itertuples(index=False)]
     caption = "Mean rank of each backbone by its best point; 1 is the best. A dash: the backbone lacks a score."
@@ -172,17 +170,7 @@ def _correlations(frame: pd.DataFrame, attributes: pd.DataFrame) -> Section:
 
 
 def _scores(frame: pd.DataFrame) -> Section:
-    columns = [
-        "loss network",
-        "score",
-        "value",
-        "95 % interval",
-        "unit",
-        "n",
-        "setting",
-        "weights",
-        "source",
-    ]
+    columns = ["loss network", "score", "value", "95 % interval", "unit", "n", "setting", "weights", "source"]
     rows = [
         [r.loss_network, r.score, _value(r), _interval(r), r.unit, _attribute(r.n), r.setting, r.weights, _signature(r)]
         for r in frame.itertuples()
@@ -217,8 +205,7 @@ def _record(record: RunRecord) -> list[Any]:
 
 
 def _caveats(frame: pd.DataFrame, remarks: list[str]) -> Section:
-    body = _warning_boxes(published_caveats(frame))
-    body += "".join(paragraph(remark) for remark in remarks)
+    body = _warning_boxes(published_caveats(frame)) + "".join(paragraph(remark) for remark in remarks)
     return Section("caveats", "Caveats and what was left out", body or paragraph("None."))
 
 

@@ -18,16 +18,13 @@ from lnkit.results.records import RunRecord
 MACS = "millions of multiply-adds"
 REFERENCE = "reference"  # the variant that computes what the published study computed
 NUMERALS = {  # the published tables of scores, in their order
-    f"Table {numeral}": title
-    for numeral, title in (
-        ("V", "BAPPS: 2AFC and JND"),
-        ("VI", "Super-resolution x4: PSNR"),
-        ("VII", "Super-resolution x4: SSIM"),
-        ("VIII", "Super-resolution x8: PSNR"),
-        ("IX", "Super-resolution x8: SSIM"),
-        ("X", "Delineation"),
-        ("XI", "Autoencoding"),
-    )
+    "Table V": "BAPPS: 2AFC and JND",
+    "Table VI": "Super-resolution x4: PSNR",
+    "Table VII": "Super-resolution x4: SSIM",
+    "Table VIII": "Super-resolution x8: PSNR",
+    "Table IX": "Super-resolution x8: SSIM",
+    "Table X": "Delineation",
+    "Table XI": "Autoencoding",
 }
 
 
@@ -94,11 +91,7 @@ def _reason(record: RunRecord) -> str:
 
 
 def _scores(
-    table: str,
-    title: str,
-    own: Mapping[tuple[str, str], ScoreRow],
-    reasons: Mapping[str, str],
-    gathered: ScoreSet,
+    table: str, title: str, own: Mapping[tuple[str, str], ScoreRow], reasons: Mapping[str, str], gathered: ScoreSet
 ) -> Part:
     rows = [row for row in gathered.rows if row.origin == PUBLISHED and row.source.endswith(f", {table}")]
     lines = [
@@ -111,10 +104,9 @@ def _scores(
 
 def _line(published: ScoreRow, ours: ScoreRow, reasons: Mapping[str, str]) -> Line:
     why = "; ".join(dict.fromkeys(filter(None, (reasons.get(source, "") for source in ours.source.split()))))
-    interval = "" if ours.low is None else f" [{ours.low:.4f}, {ours.high:.4f}]"
     return Line(
         f"{published.score} {published.loss_network}",
-        f"{ours.value:.4f}{interval}",
+        f"{ours.value:.4f}" + ("" if ours.low is None else f" [{ours.low:.4f}, {ours.high:.4f}]"),
         f"{published.value:g}",
         f"{ours.value - published.value:+.4f}",
         why or "none known",
@@ -258,11 +250,8 @@ def _markdown(part: Part) -> Iterable[str]:
         yield from (f"| {' | '.join(_plain(getattr(line, name)) for name in COLUMNS)} |" for line in part.lines)
         yield ""
     if part.commands and part.missing:
-        yield (
-            f"{part.missing} values are missing; these commands compute them:\n\n```\n"
-            + "\n".join(part.commands)
-            + "\n```\n"
-        )
+        commands = "\n".join(part.commands)
+        yield f"{part.missing} values are missing; these commands compute them:\n\n```\n{commands}\n```\n"
 
 
 def _plain(text: str) -> str:

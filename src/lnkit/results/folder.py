@@ -135,7 +135,7 @@ class ResultsFolder:
     def load(self) -> tuple[list[RunRecord], list[DamagedRecord]]:
         """Return all records, by name, and the folders whose records cannot be read."""
         records, damaged = [], []
-        for folder in self._folders():
+        for folder in sorted(f.parent for f in self.path.glob(f"*/{RECORD_FILE}") if not f.parent.name.startswith(".")):
             try:
                 records.append(self.read(folder))
             except DataError as error:
@@ -167,10 +167,6 @@ class ResultsFolder:
         if reason := next((record.reason for record in damaged if record.path.name.startswith(text)), ""):
             raise DataError(reason)
         raise UsageError(f"There is no result {text!r} in {self.path}; `lnkit results list` shows all results.")
-
-    def _folders(self) -> Iterator[Path]:
-        if self.path.is_dir():
-            yield from sorted(f.parent for f in self.path.glob(f"*/{RECORD_FILE}") if not f.parent.name.startswith("."))
 
 
 @dataclass(frozen=True)

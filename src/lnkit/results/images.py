@@ -31,10 +31,7 @@ class _Row:
 
 
 def save_contact_sheet(
-    path: Path,
-    columns: Sequence[str],
-    rows: Sequence[tuple[str, Sequence[Pixels]]],
-    height: int = 160,
+    path: Path, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Pixels]]], height: int = 160
 ) -> None:
     """Save a table of images as a PNG file, which appears complete or not at all.
 

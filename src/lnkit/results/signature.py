@@ -18,12 +18,11 @@ def score_signature(score: str, aggregation: str, key: RunKey, weights: str, pro
         weights: the name of the weights.
         protocol: the protocol in words, see :func:`lnkit.protocols.phrase`.
     """
-    network = f"{key.backbone}:{'+'.join(key.points)}"
     resized = key.input.get("size")
     return "|".join(
         (
             score,
-            network,
+            f"{key.backbone}:{'+'.join(key.points)}",
             f"{weights or 'weights'}@{key.weights_sha256[:8]}",
             *([resized] if resized else []),
             f"{key.benchmark}.{key.benchmark_version}/{key.variant}",

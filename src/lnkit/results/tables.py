@@ -126,10 +126,6 @@ def _escape_latex(text: str) -> str:
     return "".join(LATEX_SPECIAL.get(character, character) for character in " ".join(text.split()))
 
 
-def _escape_markdown(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
 LATEX_SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "~": r"\textasciitilde{}",
@@ -137,7 +133,7 @@ LATEX_SPECIAL = {
     "\\": r"\textbackslash{}",
 }
 LATEX = Markup(r"\textbf{%s}", r"\underline{%s}", _escape_latex)
-MARKDOWN = Markup("**%s**", "<u>%s</u>", _escape_markdown)
+MARKDOWN = Markup("**%s**", "<u>%s</u>", lambda text: text.replace("|", "\\|").replace("\n", " "))
 
 
 def marked(frame: pd.DataFrame, markup: Markup, higher_is_better: Mapping[str, bool]) -> pd.DataFrame:

@@ -73,8 +73,7 @@ def audit(tables: PublishedTables | None = None) -> list[AuditFinding]:
         (Table X), attributes and macs (Table I).
     """
     tables = tables or PublishedTables.shipped()
-    checks = (_completeness, _mean_ranks, _best_points, _running_sum, _flags, _macs)
-    return [check(tables) for check in checks]
+    return [check(tables) for check in (_completeness, _mean_ranks, _best_points, _running_sum, _flags, _macs)]
 
 
 def _completeness(tables: PublishedTables) -> AuditFinding:
@@ -84,12 +83,12 @@ def _completeness(tables: PublishedTables) -> AuditFinding:
     summary = f"{len(counts)} scores, {len(tables.scores):,} values; each of {NETWORKS} loss networks has " + (
         "every score." if missing.empty else f"not every score: {len(missing)} have gaps."
     )
-    verdict = AGREES if missing.empty else DIFFERS
+
     return AuditFinding(
         "completeness",
         "Tables V to XI: complete",
         ("performance_scores",),
-        verdict,
+        AGREES if missing.empty else DIFFERS,
         summary,
         ("score", "loss networks"),
         tuple(rows),
@@ -105,7 +104,7 @@ def _mean_ranks(tables: PublishedTables) -> AuditFinding:
         for name in ours.columns
     ]
     exact = [name for name in ours.columns if off[name].max() <= ROUNDED]
-    verdict = AGREES if off.max().max() <= TIES + ROUNDED else DIFFERS
+
     summary = (
         f"Recomputed from Tables V to XI. Equal within rounding: {', '.join(exact) or 'none'}; the others differ by at "
         f"most {off.max().max():.3f}, and ties between rounded scores can move them by {TIES}."
@@ -114,7 +113,7 @@ def _mean_ranks(tables: PublishedTables) -> AuditFinding:
         "mean-ranks",
         "Table III against Tables V to XI",
         ("average_rankings", "performance_scores"),
-        verdict,
+        AGREES if off.max().max() <= TIES + ROUNDED else DIFFERS,
         summary,
         ("column", "largest difference", "backbone", "cells off"),
         tuple(rows),
@@ -135,13 +134,12 @@ def _best_points(tables: PublishedTables) -> AuditFinding:
                     rows.append((str(column), str(backbone), str(point), str(score), best_of))
     cells = {row[:2] for row in rows}
     count = printed.size
-    summary = f"{count - len(cells)} of {count} cells name a point that has the best value in Tables V to XI."
     return AuditFinding(
         "best-point-mismatch",
         "Table IV against Tables V to XI",
         ("best_points", "performance_scores"),
         DIFFERS if rows else AGREES,
-        summary,
+        f"{count - len(cells)} of {count} cells name a point that has the best value in Tables V to XI.",
         ("column", "backbone", "Table IV", "score", "best in the tables"),
         tuple(rows),
     )
@@ -162,11 +160,10 @@ def _running_sum(tables: PublishedTables) -> AuditFinding:
         )
         for (b, s), line in statistics.items()
     ]
-    model = (2 * NETWORKS) / (NETWORKS + 1)
     summary = (
         "In a running sum, the p-th of 56 loss networks in the order of a listing gets about 3 s (56 + p), where s is "
         f"a mean score: sorted values lie on a straight line, with intercept / slope {NETWORKS} and largest / smallest "
-        f"{model:.3f}. "
+        f"{2 * NETWORKS / (NETWORKS + 1):.3f}. "
     )
     if fits:
         benchmarks = sorted({benchmark for benchmark, _ in fits})

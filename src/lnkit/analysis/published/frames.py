@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lnkit.analysis.published.tables import TABLES, TableFacts, read_rows, table_facts
+from lnkit.analysis.published.tables import TABLES, read_rows, table_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,15 +41,9 @@ def table(name: str) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - slow to import
 
     facts = table_facts(name)
-    return pd.DataFrame(read_rows(name)).pipe(_typed, facts)
-
-
-def _typed(frame: pd.DataFrame, facts: TableFacts) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415
-
+    frame = pd.DataFrame(read_rows(name))
     numbers = {name: pd.to_numeric(frame[name], errors="raise") for name in (*facts.numbers, *facts.whole_numbers)}
-    flags = {name: frame[name] == "1" for name in facts.flags}
-    frame = frame.assign(**numbers, **flags)
+    frame = frame.assign(**numbers, **{name: frame[name] == "1" for name in facts.flags})
     return frame.astype(dict.fromkeys(facts.numbers, "float64") | dict.fromkeys(facts.whole_numbers, "Int64"))
 
 

@@ -157,15 +157,14 @@ def _position(
     above = tuple(n for n in near if n.difference < 0)
     equal = tuple(n for n in near if n.difference == 0)
     below = tuple(n for n in near if n.difference > 0)
-    surely_above = sum(not n.within_interval for n in above)
-    maybe_above = len(above) + sum(n.within_interval for n in (*equal, *below))
+
     return Position(
         *(row.loss_network, row.weights, row.setting, row.source, row.benchmark, row.score),
         *(row.value, row.low, row.high, row.n),
         macs=macs.get(row.loss_network),
         rank=len(above) + len(equal) / 2 + 1 if near else None,
-        best_rank=surely_above + 1 if near else None,
-        worst_rank=maybe_above + 1 if near else None,
+        best_rank=sum(not n.within_interval for n in above) + 1 if near else None,
+        worst_rank=len(above) + sum(n.within_interval for n in (*equal, *below)) + 1 if near else None,
         of=len(others) + 1,
         study=others[0].source.rpartition(",")[0],
         above=above,

@@ -77,18 +77,14 @@ def _rows_of(scores: ScoreSet, task: str) -> TaskRows:
     pairs = pairs or [(task, row) for row in scores.rows if row.benchmark == task]
     pairs = pairs or [(task, row) for row in scores.rows if task in (row.score, f"{row.benchmark} {row.score}")]
     if not pairs:
-        raise UsageError(_no_task(scores, task))
+        tasks = list(dict.fromkeys(row.benchmark for row in scores.rows))
+        names = list(dict.fromkeys(row.score for row in scores.rows if row.primary))
+        near = near_names(task, [*tasks, *names]) or [name for name in names if task and task.lower() in name][:3]
+        raise UsageError(
+            f"There are no scores of {task!r}.{did_you_mean(near)} A task is a benchmark ({', '.join(tasks)}) or one "
+            f"of its scores ({', '.join(names)})."
+        )
     return pairs
-
-
-def _no_task(scores: ScoreSet, task: str) -> str:
-    tasks = list(dict.fromkeys(row.benchmark for row in scores.rows))
-    names = list(dict.fromkeys(row.score for row in scores.rows if row.primary))
-    near = near_names(task, [*tasks, *names]) or [name for name in names if task and task.lower() in name][:3]
-    return (
-        f"There are no scores of {task!r}.{did_you_mean(near)} A task is a benchmark ({', '.join(tasks)}) or one of "
-        f"its scores ({', '.join(names)})."
-    )
 
 
 def _by_setting(pairs: TaskRows) -> dict[str, TaskRows]:

@@ -113,9 +113,8 @@ def select_scores(frame: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     Raises:
         UsageError: a score is unknown.
     """
-    known = list(dict.fromkeys(frame.score))
     for name in scores:
-        check_name("score", name, known)
+        check_name("score", name, list(dict.fromkeys(frame.score)))
     return frame[frame.score.isin(scores)]
 
 
@@ -134,7 +133,6 @@ def check_name(kind: str, name: str, known: Collection[str]) -> None:
 
 def print_caveats(frame: pd.DataFrame) -> None:
     """Note the caveats on the published scores among these measurements."""
-    doubtful = frame[frame.caveat != ""]
-    for benchmark, caveats in doubtful.groupby("benchmark", sort=False).caveat:
+    for benchmark, caveats in frame[frame.caveat != ""].groupby("benchmark", sort=False).caveat:
         for text in dict.fromkeys(caveats):
             note(f"Published scores of {benchmark}: {text}.")

@@ -24,21 +24,15 @@ def new(name: str, folder: Path | None, **included: bool) -> None:
     NAME says what it is about, in letters, digits and hyphens: my-net becomes the distribution lnkit-my-net with the
     module lnkit_my_net. On a terminal, the command asks for options that are not given.
     """
-    from lnkit.scaffold import normalize_name, plan, write  # noqa: PLC0415 - not for help
+    from lnkit.scaffold import PARTS, normalize_name, plan, write  # noqa: PLC0415 - not for help
 
     name = normalize_name(name)
     parts = [part for part, wanted in included.items() if wanted]
     if not parts and is_terminal(sys.stdin):
-        parts = _ask_for_parts()
+        parts = [part.name for part in PARTS if click.confirm(f"Include {part.title}?", err=True)]
         folder = folder or click.prompt("Folder", default=Path(f"lnkit-{name}"), type=Path, err=True)
     project = plan(name, parts, load_plugins())
     folder = folder or Path(project.distribution)
     write(project, folder)
     click.echo(f"Written: {folder}")
     note(f"Next: pip install --editable {folder} && lnkit plugins check {project.module}")
-
-
-def _ask_for_parts() -> list[str]:
-    from lnkit.scaffold import PARTS  # noqa: PLC0415 - not for help
-
-    return [part.name for part in PARTS if click.confirm(f"Include {part.title}?", err=True)]

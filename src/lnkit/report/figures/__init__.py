@@ -26,18 +26,11 @@ __getattr__, __all__ = lazy_exports(
     __name__,
     {
         "lnkit.report.figures.accuracy": ("early_stopping",),
-        "lnkit.report.figures.against": (
-            "score_against",
-            "score_against_accuracy",
-            "score_against_macs",
-        ),
+        "lnkit.report.figures.against": ("score_against", "score_against_accuracy", "score_against_macs"),
         "lnkit.report.figures.selection": ("select_score",),
         "lnkit.report.figures.matrix": ("best_points",),
         "lnkit.report.figures.files": ("save_figure",),
         "lnkit.report.figures.spread": ("point_spread",),
-        "lnkit.report.figures.tables": (
-            "correlations",
-            "ranks",
-        ),
+        "lnkit.report.figures.tables": ("correlations", "ranks"),
     },
 )

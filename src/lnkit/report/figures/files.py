@@ -104,14 +104,10 @@ def _html(spec: dict[str, Any]) -> bytes:
     return page(name, [Section("figure", name, figures=(Figure("figure", spec),))]).encode()
 
 
-def _json(spec: dict[str, Any]) -> bytes:
-    return (json.dumps(spec, indent=1, allow_nan=False) + "\n").encode()
-
-
 WRITERS: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
     ".png": _png,
     ".svg": _svg,
     ".pdf": _pdf,
     ".html": _html,
-    ".json": _json,
+    ".json": lambda spec: (json.dumps(spec, indent=1, allow_nan=False) + "\n").encode(),
 }

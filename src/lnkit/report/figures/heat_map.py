@@ -43,7 +43,6 @@ def heat_map(rows: pd.DataFrame, cells: Cells, title: str = "") -> Any:
         cells: which columns are shown, and how.
         title: of the panel.
     """
-    missing = rows[cells.value].isna()
     rows = rows.assign(
         text=[_text(value, cells.digits) for value in rows[cells.value]],
         weight=["bold" if bold else "normal" for bold in (rows[cells.bold] if cells.bold else [False] * len(rows))],
@@ -60,7 +59,8 @@ def heat_map(rows: pd.DataFrame, cells: Cells, title: str = "") -> Any:
     color = alt.Color(
         f"{cells.value}:Q", legend=None, scale=alt.Scale(domain=domain, range=list(cells.colors), clamp=True)
     )
-    fields = alt.Chart(rows[~missing]).mark_rect(stroke="white", strokeWidth=1).encode(color=color, **encodings)
+    known = rows[rows[cells.value].notna()]
+    fields = alt.Chart(known).mark_rect(stroke="white", strokeWidth=1).encode(color=color, **encodings)
     layers = [fields, *_numbers(rows, encodings)]
     heading = panel_title(title, cells.column * len(across)) if title else ""
     return alt.layer(*layers).properties(width=alt.Step(cells.column), height=alt.Step(ROW), title=heading)
@@ -76,7 +76,5 @@ def _numbers(rows: pd.DataFrame, encodings: dict[str, Any]) -> list[Any]:
 
 
 def _text(value: float, digits: int) -> str:
-    if math.isnan(value):
-        return "–"
     text = f"{value:z.{digits}f}"  # z: no minus before zero
-    return text.replace("-", "\N{MINUS SIGN}")
+    return "–" if math.isnan(value) else text.replace("-", "\N{MINUS SIGN}")

@@ -73,11 +73,8 @@ class AxisRange:
 
     def fraction(self, value: float) -> float:
         """Return the position of a value along the axis, 0 to 1."""
-        low, high, at = (self._linear(v) for v in (self.low, self.high, value))
+        low, high, at = (math.log10(v) if self.logarithmic else v for v in (self.low, self.high, value))
         return (at - low) / (high - low)
-
-    def _linear(self, value: float) -> float:
-        return math.log10(value) if self.logarithmic else value
 
 
 def axis_range(values: pd.Series, axis: Axis, pixels: float, left: float = MARGIN, right: float = MARGIN) -> AxisRange:
@@ -90,10 +87,8 @@ def axis_range(values: pd.Series, axis: Axis, pixels: float, left: float = MARGI
         left: pixels before the smallest value.
         right: pixels after the largest value.
     """
-    low, high = float(values.min()), float(values.max())
-    if axis.logarithmic:
-        low, high = math.log10(low), math.log10(high)
     ends = float(values.min()), float(values.max())
+    low, high = map(math.log10, ends) if axis.logarithmic else ends
     per_pixel = (high - low) / (pixels - left - right) or 0.05 * (abs(low) or 1.0) / MARGIN
     low, high = low - per_pixel * left, high + per_pixel * right
     return AxisRange(10**low, 10**high, True, *ends) if axis.logarithmic else AxisRange(low, high, False, *ends)
@@ -122,14 +117,13 @@ def scatter(rows: pd.DataFrame, style: ScatterStyle, number: int = 0, title: str
         title: of this panel.
     """
     across = axis_range(rows.x, style.x, WIDTH, **_room(rows, style))
-    reach = pd.concat([rows.y, rows.low, rows.high]).dropna()
-    up = axis_range(reach, style.y, HEIGHT)
+    up = axis_range(pd.concat([rows.y, rows.low, rows.high]).dropna(), style.y, HEIGHT)
     x, y = _encoding("x", style.x, across), _encoding("y", style.y, up)
-    grouped = groups(style.group, style.order, style.group_title)
+
     layers = [
         *_lines(rows[rows.front], x, y),
         *_intervals(rows.dropna(subset=["low", "high"]), x, _encoding("y", style.y, up, field="low")),
-        marks(rows, grouped, x=x, y=y, tooltip=style.tooltip),
+        marks(rows, groups(style.group, style.order, style.group_title), x=x, y=y, tooltip=style.tooltip),
         *_names(_placed(rows, across, up), x, y),
     ]
     layers[0] = layers[0].properties(name=f"panel_{number}").add_params(zooming(number))
@@ -155,8 +149,7 @@ def _axis(axis: Axis, shown: AxisRange) -> alt.Axis:
     if axis.flag:
         return alt.Axis(values=[0, 1], labelExpr="datum.value ? 'yes' : 'no'", grid=False)
     if axis.logarithmic:
-        wide = shown.high / shown.low >= WIDE
-        return _ticks(POWER if wide else ROUND, **form)
+        return _ticks(POWER if shown.high / shown.low >= WIDE else ROUND, **form)
     return _ticks("datum.value >= 0" if shown.first >= 0 else "true", tickCount=TICKS, **form)
 
 
@@ -168,17 +161,13 @@ def _ticks(wanted: str, **options: Any) -> alt.Axis:
 
 def _lines(front: pd.DataFrame, x: Any, y: Any) -> list[Any]:
     """Return dashed lines along the fronts."""
-    if front.empty:
-        return []
     line = alt.Chart(front).mark_line(color=MUTED, strokeDash=[5, 3], strokeWidth=1.2)
-    return [line.encode(x=x, y=y, detail="line:N")]
+    return [line.encode(x=x, y=y, detail="line:N")] if len(front) else []
 
 
 def _intervals(rows: pd.DataFrame, x: Any, y: Any) -> list[Any]:
-    if rows.empty:
-        return []
     bars = alt.Chart(rows).mark_rule(color=MUTED, strokeWidth=1.2)
-    return [bars.encode(x=x, y=y, y2="high:Q")]
+    return [bars.encode(x=x, y=y, y2="high:Q")] if len(rows) else []
 
 
 def _placed(rows: pd.DataFrame, across: AxisRange, up: AxisRange) -> pd.DataFrame:

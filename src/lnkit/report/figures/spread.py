@@ -63,7 +63,6 @@ def _panel(rows: pd.DataFrame, families: list[str], title: str) -> Any:
 
 def _intervals(rows: pd.DataFrame, x: Any, offset: Any) -> list[Any]:
     known = rows.dropna(subset=["low", "high"])
-    if known.empty:
-        return []
-    bars = alt.Chart(known).mark_rule(color="#777777")
-    return [bars.encode(x=x, xOffset=offset, y=alt.Y("low:Q", scale=alt.Scale(zero=False, padding=10)), y2="high:Q")]
+    low = alt.Y("low:Q", scale=alt.Scale(zero=False, padding=10))
+    bars = alt.Chart(known).mark_rule(color="#777777").encode(x=x, xOffset=offset, y=low, y2="high:Q")
+    return [bars] if len(known) else []

@@ -86,11 +86,9 @@ def groups(field: str, names: Sequence[str], title: str, size: float = SIZE) -> 
 
 def _numbers(names: Sequence[str]) -> list[int]:
     """Number the groups so that a standard point looks the same in every figure."""
-    standard = [name for name in names if name in POINTS]
     others = [name for name in names if name not in POINTS]
-    known = {name: POINTS.index(name) for name in standard}
-    known |= {name: i + len(POINTS) * bool(standard) for i, name in enumerate(others)}
-    return [known[name] for name in names]
+    first = len(POINTS) * (len(others) < len(names))
+    return [POINTS.index(name) if name in POINTS else first + others.index(name) for name in names]
 
 
 def marks(rows: Any, grouped: dict[str, Any], **encodings: Any) -> Any:
