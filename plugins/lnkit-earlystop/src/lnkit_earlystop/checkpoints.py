@@ -154,5 +154,4 @@ def checkpoints_in(folder: Path) -> Iterator[tuple[Path, CheckpointHeader]]:
 
 def checkpoint_files(folder: Path) -> list[Path]:
     """Return the files of the checkpoints by step, without reading them."""
-    inner = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    return sorted(inner.glob("step-*.safetensors"))
+    return sorted((folder / FOLDER if (folder / FOLDER).is_dir() else folder).glob("step-*.safetensors"))
