@@ -21,7 +21,6 @@ def open_data(facts: RunFacts) -> BenchmarkData:
         resolution=protocol.resolution,
         resize_filter=protocol.resize_filter,
     )
-    is_sample = all(family.name.startswith(PREFIX) for family in families)
-    notes = (NOTE,) if is_sample else family_notes(families, parts)
+    notes = (NOTE,) if all(family.name.startswith(PREFIX) for family in families) else family_notes(families, parts)
     fingerprints = {str(family): family.table.sha256 for family in families}
     return BenchmarkData(families, fingerprints, notes, image_size=protocol.resolution)

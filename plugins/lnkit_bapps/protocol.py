@@ -31,8 +31,7 @@ class BappsProtocol(Comparing):
     def signature(self) -> str:
         """Name everything that changes a distance, in one phrase."""
         cut = f"|first {self.per_family} of each family" if self.per_family else ""
-        size = f"{self.resolution}px,{self.resize_filter}"
-        return f"{self.comparing_phrase()}|{size}{cut}"
+        return f"{self.comparing_phrase()}|{self.resolution}px,{self.resize_filter}{cut}"
 
 
 PAPER = BappsProtocol()

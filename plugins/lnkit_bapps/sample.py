@@ -58,8 +58,7 @@ def jpeg(image: Image.Image, loss: float, draw: Draw) -> Image.Image:
 def color(image: Image.Image, change: float, draw: Draw) -> Image.Image:
     """Multiply or divide contrast or saturation by 1 + ``change``."""
     enhance = (ImageEnhance.Contrast, ImageEnhance.Color)[int(draw.integers(2))]
-    factor = (1 + change) ** float(draw.choice([-1, 1]))
-    return enhance(image).enhance(factor)
+    return enhance(image).enhance((1 + change) ** float(draw.choice([-1, 1])))
 
 
 def shift(image: Image.Image, distance: float, draw: Draw) -> Image.Image:
@@ -108,8 +107,7 @@ def _write_family(
 ) -> None:
     """Write ``ROWS`` rows made by ``make``, each column into a folder of its own."""
     for row in range(ROWS):
-        photograph = photographs[row % len(photographs)]
-        patch = random_crop(photograph, (SIDE, SIDE), draw, texture=TEXTURE, margin=MARGIN)
+        patch = random_crop(photographs[row % len(photographs)], (SIDE, SIDE), draw, texture=TEXTURE, margin=MARGIN)
         for column, value in make(patch, distortion, draw).items():
             (folder / column).mkdir(parents=True, exist_ok=True)
             path = folder / column / f"{row:06d}"

@@ -33,7 +33,7 @@ def load(name: str, weights: str | None, size: int = 0) -> nn.Module:
     with _WidthsOnCpu() if name.startswith("regnet") else nullcontext():
         module: nn.Module = get_model(name, weights=weights, progress=False, **options)
     if isinstance(module, Inception3):
-        _drop_auxiliary_head(module)
+        module.aux_logits, module.AuxLogits = False, None  # as torchvision does for GoogLeNet with pretrained weights
     return module
 
 
@@ -52,9 +52,3 @@ class _WidthsOnCpu(TorchFunctionMode):
     ) -> Any:
         on_cpu = {"device": "cpu"} if func in (torch.arange, torch.tensor) else {}
         return func(*args, **((kwargs or {}) | on_cpu))
-
-
-def _drop_auxiliary_head(module: Inception3) -> None:
-    """Drop the auxiliary classifier, as torchvision does for GoogLeNet after loading pretrained weights."""
-    module.aux_logits = False
-    module.AuxLogits = None

@@ -55,12 +55,7 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.data.fetch.checksums": ("file_sha256",),
         "lnkit.data.fetch.datasets": ("ensure_dataset",),
         "lnkit.data.fetch.unpack": ("is_archive", "unpack"),
-        "lnkit.data.folders": (
-            "data_folder",
-            "describe_folder",
-            "image_names",
-            "require_printable",
-        ),
+        "lnkit.data.folders": ("data_folder", "describe_folder", "image_names", "require_printable"),
         "lnkit.data.pack.array_folder": ("open_arrays", "release"),
         "lnkit.data.pack.columns": ("Column", "ColumnTable", "PackedTable", "open_columns"),
         "lnkit.data.pack.decode": ("decode", "read_rgb"),

@@ -192,7 +192,9 @@ class ImageComparer:
         distances = self._engine_for(shape)(stack)[: len(rows[0])].astype(np.float64)
         if self.precision == "fp32" and len(rows) == 3:
             near = _near_ties(distances, self._scales[shape]) & ~_identical(rows[1], rows[2])[:, None]
-            self._recompute(near, distances, rows)
+            for row in np.flatnonzero(near.any(axis=1)):  # in float64, since rounding could decide
+                exact = self._exact_distances([images[row] for images in rows])
+                distances[row, :, near[row]] = exact[:, near[row]].T
         _equate_identical(distances, rows)
         self._require_finite(distances)
         return distances
@@ -250,12 +252,6 @@ class ImageComparer:
             )
         self._batch_limit = items // 2
         _log.warning("The memory of %s ran out: continuing with %d items at a time.", self.device, self._batch_limit)
-
-    def _recompute(self, near: Array, distances: Array, rows: list[Array]) -> None:
-        """Recompute in float64 where an item (row) and loss network (column) is ``near`` a tie."""
-        for row in np.flatnonzero(near.any(axis=1)):
-            exact = self._exact_distances([images[row] for images in rows])
-            distances[row, :, near[row]] = exact[:, near[row]].T
 
     def _exact_distances(self, images: list[Array]) -> Array:
         count = len(images)

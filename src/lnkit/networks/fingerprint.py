@@ -75,16 +75,12 @@ def _describe_code(value: Any) -> str:
     if isinstance(value, MethodType):
         return f"method {value.__func__.__qualname__}"
     if isinstance(value, FunctionType):
-        return _describe_function(value)
+        code = hashlib.sha256(value.__code__.co_code + repr(value.__code__.co_consts[1:]).encode()).hexdigest()
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return f"function {value.__qualname__} {code} {_describe(cells)} {_describe(value.__defaults__)}"
     if isinstance(value, (type, BuiltinFunctionType)):
         return f"{value.__module__}.{value.__qualname__}"
     raise _Unknown
-
-
-def _describe_function(function: FunctionType) -> str:
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    code = hashlib.sha256(function.__code__.co_code + repr(function.__code__.co_consts[1:]).encode()).hexdigest()
-    return f"function {function.__qualname__} {code} {_describe(cells)} {_describe(function.__defaults__)}"
 
 
 def _sources(module: nn.Module) -> set[str]:

@@ -59,8 +59,7 @@ def cut_backbone(backbone: nn.Module, nodes: Sequence[str], name: str = "") -> n
     if graph and len(operations) == len(set(nodes)):
         cut: nn.Module = _graph_cut(outline, graph, [operations[node] for node in nodes])
     else:
-        known = {*modules, *paths.values()}
-        _refuse_unknown(name, [node for node in nodes if node not in modules], known)
+        _refuse_unknown(name, [node for node in nodes if node not in modules], {*modules, *paths.values()})
         cut = HookExtractor(outline, nodes)
     return copy.deepcopy(cut).eval().requires_grad_(False)
 
@@ -126,9 +125,10 @@ def _last_operations(paths: Mapping[fx.Node, str], nodes: Collection[str]) -> di
 def _graph_cut(root: nn.Module, graph: fx.Graph, outputs: Sequence[fx.Node]) -> fx.GraphModule:
     deepest = _end_after(graph, outputs)
     for operation in dict.fromkeys(outputs):
-        if operation is not deepest and not _stays_unchanged(operation, root):
-            with graph.inserting_after(operation):
-                operation.meta["copy"] = graph.call_method("clone", (operation,))
+        if operation is deepest or (_owns_memory(operation, root) and all(_is_pure(u, root) for u in operation.users)):
+            continue
+        with graph.inserting_after(operation):
+            operation.meta["copy"] = graph.call_method("clone", (operation,))
     copies = {operation: operation.meta.get("copy", operation) for operation in outputs}
     graph.output(tuple(copies[operation] for operation in outputs))
     graph.eliminate_dead_code(lambda operation: _has_side_effects(operation, root))
@@ -143,10 +143,6 @@ def _end_after(graph: fx.Graph, outputs: Collection[fx.Node]) -> fx.Node:
             break
         graph.erase_node(operation)
     return deepest
-
-
-def _stays_unchanged(operation: fx.Node, root: nn.Module) -> bool:
-    return _owns_memory(operation, root) and all(_is_pure(user, root) for user in operation.users)
 
 
 def _owns_memory(operation: fx.Node, root: nn.Module) -> bool:

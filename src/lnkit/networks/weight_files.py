@@ -74,14 +74,11 @@ def _read_pickle(path: Path) -> Any:
     except (KeyError, IndexError) as error:  # text read as a pickle: the message is a bare number
         raise WeightsError(f"{path} was not written by torch.save. {_DAMAGED}") from error
     except (RuntimeError, OSError, EOFError, ValueError) as error:
-        raise WeightsError(f"{path} cannot be read ({_first_line(error)}). {_DAMAGED}") from error
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"{path} cannot be read ({first_line}). {_DAMAGED}") from error
 
 
 _DAMAGED = "It may be truncated, or not a weights file: fetch it again, and check its size."
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _unwrap(content: Any) -> Mapping[str, Any]:

@@ -71,7 +71,8 @@ def build_backbone(
     absent: tuple[str, ...] = ()
     with _seeded(seed):
         if weights == "pretrained":
-            module, name, source = _load_pretrained(spec, progress or SilentProgress()), spec.weights, _origin(spec)
+            source = f"{spec.weights} from {spec.remote.url}" if spec.remote else spec.weights
+            module, name = _load_pretrained(spec, progress or SilentProgress()), spec.weights
         elif weights == "random":
             module, name, source = build_random(spec), "random", f"random, seed {seed}"
         else:
@@ -98,8 +99,7 @@ def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
     for name, tensor in sorted(module.state_dict().items()):
         if name in without or name.endswith(COUNTER):
             continue
-        shape = "x".join(map(str, tensor.shape))
-        digest.update(f"{name} {tensor.dtype} {shape}\n".encode())
+        digest.update(f"{name} {tensor.dtype} {'x'.join(map(str, tensor.shape))}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
 
@@ -169,10 +169,6 @@ def _error_of(spec: BackboneSpec, reason: str) -> LnkitError:
     if is_user_backbone(spec.name):
         return UsageError(f"{spec.name} {reason}")
     return PluginError(f"Backbone {spec.name} cannot be built: its plugin {reason} Tell the plugin's author.")
-
-
-def _origin(spec: BackboneSpec) -> str:
-    return f"{spec.weights} from {spec.remote.url}" if spec.remote else spec.weights
 
 
 def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:

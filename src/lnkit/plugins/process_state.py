@@ -147,10 +147,6 @@ def _restore_logging(before: Logging) -> None:
     _module("logging").disable(disabled)
 
 
-def _same_numpy_state(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
-    return before[2:] == now[2:] and bool((before[1] == now[1]).all())
-
-
 PYTHON_SETTINGS = (
     GlobalState("the environment's", _variables, _restore_variables, details=_changed_variables),
     GlobalState("the working directory", os.getcwd, os.chdir),
@@ -183,6 +179,6 @@ PYTHON_GENERATORS = (
         lambda state: _module("numpy.random").set_state(state),
         "numpy.random",
         renew=lambda: _module("numpy.random").seed(),
-        is_same=_same_numpy_state,
+        is_same=lambda before, now: before[2:] == now[2:] and bool((before[1] == now[1]).all()),
     ),
 )

@@ -129,8 +129,10 @@ class Registry:
         points: dict[tuple[str, bool], ExtractionPoint] = {}  # (node, whether its class token) -> point
         for name in network.points:
             point = registered.get(name) or ExtractionPoint(name, node=name)
-            parts = [point] if len(point.nodes) == 1 else [_part(point, node) for node in point.nodes]
-            for part in parts:
+            for node in point.nodes:
+                part = point
+                if len(point.nodes) > 1:
+                    part = ExtractionPoint(node, node, layout=point.layout, prefix_tokens=point.prefix_tokens)
                 points.setdefault((part.node, part.layout == "CLS"), part)
         return tuple(points.values())
 
@@ -192,10 +194,6 @@ class Registry:
         off = ", ".join(plugin.name for plugin in self.plugins if plugin.state == "off")
         hint = f" It may belong to a plugin that failed to load: {failed} (`lnkit plugins` says why)." if failed else ""
         return hint + (f" LNKIT_PLUGINS leaves out {off}, which may have it." if off else "")
-
-
-def _part(point: ExtractionPoint, node: str) -> ExtractionPoint:
-    return ExtractionPoint(node, node, layout=point.layout, prefix_tokens=point.prefix_tokens)
 
 
 def _describe_tagged(describe: Callable[[str], BackboneSpec], tag: str, name: str) -> BackboneSpec:

@@ -42,10 +42,6 @@ def _determinism() -> tuple[bool, bool]:
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
-def _restore_determinism(before: tuple[bool, bool]) -> None:
-    _torch().use_deterministic_algorithms(before[0], warn_only=before[1])
-
-
 def _cudnn() -> tuple[bool, bool]:
     cudnn = _torch().backends.cudnn
     return cudnn.benchmark, cudnn.deterministic
@@ -63,10 +59,6 @@ def _restore_hub(folder: str | None) -> None:
 def _gpu_states() -> Any:
     cuda = _torch().cuda
     return cuda.get_rng_state_all() if cuda.is_initialized() else UNKNOWN
-
-
-def _same_states(before: list[Any], now: list[Any]) -> bool:
-    return len(before) == len(now) and all(map(_torch().equal, before, now))
 
 
 SETTINGS = (
@@ -101,7 +93,7 @@ SETTINGS = (
     GlobalState(
         "torch's deterministic algorithms",
         _determinism,
-        _restore_determinism,
+        lambda before: _torch().use_deterministic_algorithms(before[0], warn_only=before[1]),
         "torch",
         initial=lambda: (False, False),
     ),
@@ -132,6 +124,6 @@ GENERATORS = (
         _gpu_states,
         lambda states: _torch().cuda.set_rng_state_all(states),
         "torch",
-        is_same=_same_states,
+        is_same=lambda before, now: len(before) == len(now) and all(map(_torch().equal, before, now)),
     ),
 )

@@ -24,10 +24,7 @@ PARTS = (
         "a backbone",
         ("backbone", "{name}"),
         "BACKBONE, POINTS",
-        {
-            "register_backbone": "register(BACKBONE)",
-            "register_extraction_points": "register(BACKBONE.name, *POINTS)",
-        },
+        {"register_backbone": "register(BACKBONE)", "register_extraction_points": "register(BACKBONE.name, *POINTS)"},
     ),
     Part(
         "points",
@@ -36,19 +33,9 @@ PARTS = (
         "MORE_POINTS",
         {"register_extraction_points": "for backbone, points in MORE_POINTS.items():\n    register(backbone, *points)"},
     ),
+    Part("distance", "a distance", ("distance", "{name}"), "DISTANCE", {"register_distance": "register(DISTANCE)"}),
     Part(
-        "distance",
-        "a distance",
-        ("distance", "{name}"),
-        "DISTANCE",
-        {"register_distance": "register(DISTANCE)"},
-    ),
-    Part(
-        "benchmark",
-        "a benchmark",
-        ("benchmark", "{name}"),
-        "BENCHMARK",
-        {"register_benchmark": "register(BENCHMARK)"},
+        "benchmark", "a benchmark", ("benchmark", "{name}"), "BENCHMARK", {"register_benchmark": "register(BENCHMARK)"}
     ),
 )
 

@@ -43,15 +43,9 @@ __getattr__, __all__ = lazy_exports(
             "named_generator",
             "resampled_means",
         ),
-        "lnkit.stats.coefficients": (
-            "Coefficient",
-            "correlate",
-        ),
+        "lnkit.stats.coefficients": ("Coefficient", "correlate"),
         "lnkit.stats.families": ("FamilyScore", "mean_of_families"),
-        "lnkit.stats.jnd": (
-            "average_precision",
-            "resampled_precisions",
-        ),
+        "lnkit.stats.jnd": ("average_precision", "resampled_precisions"),
         "lnkit.stats.rank_correlation": (
             "METHODS",
             "drawn_counts",
@@ -62,13 +56,7 @@ __getattr__, __all__ = lazy_exports(
             "resampled_spearman",
             "spearman",
         ),
-        "lnkit.stats.ranks": (
-            "kendalls_w",
-            "tied_ranks",
-        ),
-        "lnkit.stats.two_afc": (
-            "two_afc_agreement",
-            "two_afc_ceilings",
-        ),
+        "lnkit.stats.ranks": ("kendalls_w", "tied_ranks"),
+        "lnkit.stats.two_afc": ("two_afc_agreement", "two_afc_ceilings"),
     },
 )

@@ -90,14 +90,7 @@ def batch_independence(subject: BackboneSubject) -> Iterator[str]:
             )
 
 
-POINT_CHECKS: tuple[Check, ...] = (
-    nodes,
-    layout,
-    same_as_uncut,
-    finite_features,
-    repeated_features,
-    batch_independence,
-)
+POINT_CHECKS: tuple[Check, ...] = (nodes, layout, same_as_uncut, finite_features, repeated_features, batch_independence)
 
 
 def _cut_fault(point: ExtractionPoint, subject: BackboneSubject) -> Iterator[str]:

@@ -38,13 +38,7 @@ __getattr__, __all__ = lazy_exports(
     __name__,
     {
         "lnkit.training.outcome_builder": ("OutcomeBuilder",),
-        "lnkit.training.images": (
-            "as_tensor",
-            "evenly_spread",
-            "in_unit_range",
-            "slices",
-            "to_pixels",
-        ),
+        "lnkit.training.images": ("as_tensor", "evenly_spread", "in_unit_range", "slices", "to_pixels"),
         "lnkit.training.collapse": ("Variation",),
         "lnkit.training.device_setup": ("DeviceSetup", "deterministic"),
         "lnkit.training.loader": ("EpochSampler",),

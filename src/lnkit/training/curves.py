@@ -34,16 +34,11 @@ def draw_curves(log: Path, picture: Path, title: str, best_iteration: int) -> No
     parts |= {str(series): part for series, part in frame[validated].groupby("series")}
     span = (0, int(frame.iteration.max()))
     panels = [_panel(part, name, span, best_iteration) for name, part in parts.items()]
-    chart = alt.vconcat(*panels, title=_title(title, best_iteration)).configure_view(stroke="#ccc")
+    subtitle = f"the dashed line marks iteration {best_iteration:,}, the best network" if best_iteration else ""
+    heading = alt.TitleParams(title, subtitle=subtitle, anchor="start")
+    chart = alt.vconcat(*panels, title=heading).configure_view(stroke="#ccc")
     with atomic_write(picture) as tmp, tmp.open("wb") as file:
         chart.save(file, format="png", scale_factor=SCALE)
-
-
-def _title(title: str, best_iteration: int) -> alt.TitleParams:
-    import altair as alt  # noqa: PLC0415 - takes half a second
-
-    subtitle = f"the dashed line marks iteration {best_iteration:,}, the best network" if best_iteration else ""
-    return alt.TitleParams(title, subtitle=subtitle, anchor="start")
 
 
 def _panel(frame: pd.DataFrame, name: str, span: tuple[int, int], best: int) -> alt.LayerChart | alt.FacetChart:
@@ -65,5 +60,4 @@ def _panel(frame: pd.DataFrame, name: str, span: tuple[int, int], best: int) -> 
         )
     )
     mark = alt.Chart(frame.head(1)).mark_rule(strokeDash=[4, 4], color="#777").encode(x=alt.datum(best))
-    layers = [lines, mark] if best else [lines]
-    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
+    return alt.layer(*[lines, mark] if best else [lines]).properties(width=WIDTH, height=HEIGHT)

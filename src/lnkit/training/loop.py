@@ -256,8 +256,7 @@ class _Training:
         """Write a checkpoint; interrupts are deferred meanwhile."""
         with defer_interrupts():
             self._read_losses()
-            checkpoint = Checkpoint(self.iteration, self._state(), self.best)
-            write_checkpoint(self.folder, checkpoint, self.facts)
+            write_checkpoint(self.folder, Checkpoint(self.iteration, self._state(), self.best), self.facts)
             self.saved = time.monotonic()
 
     def _state(self) -> dict[str, Any]:

@@ -52,8 +52,7 @@ def write_outcome(
             save_tensors(tmp / NETWORK, best)
         (tmp / LOG).write_text((folder / LOG).read_text(encoding="utf-8"), encoding="utf-8")  # with plain line feeds
         draw_curves(tmp / LOG, tmp / CURVES, title, outcome.best_iteration)
-        content = json.dumps(asdict(outcome) | {"facts": facts}, indent=1)
-        (tmp / FACTS).write_text(content, encoding="utf-8")
+        (tmp / FACTS).write_text(json.dumps(asdict(outcome) | {"facts": facts}, indent=1), encoding="utf-8")
 
 
 def read_outcome(folder: Path, facts: Mapping[str, Any]) -> tuple[TrainingOutcome, Weights | None] | None:

@@ -38,11 +38,7 @@ class TargetCache:
 
 
 def cache_targets(
-    loss: FeatureLoss,
-    images: Callable[[NDArray[np.int64]], Tensor],
-    count: int,
-    passes: float,
-    progress: Progress,
+    loss: FeatureLoss, images: Callable[[NDArray[np.int64]], Tensor], count: int, passes: float, progress: Progress
 ) -> TargetCache | None:
     """Compute the target features of all images once.
 

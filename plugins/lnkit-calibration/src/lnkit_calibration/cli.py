@@ -56,8 +56,7 @@ def calibrate(data: Path, split: str, output: Path, force: bool, **options: Any)
     folder = output.with_name(f"{output.stem}.training")
     if force:
         shutil.rmtree(folder, ignore_errors=True)
-    result = run_calibration(request, data, split, output, folder, cache_dir(), make_progress())
-    _show(request, result)
+    _show(request, run_calibration(request, data, split, output, folder, cache_dir(), make_progress()))
 
 
 def _check_output(output: Path, force: bool) -> None:

@@ -44,7 +44,8 @@ class CalibrationModel(nn.Module):
         d0 = d1 = ref.new_zeros(len(ref))
         for weight, maps in zip(self.lin, features, strict=True):
             first, *others = unit_normalize(maps, 1).chunk(3)
-            terms = [self._weighted_mean(first - other, weight) for other in others]
+            dropped = [functional.dropout((first - other).square(), DROPOUT, self.training) for other in others]
+            terms = [(squared * weight.view(1, -1, 1, 1)).sum(1).mean((1, 2)) for squared in dropped]
             d0, d1 = d0 + terms[0], d1 + terms[1]
         return d0, d1
 
@@ -53,10 +54,6 @@ class CalibrationModel(nn.Module):
         """Set negative channel weights to zero, so that a larger difference never means a smaller distance."""
         for weight in self.lin:
             weight.clamp_(min=0)
-
-    def _weighted_mean(self, difference: Tensor, weight: Tensor) -> Tensor:
-        squared = functional.dropout(difference.square(), DROPOUT, self.training)
-        return (squared * weight.view(1, -1, 1, 1)).sum(1).mean((1, 2))
 
 
 class RankingNetwork(nn.Module):

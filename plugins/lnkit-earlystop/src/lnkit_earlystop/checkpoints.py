@@ -116,8 +116,10 @@ def read_network(file: Path) -> nn.Module:
     try:
         network.load_state_dict(_read_tensors(file))
     except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
+        difference = lines[0][:200].rstrip(". ") if lines else str(error)
         raise lnkit.WeightsError(
-            f"The tensors of {file} do not fit {header.architecture}: {_first_difference(str(error))}. The header may "
+            f"The tensors of {file} do not fit {header.architecture}: {difference}. The header may "
             "be that of a network of another depth or width; copy the checkpoint again."
         ) from error
     return network.eval()
@@ -132,11 +134,6 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError, ValueError) as error:
         raise lnkit.WeightsError(f"{file} is cut short or damaged ({error}). Copy it again.") from error
     return tensors
-
-
-def _first_difference(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
-    return lines[0][:200].rstrip(". ") if lines else text
 
 
 def checkpoints_in(folder: Path) -> Iterator[tuple[Path, CheckpointHeader]]:
@@ -154,5 +151,4 @@ def checkpoints_in(folder: Path) -> Iterator[tuple[Path, CheckpointHeader]]:
 
 def checkpoint_files(folder: Path) -> list[Path]:
     """Return the files of the checkpoints by step, without reading them."""
-    inner = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    return sorted(inner.glob("step-*.safetensors"))
+    return sorted((folder / FOLDER if (folder / FOLDER).is_dir() else folder).glob("step-*.safetensors"))

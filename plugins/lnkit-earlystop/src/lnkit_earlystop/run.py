@@ -170,9 +170,9 @@ class _CheckpointWriter:
         header = self._header(step, result)
         file = write_checkpoint(network, header, self.folder / FOLDER)
         classes = self.data.classes
-        history.write_class_accuracy(
-            classes, _class_accuracy(result, len(classes)), self.folder / history.CLASS_ACCURACY
-        )
+        accuracy = [0.0 if math.isnan(value) else float(value) for value in result.per_class]  # NaN without images
+        accuracy += [0.0] * (len(classes) - len(accuracy))
+        history.write_class_accuracy(classes, accuracy, self.folder / history.CLASS_ACCURACY)
         perceptual: Mapping[str, float] = self.scorer.scores(file, header) if self.scorer else {}
         scores = {"validation_loss": result.loss, **perceptual}
         history.write_scores(file, scores)
@@ -217,9 +217,3 @@ class _CheckpointWriter:
             "collapsed": run.collapsed,
             "notes": list(run.notes),
         }
-
-
-def _class_accuracy(result: ClassifierResult, classes: int) -> list[float]:
-    """Return the top-1 of every class, a fraction; 0 for classes without images."""
-    accuracy = [0.0 if math.isnan(value) else float(value) for value in result.per_class]
-    return accuracy + [0.0] * (classes - len(accuracy))

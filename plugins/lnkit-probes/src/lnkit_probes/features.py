@@ -39,17 +39,13 @@ def read_features(
     """
     values: dict[str, list[Array]] = {point.name: [] for point in network.points}
     for start in range(0, len(images), BATCH):
-        batch = _tensor(prepare(images[start : start + BATCH])).to(network.device)
+        prepared = prepare(images[start : start + BATCH])
+        batch = torch.from_numpy(prepared).permute(0, 3, 1, 2).float()
+        batch = (batch / 255 if prepared.dtype == np.uint8 else batch).to(network.device)
         for layer, features in network.features(batch).items():
             values[layer].append(read(features.float()).double().cpu().numpy())
         advance(len(batch))
     return {layer: np.concatenate(parts) for layer, parts in values.items()}
-
-
-def _tensor(images: NDArray[Any]) -> Tensor:
-    """Return images as (n, 3, H, W) in [0, 1]."""
-    values = torch.from_numpy(images).permute(0, 3, 1, 2).float()
-    return values / 255 if images.dtype == np.uint8 else values
 
 
 def pooled(features: Tensor) -> Tensor:

@@ -53,8 +53,7 @@ class NearestClassMean:
 
 def first_of_each(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Return the rows of the first ``count`` images of each class, ascending."""
-    rows = [np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]
-    return np.sort(np.concatenate(rows))
+    return np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]))
 
 
 def slope(sides: Array, accuracies: Array) -> Array:

@@ -104,8 +104,7 @@ def _perceptual_scores(judgments: _Judgments, measurements: Measurements) -> Sco
         scores["ps_native"] = replace(score, aggregation=f"{score.aggregation} at {measurements.eval_size} px")
     for key, families in measurements.distances.items():
         if key.startswith(LAYER):
-            layer = key.removeprefix(LAYER)
-            scores[f"ps_layer/{layer}"] = mean_of_families(judgments.perceptual(families).values())
+            scores[f"ps_layer/{key.removeprefix(LAYER)}"] = mean_of_families(judgments.perceptual(families).values())
     return scores | {f"ps/{family}": scored.score for family, scored in main.items()}
 
 

@@ -16,8 +16,7 @@ def is_inside(path: object) -> bool:
     """Return whether ``path`` is a relative path with ``/`` that cannot leave its folder."""
     if not isinstance(path, str) or not path.isprintable() or "\\" in path or PureWindowsPath(path).drive:
         return False
-    parts = path.split("/")
-    sound = all(part not in {"", ".", ".."} and len(part.encode()) <= LONGEST for part in parts)
+    sound = all(part not in {"", ".", ".."} and len(part.encode()) <= LONGEST for part in path.split("/"))
     return sound and path not in RESERVED and not path.endswith(ARRIVING)
 
 

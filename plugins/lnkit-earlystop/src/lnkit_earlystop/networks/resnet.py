@@ -116,8 +116,7 @@ def _counts(depth: int, blocks: int, known: Mapping[int, tuple[int, ...]]) -> li
 
 def _stage(entering: int, planes: int, stride: int, blocks: Sequence[int], skip: bool) -> tuple[nn.Sequential, int]:
     """Build a stage; return it and its number of output channels."""
-    expansion = Bottleneck.expansion if 3 in blocks else 1
-    leaving = planes * expansion
+    leaving = planes * (Bottleneck.expansion if 3 in blocks else 1)
     modules = [_block(blocks[0], entering, planes, stride, leaving, skip)]
     modules += [_block(convolutions, leaving, planes, 1, leaving, skip) for convolutions in blocks[1:]]
     return nn.Sequential(*modules), leaving

@@ -35,9 +35,7 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     """Read the matrix and pack its images."""
     protocol = facts.protocol
     image_set = read_image_set(data_folder(facts, SOURCE, sample_folder))
-    table = ImageTable(
-        "images", image_set.folder, {"image": image_set.images}, {}, read_label=lambda data, path: float(data)
-    )
+    table = ImageTable("images", image_set.folder, {"image": image_set.images})
     packed = open_images(
         table,
         packed_dir(image_set.folder, facts.cache) / f"{protocol.resolution}px-{protocol.resize_filter}",
@@ -48,9 +46,6 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     upper = image_set.dissimilarity[np.triu_indices(len(image_set.images), 1)]
     lines = [*image_set.images, *(repr(float(value)) for value in upper)]
     fingerprints = {"images": packed.sha256, "judgments": text_sha256(lines)}
-    notes = (NOTE,) if facts.sample else _unlisted(image_set.unlisted)
+    unlisted = f"{image_set.unlisted} images in the folder are not in the matrix, and are left out"
+    notes = (NOTE,) if facts.sample else (unlisted,) * bool(image_set.unlisted)
     return BenchmarkData(MatrixData(packed.arrays["image"], upper), fingerprints, notes, image_size=protocol.resolution)
-
-
-def _unlisted(count: int) -> tuple[str, ...]:
-    return (f"{count} images in the folder are not in the matrix, and are left out",) * bool(count)

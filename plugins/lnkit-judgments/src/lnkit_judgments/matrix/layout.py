@@ -56,8 +56,9 @@ def read_image_set(root: Path) -> ImageSet:
     folder = root / "images" if (root / "images").is_dir() else root
     here = sorted(p.name for p in folder.iterdir() if p.name.lower().endswith(SUFFIXES) and not p.name.startswith("."))
     require_printable(folder, here)
-    names = listed or _listed_names(root)
-    images = _files_of(names, folder, here) if names else _in_plain_order(here, folder)
+    if not listed and (root / NAMES).is_file():
+        listed = [line.strip() for line in read_text(root / NAMES).splitlines() if line.strip()]
+    images = _files_of(listed, folder, here) if listed else _in_plain_order(here, folder)
     if len(images) != len(matrix):
         raise DataError(f"{path} has {len(matrix)} rows, but {folder} has {len(images)} images. {EXPECTED}")
     sign = 1.0 if path.stem == "dissimilarity" else -1.0
@@ -144,11 +145,6 @@ def _require_complete(matrix: NDArray[Any], path: Path) -> None:
             f"{path} is not symmetric: {matrix[i, j]:g} in row {i + 1}, column {j + 1}, and {matrix[j, i]:g} the other "
             "way round. Save one number for both directions, such as their mean."
         )
-
-
-def _listed_names(root: Path) -> list[str]:
-    path = root / NAMES
-    return [line.strip() for line in read_text(path).splitlines() if line.strip()] if path.is_file() else []
 
 
 def _files_of(names: Sequence[str], folder: Path, here: Sequence[str]) -> list[str]:

@@ -46,6 +46,5 @@ def _resampled(distance: Array, dissimilarity: Array, resamples: int, rng: np.ra
     """Return Spearman's correlation of samples: a pair is drawn as often as the product of its images' counts."""
     images = (1 + isqrt(1 + 8 * len(distance))) // 2
     a, b = np.triu_indices(images, 1)
-    counts = drawn_counts(images, resamples, rng)
-    parts = np.array_split(counts, max(1, -(-resamples * len(distance) // LARGEST)))
+    parts = np.array_split(drawn_counts(images, resamples, rng), max(1, -(-resamples * len(distance) // LARGEST)))
     return np.concatenate([resampled_spearman(distance, dissimilarity, part[:, a] * part[:, b]) for part in parts])

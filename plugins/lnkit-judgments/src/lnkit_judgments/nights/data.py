@@ -53,7 +53,8 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     )
     judgments = text_sha256(f"{t.reference} {t.left} {t.right} {t.right_share!r} {t.imagenet}" for t in chosen)
     fingerprints = {"images": packed.sha256, "judgments": judgments}
-    notes = (NOTE,) if facts.sample else _partial(triplets)
+    incomplete = f"partial: data.csv lists {len(triplets):,} triplets, and the official one {OFFICIAL:,}"
+    notes = (NOTE,) if facts.sample else (incomplete,) * (len(triplets) != OFFICIAL)
     return BenchmarkData(data, fingerprints, notes, image_size=facts.protocol.resolution)
 
 
@@ -80,7 +81,7 @@ def _pack(facts: RunFacts, folder: Path, chosen: Sequence[Triplet]) -> PackedTab
         "left": tuple(triplet.left for triplet in chosen),
         "right": tuple(triplet.right for triplet in chosen),
     }
-    table = ImageTable(f"nights {protocol.split}", folder, columns, {}, read_label=lambda data, path: float(data))
+    table = ImageTable(f"nights {protocol.split}", folder, columns)
     recipe = f"{protocol.split}-{protocol.min_votes}votes-{protocol.triplets}-{protocol.resolution}px"
     return open_images(
         table,
@@ -89,9 +90,3 @@ def _pack(facts: RunFacts, folder: Path, chosen: Sequence[Triplet]) -> PackedTab
         resize_filter=protocol.resize_filter,
         progress=facts.progress,
     )
-
-
-def _partial(triplets: Sequence[Triplet]) -> tuple[str, ...]:
-    if len(triplets) == OFFICIAL:
-        return ()
-    return (f"partial: data.csv lists {len(triplets):,} triplets, and the official one {OFFICIAL:,}",)

@@ -81,8 +81,7 @@ def _piece(
     angle = draw.uniform(0, 2 * np.pi)
     left, top = corner + 30 * amount * np.array([np.cos(angle), np.sin(angle)])
     piece = cut_out(photograph, left, top, width * (1 - 0.2 * amount), SIZE)
-    change = brighten if draw.integers(2) else desaturate
-    return change(piece, 0.5 * amount, draw)
+    return (brighten if draw.integers(2) else desaturate)(piece, 0.5 * amount, draw)
 
 
 def _readme() -> str:

@@ -48,8 +48,7 @@ def fit_logistic(x: Array, y: Array, fit: str) -> Array:
     ends = [
         least_squares(lambda b: function(b, x) - y, start, method="lm", max_nfev=MOST_STEPS) for start in starts(x, y)
     ]
-    best = min(ends, key=lambda end: float(end.cost))
-    return function(best.x, x)
+    return function(min(ends, key=lambda end: float(end.cost)).x, x)
 
 
 def _starts5(x: Array, y: Array) -> list[Array]:

@@ -36,7 +36,4 @@ class OpinionsProtocol(Comparing):
 
 
 PAPER = OpinionsProtocol()
-VARIANTS = {
-    "paper": PAPER,
-    "quick": replace(PAPER, references=3),
-}
+VARIANTS = {"paper": PAPER, "quick": replace(PAPER, references=3)}
