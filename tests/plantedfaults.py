@@ -143,7 +143,7 @@ FAULTS = {
     ),
     # building the backbone
     "cannot be built": ("return Network()", "raise OSError('no')", "builds", "raised OSError: no"),
-    "builds no module": ("return Network()", "return 3", "builds", "its plugin gave int"),
+    "builds no module": ("return Network()", "return 3", "builds", "its plugin returned int"),
     "has no points": (
         'register("probe", lnkit.E',
         'print("probe", lnkit.E',
@@ -187,7 +187,7 @@ FAULTS = {
         ', layout="NLC", prefix_tokens=1',
         "",
         "layout",
-        "the layout NCHW of point 'tokens' does n",
+        r"Expected an output of layout NCHW at point 'tokens', got shape \(2, 257, 12\)",
     ),
     "channels last": (
         'node="second")',

@@ -219,7 +219,10 @@ def test_images_of_one_reference_are_compared_in_groups() -> None:
         services=SimpleNamespace(comparer=lambda distances, items: comparer),
         store=SimpleNamespace(get_or_compute=lambda key, compute: compute()),
     )
-    shards, groups = Shards(context, 2, steps.append), reference_groups(np.zeros(7, np.int64))
+    shards, groups = (
+        Shards(context, 2, lambda count, note="": steps.append(count)),
+        reference_groups(np.zeros(7, np.int64)),
+    )
     np.testing.assert_array_equal(groups, [[0, 1, 2, 3, 4], [5, 6, 6, 6, 6]])
     references = np.repeat(pixels(0)[None], 2, axis=0)
     stored = shards.get_or_compute(

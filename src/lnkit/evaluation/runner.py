@@ -56,9 +56,9 @@ def run(request: RunRequest, registry: Registry | None = None, progress: Progres
         UsageError: a name, a point or a protocol field is unknown.
         LnkitError: data or weights are missing or damaged, or the run failed.
     """
+    resolved = resolve(request, registry or default_registry())
     from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch, once all names are known to be right
 
-    resolved = resolve(request, registry or default_registry())
     runner = _Runner(resolved, progress or SilentProgress())
     facts = runner.facts(runner.check())
     data = load_object(resolved.benchmark.open_data)(facts)
