@@ -17,6 +17,8 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.errors",
     "lnkit.specs",
     "lnkit.benchmark",
+    "lnkit.protocols",
+    "lnkit.progress",
     "lnkit.commands",
     "lnkit.evaluation",
     "lnkit.distances",
