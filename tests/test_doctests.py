@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import doctest
+import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
+import lnkit
+
 MODULES = (
+    "lnkit.cli._output",
+    "lnkit.cli._progress",
+    "lnkit.commands",
+    "lnkit.distances.comparer",
+    "lnkit.distances.factory",
+    "lnkit.distances.functional",
+    "lnkit.evaluation.python_api",
+    "lnkit.networks.load",
+    "lnkit.networks.loss_network",
+    "lnkit.results.tables",
     "lnkit.stats.bootstrap",
     "lnkit.stats.coefficients",
     "lnkit.stats.jnd",
     "lnkit.stats.rank_correlation",
     "lnkit.stats.ranks",
     "lnkit.stats.two_afc",
+    "lnkit.training.collapse",
+    "lnkit.training.perceptual_loss",
 )
 
 
@@ -22,3 +38,9 @@ def test_examples(module: str) -> None:
     result = doctest.testmod(import_module(module))
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_every_module_with_examples_is_listed() -> None:
+    package = Path(lnkit.__file__).parent
+    files = [file for file in package.rglob("*.py") if re.search(r"^\s*>>> ", file.read_text("utf-8"), re.MULTILINE)]
+    assert {".".join(file.relative_to(package.parent).with_suffix("").parts) for file in files} == set(MODULES)
