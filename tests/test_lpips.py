@@ -8,10 +8,9 @@ import torch
 from skimage import data
 
 from lnkit.distances.comparer import ImageComparer
-from lnkit.networks.load import LPIPS_MEAN, LPIPS_STD
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.plugins.load import default_registry
-from lnkit.specs import DistanceConfig, LossNetworkId
+from lnkit.specs import LPIPS_MEAN, LPIPS_STD, DistanceConfig, LossNetworkId
 
 lpips = pytest.importorskip("lpips")
 

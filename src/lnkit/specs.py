@@ -23,6 +23,8 @@ __all__ = [
     "EPSILONS",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "LPIPS_MEAN",
+    "LPIPS_STD",
     "NORMALIZATIONS",
     "RESIZE_FILTERS",
     "BackboneSpec",
@@ -39,6 +41,11 @@ __all__ = [
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; torchvision's ImageNet recipes
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# LPIPS (Zhang2018, ScalingLayer) computes (image - shift) / scale of images in [-1, 1].
+# With x = (image + 1) / 2 in [0, 1], that is (x - (1 + shift) / 2) / (scale / 2).
+LPIPS_MEAN = ((1 - 0.030) / 2, (1 - 0.088) / 2, (1 - 0.188) / 2)
+LPIPS_STD = (0.458 / 2, 0.448 / 2, 0.450 / 2)
 
 Layout = Literal["NCHW", "NHWC", "NLC", "NC", "CLS"]
 Interpolation = Literal["bicubic", "bilinear", "nearest-exact"]

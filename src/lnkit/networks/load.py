@@ -16,6 +16,8 @@ from lnkit.progress import Progress
 from lnkit.specs import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    LPIPS_MEAN,
+    LPIPS_STD,
     NORMALIZATIONS,
     BackboneSpec,
     ExtractionPoint,
@@ -24,11 +26,6 @@ from lnkit.specs import (
 )
 
 Triple = tuple[float, float, float]
-
-# LPIPS (Zhang2018, ScalingLayer) computes (image - shift) / scale of images in [-1, 1].
-# With x = (image + 1) / 2 in [0, 1], that is (x - (1 + shift) / 2) / (scale / 2).
-LPIPS_MEAN = ((1 - 0.030) / 2, (1 - 0.088) / 2, (1 - 0.188) / 2)
-LPIPS_STD = (0.458 / 2, 0.448 / 2, 0.450 / 2)
 
 
 def load_loss_network(

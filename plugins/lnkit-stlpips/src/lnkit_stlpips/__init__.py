@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit_stlpips.networks import CITATION, DISTANCE, MEAN, NETWORKS, PACKAGE, STD, Network
+from lnkit.specs import LPIPS_MEAN, LPIPS_STD
+from lnkit_stlpips.networks import CITATION, DISTANCE, NETWORKS, PACKAGE, Network
 
 if TYPE_CHECKING:
     import torch
@@ -51,8 +52,8 @@ def _spec(network: Network) -> lnkit.BackboneSpec:
         load=partial(_load_backbone, network),
         weights=network.weights,
         citation=CITATION,
-        mean=MEAN,
-        std=STD,
+        mean=LPIPS_MEAN,  # as in LPIPS
+        std=LPIPS_STD,
         min_size=network.min_size,
         requires=(PACKAGE,),
         distance=DISTANCE,

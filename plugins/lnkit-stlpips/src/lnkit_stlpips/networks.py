@@ -8,10 +8,6 @@ PACKAGE = "stlpips-pytorch==0.0.2"
 CITATION = "Ghildyal and Liu 2022"  # arXiv 2207.13686
 DISTANCE = "stlpips"
 
-# For images in [0, 1]. As in LPIPS, the published values are for images in [-1, 1].
-MEAN = ((1 - 0.030) / 2, (1 - 0.088) / 2, (1 - 0.188) / 2)
-STD = (0.458 / 2, 0.448 / 2, 0.450 / 2)
-
 
 @dataclass(frozen=True, slots=True)
 class Network:
