@@ -11,9 +11,8 @@ import torch
 from bench.harness import Ratio, seconds_in_turns
 from bench.inputs import make_triplets
 from lnkit.distances.comparer import ImageComparer
-from lnkit.networks.load import LPIPS_MEAN, LPIPS_STD
 from lnkit.networks.loss_network import LossNetwork
-from lnkit.specs import DistanceConfig, ExtractionPoint
+from lnkit.specs import LPIPS_MEAN, LPIPS_STD, DistanceConfig, ExtractionPoint
 
 NODES = {"squeeze": (1, 4, 7, 9, 10, 11, 12), "vgg": (3, 8, 15, 22, 29)}  # indices of torchvision's `features`
 BACKBONES = {"squeeze": "squeezenet1_1", "vgg": "vgg16"}
