@@ -15,8 +15,6 @@ from lnkit.benchmark import BenchmarkSpec
 from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint
 
 __all__ = [
-    "INTERFACE",
-    "hookimpl",
     "register_backbone",
     "register_benchmark",
     "register_distance",
