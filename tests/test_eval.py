@@ -52,7 +52,7 @@ def test_a_finished_run_is_found_again_and_force_runs_anew(results: Path, capsys
     (first,) = run_json(PIXEL, capsys)
     (second,) = run_json(PIXEL, capsys)
     (third,) = run_json([*PIXEL, "--force"], capsys)
-    assert [run["found"] for run in (first, second, third)] == [False, True, False]
+    assert [run["reused"] for run in (first, second, third)] == [False, True, False]
     assert first["created"] == second["created"]
     assert first["scores"] == third["scores"]
     assert first["id"] == third["id"]

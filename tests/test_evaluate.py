@@ -160,7 +160,7 @@ def test_the_same_network_is_found_again_and_another_is_not() -> None:
     other = small_network()
     other.b = nn.ReLU6()
     (changed,) = lnkit.evaluate(other, "c", **SAMPLE)
-    assert (first.found, again.found, changed.found) == (False, True, False)
+    assert (first.reused, again.reused, changed.reused) == (False, True, False)
 
 
 def test_wrong_calls_are_sentences() -> None:
@@ -192,7 +192,7 @@ def test_a_function_is_named_as_a_backbone(own_code: Path, capsys: Capture) -> N
     assert (first["key"]["backbone"], first["weights"]) == ("own_nets:build", "as built")
     assert first["key"]["plugins"]["backbone"].startswith("user code ")
     assert second["key"]["points"] == {"2": "2"}
-    assert [one["found"] for one in run_json(command, capsys)] == [True, True]
+    assert [one["reused"] for one in run_json(command, capsys)] == [True, True]
 
 
 @pytest.mark.parametrize("change", [{"factor": "0.25"}, {"expression": "x * self.factor + 0"}])
@@ -202,7 +202,7 @@ def test_changed_own_code_is_run_anew(change: dict[str, str], own_code: Path, ca
     run_json(command, capsys)
     write_code(own_code, **change)
     (again,) = run_json(command, capsys)
-    assert not again["found"]
+    assert not again["reused"]
 
 
 def test_a_function_that_takes_pretrained_gives_random_weights_too(own_code: Path, capsys: Capture) -> None:

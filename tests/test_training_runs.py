@@ -130,7 +130,7 @@ def test_a_record_has_scores_and_files(copying: FakePlugins, capsys: Capture) ->
     assert record["scores"]["error"]["baselines"] == {"gray": 0.08}
     assert record["environment"]["device"] != "none"
     assert not list((folder.parent / ".parts").glob("*/*")), "nothing unfinished is left"
-    assert evaluated(capsys)["found"]
+    assert evaluated(capsys)["reused"]
 
 
 def test_baselines_stand_beside_the_scores(copying: FakePlugins, capsys: Capture) -> None:
@@ -171,12 +171,12 @@ def test_images_are_kept_on_request_without_training_again(
     assert (second["id"], second["scores"]) == (first["id"], first["scores"])
     assert set(second["files"]) == {*first["files"], "images/0.png"}
     assert (Path(second["folder"]) / "images" / "0.png").is_file()
-    assert evaluated(capsys, "--images")["found"]
+    assert evaluated(capsys, "--images")["reused"]
 
 
 def test_force_trains_again(copying: FakePlugins, capsys: Capture) -> None:
     first, again = evaluated(capsys), evaluated(capsys, "--force")
-    assert not again["found"]
+    assert not again["reused"]
     assert first["scores"] == again["scores"]
 
 
@@ -230,7 +230,7 @@ def test_two_at_once_train_once(copying: FakePlugins, tmp_path: Path) -> None:
     outputs = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     records = [json.loads(output)[0] for output, _ in outputs]
-    assert sorted(record["found"] for record in records) == [False, True]
+    assert sorted(record["reused"] for record in records) == [False, True]
     assert "Waiting for another process that is running copying on pixel:image." in "".join(e for _, e in outputs)
 
 

@@ -71,7 +71,9 @@ def load_object(reference: T | str) -> T:
     try:
         loaded: T = resolve_name(reference)
     except (ImportError, AttributeError, ValueError) as error:
-        raise PluginError(f"Expected the place of an object as 'module:name', got {reference!r}: {error}.") from error
+        raise PluginError(
+            f"{reference!r} could not be imported: {error}. Expected 'module:name' of an object."
+        ) from error
     return loaded
 
 

@@ -310,7 +310,7 @@ def test_files_are_read_for_their_identity_only_once(tmp_path: Path, monkeypatch
     monkeypatch.setattr(files_module, "file_sha256", lambda path: (read.append(path.name), file_sha256(path))[1])
     before = evaluated("kadid10k", root).record.key.data
     assert len(read) == 30
-    assert evaluated("kadid10k", root).found
+    assert evaluated("kadid10k", root).reused
     assert len(read) == 30
     Image.new("RGB", SIZE).save(root / "images" / "I01_01_01.png")
     after = evaluated("kadid10k", root).record.key.data

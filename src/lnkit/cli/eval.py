@@ -130,10 +130,10 @@ def _show(runs: list[FinishedRun], as_json: bool) -> None:
     from lnkit.results.records import to_plain  # noqa: PLC0415
 
     if as_json:
-        emit_json([to_plain(run.record) | {"folder": str(run.folder), "found": run.found} for run in runs])
+        emit_json([to_plain(run.record) | {"folder": str(run.folder), "reused": run.reused} for run in runs])
     elif runs:
         show_scores([run.record for run in runs])
-        if reused := sum(run.found for run in runs):
+        if reused := sum(run.reused for run in runs):
             note(f"{reused} of {len(runs)} results existed before and were reused; --force runs them again.")
         for run in runs:
             click.echo(f"Results: {run.folder}")

@@ -176,7 +176,7 @@ def _comparison(name: str, values: list[float | None]) -> list[str]:
 @results_option
 @json_option
 def rescore_command(run: str, folder: Path | None, as_json: bool) -> None:
-    """Compute scores again from stored distances, without a network. Shows both values."""
+    """Compute scores again from stored arrays, without a network. Shows both values."""
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins, only here
     from lnkit.results.rescore import rescore  # noqa: PLC0415 - numpy
 

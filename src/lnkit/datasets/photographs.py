@@ -112,7 +112,7 @@ def add_noise(image: Image.Image, deviation: float, draw: Draw) -> Image.Image:
 
 def blur(image: Image.Image, radius: float, draw: Draw) -> Image.Image:
     """Blur with a Gaussian; ``radius`` is its standard deviation in pixels."""
-    return image.filter(ImageFilter.GaussianBlur(radius))
+    return image.filter(ImageFilter.GaussianBlur(float(radius)))
 
 
 def compress(image: Image.Image, loss: float, draw: Draw) -> Image.Image:

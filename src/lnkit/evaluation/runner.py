@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
 from lnkit.data.storage import locked
+from lnkit.errors import PluginError
 from lnkit.evaluation.record import RunEnvironment, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
 from lnkit.evaluation.services import Services
@@ -36,7 +37,7 @@ class FinishedRun:
 
     record: RunRecord
     folder: Path
-    found: bool  # finished by an earlier command
+    reused: bool  # finished by an earlier command
 
 
 def run(request: RunRequest, registry: Registry | None = None, progress: Progress | None = None) -> list[FinishedRun]:
@@ -117,7 +118,7 @@ class _Runner:
         record = None if self.request.force else self.results.find(key)
         if record is None or (self.request.keep_images and not record.has_images):
             return None
-        return FinishedRun(record, self.results.path / record.id, found=True)
+        return FinishedRun(record, self.results.path / record.id, reused=True)
 
     def run_group(
         self, facts: RunFacts, keys: Keys, data: BenchmarkData, loaded: LoadedBackbone
@@ -131,9 +132,20 @@ class _Runner:
                     return {first: run}
                 self._restore_trainings(keys[first], parts.path)
             context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
-            finished = self._store(load_object(self.benchmark.run)(context, data), keys, data, loaded, services)
+            outcomes = self._require_outcomes(load_object(self.benchmark.run)(context, data), facts.networks)
+            finished = self._store(outcomes, keys, data, loaded, services)
             parts.clear()
         return finished
+
+    def _require_outcomes(self, outcomes: object, networks: Sequence[LossNetworkId]) -> Mapping[LossNetworkId, Outcome]:
+        """Refuse what a plugin returned unless it has an Outcome for each loss network."""
+        for network in networks:
+            if not isinstance(outcomes, Mapping) or not isinstance(outcomes.get(network), Outcome):
+                raise PluginError(
+                    f"Benchmark {self.benchmark.name!r} returned no Outcome for {network}. Expected a mapping from "
+                    f"each of context.networks to an Outcome, got {type(outcomes).__name__}."
+                )
+        return cast("Mapping[LossNetworkId, Outcome]", outcomes)
 
     def _only_trainer(self, folder: Path, network: LossNetworkId) -> AbstractContextManager[object]:
         """Let one process at a time train; measurements may run twice at once, and store the same."""
@@ -160,7 +172,7 @@ class _Runner:
             record = make_record(self.resolved, key, outcome, data, loaded, environment, attributes[network])
             replace = self.request.force or self.request.keep_images
             folder = self.results.write(record, outcome.arrays, outcome.files, replace=replace)
-            finished[network] = FinishedRun(record, folder, found=False)
+            finished[network] = FinishedRun(record, folder, reused=False)
         return finished
 
     def _restore_trainings(self, key: RunKey, folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lnkit.data.pack.array_folder import release
+from lnkit.errors import PluginError
 from lnkit.progress import Advance
 from lnkit.specs import DistanceAt, DistanceConfig
 
@@ -48,6 +49,11 @@ class Shards:
     ) -> None:
         """Prepare to measure; see :func:`open_shards`."""
         self._context, self._items, self._advance = context, items, advance
+        if distances is None and not hasattr(context.protocol, "distance_config"):
+            raise PluginError(
+                "Shards measure the distance of a protocol that inherits from lnkit.protocols.Comparing, got "
+                f"{type(context.protocol).__name__}. Inherit from it, or give distances=[DistanceAt(...), ...]."
+            )
         self._distances: DistanceConfig | Sequence[DistanceAt]
         self._distances = context.protocol.distance_config() if distances is None else distances
 
@@ -143,7 +149,11 @@ def open_shards(
         unit: name of the steps, in the plural: "triplets".
         title: of the task; the backbone's name is added.
         items: about how many items will be compared, if that is not ``total``.
-        distances: distances to measure; by default the protocol's, by each loss network.
+        distances: distances to measure; by default the protocol's, by each loss network, for protocols that inherit
+            from lnkit.protocols.Comparing.
+
+    Raises:
+        PluginError: neither ``distances`` are given nor does the protocol have one.
     """
     with context.progress.task(f"{title} with {context.backbone.name}", total, unit=unit) as advance:
         yield Shards(context, total if items is None else items, advance, distances)
