@@ -41,6 +41,7 @@ SHARDS = "from lnkit.evaluation import open_shards\n    with open_shards(context
             "'no_such_module:open_data'",
             "'no_such_module:open_data' could not be imported: No module",
         ),
+        ("return {}", "'json:__name__'", "Expected 'module:name' of a function, got 'json:__name__', which is str."),
         ("return {}", "'json:no_such_function'", "'json:no_such_function' could not be imported: module 'json'"),
     ],
 )

@@ -36,7 +36,7 @@ __all__ = [
     "LossNetworkId",
     "PluginFailure",
     "RemoteFile",
-    "load_object",
+    "load_function",
 ]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; torchvision's ImageNet recipes
@@ -58,11 +58,11 @@ RESIZE_FILTERS = ("bilinear", "bicubic", "lanczos", "box", "nearest")  # of Pill
 T = TypeVar("T")
 
 
-def load_object(reference: T | str) -> T:
-    """Import the object that ``"module:name"`` stands for; anything else is returned as it is.
+def load_function(reference: T | str) -> T:
+    """Import the function that ``"module:name"`` stands for; anything else is returned as it is.
 
     Raises:
-        PluginError: it cannot be imported.
+        PluginError: it cannot be imported, or is no function.
     """
     if not isinstance(reference, str):
         return reference
@@ -72,8 +72,10 @@ def load_object(reference: T | str) -> T:
         loaded: T = resolve_name(reference)
     except (ImportError, AttributeError, ValueError) as error:
         raise PluginError(
-            f"{reference!r} could not be imported: {error}. Expected 'module:name' of an object."
+            f"{reference!r} could not be imported: {error}. Expected 'module:name' of a function."
         ) from error
+    if not callable(loaded):
+        raise PluginError(f"Expected 'module:name' of a function, got {reference!r}, which is {type(loaded).__name__}.")
     return loaded
 
 

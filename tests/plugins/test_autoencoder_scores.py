@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from lnkit.specs import load_object
+from lnkit.specs import load_function
 from lnkit_autoencoder import AUTOENCODER
 from lnkit_autoencoder.classifier import ClassifierTask, LabeledEmbeddings, best_classifier, predict
 from lnkit_autoencoder.protocol import PAPER, VARIANTS, AutoencoderProtocol
@@ -46,7 +46,7 @@ def test_scores_come_back_from_what_was_kept() -> None:
         "own/labels": np.array([1]),
     }
     assert AUTOENCODER.rescore is not None
-    scores = load_object(AUTOENCODER.rescore)(arrays, PAPER, 0).scores
+    scores = load_function(AUTOENCODER.rescore)(arrays, PAPER, 0).scores
     assert scores == score_all(arrays).scores
     assert {name: score.value for name, score in scores.items()} == {"svhn_accuracy": 2 / 3, "own_accuracy": 1.0}
     with pytest.raises(KeyError):

@@ -10,7 +10,7 @@ import torch
 from skimage import data
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from lnkit.specs import load_object
+from lnkit.specs import load_function
 from lnkit_superres import SUPERRES
 from lnkit_superres.metrics import luma, psnr, ssim
 from lnkit_superres.protocol import VARIANTS
@@ -99,5 +99,5 @@ def test_scores_are_means_with_bicubic_beside_them() -> None:
 
 def test_scores_can_be_made_again_from_what_was_kept() -> None:
     first = score_all(ARRAYS, VARIANTS["paper"], seed=3)
-    again = load_object(SUPERRES.rescore)(first.arrays, VARIANTS["paper"], 3)
+    again = load_function(SUPERRES.rescore)(first.arrays, VARIANTS["paper"], 3)
     assert again.scores == first.scores

@@ -12,7 +12,7 @@ from torch import Tensor
 from lnkit.distances.functional import Summed
 from lnkit.distances.lin_weights import load_lin_weights
 from lnkit.errors import UsageError
-from lnkit.specs import DistanceConfig, DistanceSpec, load_object
+from lnkit.specs import DistanceConfig, DistanceSpec, load_function
 
 if TYPE_CHECKING:
     from lnkit.specs import Distance
@@ -117,11 +117,11 @@ def _load_term(
     }
     try:
         if spec.per_point:
-            return tuple(load_object(spec.load)(backbone=backbone, point=point, **options) for point in points)
+            return tuple(load_function(spec.load)(backbone=backbone, point=point, **options) for point in points)
         if spec.name != "lin":
-            return (load_object(spec.load)(**options),) * len(points)
+            return (load_function(spec.load)(**options),) * len(points)
         weights = load_lin_weights(config.lin_weights, len(points))
-        return tuple(load_object(spec.load)(weight=weight, **options) for weight in weights)
+        return tuple(load_function(spec.load)(weight=weight, **options) for weight in weights)
     except TypeError as error:
         named = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UsageError(f"The distance {spec.name!r} does not take {named}: {error}.") from error

@@ -22,7 +22,7 @@ from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
 from lnkit.results.folder import PARTS_FOLDER, FolderPartStore, ResultsFolder, results_dir
 from lnkit.results.records import RunKey, RunRecord
-from lnkit.specs import LossNetworkId, load_object
+from lnkit.specs import LossNetworkId, load_function
 
 if TYPE_CHECKING:
     from lnkit.networks.weights import LoadedBackbone
@@ -62,7 +62,7 @@ def run(request: RunRequest, registry: Registry | None = None, progress: Progres
 
     runner = _Runner(resolved, progress or SilentProgress())
     facts = runner.facts(runner.check())
-    data = load_object(resolved.benchmark.open_data)(facts)
+    data = load_function(resolved.benchmark.open_data)(facts)
     loaded = build_backbone(resolved.backbone, request.weights, request.seed, runner.progress)
     keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
@@ -132,7 +132,7 @@ class _Runner:
                     return {first: run}
                 self._restore_trainings(keys[first], parts.path)
             context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
-            outcomes = self._require_outcomes(load_object(self.benchmark.run)(context, data), facts.networks)
+            outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
             finished = self._store(outcomes, keys, data, loaded, services)
             parts.clear()
         return finished

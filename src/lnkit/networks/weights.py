@@ -27,7 +27,7 @@ from lnkit.plugins.rules import printable
 from lnkit.plugins.torch_state import GENERATORS, SETTINGS
 from lnkit.plugins.user_backbones import is_user_backbone
 from lnkit.progress import Progress, SilentProgress
-from lnkit.specs import BackboneSpec, load_object
+from lnkit.specs import BackboneSpec, load_function
 
 logger = logging.getLogger("lnkit")
 
@@ -131,7 +131,7 @@ def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
     """Call ``load`` of a plugin; errors other than FAILURES become LnkitErrors."""
     try:
         with _isolated(spec):
-            module = load_object(spec.load)(pretrained)
+            module = load_function(spec.load)(pretrained)
     except ImportError as error:
         needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "the packages that its plugin needs"
         raise WeightsError(

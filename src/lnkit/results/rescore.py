@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lnkit.benchmark import Arrays
 from lnkit.errors import DataError, UsageError
 from lnkit.results.records import RunRecord
-from lnkit.specs import load_object
+from lnkit.specs import load_function
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
@@ -38,7 +38,7 @@ def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, 
         )
     protocol = type(benchmark.protocols[key.variant])(**key.protocol)
     try:
-        outcome = load_object(benchmark.rescore)(arrays, protocol, key.seed)
+        outcome = load_function(benchmark.rescore)(arrays, protocol, key.seed)
     except (KeyError, ValueError, IndexError) as error:
         raise DataError(
             f"{record.id}: the stored arrays do not have the form that {benchmark.name!r} gives them; "

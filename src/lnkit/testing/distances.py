@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lnkit.networks.inspection import inspect_points
-from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, load_object
+from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, load_function
 from lnkit.testing.checks import Check, NotChecked, error_message
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class DistanceSubject:
         """The distance as benchmarks load it. Raises NotChecked if that fails."""
         options = self.options
         try:
-            return load_object(self.spec.load)(**options)
+            return load_function(self.spec.load)(**options)
         except Exception as error:  # plugin code
             raise NotChecked(f"It cannot be loaded. {error_message(error)}") from error
 

@@ -11,7 +11,7 @@ from lnkit.data.fetch.download import fetch, file_name
 from lnkit.data.fetch.safe_paths import clash, is_inside
 from lnkit.errors import DataError
 from lnkit.progress import Progress
-from lnkit.specs import DatasetSpec, RemoteFile, load_object
+from lnkit.specs import DatasetSpec, RemoteFile, load_function
 
 LISTING = "listing"  # folder in the download folder
 
@@ -63,7 +63,7 @@ class _Listing:
             return ()
         self.unreachable = False
         try:
-            files = tuple(load_object(self.spec.list_files)(self._fetch_page))
+            files = tuple(load_function(self.spec.list_files)(self._fetch_page))
         except DataError:
             raise
         except Exception as error:
