@@ -56,3 +56,18 @@ def test_faults(
     default_registry.cache_clear()
     assert run(["eval", "--backbone", "pixel", "--bench", "faulty", "--device", "cpu"]) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_a_benchmark_without_rescore_says_so_and_not_that_a_file_is_missing(
+    fake_plugins: FakePlugins,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    body = "return {network: lnkit.Outcome({'s': lnkit.Score(0.5)}) for network in context.networks}"
+    fake_plugins.add("faulty", BENCHMARK.format(body=body, open="open_data"))
+    default_registry.cache_clear()
+    assert run(["eval", "--backbone", "pixel", "--bench", "faulty", "--device", "cpu"]) == 0
+    capsys.readouterr()
+    assert run(["results", "rescore", "pixel:image"]) == 2
+    said = capsys.readouterr().err
+    assert "Benchmark 'faulty' cannot compute scores from stored arrays: it has no 'rescore'." in said
+    assert "lnkit results show" in said

@@ -178,11 +178,12 @@ def _comparison(name: str, values: list[float | None]) -> list[str]:
 def rescore_command(run: str, folder: Path | None, as_json: bool) -> None:
     """Compute scores again from stored arrays, without a network. Shows both values."""
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins, only here
-    from lnkit.results.rescore import rescore  # noqa: PLC0415 - numpy
+    from lnkit.results.rescore import benchmark_to_rescore, rescore  # noqa: PLC0415 - numpy
 
-    stored = ResultsFolder(results_dir(folder))
+    stored, registry = ResultsFolder(results_dir(folder)), open_registry()
     record = stored.choose(run)
-    computed = rescore(record, stored.arrays(record), open_registry())
+    benchmark_to_rescore(record, registry)  # before the arrays: such a benchmark may have stored none
+    computed = rescore(record, stored.arrays(record), registry)
     if as_json:
         emit_json({name: {"stored": record.scores[name].value, "computed": x} for name, x in computed.items()})
         return

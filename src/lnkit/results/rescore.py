@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lnkit.benchmark import Arrays
+from lnkit.benchmark import Arrays, BenchmarkSpec
 from lnkit.errors import DataError, UsageError
 from lnkit.results.records import RunRecord
 from lnkit.specs import load_function
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
+
+
+def benchmark_to_rescore(record: RunRecord, registry: Registry) -> BenchmarkSpec:
+    """Return the benchmark of a run, which can score the arrays that the run stored.
+
+    Raises:
+        UsageError: the benchmark cannot score stored arrays, or has another version than the record.
+    """
+    key = record.key
+    benchmark = registry.benchmark(key.benchmark)
+    if benchmark.rescore is None:
+        raise UsageError(
+            f"Benchmark {benchmark.name!r} cannot compute scores from stored arrays: it has no 'rescore'. "
+            f"See the stored scores with 'lnkit results show {record.id}'."
+        )
+    if benchmark.version != key.benchmark_version:
+        raise UsageError(
+            f"Expected a result of version {benchmark.version} of {benchmark.name!r}, which is installed, got one of "
+            f"version {key.benchmark_version}; run the benchmark again."
+        )
+    return benchmark
 
 
 def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, float]:
@@ -22,20 +43,12 @@ def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, 
         registry: knows the benchmark.
 
     Raises:
-        UsageError: the benchmark cannot score stored arrays, or has another version than the record.
+        UsageError: see :func:`benchmark_to_rescore`.
         DataError: the arrays do not have the form that the benchmark stores.
     """
     key = record.key
-    benchmark = registry.benchmark(key.benchmark)
-    if benchmark.rescore is None:
-        raise UsageError(
-            f"Benchmark {benchmark.name!r} cannot compute scores from stored arrays; run it again with --force."
-        )
-    if benchmark.version != key.benchmark_version:
-        raise UsageError(
-            f"Expected a result of version {benchmark.version} of {benchmark.name!r}, which is installed, got one of "
-            f"version {key.benchmark_version}; run the benchmark again."
-        )
+    benchmark = benchmark_to_rescore(record, registry)
+    assert benchmark.rescore is not None, "benchmark_to_rescore() has just checked it"
     protocol = type(benchmark.protocols[key.variant])(**key.protocol)
     try:
         outcome = load_function(benchmark.rescore)(arrays, protocol, key.seed)
