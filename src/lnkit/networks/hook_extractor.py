@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,7 +40,7 @@ class HookExtractor(nn.Module):
                 raise _Complete
             outputs[node] = output.clone() if isinstance(output, Tensor) else output  # later modules may write to it
 
-        with _hooks({node: self.backbone.get_submodule(node) for node in self.nodes}, record):
+        with forward_hooks({node: self.backbone.get_submodule(node) for node in self.nodes}, record):
             try:
                 self.backbone(images)
             except _Complete:
@@ -54,7 +54,7 @@ class _Complete(Exception):  # noqa: N818 - a signal that ends a forward pass, n
 
 
 @contextmanager
-def _hooks(modules: dict[str, nn.Module], callback: Callable[[str, Any], None]) -> Iterator[None]:
+def forward_hooks(modules: Mapping[str, nn.Module], callback: Callable[[str, Any], None]) -> Iterator[None]:
     """Call ``callback(path, output)`` after each of the modules has run."""
     handles = [
         module.register_forward_hook(lambda _module, _inputs, output, path=path: callback(path, output))
@@ -96,7 +96,7 @@ def _probe(cut: HookExtractor, size: int) -> tuple[tuple[Any, ...], list[str]]:
         for path, module in modules.items()
     ]
     try:
-        with _hooks(modules, lambda path, _output: left.add(path)):
+        with forward_hooks(modules, lambda path, _output: left.add(path)):
             outputs = _run(cut, size)
     finally:
         for handle in handles:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lnkit.errors import ImageError, LnkitError
+from lnkit.networks.hook_extractor import forward_hooks
 from lnkit.networks.load import make_loss_network
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.networks.weights import LoadedBackbone, build_backbone
@@ -107,7 +108,11 @@ class BackboneSubject:
         """
         normalized = self.network.normalize(self.images) if normalized is None else normalized
         outputs: dict[str, Any] = {}
-        with torch.no_grad(), _seeded(SEED), _recorded(nodes or {}, outputs), suppress(Exception):
+
+        def record(node: str, output: Any) -> None:
+            outputs.setdefault(node, output.clone() if isinstance(output, Tensor) else output)
+
+        with torch.no_grad(), _seeded(SEED), forward_hooks(nodes or {}, record), suppress(Exception):
             self.loaded.module(normalized)
         return outputs
 
@@ -128,22 +133,6 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
-
-
-@contextmanager
-def _recorded(nodes: Mapping[str, nn.Module], outputs: dict[str, Any]) -> Iterator[None]:
-    def record(node: str, output: Any) -> None:
-        outputs.setdefault(node, output.clone() if isinstance(output, Tensor) else output)
-
-    handles = [
-        module.register_forward_hook(lambda _module, _inputs, output, node=node: record(node, output))
-        for node, module in nodes.items()
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def builds(subject: BackboneSubject) -> Iterator[str]:
