@@ -11,7 +11,7 @@ from lnkit.data.atomic import atomic_folder
 from lnkit.data.fetch.connections import Target, fetch_all
 from lnkit.data.fetch.download import file_name
 from lnkit.data.fetch.manifest import Provenance, write_manifest
-from lnkit.data.fetch.remote_listing import LISTING, all_files, remove_listing
+from lnkit.data.fetch.remote_files import LISTING, all_files, remove_listing
 from lnkit.data.fetch.transfer import RefusedError
 from lnkit.data.fetch.unpack import unpack
 from lnkit.data.storage import human_size, require_space, total_size
