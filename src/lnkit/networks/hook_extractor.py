@@ -55,7 +55,10 @@ class _Complete(Exception):  # noqa: N818 - a signal that ends a forward pass, n
 
 @contextmanager
 def forward_hooks(modules: Mapping[str, nn.Module], callback: Callable[[str, Any], None]) -> Iterator[None]:
-    """Call ``callback(path, output)`` after each of the modules has run."""
+    """Call ``callback(path, output)`` after each of the modules has run.
+
+    It must return None: torch replaces the output by anything else.
+    """
     handles = [
         module.register_forward_hook(lambda _module, _inputs, output, path=path: callback(path, output))
         for path, module in modules.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from lnkit.networks.graph_extractor import trace_whole
+from lnkit.networks.hook_extractor import forward_hooks
 
 logger = logging.getLogger("lnkit")
 
@@ -43,22 +44,14 @@ def read_modules(backbone: nn.Module, nodes: Collection[str] | None, image: Tens
     readings: dict[str, Reading] = {}
     meter = _Meter()
 
-    def hook_of(node: str) -> Callable[..., None]:
-        def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor) and node not in readings:
-                readings[node] = meter.read(type(module).__name__, output)
+    modules = {node: module for node, module in backbone.named_modules() if node and (nodes is None or node in nodes)}
 
-        return hook
+    def record(node: str, output: Any) -> None:
+        if isinstance(output, Tensor) and node not in readings:
+            readings[node] = meter.read(type(modules[node]).__name__, output)
 
-    hooks = [
-        module.register_forward_hook(hook_of(node))
-        for node, module in backbone.named_modules()
-        if node and (nodes is None or node in nodes)
-    ]
-    with meter, _stop_at_errors(image):
+    with forward_hooks(modules, record), meter, _stop_at_errors(image):
         backbone(image)
-    for hook in hooks:
-        hook.remove()
     return readings
 
 

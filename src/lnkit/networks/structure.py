@@ -6,7 +6,7 @@ On torch's meta device nothing is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from lnkit.networks.hook_extractor import forward_hooks
 
 ATTENTION = "_scaled_dot_product"  # one operation for a product, softmax and another product
 PRODUCTS = ("convolution", "addmm", "mm", "bmm", "baddbmm", ATTENTION)  # matrix multiplications
@@ -64,21 +66,15 @@ def read_structure(backbone: nn.Module, nodes: Sequence[str], image: Tensor) -> 
     watch = _Watch()
     depth_at: dict[str, int] = {}
 
-    def hook_of(node: str) -> Callable[..., None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            depth_at.setdefault(node, watch.deepest(output))
-
-        return hook
-
     modules = dict(backbone.named_modules())
-    hooks = [modules[node].register_forward_hook(hook_of(node)) for node in nodes if node in modules]
-    try:
-        with torch.no_grad(), _unfused_attention(), watch:
-            watch.begin(image)
-            output = backbone(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    watched = {node: modules[node] for node in nodes if node in modules}
+
+    def record(node: str, output: Any) -> None:
+        depth_at.setdefault(node, watch.deepest(output))
+
+    with torch.no_grad(), _unfused_attention(), forward_hooks(watched, record), watch:
+        watch.begin(image)
+        output = backbone(image)
     return Structure(watch.deepest(output), depth_at, watch.skips, watch.branches, watch.conv_1x1, watch.batch_norm)
 
 
