@@ -66,17 +66,27 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64  # with 5, the system drops some of many connections at once, which then wait a second
+
+
 @contextlib.contextmanager
-def serving(behavior: Behavior, name: str = "data.bin") -> Iterator[Behavior]:
-    """Serve ``behavior.content`` at ``behavior.url``."""
-    handler = type("Handler", (_Handler,), {"behavior": behavior})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Answer requests by ``handler``; gives the server's address, without the last "/"."""
+    server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
-    behavior.url = f"http://127.0.0.1:{server.server_port}/{name}"
     try:
-        yield behavior
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextlib.contextmanager
+def serving(behavior: Behavior, name: str = "data.bin") -> Iterator[Behavior]:
+    """Serve ``behavior.content`` at ``behavior.url``."""
+    with running(type("Handler", (_Handler,), {"behavior": behavior})) as address:
+        behavior.url = f"{address}/{name}"
+        yield behavior

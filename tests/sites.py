@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from file_server import running
 
 
 @dataclass
@@ -77,16 +79,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def hosting(site: Site) -> Iterator[Site]:
     """Serve ``site.files`` below ``site.url``."""
-    handler = type("Handler", (_Handler,), {"site": site})
-    # The usual queue of 5 would have the system drop connections that come at once, and try again after a second.
-    server = type("Server", (ThreadingHTTPServer,), {"request_queue_size": 64})(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    site.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with running(type("Handler", (_Handler,), {"site": site})) as site.url:
         yield site
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
