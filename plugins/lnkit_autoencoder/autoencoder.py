@@ -17,7 +17,6 @@ from lnkit.training import (
     TrainingTask,
     Validation,
     Variation,
-    batches_per_epoch,
     cache_targets,
     slices,
 )
@@ -104,11 +103,6 @@ class AutoencoderTask(TrainingTask):
         self.shapes = feature_shapes(images, loss)
         self._side = images.take(np.arange(1)).shape[-1]
         self._cache: TargetCache | None = None
-
-    @property
-    def iterations_per_epoch(self) -> int:
-        """Batches in an epoch."""
-        return batches_per_epoch(self.items, self.protocol.batch_size)
 
     def prepare(self) -> None:
         """Compute the target features of all images once, where that is worth it and they fit into memory."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lnkit.training import Batch, TrainingTask, Validation, batches_per_epoch
+from lnkit.training import Batch, TrainingTask, Validation
 from lnkit_autoencoder.images import Labels, hold_out
 from lnkit_autoencoder.network import classifier
 from lnkit_autoencoder.protocol import AutoencoderProtocol
@@ -52,11 +52,6 @@ class ClassifierTask(TrainingTask):
         self.items = len(embedded.training)
         self._inputs, self._targets = _tensors(embedded, embedded.training)
         self._valid_inputs, self._valid_targets = _tensors(embedded, embedded.validation)
-
-    @property
-    def iterations_per_epoch(self) -> int:
-        """Batches in an epoch."""
-        return batches_per_epoch(self.items, self.protocol.mlp_batch_size)
 
     def build(self) -> nn.Module:
         return classifier(self._inputs.shape[1], self.hidden, self.classes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.training import OutcomeBuilder, TrainingResult, TrainingSettings
+from lnkit.training import OutcomeBuilder, TrainingResult, TrainingSettings, batches_per_epoch
 from lnkit_autoencoder import TITLES
 from lnkit_autoencoder.autoencoder import Autoencoder, AutoencoderTask, embed
 from lnkit_autoencoder.classifier import ClassifierTask, LabeledEmbeddings, best_classifier, predict
@@ -73,12 +73,13 @@ def _run_on(context: RunContext, subset: Subset, loss: FeatureLoss, builder: Out
 def _train_autoencoder(context: RunContext, subset: Subset, loss: FeatureLoss) -> TrainingResult:
     protocol, name = context.protocol, subset.data.name
     task = AutoencoderTask(subset.unlabeled, protocol, loss, context.seed, context.progress)
+    per_epoch = batches_per_epoch(task.items, protocol.batch_size)
     settings = TrainingSettings(
         name=f"{name}-autoencoder",
         title=f"autoencoder of {TITLES[name]} with {context.networks[0]}",
-        iterations=protocol.epochs * task.iterations_per_epoch,
+        iterations=protocol.epochs * per_epoch,
         batch_size=protocol.batch_size,
-        validate_every=task.iterations_per_epoch,
+        validate_every=per_epoch,
         seed=context.seed,
     )
     return context.services.train(task, settings)
@@ -115,12 +116,13 @@ def _train_classifier(
     protocol = context.protocol
     by_accuracy = protocol.mlp_keeps == "accuracy"
     task = ClassifierTask(embedded, hidden, protocol)
+    per_epoch = batches_per_epoch(task.items, protocol.mlp_batch_size)
     settings = TrainingSettings(
         name=f"{name}-mlp-{layers(hidden)}",
         title=f"classifier {layers(hidden)} of {TITLES[name]}",
-        iterations=protocol.mlp_epochs * task.iterations_per_epoch,
+        iterations=protocol.mlp_epochs * per_epoch,
         batch_size=protocol.mlp_batch_size,
-        validate_every=task.iterations_per_epoch,
+        validate_every=per_epoch,
         seed=context.seed,
         validates="accuracy" if by_accuracy else "loss",
         higher_is_better=by_accuracy,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
-from lnkit.training import OutcomeBuilder, TrainingResult, TrainingSettings, evenly_spread
+from lnkit.training import OutcomeBuilder, TrainingResult, TrainingSettings, batches_per_epoch, evenly_spread
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet
 from lnkit_delineation.overlay import COLUMNS, HEIGHT, draw_overlay, sheet_row
@@ -42,12 +42,13 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
 def _train(context: RunContext, data: DelineationData) -> TrainingResult:
     protocol = context.protocol
     task = DelineationTask(protocol, data, context.services.feature_loss(protocol.distance_config()))
+    per_epoch = batches_per_epoch(task.items, protocol.batch_size)
     settings = TrainingSettings(
         name="unet",
         title=f"road delineation with {context.networks[0]}",
-        iterations=protocol.epochs * task.iterations_per_epoch,
+        iterations=protocol.epochs * per_epoch,
         batch_size=protocol.batch_size,
-        validate_every=task.iterations_per_epoch,
+        validate_every=per_epoch,
         seed=context.seed,
         validates=protocol.keeps,
         constant_below=1e-4,  # early on, roads are improbable everywhere

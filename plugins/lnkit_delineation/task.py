@@ -18,7 +18,6 @@ from lnkit.training import (
     Validation,
     Variation,
     as_tensor,
-    batches_per_epoch,
     in_unit_range,
     slices,
 )
@@ -39,11 +38,6 @@ class DelineationTask(TrainingTask):
         self.protocol, self.data = protocol, data
         self.feature_loss = self._loss = feature_loss
         self.items = len(data.train.images)
-
-    @property
-    def iterations_per_epoch(self) -> int:
-        """Batches in an epoch."""
-        return batches_per_epoch(self.items, self.protocol.batch_size)
 
     def build(self) -> nn.Module:
         return UNet(self.protocol.width)
