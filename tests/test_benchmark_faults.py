@@ -58,7 +58,9 @@ def test_faults(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["results", "rescore"], ["analyze", "difference", "pixel:image"]])
 def test_a_benchmark_without_rescore_says_so_and_not_that_a_file_is_missing(
+    command: list[str],
     fake_plugins: FakePlugins,  # noqa: F811
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -67,7 +69,7 @@ def test_a_benchmark_without_rescore_says_so_and_not_that_a_file_is_missing(
     default_registry.cache_clear()
     assert run(["eval", "--backbone", "pixel", "--bench", "faulty", "--device", "cpu"]) == 0
     capsys.readouterr()
-    assert run(["results", "rescore", "pixel:image"]) == 2
+    assert run([*command, "pixel:image"]) == 2
     said = capsys.readouterr().err
     assert "Benchmark 'faulty' cannot compute scores from stored arrays: it has no 'rescore'." in said
     assert "lnkit results show" in said

@@ -25,7 +25,8 @@ from lnkit.data.fetch.dataset_download import announced_size
 from lnkit.data.fetch.datasets import dataset_state, ensure_dataset, import_dataset
 from lnkit.data.fetch.download import FirstChecksums
 from lnkit.data.fetch.manifest import read_manifest
-from lnkit.errors import DataError
+from lnkit.data.fetch.remote_files import all_files
+from lnkit.errors import DataError, PluginError
 from lnkit.progress import Advance, SilentProgress
 from lnkit.specs import DatasetSpec, RemoteFile
 
@@ -559,3 +560,13 @@ def test_connections_that_hang_do_not_keep_others(tmp_path: Path, site: Site, mo
     with pytest.raises(DataError, match="absent"):
         fetch_all("things", wanted, tmp_path, SilentProgress())
     assert time.monotonic() - begin < 2
+
+
+def test_a_missing_function_of_a_listing_is_the_plugins_fault(tmp_path: Path) -> None:
+    """The stored listing stays, and the server is not blamed."""
+    spec = DatasetSpec("roads", "", (), "", list_files="json:no_such_function", size=SIZE)
+    page = tmp_path / "listing" / "page"
+    page.mkdir(parents=True)
+    with pytest.raises(PluginError, match="'json:no_such_function' could not be imported"):
+        all_files(spec, tmp_path, SilentProgress(), "")
+    assert page.exists()

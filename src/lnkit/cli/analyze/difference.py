@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lnkit.analysis.significance import Differences, StoredRun
+    from lnkit.plugins.registry import Registry
     from lnkit.stats import Sampling
 
 
@@ -47,33 +48,36 @@ def difference(
     RUN is an id, the start of an id or hash, or backbone:points. Both are scored again, from stored arrays, on the same
     items drawn with replacement (paired bootstrap). The difference is the second run's score minus the first's.
     """
-    stored = _read(runs, folder)
+    from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins
     from lnkit.stats import Sampling  # noqa: PLC0415 - numpy
 
-    differences = _differences(stored, scores, Sampling(resamples, seed), together)
+    registry = open_registry()
+    stored = _read(runs, folder, registry)
+    differences = _differences(stored, registry, scores, Sampling(resamples, seed), together)
     names = [run.record.loss_network for run in stored]
     print_or_write(differences.table, lambda: _show(differences.table, names), **forms)  # type: ignore[arg-type]
     for remark in differences.remarks:
         note(remark)
 
 
-def _read(runs: Sequence[str], folder: Path | None) -> tuple[StoredRun, StoredRun]:
+def _read(runs: Sequence[str], folder: Path | None, registry: Registry) -> tuple[StoredRun, StoredRun]:
     from lnkit.analysis.significance import StoredRun  # noqa: PLC0415 - pandas
     from lnkit.results.folder import ResultsFolder, results_dir  # noqa: PLC0415 - not for help
+    from lnkit.results.rescore import benchmark_to_rescore  # noqa: PLC0415 - numpy
 
     results = ResultsFolder(results_dir(folder))
     first, second = (results.choose(run) for run in runs)
+    for record in (first, second):
+        benchmark_to_rescore(record, registry)  # before the arrays: such a benchmark may have stored none
     return StoredRun(first, results.arrays(first)), StoredRun(second, results.arrays(second))
 
 
 def _differences(
-    stored: tuple[StoredRun, StoredRun], scores: Sequence[str], sampling: Sampling, together: str
+    stored: tuple[StoredRun, StoredRun], registry: Registry, scores: Sequence[str], sampling: Sampling, together: str
 ) -> Differences:
     from lnkit.analysis.significance import paired_differences  # noqa: PLC0415 - pandas
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - only while working
-    from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins
 
-    registry = open_registry()
     with make_progress().task("scoring resamples", sampling.resamples, unit="resamples") as advance:
         return paired_differences(
             stored, registry, scores=scores, sampling=sampling, together=together, advance=lambda steps: advance(steps)

@@ -13,6 +13,8 @@ from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit.specs import DatasetSpec, RemoteFile, load_function
 
+ListFiles = Callable[[Callable[[RemoteFile], Path]], Sequence[RemoteFile]]  # of DatasetSpec.list_files
+
 LISTING = "listing"  # folder in the download folder
 
 
@@ -29,13 +31,15 @@ def all_files(spec: DatasetSpec, downloads: Path, progress: Progress, hint: str)
 
     Raises:
         DataError: The listing cannot be fetched or parsed, or has a path that cannot belong to the dataset.
+        PluginError: The function of the dataset's ``list_files`` cannot be imported.
     """
     if spec.list_files is None:
         return spec.files
     is_stored = (downloads / LISTING).is_dir()
+    list_files = load_function(spec.list_files)  # a fault of the plugin, not of the listing
     listing = _Listing(spec, downloads / LISTING, lambda file, folder: fetch(file, folder, progress, hint=hint))
     try:
-        return (*spec.files, *listing.files())
+        return (*spec.files, *listing.files(list_files))
     except DataError:
         if listing.unreachable:
             raise
@@ -57,13 +61,10 @@ class _Listing:
         self.spec, self.folder, self.fetch = spec, folder, fetch
         self.unreachable = False  # set if a page could not be fetched
 
-    def files(self) -> tuple[RemoteFile, ...]:
-        """Return the files of the listing, validated."""
-        if self.spec.list_files is None:
-            return ()
-        self.unreachable = False
+    def files(self, list_files: ListFiles) -> tuple[RemoteFile, ...]:
+        """Return the files of the listing, as the dataset's ``list_files`` reads them, validated."""
         try:
-            files = tuple(load_function(self.spec.list_files)(self._fetch_page))
+            files = tuple(list_files(self._fetch_page))
         except DataError:
             raise
         except Exception as error:
