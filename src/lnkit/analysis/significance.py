@@ -19,7 +19,7 @@ from lnkit.errors import LnkitError, UsageError, did_you_mean, near_names
 from lnkit.results.comparability import differences
 from lnkit.results.records import RunRecord
 from lnkit.results.rescore import rescore
-from lnkit.stats.bootstrap import Sampling
+from lnkit.stats.bootstrap import Sampling, central_interval
 from lnkit.stats.rank_correlation import Array
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _row(name: str, values: Array, resampled: Array, n: int) -> dict[str, object
     """Make a row of the table from the scores (2,) and the resampled scores (B, 2)."""
     samples = resampled[:, 1] - resampled[:, 0]
     samples = samples[np.isfinite(samples)]
-    low, high = np.percentile(samples, [2.5, 97.5]) if len(samples) else (np.nan, np.nan)
+    low, high = central_interval(samples) or (np.nan, np.nan)
     return {
         "score": name,
         "first": values[0],
@@ -215,8 +215,8 @@ def _dependent(record: RunRecord, names: Sequence[str], samples: Array, together
 
 
 def _width(samples: Array) -> float:
-    defined = samples[np.isfinite(samples)]
-    return float(np.ptp(np.percentile(defined, [2.5, 97.5]))) if len(defined) else float("nan")
+    low, high = central_interval(samples) or (np.nan, np.nan)
+    return high - low
 
 
 def _undefined(names: Sequence[str], samples: Array) -> Iterator[str]:

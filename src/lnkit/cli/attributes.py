@@ -63,12 +63,11 @@ def _measured(names: Sequence[str]) -> dict[str, tuple[Values, Mapping[str, Valu
 
 def _shipped() -> dict[str, tuple[Values, Mapping[str, Values]]]:
     """Return the attributes of the backbones of Pihlgren2023, computed when the package was built."""
-    points: dict[str, dict[str, Values]] = {row["backbone"]: {} for row in read_rows("computed_attributes")}
+    backbones = read_rows("computed_attributes")
+    points: dict[str, dict[str, Values]] = {row["backbone"]: {} for row in backbones}
     for row in read_rows("computed_point_attributes"):
         points[row["backbone"]][row["point"]] = _numbers(row, POINT)
-    return {
-        row["backbone"]: (_numbers(row, BACKBONE), points[row["backbone"]]) for row in read_rows("computed_attributes")
-    }
+    return {row["backbone"]: (_numbers(row, BACKBONE), points[row["backbone"]]) for row in backbones}
 
 
 def _numbers(row: Mapping[str, str], columns: Sequence[str]) -> dict[str, float | None]:

@@ -190,7 +190,9 @@ def _doubts_about(position: Position) -> list[str]:
 
 
 def _missing_macs(position: Position) -> str:
-    plain = position.loss_network.rpartition(":")[0].partition("@")[0]
+    from lnkit.analysis.attributes import plain_name  # noqa: PLC0415 - pandas
+
+    plain = plain_name(position.loss_network).rpartition(":")[0]
     return (
         f"The macs are not known, because the result has no attributes: `lnkit attributes {plain}` computes them, and "
         "`lnkit eval --force` stores them with a new result."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lnkit.data.atomic import atomic_folder
 from lnkit.data.storage import explain_disk_errors, locked
-from lnkit.progress import SilentProgress
+from lnkit.progress import Progress, SilentProgress
 
 
 def cache_dir() -> Path:
@@ -51,10 +51,26 @@ def cached_sample(cache: Path, name: str, size: int, write: Callable[[Path], Non
     Raises:
         DataError: The disk is full or not writable.
     """
-    folder = cache / "samples" / name
-    action = "making the sample"
-    with explain_disk_errors(folder, size, action), locked(folder, action, SilentProgress()):
+    return cached_folder(cache / "samples" / name, size, "making the sample", SilentProgress(), write)
+
+
+def cached_folder(folder: Path, size: int, action: str, progress: Progress, write: Callable[[Path], None]) -> Path:
+    """Return ``folder``, writing it on the first call; of several processes, one writes and the others wait.
+
+    Args:
+        folder: Its place in the cache.
+        size: Bytes, about; for the error message of a full disk.
+        action: For messages, such as "unpacking images.zip".
+        progress: Receives what is waited for.
+        write: Fills a new folder; if it fails, nothing of the folder remains.
+
+    Raises:
+        DataError: The disk is full or not writable.
+    """
+    if folder.is_dir():
+        return folder
+    with explain_disk_errors(folder, size, action), locked(folder, action, progress):
         if not folder.is_dir():
-            with atomic_folder(folder) as tmp:
-                write(tmp)
+            with atomic_folder(folder) as new:
+                write(new)
     return folder

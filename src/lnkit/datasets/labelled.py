@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lnkit.data.atomic import atomic_folder
-from lnkit.data.cache import packed_dir
+from lnkit.data.cache import cached_folder, packed_dir
 from lnkit.data.fetch.unpack import is_archive, unpack
 from lnkit.data.pack.array_folder import open_arrays
 from lnkit.data.pack.image_table import ImageTable, open_images
-from lnkit.data.storage import locked
 from lnkit.datasets.downsampled_imagenet import fingerprint, read_batches
 from lnkit.datasets.image_folder import EXPECTED, Listing, batch_files, inner_folder, list_images
 from lnkit.errors import DataError
@@ -72,18 +70,14 @@ def open_labelled(source: Path, resolution: int, cache: Path, progress: Progress
 
 
 def _unpacked(source: Path, cache: Path, progress: Progress) -> Path:
-    if source.is_file() and not is_archive(source):
-        raise DataError(f"{source} is no archive that can be unpacked (.zip, .tar and the like). {EXPECTED}")
-    if not is_archive(source):
+    if not source.is_file():
         return source
+    if not is_archive(source):
+        raise DataError(f"{source} is no archive that can be unpacked (.zip, .tar and the like). {EXPECTED}")
     facts = source.stat()
     target = packed_dir(source, cache) / f"content-{facts.st_size}-{facts.st_mtime_ns}"
-    if not target.is_dir():
-        with locked(target, f"unpacking {source.name}", progress):
-            if not target.is_dir():
-                with atomic_folder(target) as new:
-                    unpack(source, new, progress)
-    return target
+    action = f"unpacking {source.name}"
+    return cached_folder(target, facts.st_size, action, progress, lambda new: unpack(source, new, progress))
 
 
 def _of_files(listing: Listing, resolution: int, cache: Path, progress: Progress) -> LabelledData:

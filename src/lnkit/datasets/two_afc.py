@@ -79,7 +79,7 @@ def open_families(
     """Open the families of a split, official ones first, then the others by name; decode those not decoded yet.
 
     Args:
-        root: The folder that holds ``2afc`` and/or ``jnd``; see :func:`lnkit.datasets.find_families`.
+        root: The folder that holds ``2afc`` and/or ``jnd``; see :func:`lnkit.datasets.two_afc_layout.find_families`.
         cache: The cache folder, for decoded images.
         progress: Receives the progress of decoding.
         parts: "2afc", "jnd" or both.

@@ -73,6 +73,14 @@ class Registry:
         """Return a distance. Raises UnknownNameError, which suggests similar names."""
         return self._look_up("distance", name, self.distances)
 
+    def plugins_named(self, name: str) -> list[Plugin]:
+        """Return the plugins of this name: one, unless two distributions claim it. Raises UnknownNameError if none."""
+        named = [plugin for plugin in self.plugins if plugin.name == name]
+        if not named:
+            names = ", ".join(dict.fromkeys(plugin.name for plugin in self.plugins))
+            raise UnknownNameError(f"No plugin is called {name!r}; installed are: {names}.")
+        return named
+
     def provider(self, kind: str, name: str) -> Plugin:
         """Return the plugin that registered an item of kind "backbone", "benchmark" or "distance"."""
         if kind == "backbone" and is_user_backbone(name):

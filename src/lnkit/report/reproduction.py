@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lnkit.analysis.attributes import attributes_of_study
+from lnkit.analysis.attributes import attributes_of_study, plain_name
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.published.tables import read_rows
 from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow
@@ -76,7 +76,7 @@ def _own(gathered: ScoreSet, variant: str | None) -> dict[tuple[str, str], Score
     rows.sort(key=lambda row: row.variant != REFERENCE)
     values: dict[tuple[str, str], ScoreRow] = {}
     for row in rows:
-        values.setdefault((row.score, f"{row.backbone.partition('@')[0]}:{row.point}"), row)
+        values.setdefault((row.score, plain_name(row.loss_network)), row)
     return values
 
 

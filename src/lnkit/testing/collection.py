@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lnkit.errors import UnknownNameError, UsageError, did_you_mean, near_names
+from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.plugins.isolation import Plugin
 from lnkit.plugins.load import load_registry
 from lnkit.plugins.registry import Registry
@@ -50,7 +50,7 @@ def collect(name: str, options: CheckOptions | None = None, registry: Registry |
     registry = registry or load_registry()
     return [
         Case(subject, check)
-        for plugin in _find_plugins(name, registry)
+        for plugin in registry.plugins_named(name)
         for subject in _subjects(plugin, registry, options or CheckOptions())
         for check in subject.checks
     ]
@@ -64,22 +64,13 @@ def selection_note(name: str, options: CheckOptions, registry: Registry) -> str:
         options: as given to `collect`.
         registry: that contains the plugin.
     """
-    count = max(len(_points_by_backbone(plugin)) for plugin in _find_plugins(name, registry))
+    count = max(len(_points_by_backbone(plugin)) for plugin in registry.plugins_named(name))
     if options.only or not options.limit or count <= options.limit:
         return ""
     return (
         f"{options.limit} of the {count:,} backbones of {name} are checked, evenly spread; "
         "--limit 0 checks all of them, and --only NAME one."
     )
-
-
-def _find_plugins(name: str, registry: Registry) -> list[Plugin]:
-    """Return the plugins of this name: one, unless two distributions claim it. Raises UnknownNameError if none."""
-    named = [plugin for plugin in registry.plugins if plugin.name == name]
-    if not named:
-        names = ", ".join(dict.fromkeys(plugin.name for plugin in registry.plugins))
-        raise UnknownNameError(f"No plugin is called {name!r}; installed are: {names}.")
-    return named
 
 
 def _points_by_backbone(plugin: Plugin) -> dict[str, list[str]]:

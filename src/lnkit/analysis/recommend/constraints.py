@@ -120,7 +120,7 @@ def say_left_out(
 
 
 def _say_unknown(networks: Mapping[str, ScoreRow], unknown: Sequence[str]) -> str:
-    backbone = networks[unknown[0]].backbone.partition("@")[0]
+    backbone = plain_name(networks[unknown[0]].backbone)
     return (
         f"The attribute is unknown for {len(unknown)} of these, such as {unknown[0]}: `lnkit attributes {backbone}` "
         "computes it, and `lnkit eval --force` stores it with a new result."

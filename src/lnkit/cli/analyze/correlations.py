@@ -64,7 +64,7 @@ def _correlations(
     gathered = gather_measurements(**options)
     from lnkit.analysis.correlations import attribute_correlations, score_correlations  # noqa: PLC0415 - scipy
     from lnkit.analysis.rankings import counted  # noqa: PLC0415 - pandas
-    from lnkit.stats import METHODS, Sampling  # noqa: PLC0415 - numpy
+    from lnkit.stats import Sampling  # noqa: PLC0415 - numpy
 
     frame = gathered.frame()
     frame = select_scores(frame, scores) if scores else frame if every_score else counted(frame)

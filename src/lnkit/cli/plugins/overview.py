@@ -8,7 +8,6 @@ import click
 
 from lnkit.cli._output import clean, emit_json, print_table
 from lnkit.cli._registry import load_plugins
-from lnkit.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from lnkit.plugins.isolation import Plugin
@@ -76,10 +75,6 @@ def _facts(registry: Registry, plugin: Plugin) -> dict[str, Any]:
 
 
 def _traceback(registry: Registry, name: str) -> str:
-    named = [plugin for plugin in registry.plugins if plugin.name == name]
-    if not named:
-        names = ", ".join(plugin.name for plugin in registry.plugins)
-        raise UnknownNameError(f"No plugin is called {name!r}; installed are: {names}.")
-    failures = [failure for plugin in named for failure in plugin.failures]
+    failures = [failure for plugin in registry.plugins_named(name) for failure in plugin.failures]
     lines = [clean(line) for failure in failures for line in failure.traceback.splitlines()]
     return "\n".join(lines) or f"{name} did not fail."

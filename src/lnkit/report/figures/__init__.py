@@ -1,4 +1,4 @@
-"""Figures, each one call: ``best_points(frame)`` and so on return an Altair chart, ``save`` writes it to a file.
+"""Figures, each one call: ``best_points(frame)`` and so on return an Altair chart, ``save_figure`` writes it to a file.
 
 Altair is imported when the first of these names is used.
 """
