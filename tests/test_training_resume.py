@@ -207,6 +207,14 @@ def test_a_damaged_checkpoint_is_named(file: str, tmp_path: Path, often: None) -
         train(tmp_path)
 
 
+def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, often: None) -> None:
+    stop_after(tmp_path, 8)
+    (file,) = tmp_path.glob("checkpoints/*/state.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 1}))
+    with pytest.raises(DataError, match=r"was written by another version of lnkit\. Give --force to train anew\."):
+        train(tmp_path)
+
+
 def test_a_damaged_finished_training_is_named(tmp_path: Path) -> None:
     train(tmp_path)
     (tmp_path / "finished" / "training.json").write_text("{")

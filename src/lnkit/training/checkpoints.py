@@ -25,7 +25,7 @@ from lnkit.errors import DataError, LnkitError
 from lnkit.training.state_files import pack, unpack
 
 FOLDER = "checkpoints"
-FORMAT = 1  # raised when older checkpoints become unusable
+FORMAT = 2  # raised when older checkpoints become unusable
 
 Weights = Mapping[str, Tensor]
 
@@ -69,7 +69,8 @@ def read_checkpoint(folder: Path, facts: Mapping[str, Any]) -> Checkpoint | None
     """Return the newest checkpoint in ``folder``, or None if there is none.
 
     Raises:
-        DataError: The checkpoint is damaged, or belongs to a training with other ``facts``; these are named.
+        DataError: The checkpoint is damaged, of another format, or belongs to a training with other ``facts``; these
+            are named.
     """
     checkpoints = folder / FOLDER
     names = sorted(path.name for path in checkpoints.iterdir() if path.name.isdigit()) if checkpoints.is_dir() else []
@@ -79,6 +80,8 @@ def read_checkpoint(folder: Path, facts: Mapping[str, Any]) -> Checkpoint | None
 def _read(path: Path, facts: Mapping[str, Any]) -> Checkpoint:
     try:
         content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise DataError(f"{path} was written by another version of lnkit. Give --force to train anew.")
         require_same_facts(path, content["facts"], facts)
         state = unpack(content["state"], load_file(path / "state.safetensors"))
         best = path / "best.safetensors"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch import nn
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from lnkit.training_task import FeatureLoss
 
 
+class Sizes(TypedDict):
+    """Micro-batch sizes, as a checkpoint stores them."""
+
+    size: int  # of the trained network
+    micro_batch: int | None  # of the loss network
+
+
 class MicroBatches:
     """The micro-batch sizes of the frozen loss network and of the trained network."""
 
@@ -25,13 +32,13 @@ class MicroBatches:
         self._has_batch_norm = any(isinstance(module, _BatchNorm) for module in network.modules())
         self.size = batch_size  # of the trained network
 
-    def state(self) -> dict[str, int | None]:
+    def state(self) -> Sizes:
         """Return the sizes, to be stored in a checkpoint."""
-        return {"split": self.size, "micro_batch": self._feature_loss.micro_batch if self._feature_loss else None}
+        return {"size": self.size, "micro_batch": self._feature_loss.micro_batch if self._feature_loss else None}
 
-    def restore(self, state: dict[str, int | None]) -> None:
+    def restore(self, state: Sizes) -> None:
         """Set the sizes to those of a checkpoint."""
-        self.size = state["split"] or self._batch_size
+        self.size = state["size"]
         if self._feature_loss is not None:
             self._feature_loss.micro_batch = state["micro_batch"]
 
