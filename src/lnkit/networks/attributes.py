@@ -64,7 +64,7 @@ def measure_attributes(spec: BackboneSpec, points: Sequence[ExtractionPoint]) ->
     size = max(SIZE, spec.min_size)
     backbone, structure = _build_and_read(spec, [node for point in points for node in point.nodes], size)
     whole = _whole(spec, backbone, structure, size)
-    facts = inspect_points(spec, points, size)
+    facts = inspect_points(spec, points, size, strides=False)
     return BackboneAttributes(
         whole, {point.point.name: _at(point, structure, whole) for point in facts if not point.problem}
     )

@@ -54,7 +54,9 @@ class NodeFacts:
     macs: int
 
 
-def inspect_points(spec: BackboneSpec, points: Sequence[ExtractionPoint], size: int = 64) -> tuple[PointFacts, ...]:
+def inspect_points(
+    spec: BackboneSpec, points: Sequence[ExtractionPoint], size: int = 64, *, strides: bool = True
+) -> tuple[PointFacts, ...]:
     """Measure a backbone up to each of some points.
 
     If the backbone runs on torch's meta device, only shapes are computed.
@@ -63,12 +65,14 @@ def inspect_points(spec: BackboneSpec, points: Sequence[ExtractionPoint], size: 
         spec: The backbone.
         points: Its points to measure.
         size: Side in pixels of the image that is used.
+        strides: Measure strides too, with a second, larger image.
 
     Raises:
         WeightsError: A package that the backbone needs is missing.
     """
     nodes = list(dict.fromkeys(node for point in points for node in point.nodes))
-    measured, wider = _measure(spec, nodes, size), _measure(spec, nodes, size + STEP)
+    measured = _measure(spec, nodes, size)
+    wider = _measure_wider(spec, nodes, size, measured) if strides else measured
     return tuple(_point_facts(point, measured, wider) for point in points)
 
 
@@ -81,7 +85,8 @@ def inspect_nodes(spec: BackboneSpec, size: int = 64) -> tuple[NodeFacts, ...]:
     Raises:
         WeightsError: A package that the backbone needs is missing.
     """
-    measured, wider = _measure(spec, None, size), _measure(spec, None, size + STEP)
+    measured = _measure(spec, None, size)
+    wider = _measure_wider(spec, None, size, measured)
     return tuple(_node_facts(node, reading, wider.readings.get(node)) for node, reading in _as_tree(measured.readings))
 
 
@@ -153,6 +158,11 @@ def _measure(spec: BackboneSpec, nodes: Collection[str] | None, size: int) -> _M
         logger.debug("%s does not run on the meta device: %s", spec.name, error)
         readings = _measure_on("cpu", spec, nodes, image_size)
     return _Measured(readings, image_size)
+
+
+def _measure_wider(spec: BackboneSpec, nodes: Collection[str] | None, size: int, measured: _Measured) -> _Measured:
+    """Measure with a larger image, which a backbone of one input size does not accept."""
+    return measured if spec.input_size else _measure(spec, nodes, size + STEP)
 
 
 def _measure_on(
