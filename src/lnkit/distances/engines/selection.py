@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("lnkit")
 
-ENGINES = ("eager", "inductor", "onnxruntime")
+_BUILDERS: Mapping[str, Callable[[nn.Module, tuple[int, ...], torch.device], Engine]] = {
+    "eager": lambda module, _shape, device: EagerEngine(module, device),
+    "inductor": lambda module, shape, device: inductor.InductorEngine(module, shape, device),
+    "onnxruntime": lambda module, shape, _device: onnx.OnnxEngine(module, shape),
+}
+ENGINES = tuple(_BUILDERS)
 PAYS_OFF_AFTER = 30.0  # seconds of work left; building takes 3-20 s on an idle machine and saves a quarter or more
 
 MIN_RUNS = 3  # of a batch, to time an engine
@@ -45,13 +51,7 @@ def missing(name: str, device: torch.device) -> str:
 
 def build_engine(name: str, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> Engine:
     """Build an engine by name and run it once, so that its first batch is not slower than the others."""
-    engine: Engine
-    if name == "inductor":
-        engine = inductor.InductorEngine(module, shape, device)
-    elif name == "onnxruntime":
-        engine = onnx.OnnxEngine(module, shape)
-    else:
-        engine = EagerEngine(module, device)
+    engine = _BUILDERS[name](module, shape, device)
     engine(np.zeros(shape, np.uint8))
     return engine
 
@@ -69,7 +69,7 @@ def choose_engine(module: nn.Module, shape: tuple[int, ...], device: torch.devic
     """
     best = build_engine("eager", module, shape, device)
     left = batches * _seconds(best, shape)
-    for name in ("inductor", "onnxruntime"):
+    for name in ENGINES[1:]:
         if left < PAYS_OFF_AFTER or missing(name, device):
             continue
         started = time.perf_counter()
