@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from lnkit.distances.builtin_plugin import builtin_spec
-from lnkit.distances.engines.base import Array
+from lnkit.distances.engines.base import Array, padded
 from lnkit.distances.engines.selection import build_engine, check_engine, choose_engine
 from lnkit.distances.factory import shared_distances
 from lnkit.distances.matrix import Advance, PairwiseDistances
@@ -188,7 +188,7 @@ class ImageComparer:
 
     def _compare_batch(self, rows: list[Array], shape: Shape) -> Array:
         items = self._items(shape)
-        stack = np.concatenate([_padded(images, items) for images in rows])
+        stack = np.concatenate([padded(images, items) for images in rows])
         distances = self._engine_for(shape)(stack)[: len(rows[0])].astype(np.float64)
         if self.precision == "fp32" and len(rows) == 3:
             near = _near_ties(distances, self._scales[shape]) & ~_identical(rows[1], rows[2])[:, None]
@@ -300,12 +300,6 @@ def _check_arrays(arrays: Sequence[Array]) -> None:
             f"Expected 8-bit RGB images of shape (N, H, W, 3), got {', '.join(sorted(types))} of shape {shape}. "
             "Convert images in [0, 1] with (255 * images).round().astype(np.uint8)."
         )
-
-
-def _padded(images: Array, items: int) -> Array:
-    """Repeat the last image until there are ``items``: batches of one size are rounded the same."""
-    missing = items - len(images)
-    return np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
 
 
 def _identical(a: Array, b: Array) -> Array:

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lnkit.distances.engines.base import Array
+from lnkit.distances.engines.base import Array, padded
 from lnkit.distances.engines.eager import full_float32, prepare
 from lnkit.distances.functional import Embedded, Summed
 from lnkit.errors import ImageError
+from lnkit.networks.device import place
 
 if TYPE_CHECKING:
     from lnkit.benchmark import Arrays, ArrayStore
@@ -36,7 +37,7 @@ class PairwiseDistances:
 
     def __init__(self, module: StackedDistances, batch_size: int, device: torch.device) -> None:
         """Prepare to compare with the network and the distances of ``module``, ``batch_size`` images at a time."""
-        self.module = prepare(module).to(device).to(memory_format=torch.channels_last)
+        self.module = place(prepare(module), device)
         self.batch_size, self.device = batch_size, device
         parts = [(part, point, _two_steps(distance)) for part, (point, distance) in enumerate(self.module.parts)]
         self.terms = [(point, step) for _, point, steps in parts for step in steps]
@@ -98,7 +99,7 @@ class PairwiseDistances:
 
     def _embed(self, images: Array) -> list[Tensor]:
         """Return the embeddings of at most one batch of images; the last image is repeated to fill the batch."""
-        filled = np.concatenate([images, np.repeat(images[-1:], self.batch_size - len(images), axis=0)])
+        filled = padded(images, self.batch_size)
         with torch.inference_mode(), full_float32():
             features = self.module.features(torch.from_numpy(filled).to(self.device))
             return [step.embed(features[point])[: len(images)].contiguous() for point, step in self.terms]

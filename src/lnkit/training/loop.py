@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lnkit.errors import LnkitError
+from lnkit.networks.device import place
 from lnkit.progress import Progress
 from lnkit.training.checkpoints import Checkpoint, Weights, read_checkpoint, write_checkpoint
 from lnkit.training.collapse import constant_output, not_finite
@@ -85,15 +86,9 @@ def train(
 
 def _rebuild(task: TrainingTask, settings: TrainingSettings, weights: Weights, device: torch.device) -> nn.Module:
     seed_all(settings.seed)
-    network = _to_device(task.build(), device)
+    network = place(task.build(), device)
     network.load_state_dict(dict(weights))
     return network.eval().requires_grad_(False)
-
-
-def _to_device(network: nn.Module, device: torch.device) -> nn.Module:
-    """Move a network to a device, in the memory layout in which convolutions are fastest."""
-    moved: nn.Module = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return moved
 
 
 class _Training:
@@ -112,7 +107,7 @@ class _Training:
         self.folder, self.progress, self.facts = folder, progress, facts
         task.prepare()
         seed_all(settings.seed)
-        self.network = _to_device(task.build(), setup.device).train()
+        self.network = place(task.build(), setup.device).train()
         self.optimizer = task.optimizer(self.network)
         self.scheduler = task.scheduler(self.optimizer)
         self.scaler = setup.scaler()

@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import torch
-
 from lnkit.errors import PluginError
-from lnkit.networks.device import open_device
+from lnkit.networks.device import open_device, place
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import Progress
 from lnkit.specs import DistanceConfig
@@ -56,8 +54,7 @@ class Trainer:
 
     def feature_loss(self, distance: DistanceConfig) -> DeepPerceptualLoss:
         """Return a loss with the loss network of the run, on the device, in the memory layout of trained networks."""
-        loss = DeepPerceptualLoss(self._loss_network(), distance=distance)
-        return loss.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return place(DeepPerceptualLoss(self._loss_network(), distance=distance), self.device)
 
     def train(self, task: TrainingTask, settings: TrainingSettings) -> TrainingResult:
         """Train ``task``, or resume its training; see :func:`lnkit.training.loop.train`."""

@@ -1,4 +1,4 @@
-"""The interface of an engine."""
+"""The interface of an engine, and batches of one shape for it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ class Engine(Protocol):
     name: str
 
     def __call__(self, stack: Array) -> Array: ...
+
+
+def padded(images: Array, items: int) -> Array:
+    """Repeat the last image until there are ``items``: batches of one size are rounded the same."""
+    missing = items - len(images)
+    return np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
 
 
 @contextlib.contextmanager

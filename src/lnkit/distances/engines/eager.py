@@ -12,6 +12,7 @@ from torch import fx, nn
 from torch.fx.experimental.optimization import fuse
 
 from lnkit.distances.engines.base import Array
+from lnkit.networks.device import place
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -23,7 +24,7 @@ class EagerEngine:
 
     def __init__(self, module: nn.Module, device: torch.device) -> None:
         self.device = device
-        self.module = prepare(module).to(device).to(memory_format=torch.channels_last)
+        self.module = place(prepare(module), device)
 
     def __call__(self, stack: Array) -> Array:
         with torch.inference_mode(), full_float32():

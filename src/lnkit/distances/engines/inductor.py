@@ -13,6 +13,7 @@ from torch import nn
 
 from lnkit.distances.engines.base import Array, quiet_loggers
 from lnkit.distances.engines.eager import full_float32, prepare
+from lnkit.networks.device import place
 
 _CONFIG: dict[str, Any] = {
     "freezing": True,  # weights become constants: packed once for the processor, activations fused into convolutions
@@ -36,7 +37,7 @@ class InductorEngine:
         import torch._inductor.config as inductor_config  # noqa: PLC0415 - slow to import, and only needed here
 
         self.device = device
-        prepared = prepare(module).to(device).to(memory_format=torch.channels_last)
+        prepared = place(prepare(module), device)
         self.run: Callable[[torch.Tensor], torch.Tensor] = torch.compile(
             _unshared_forward(prepared), fullgraph=True, dynamic=False
         )
