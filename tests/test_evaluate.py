@@ -20,7 +20,6 @@ import lnkit
 from lnkit import UnknownNameError, UsageError
 from lnkit.cli import run
 from lnkit.networks.fingerprint import UNKNOWN, fingerprint
-from lnkit.plugins.load import default_registry
 
 Capture = pytest.CaptureFixture[str]
 
@@ -86,7 +85,6 @@ def forget_code() -> None:
     """Let the next import read the files again, as another process would."""
     for name in ("own_nets", "own_parts"):
         sys.modules.pop(name, None)
-    default_registry().found.clear()
 
 
 def distances_of(found: lnkit.FinishedRun) -> dict[str, np.ndarray]:

@@ -36,7 +36,6 @@ class Registry:
     benchmarks: dict[str, BenchmarkSpec] = field(default_factory=dict)
     dangling: list[tuple[str, ExtractionPoint, str]] = field(default_factory=list)  # backbone, point, plugin
     providers: dict[tuple[str, str], Plugin] = field(default_factory=dict)  # ("backbone", "vgg16") -> plugin
-    found: dict[str, BackboneSpec] = field(default_factory=dict)  # on request: with other weights, or user code
 
     @property
     def failures(self) -> tuple[PluginFailure, ...]:
@@ -58,8 +57,8 @@ class Registry:
             if spec is None and is_user_backbone(name):
                 spec = import_backbone(name)
             if spec is not None:
-                self.found[name] = spec
-        return self._look_up("backbone", name, self.found if name in self.found else self.backbones)
+                return spec
+        return self._look_up("backbone", name, self.backbones)
 
     def points_at(self, backbone: str) -> Mapping[str, ExtractionPoint]:
         """Return the extraction points of a backbone by name; empty for an unknown backbone."""
