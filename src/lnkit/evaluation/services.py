@@ -64,7 +64,7 @@ class Services:
             self._cut(self._all_layers()),
             [distance.layers for distance in distances],
             [distance.distance for distance in distances],
-            device=self._request.device,
+            device=self._device,
             precision=self._request.precision,
             engine=self._request.engine,
             batch_size=self._request.batch_size,
@@ -108,7 +108,7 @@ class Services:
             )
         return Trainer(
             lambda: self._cut(self._layers[0]),
-            device=self._request.device,
+            device=self._device,
             precision=self._request.precision,
             folder=self._folder,
             facts=dataclasses.asdict(self._key),

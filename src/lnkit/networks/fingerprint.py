@@ -26,7 +26,7 @@ UNKNOWN = "unknown-"
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size, range, slice)
 _INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-_OF_EVERY_MODULE = frozenset(vars(nn.Module())) - {"training"}  # tensors, submodules and hooks: handled separately
+_OF_EVERY_MODULE = frozenset(vars(nn.Module()))  # tensors, submodules, hooks: handled separately; or the mode
 
 
 class _Unknown(Exception):  # noqa: N818 - a signal, not an error
@@ -48,7 +48,7 @@ def _settings(module: nn.Module) -> Iterator[str]:
         if any(vars(part)[hooks] for hooks in ("_forward_hooks", "_forward_pre_hooks")):
             raise _Unknown
         yield f"{path}: {type(part).__module__}.{type(part).__qualname__}"
-        own = {name: value for name, value in vars(part).items() if name not in _OF_EVERY_MODULE and name != "training"}
+        own = {name: value for name, value in vars(part).items() if name not in _OF_EVERY_MODULE}
         yield from (f"{path}.{name} = {_describe(own[name])}" for name in sorted(own))
 
 

@@ -7,12 +7,11 @@ import shutil
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 
 from lnkit.data.cache import download_dir
 from lnkit.data.fetch.checksums import file_sha256
 from lnkit.data.fetch.download import fetch, file_name
-from lnkit.data.storage import explain_disk_errors, human_size
+from lnkit.data.storage import explain_disk_errors, human_size, locked
 from lnkit.errors import DataError, WeightsError
 from lnkit.progress import Progress
 from lnkit.specs import RemoteFile
@@ -45,8 +44,7 @@ def fetch_weights(remote: RemoteFile, title: str, progress: Progress) -> Path:
     if target.is_file():
         return target
     folder = download_dir("weights") / target.stem
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f"{folder.name}.lock")):
+    with locked(folder, f"fetching the {title}", progress):
         if not target.is_file():  # another process may have fetched it in the meantime
             progress.say(f"Fetching the {title} ({human_size(remote.size)}) to {target}")
             _fetch(remote, folder, target, progress, title)

@@ -12,6 +12,7 @@ from lnkit.errors import UsageError, WeightsError
 from lnkit.networks.graph_extractor import cut_backbone
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.networks.weights import LoadedBackbone, build_backbone, build_random
+from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress
 from lnkit.specs import (
     IMAGENET_MEAN,
@@ -70,8 +71,6 @@ def load_loss_network(
     References:
         arXiv 2302.04032 (Pihlgren2023), arXiv 1801.03924 (Zhang2018).
     """
-    from lnkit.plugins.load import default_registry  # noqa: PLC0415 - a convenience above plugins; see load_backbone
-
     registry = default_registry()
     spec = registry.backbone(backbone)
     names = tuple(dict.fromkeys(name for group in registry.resolve_points(backbone, points) for name in group))
@@ -137,7 +136,8 @@ def check_nodes(spec: BackboneSpec, nodes: Sequence[str]) -> None:
         return
     with torch.device("meta"):
         outline = build_random(spec).eval()
-    unknown = [node for node in nodes if node not in dict(outline.named_modules())]
+    modules = dict(outline.named_modules())
+    unknown = [node for node in nodes if node not in modules]
     if unknown:
         with suppress(NotImplementedError):  # needs values: checked later, with the real weights
             cut_backbone(outline, unknown, spec.name)
@@ -207,7 +207,4 @@ def load_backbone(
           (image): Identity()
         )
     """
-    # Imported here: a public convenience looks names up in the registry, while this module stays below the plugins.
-    from lnkit.plugins.load import default_registry  # noqa: PLC0415
-
     return build_backbone(default_registry().backbone(backbone), weights, seed, progress).module

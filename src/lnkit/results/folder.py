@@ -191,8 +191,9 @@ class FolderPartStore:
         try:
             with np.load(file, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except Exception:  # missing or damaged in any way: compute it
-            part = compute()
+        except Exception:
+            pass
+        part = compute()
         with _writing_in(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with atomic_write(file) as tmp:

@@ -11,6 +11,7 @@ from lnkit.distances.factory import make_distances, total_distance
 from lnkit.errors import ImageError
 from lnkit.networks.load import load_loss_network
 from lnkit.networks.loss_network import LossNetwork, check_form, check_images
+from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig, Normalization
 from lnkit.training.micro_batch import micro_batched_mean
 
@@ -59,9 +60,6 @@ class DeepPerceptualLoss(nn.Module):
             UsageError: An option does not exist.
             WeightsError: The weights are missing, damaged, made for another network, or could not be fetched.
         """
-        # Imported here: a public convenience looks names up in the registry, while this module stays below the plugins.
-        from lnkit.plugins.load import default_registry  # noqa: PLC0415
-
         super().__init__()
         if isinstance(backbone, str):
             backbone = load_loss_network(backbone, points, weights=weights, normalization=normalization)
