@@ -95,8 +95,8 @@ class AutoencoderTask(TrainingTask):
             seed: of the draw of held-out images.
             progress: receives the progress of computing target features.
         """
-        self.images, self.protocol, self.feature_loss = images, protocol, loss
-        self._loss, self._progress = loss, progress
+        self.images, self.protocol, self._progress = images, protocol, progress
+        self.feature_loss: FeatureLoss = loss
         self.device = next(loss.network.buffers()).device
         self.training, self.validation = hold_out(len(images), protocol.holdout, (seed, HOLDOUT_STREAM))
         self.items = len(self.training)
@@ -106,10 +106,10 @@ class AutoencoderTask(TrainingTask):
 
     def prepare(self) -> None:
         """Compute the target features of all images once, where that is worth it and they fit into memory."""
-        if sum(weight.numel() for weight in self._loss.network.parameters()) < WORTH_CACHING:
+        if sum(weight.numel() for weight in self.feature_loss.network.parameters()) < WORTH_CACHING:
             return
         self._cache = cache_targets(
-            self._loss, self.images.take, len(self.images), self.protocol.epochs, self._progress
+            self.feature_loss, self.images.take, len(self.images), self.protocol.epochs, self._progress
         )
 
     def build(self) -> nn.Module:
@@ -144,12 +144,12 @@ class AutoencoderTask(TrainingTask):
     def _inputs(self, batch: Batch) -> tuple[Tensor, Features]:
         """Return the images of a batch and their features, both on the device."""
         images = self.images.prepare(batch["stored"])
-        return images, self._cache.of(batch) if self._cache else self._loss.targets(images)
+        return images, self._cache.of(batch) if self._cache else self.feature_loss.targets(images)
 
     def _difference(self, outputs: Any, features: Features) -> Tensor:
         if self.protocol.target == "features":
             return feature_difference(outputs, features)
-        return self._loss.loss_to_features(outputs, features)
+        return self.feature_loss.loss_to_features(outputs, features)
 
 
 class _Variations:

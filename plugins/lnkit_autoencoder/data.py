@@ -9,6 +9,7 @@ from lnkit import BenchmarkData, DataError
 from lnkit_autoencoder.folders import EXPECTED, looks_like_folders, open_folders
 from lnkit_autoencoder.images import LabeledSet
 from lnkit_autoencoder.published import PUBLISHED, has_files, open_published
+from lnkit_autoencoder.sample import NOTE, sample_folder
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunFacts
@@ -24,8 +25,6 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     """
     notes: tuple[str, ...] = ()
     if facts.sample:
-        from lnkit_autoencoder.sample import NOTE, sample_folder  # noqa: PLC0415 - scikit-image, only for the sample
-
         sets: Content = (_open_own(facts, sample_folder(facts.cache)),)
         notes = (NOTE,)
     elif facts.data:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
-from lnkit.data import packed_dir, read_rgb, require_printable
+from lnkit.data import Column, ColumnTable, open_columns, packed_dir, read_rgb, require_printable
 from lnkit.datasets.image_folder import Split, class_files, class_names
 from lnkit_autoencoder.checks import checked_labels, padding_for, require_some
 from lnkit_autoencoder.images import LabeledSet
@@ -108,8 +108,6 @@ def _side(path: Path) -> int:
 
 
 def _open_split(folder: Path, split: Split, side: int, cache: Path, progress: Progress) -> PackedTable:
-    from lnkit.data import Column, ColumnTable, open_columns  # noqa: PLC0415 - only here
-
     def read(data: bytes, path: Path) -> NDArray[np.uint8]:
         image, _ = read_rgb(data, path)
         if image.size != (side, side):
@@ -124,6 +122,6 @@ def _open_split(folder: Path, split: Split, side: int, cache: Path, progress: Pr
     return open_columns(table, packed_dir(folder, cache) / f"autoencoder-{side}px", progress)
 
 
-def looks_like_folders(root: Path, splits: Sequence[str] = ("train", "test")) -> bool:
+def looks_like_folders(root: Path) -> bool:
     """Whether any folder of the layout exists."""
-    return any((root / split).is_dir() for split in splits)
+    return any((root / split).is_dir() for split in ("train", "test"))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
-from lnkit.data import packed_dir
+from lnkit.data import open_arrays, packed_dir
 from lnkit_autoencoder.checks import checked_labels, padding_for
 from lnkit_autoencoder.images import LabeledSet
 
@@ -120,8 +120,6 @@ def _require_files(published: Published, root: Path) -> None:
 
 
 def _open_split(published: Published, split: str, root: Path, cache: Path, progress: Progress) -> Arrays:
-    from lnkit.data import open_arrays  # noqa: PLC0415 - only here
-
     title = f"{published.name} {split}"
     target = packed_dir(root, cache) / f"autoencoder-{published.name}-{split}"
     return open_arrays(

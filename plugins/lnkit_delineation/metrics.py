@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]  # (H, W)
 
-MEASURES = ("completeness", "correctness", "quality")
-
 
 def pixelwise(marks: Mask, truth: Mask) -> dict[str, float]:
     """Return completeness, correctness and quality in percent, from the pixels found, false and missed.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE = 16  # pixels: four halvings
+from lnkit_delineation.protocol import STRIDE
 
 
 class UNet(nn.Module):

@@ -36,7 +36,7 @@ class DelineationTask(TrainingTask):
 
     def __init__(self, protocol: DelineationProtocol, data: DelineationData, feature_loss: FeatureLoss) -> None:
         self.protocol, self.data = protocol, data
-        self.feature_loss = self._loss = feature_loss
+        self.feature_loss: FeatureLoss = feature_loss
         self.items = len(data.train.images)
 
     def build(self) -> nn.Module:
@@ -68,12 +68,12 @@ class DelineationTask(TrainingTask):
             Pihlgren2023 Eq. 4 and 5.
         """
         mu, times = self.protocol.mu, self.protocol.k_train
-        targets = self._loss.targets(three_channels(truth)) if mu else {}
+        targets = self.feature_loss.targets(three_channels(truth)) if mu else {}
         bce, features = image.new_zeros(()), image.new_zeros(())
         for weight, marks in zip(weights(times), network.apply_repeatedly(image, times), strict=True):
             bce = bce + weight * cross_entropy(marks, truth)
             if mu:
-                features = features + weight * self._loss.loss_to_features(three_channels(marks), targets)
+                features = features + weight * self.feature_loss.loss_to_features(three_channels(marks), targets)
         return {"loss": bce + mu * features, "bce": bce, "feature loss": features}
 
     def validate(self, network: nn.Module) -> Validation:

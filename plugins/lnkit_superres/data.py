@@ -15,6 +15,7 @@ from lnkit import BenchmarkData, DataError
 from lnkit.data import Column, ColumnTable, describe_folder, image_names, open_columns, packed_dir, read_rgb
 from lnkit_superres import BSDS300, COCO_IMAGES, SET5, SET14, TEST_SETS, TITLES
 from lnkit_superres.degradation import LEAST_LOW, Degradation
+from lnkit_superres.sample import NOTE, sample_folder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -153,8 +154,6 @@ def partial_notes(folders: Folders, train: int, valid: int) -> tuple[str, ...]:
 def _choose_folders(facts: RunFacts) -> tuple[Folders, tuple[str, ...]]:
     """Return the folders of the sample, of the user, or of the datasets in the cache, with notes on them."""
     if facts.sample:
-        from lnkit_superres.sample import NOTE, sample_folder  # noqa: PLC0415 - scikit-image, only for the sample
-
         return find_folders(sample_folder(facts.cache)), (NOTE,)
     folders = find_folders(facts.data) if facts.data else _fetch_folders(facts)
     return folders, partial_notes(folders, facts.protocol.train_images, facts.protocol.valid_images)

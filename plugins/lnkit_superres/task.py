@@ -45,7 +45,7 @@ class SuperresTask(TrainingTask):
         progress: Progress,
     ) -> None:
         self.factor, self.protocol = factor, protocol
-        self.feature_loss = self._loss = feature_loss
+        self.feature_loss: FeatureLoss = feature_loss
         self.high, self.low = data.train.high, data.train.low[factor]
         self.valid_high, self.valid_low = data.valid.high, data.valid.low[factor]
         self.items = len(self.high)
@@ -54,7 +54,7 @@ class SuperresTask(TrainingTask):
 
     def prepare(self) -> None:
         passes = self.protocol.iterations * self.protocol.batch_size / self.items
-        self._cache = cache_targets(self._loss, self._targets, self.items, passes, self._progress)
+        self._cache = cache_targets(self.feature_loss, self._targets, self.items, passes, self._progress)
 
     def build(self) -> nn.Module:
         return TransformationNetwork(self.factor, self.protocol.residual_blocks)
@@ -74,8 +74,8 @@ class SuperresTask(TrainingTask):
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         output = network(in_unit_range(batch["low"]))
         if self._cache is not None:
-            return {"loss": self._loss.loss_to_features(output, self._cache.of(batch))}
-        return {"loss": self._loss(output, in_unit_range(batch["high"]))}
+            return {"loss": self.feature_loss.loss_to_features(output, self._cache.of(batch))}
+        return {"loss": self.feature_loss(output, in_unit_range(batch["high"]))}
 
     def validate(self, network: nn.Module) -> Validation:
         """Compute mean PSNR and SSIM of the validation images, as in the test."""

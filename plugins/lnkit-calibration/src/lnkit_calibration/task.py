@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 import lnkit
 from lnkit.stats import two_afc_agreement
-from lnkit.training import Batch, TrainingTask, Validation, batches_per_epoch
+from lnkit.training import Batch, TrainingTask, Validation, as_tensor, batches_per_epoch, in_unit_range, slices
 from lnkit_calibration.model import CalibrationModel, ranking_loss
 from lnkit_calibration.triplets import Triplets
 
@@ -81,14 +81,14 @@ class CalibrationTask(TrainingTask):
 
     def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
         images, judgments = self.training.batch(items)
-        tensors = {column: _channels_first(pixels) for column, pixels in images.items()}
+        tensors = {column: as_tensor(pixels) for column, pixels in images.items()}
         return tensors | {"judge": torch.from_numpy(judgments)}
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         assert isinstance(network, CalibrationModel)
         if self.iteration:
             network.clamp_weights()  # after the optimizer step of the iteration before
-        logits = network(*(batch[column].float() / 255 for column in ("ref", "p0", "p1")))
+        logits = network(*(in_unit_range(batch[column]) for column in ("ref", "p0", "p1")))
         return {"loss": ranking_loss(logits, batch["judge"])}
 
     def validate(self, network: nn.Module) -> Validation:
@@ -103,12 +103,9 @@ class CalibrationTask(TrainingTask):
 def score(network: CalibrationModel, triplets: Triplets, device: torch.device) -> float:
     """Return the 2AFC score in [0, 1]: mean agreement with people, one half where both patches are equally far."""
     scores = []
-    for start in range(0, len(triplets), SCORING_BATCH):
-        images, judgments = triplets.batch(np.arange(start, min(start + SCORING_BATCH, len(triplets))))
-        d0, d1 = network.distances(*(_channels_first(pixels).to(device).float() / 255 for pixels in images.values()))
+    every = np.arange(len(triplets))
+    for part in slices(len(triplets), SCORING_BATCH):
+        images, judgments = triplets.batch(every[part])
+        d0, d1 = network.distances(*(in_unit_range(as_tensor(pixels).to(device)) for pixels in images.values()))
         scores.append(two_afc_agreement(judgments, d0.cpu().numpy(), d1.cpu().numpy()).astype(np.float64))
     return float(np.concatenate(scores).mean())
-
-
-def _channels_first(pixels: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit_earlystop.checkpoints import BEST, FOLDER, CheckpointHeader, checkpoint_files, read_header
+from lnkit_earlystop.checkpoints import BEST, FOLDER, CheckpointHeader, checkpoint_files, read_header, read_network
+from lnkit_earlystop.networks import build
 from lnkit_earlystop.networks.architecture import Architecture, parse
 
 if TYPE_CHECKING:
@@ -123,13 +124,8 @@ def _spec(architecture: Architecture, name: str, load: partial[nn.Module], weigh
 
 
 def _build(architecture: Architecture, pretrained: bool) -> nn.Module:
-    from lnkit_earlystop.networks import build  # noqa: PLC0415 - torch, which listing does without
-
     return build(architecture)
 
 
 def _load(file: Path, architecture: Architecture, classes: int, pretrained: bool) -> nn.Module:
-    from lnkit_earlystop.checkpoints import read_network  # noqa: PLC0415 - torch, which listing does without
-    from lnkit_earlystop.networks import build  # noqa: PLC0415 - likewise
-
     return read_network(file) if pretrained else build(architecture, classes)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import lnkit
 from lnkit.data import atomic_write
+from lnkit_earlystop.networks import build
+from lnkit_earlystop.networks.architecture import parse
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -108,9 +110,6 @@ def read_network(file: Path) -> nn.Module:
     Raises:
         lnkit.WeightsError: the file is damaged, or its tensors do not fit its architecture.
     """
-    from lnkit_earlystop.networks import build  # noqa: PLC0415 - torch, which listing does without
-    from lnkit_earlystop.networks.architecture import parse  # noqa: PLC0415
-
     header = read_header(file)
     network = build(parse(header.architecture), header.classes)
     try:

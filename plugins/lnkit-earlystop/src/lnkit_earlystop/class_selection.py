@@ -10,8 +10,6 @@ import numpy as np
 import lnkit
 from lnkit.datasets.labelled import Labelled, LabelledData
 
-WAYS = ("random", "top", "bottom")
-
 
 def choose_classes(
     classes: Sequence[str], count: int, way: str, seed: int, ranking: Sequence[str] = ()

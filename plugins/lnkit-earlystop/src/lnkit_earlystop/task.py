@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from lnkit.datasets.labelled import Labelled, LabelledData
-from lnkit.training import Batch, TrainingTask, Validation
+from lnkit.training import Batch, TrainingTask, Validation, as_tensor, in_unit_range, slices
 from lnkit_earlystop.augmentation import add_noise, autoaugment_images, enlarge_center, normalize, random_crops
 from lnkit_earlystop.distributed import World, data_parallel
 from lnkit_earlystop.networks import build
@@ -84,7 +84,7 @@ class ClassifierTask(TrainingTask):
             share
         ]  # cropped before sharing, so that all processes draw the same
         labels = self.data.train.labels[items[share]]
-        return {"images": torch.from_numpy(cropped).permute(0, 3, 1, 2), "labels": torch.from_numpy(labels)}
+        return {"images": as_tensor(cropped), "labels": torch.from_numpy(labels)}
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         recipe = self.plan.recipe
@@ -94,7 +94,7 @@ class ClassifierTask(TrainingTask):
             self._parallel = data_parallel(network, self.plan.world)
         images = batch["images"]
         images = autoaugment_images(images) if recipe.autoaugment else images
-        images = add_noise(enlarge_center(images.float() / 255, recipe.central_crop), recipe.noise)
+        images = add_noise(enlarge_center(in_unit_range(images), recipe.central_crop), recipe.noise)
         logits = self._parallel(normalize(images).contiguous(memory_format=torch.channels_last))
         return {"loss": functional.cross_entropy(logits, batch["labels"], label_smoothing=recipe.label_smoothing)}
 
@@ -117,9 +117,8 @@ def evaluate_classifier(
         device: device of the network.
     """
     losses, correct = [], []
-    for start in range(0, len(data), VALIDATION_BATCH):
-        part = slice(start, start + VALIDATION_BATCH)
-        images = torch.from_numpy(np.array(data.images[part])).permute(0, 3, 1, 2).to(device).float() / 255
+    for part in slices(len(data), VALIDATION_BATCH):
+        images = in_unit_range(as_tensor(data.images[part]).to(device))
         labels = torch.from_numpy(np.array(data.labels[part])).to(device)
         logits = network(normalize(enlarge_center(images, central_crop)))
         losses.append(functional.cross_entropy(logits, labels, reduction="none").double().cpu())
