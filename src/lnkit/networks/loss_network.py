@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lnkit.errors import ImageError, UsageError
+from lnkit.networks.device import choose_math_kernels
 from lnkit.networks.graph_extractor import cut_backbone, reached_outputs
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint, Interpolation
 
@@ -62,6 +63,7 @@ class LossNetwork(nn.Module):
             UsageError: There are no points, or two have the same name.
         """
         super().__init__()
+        choose_math_kernels()
         self.points = tuple(points)
         self.name = name
         self.input_size, self.interpolation = input_size, interpolation
