@@ -1,7 +1,7 @@
 """One interpreter that has imported what lnkit's commands need, and runs each command in a forked child.
 
-A command of its own process spends seconds on importing torch. A child of the warm interpreter is as clean, since nothing
-but imports happened before the fork, and has its own environment, working folder and virtual environment.
+A command of its own process spends seconds on importing torch. A child of the warm interpreter is as clean, since
+nothing but imports happened before the fork, and has its own environment, working folder and virtual environment.
 """
 
 from __future__ import annotations
