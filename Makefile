@@ -4,13 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.lnkit-ready
 
-.PHONY: quickstart test lint docs bench clean
+.PHONY: quickstart test test-all lint docs bench clean
 
 quickstart: $(READY)
 	$(BIN)/lnkit eval --backbone efficientnet_lite0 --point all --bench bapps --sample
 
+# The tests, on every core; `pytest` alone runs them one after the other.
+CORES := -n auto --maxprocesses 8 --dist worksteal
+
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(CORES)
+
+# With the tests that repeat a guard over many networks; the figure is of lines that tests run in their own process.
+test-all: $(READY)
+	$(BIN)/python -m pytest $(CORES) -m "" --durations 25 --cov --cov-report=
+	@echo "Coverage: $$($(BIN)/coverage report --format=total) % of the lines"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
+
+from warm_process import Environment, WarmProcess
 
 FENCE = re.compile(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```\s*$", re.DOTALL | re.MULTILINE)
 TITLE = re.compile(r'title="([^"]+)"')
@@ -30,6 +33,7 @@ HASH = re.compile(r"\b[0-9a-f]{8,}\b")
 NUMBER = re.compile(r"(?<![\d.])[+-]?\d+\.\d{4}(?!\d)")
 TOLERANCE = 0.03  # of a score on the sample: its JPEGs differ a little between versions of Pillow
 BUSY = re.compile(r"^Plugin '\w+' takes .* s (in|when) .*\n", re.MULTILINE)  # said where the machine is busy elsewhere
+SHELL = re.compile(r"[|&;<>$`*?~(){}\\#!\n]")  # what only a shell understands
 ANYTHING = "..."  # on a line of its own for any lines, within one for any text
 
 INTERPRETER = """
@@ -125,10 +129,12 @@ def commands(block: Block) -> list[tuple[str, str]]:
 class Reader:
     """Somebody who follows a page in a folder and an environment of their own, in which they may install things."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warm: WarmProcess | None = None) -> None:
+        """With a warm process, plain commands of lnkit are its children; without, each is a process of its own."""
         self.folder = folder / "work"
         self.folder.mkdir(parents=True)
         self.environment = _environment(folder / "venv")
+        self._warm = warm
         self._python: subprocess.Popen[str] | None = None
 
     def follow(self, page: str) -> Iterator[Step]:
@@ -152,24 +158,31 @@ class Reader:
         file.write_text(block.text, encoding="utf-8")
 
     def _command(self, command: str, shown: str) -> Step:
-        done = subprocess.run(
+        words = [] if SHELL.search(command) else shlex.split(command)
+        if self._warm is not None and words[:1] == ["lnkit"]:
+            done = self._warm.lnkit(words[1:], self.folder, self.environment, together=True, seconds=SECONDS)
+        else:
+            done = self._in_shell(command)
+        return Step(command, shown, BUSY.sub("", done.stdout), done.returncode != 0)
+
+    def _in_shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment.variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=SECONDS,
             check=False,
         )
-        return Step(command, shown, BUSY.sub("", done.stdout), done.returncode != 0)
 
     def _run_python(self, code: str, shown: str) -> Step:
         if self._python is None:
             self._python = subprocess.Popen(
                 ["python", "-c", INTERPRETER],
                 cwd=self.folder,
-                env=self.environment,
+                env=self.environment.variables,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -182,7 +195,7 @@ class Reader:
         return Step(code, shown, printed, failed)
 
 
-def _environment(venv: Path) -> dict[str, str]:
+def _environment(venv: Path) -> Environment:
     """A virtual environment that has all that this one has, and takes what pip installs."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(venv), "platbase": str(venv)}))
@@ -195,4 +208,5 @@ def _environment(venv: Path) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if name != "LNKIT_RESULTS"}
     # What a plugin needs to be built and run is here already, and nothing is fetched.
     pip = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_QUIET": "1"}
-    return {**ours, **pip, "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}", "VIRTUAL_ENV": str(venv)}
+    path = f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return Environment(venv, site, {**ours, **pip, "PATH": path, "VIRTUAL_ENV": str(venv)})

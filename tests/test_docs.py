@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from shown import NEEDS, Reader, blocks, difference
+from warm_process import WarmProcess
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = sorted(file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md"))
@@ -26,9 +27,10 @@ COMMAND = re.compile(r"^(\$ |(lnkit|pip|python|make) )", re.MULTILINE)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN)
-def test_a_page_does_what_it_shows(page: str, tmp_path: Path) -> None:
+def test_a_page_does_what_it_shows(page: str, tmp_path: Path, warm_process: WarmProcess) -> None:
+    """The tutorial's commands are processes of their own, as a beginner's are; those of other pages start faster."""
     pytest.importorskip("lnkit_timm", reason="the tutorial's environment has the timm plugin")
-    reader = Reader(tmp_path)
+    reader = Reader(tmp_path, warm_process if page != "tutorial.md" else None)
     try:
         for step in reader.follow((DOCS / page).read_text(encoding="utf-8")):
             assert not step.problem, f"{step.what}\n{step.problem}"

@@ -36,13 +36,17 @@ def finished_parts(results: Path) -> list[Path]:
     return sorted(results.glob(".parts/*/*.npz"))
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """The scores of an uninterrupted run."""
+    output, errors = start(tmp_path_factory.mktemp("whole")).communicate(timeout=300)
+    assert output, errors
+    return scores(output)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
-def test_the_same_command_goes_on(blow: signal.Signals, tmp_path: Path) -> None:
-    output, errors = start(tmp_path / "whole").communicate(timeout=300)
-    assert output, errors
-    whole = scores(output)
-
+def test_the_same_command_goes_on(blow: signal.Signals, whole: dict[str, float], tmp_path: Path) -> None:
     results = tmp_path / "interrupted"
     process = start(results)
     while not finished_parts(results):

@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,16 @@ from lnkit.training import loop
 from lnkit.training.checkpoints import read_checkpoint, write_checkpoint
 
 Capture = pytest.CaptureFixture[str]
+Whole = Callable[[str, Capture], tuple[str, str]]
 
 SHORT = {  # benchmark -> a sample cut shorter still, and how many checkpoints come before it is stopped
     "superres": (["iterations=6", "validate_every=3", "train_images=16"], 4),
     "delineation": (["epochs=2"], 7),
     "autoencoder": (["epochs=1", "mlp_epochs=2", "unlabeled_images=512", "batch_size=64"], 5),
 }
+EACH = [  # the loop and its checkpoints are the same for all: one benchmark in every run of the tests, all in test-all
+    pytest.param(bench, marks=[] if bench == "superres" else [pytest.mark.exhaustive]) for bench in SHORT
+]
 pytestmark = pytest.mark.slow
 
 
@@ -61,6 +67,19 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Capture], tuple[str, str]]:
+    """Give what a benchmark's uninterrupted run ends with; it runs once for all tests."""
+    ended: dict[str, tuple[str, str]] = {}
+
+    def of(bench: str, capsys: Capture) -> tuple[str, str]:
+        if bench not in ended:
+            ended[bench] = outcome(bench, tmp_path_factory.mktemp(bench), capsys)
+        return ended[bench]
+
+    return of
+
+
 def stop(bench: str, results: Path, capsys: Capture) -> None:
     """Run until so many checkpoints are written, and then no further, as if the power were cut."""
     written = 0
@@ -79,13 +98,14 @@ def stop(bench: str, results: Path, capsys: Capture) -> None:
     assert not list(results.glob("*/result.json"))
 
 
-@pytest.mark.parametrize("bench", SHORT)
+@pytest.mark.parametrize("bench", EACH)
 def test_goes_on_to_the_same_bits_and_needs_all_of_the_state(
-    bench: str, often: None, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    bench: str, whole: Whole, often: None, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = outcome(bench, tmp_path / "whole", capsys)
     stop(bench, tmp_path / "stopped", capsys)
-    assert outcome(bench, tmp_path / "stopped", capsys) == whole
+    for part in ("network", "optimizer", "iteration"):
+        shutil.copytree(tmp_path / "stopped", tmp_path / part)
+    assert outcome(bench, tmp_path / "stopped", capsys) == whole(bench, capsys)
 
     first = first_state(bench, tmp_path / "first", capsys)
     for part in ("network", "optimizer", "iteration"):
@@ -98,10 +118,11 @@ def test_goes_on_to_the_same_bits_and_needs_all_of_the_state(
                 return replace(found, iteration=found.iteration - 1)
             return replace(found, state=found.state | {part: first[part]})
 
-        stop(bench, tmp_path / part, capsys)
         with monkeypatch.context() as patch:
             patch.setattr(loop, "read_checkpoint", without)
-            assert outcome(bench, tmp_path / part, capsys)[1] != whole[1], f"{part} was left out, and nothing differs"
+            assert outcome(bench, tmp_path / part, capsys)[1] != whole(bench, capsys)[1], (
+                f"{part} was left out, and nothing differs"
+            )
 
 
 def first_state(bench: str, results: Path, capsys: Capture) -> dict[str, Any]:
@@ -119,10 +140,9 @@ def first_state(bench: str, results: Path, capsys: Capture) -> dict[str, Any]:
     return states[0]
 
 
-@pytest.mark.parametrize("bench", SHORT)
-def test_kill_9(bench: str, tmp_path: Path, capsys: Capture, often: None) -> None:
+@pytest.mark.parametrize("bench", EACH)
+def test_kill_9(bench: str, whole: Whole, tmp_path: Path, capsys: Capture, often: None) -> None:
     """Real kills at moments that nobody chose, while it trains and writes checkpoints all the time."""
-    whole = outcome(bench, tmp_path / "whole", capsys)
     chance = random.Random(bench)
     for _ in range(2):
         process = start(bench, tmp_path / "killed")
@@ -133,7 +153,7 @@ def test_kill_9(bench: str, tmp_path: Path, capsys: Capture, often: None) -> Non
         process.communicate()
     output, errors = start(bench, tmp_path / "killed").communicate(timeout=300)
     assert output, errors
-    assert summary(output) == whole
+    assert summary(output) == whole(bench, capsys)
 
 
 def start(bench: str, results: Path) -> subprocess.Popen[str]:

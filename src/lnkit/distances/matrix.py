@@ -100,6 +100,8 @@ class PairwiseDistances:
     def _embed(self, images: Array) -> list[Tensor]:
         """Return the embeddings of at most one batch of images; the last image is repeated to fill the batch."""
         filled = padded(images, self.batch_size)
+        if not filled.flags.writeable:  # mapped from a file; torch takes no read-only arrays
+            filled = filled.copy()
         with torch.inference_mode(), full_float32():
             features = self.module.features(torch.from_numpy(filled).to(self.device))
             return [step.embed(features[point])[: len(images)].contiguous() for point, step in self.terms]

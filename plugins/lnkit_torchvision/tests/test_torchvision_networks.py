@@ -28,6 +28,10 @@ SIZE = 64  # pixels; every stride divides it
 STANDARD = ("early", "semi_early", "mid", "late")
 REQUIRES = ("torchvision>=0.21",)
 FIRST_OF_FAMILY = {network.family: network.name for network in reversed(NETWORKS)}
+EACH = [  # the study's networks and one of each family in every run of the tests, all in test-all
+    pytest.param(network, marks=[] if network.name in {*STUDY, *FIRST_OF_FAMILY.values()} else [pytest.mark.exhaustive])
+    for network in NETWORKS
+]
 TAGGED = [(name, tag) for name, tags in WEIGHTS.items() for tag in tags]
 
 
@@ -90,7 +94,7 @@ class Prepared:
     cut: lnkit.LossNetwork
 
 
-@pytest.fixture(scope="module", params=NETWORKS, ids=lambda network: network.name)
+@pytest.fixture(scope="module", params=EACH, ids=lambda network: network.name)
 def prepared(request: pytest.FixtureRequest) -> Prepared:
     network: Network = request.param
     spec = default_registry().backbone(network.name)

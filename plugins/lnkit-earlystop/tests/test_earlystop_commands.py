@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from earlystopdata import make_folders, make_judgments
+from warm_process import Environment, WarmProcess
 
 from lnkit.cli import run
 from lnkit_earlystop.cli import COMMANDS, earlystop
 from lnkit_earlystop.networks.architecture import parse
 from lnkit_earlystop.sweeps.hyperparameters import HYPERPARAMETERS, command_words
 
+Lnkit = Callable[..., subprocess.CompletedProcess[str]]
 NETWORK = "resnet3_w0.125_32"
 
 
-def lnkit(*words: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lnkit", *map(str, words)]
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
-    assert done.returncode == code, done.stderr
-    return done
+@pytest.fixture
+def lnkit(warm_process: WarmProcess, tmp_path: Path) -> Lnkit:
+    """Run a command of lnkit in a process, and expect its exit code."""
+
+    def call(*words: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = Environment.current(OMP_NUM_THREADS="1", **variables)
+        done = warm_process.lnkit([*map(str, words)], tmp_path, environment)
+        assert done.returncode == code, done.stderr
+        return done
+
+    return call
 
 
 def rows(file: Path) -> list[dict[str, str]]:
@@ -42,7 +49,7 @@ def judgments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_judgments(tmp_path_factory.mktemp("judgments"))
 
 
-def test_train_score_and_use(images: Path, judgments: Path, tmp_path: Path) -> None:
+def test_train_score_and_use(lnkit: Lnkit, images: Path, judgments: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ["--data", images, "--epochs", "2", "--batch-size", "12", "--checkpoint-every", "3", "--device", "cpu"]
     done = lnkit("earlystop", "train", NETWORK, *words, "--output", out)
@@ -64,7 +71,7 @@ def test_train_score_and_use(images: Path, judgments: Path, tmp_path: Path) -> N
     assert f"{value:.4f}" in shown.stdout
 
 
-def test_another_training_needs_force(images: Path, tmp_path: Path) -> None:
+def test_another_training_needs_force(lnkit: Lnkit, images: Path, tmp_path: Path) -> None:
     words = ["earlystop", "train", NETWORK, "--data", images, "--batch-size", "12", "--checkpoint-every", "2"]
     words += ["--no-ps", "--device", "cpu", "--output", tmp_path, "--epochs"]
     lnkit(*words, "2")
@@ -73,7 +80,7 @@ def test_another_training_needs_force(images: Path, tmp_path: Path) -> None:
     assert [row["step"] for row in rows(tmp_path / "checkpoints.csv")] == ["2", "3"]
 
 
-def test_a_sweep_finds_an_optimum_and_goes_on(images: Path, judgments: Path, tmp_path: Path) -> None:
+def test_a_sweep_finds_an_optimum_and_goes_on(lnkit: Lnkit, images: Path, judgments: Path, tmp_path: Path) -> None:
     words = ["--data", images, "--epochs", "1", "--batch-size", "12", "--checkpoint-every", "2", "--devices", "cpu"]
     words += ["--ps-data", judgments, "--output", tmp_path]
     done = lnkit("earlystop", "sweep", "width", NETWORK, *words, "--values", "0.125,0.25")
@@ -89,7 +96,7 @@ def test_a_sweep_finds_an_optimum_and_goes_on(images: Path, judgments: Path, tmp
     assert next((tmp_path / "width-0.125/checkpoints").glob("*.safetensors")).stat().st_mtime_ns == stamp
 
 
-def test_a_failed_training_of_a_sweep_is_named(images: Path, tmp_path: Path) -> None:
+def test_a_failed_training_of_a_sweep_is_named(lnkit: Lnkit, images: Path, tmp_path: Path) -> None:
     words = ["--data", images, "--epochs", "1", "--batch-size", "12", "--devices", "cpu", "--output", tmp_path]
     done = lnkit("earlystop", "sweep", "classes_random", NETWORK, *words, "--values", "2,9", code=1)
     assert "1 of 2 trainings failed (9:" in done.stderr

@@ -83,7 +83,7 @@ def test_loss_is_the_mean_squared_difference_from_one_hot() -> None:
     chosen = task_rows(items)
     outputs = embedded().embeddings[chosen] @ network[0].weight.detach().numpy().T + network[0].bias.detach().numpy()
     wanted = np.eye(3)[embedded().labels[chosen]]
-    assert float(task.losses(network, batch)["loss"]) == pytest.approx(((outputs - wanted) ** 2).mean(), rel=1e-5)
+    assert task.losses(network, batch)["loss"].item() == pytest.approx(((outputs - wanted) ** 2).mean(), rel=1e-5)
 
 
 def task_rows(items: np.ndarray) -> np.ndarray:
