@@ -13,7 +13,8 @@ from torch import nn
 from lnkit import DistanceConfig, ExtractionPoint, LossNetwork, UsageError
 from lnkit.distances.comparer import ImageComparer
 from lnkit.distances.engines import inductor, onnx, selection
-from lnkit.distances.engines.eager import EagerEngine, full_float32, prepare
+from lnkit.distances.engines.eager import EagerEngine, prepare
+from lnkit.networks.device import full_float32
 
 Array = np.ndarray[Any, Any]
 

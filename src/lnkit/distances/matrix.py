@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from lnkit.distances.engines.base import Array, padded
-from lnkit.distances.engines.eager import full_float32, prepare
+from lnkit.distances.engines.eager import prepare
 from lnkit.distances.functional import Embedded, Summed
 from lnkit.errors import ImageError
-from lnkit.networks.device import place
+from lnkit.networks.device import full_float32, place
 
 if TYPE_CHECKING:
     from lnkit.benchmark import Arrays, ArrayStore

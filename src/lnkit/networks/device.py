@@ -1,7 +1,9 @@
-"""Open a device by name."""
+"""Open a device by name, and what computations on any device share."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
@@ -40,3 +42,14 @@ def open_device(name: str) -> torch.device:
             "installation of torch and the driver."
         ) from error
     return device
+
+
+@contextlib.contextmanager
+def full_float32() -> Iterator[None]:
+    """Turn off TF32 on GPUs: it has a mantissa of 10 bits, so rounding would decide near ties."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before

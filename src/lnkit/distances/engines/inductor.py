@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from lnkit.distances.engines.base import Array, quiet_loggers
-from lnkit.distances.engines.eager import full_float32, prepare
-from lnkit.networks.device import place
+from lnkit.distances.engines.eager import prepare
+from lnkit.networks.device import full_float32, place
 
 _CONFIG: dict[str, Any] = {
     "freezing": True,  # weights become constants: packed once for the processor, activations fused into convolutions
