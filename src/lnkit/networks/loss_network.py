@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lnkit.errors import ImageError, UsageError
+from lnkit.networks.device import is_out_of_memory
 from lnkit.networks.graph_extractor import cut_backbone, reached_outputs
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint, Interpolation
 
@@ -130,7 +131,7 @@ class LossNetwork(nn.Module):
 
     def _explain(self, normalized: Tensor, error: Exception) -> None:
         """Raise ImageError if a blank image of the same size fails too: then the size is the cause."""
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             return
         blank = torch.zeros_like(normalized[:1])
         try:
