@@ -16,6 +16,7 @@ from bench.gpu.results import Row
 from bench.gpu.settings import Settings
 from bench.inputs import make_triplets
 from lnkit.distances.comparer import ImageComparer
+from lnkit.networks.device import full_float32
 from lnkit.progress import SilentProgress
 from lnkit.specs import DistanceConfig
 from lnkit.training.device_setup import DeviceSetup
@@ -64,7 +65,7 @@ def make_comparer(settings: Settings, batch_size: int) -> ImageComparer:
 
 def check_training(settings: Settings) -> Row:
     """Train with a batch that does not fit, and with enough memory."""
-    batch = settings.size(1_024, 8)
+    batch = settings.size(512, 8)  # the features of the targets take half a GiB, and briefly twice that
     roomy = _Training(settings, batch)
     expected = roomy.train(settings.folder / "roomy")
     tight = _Training(settings, batch)
@@ -91,7 +92,8 @@ class _Training(TrainingTask):
     def train(self, folder: Path) -> float:
         """Train for a few steps and return the loss of the best network."""
         settings = TrainingSettings("memory", "memory", 3, self.batch_size, validate_every=3, seed=0)
-        return train(self, settings, folder, self.setup, SilentProgress()).best_value
+        with full_float32():
+            return train(self, settings, folder, self.setup, SilentProgress()).best_value
 
     def build(self) -> nn.Module:
         return nn.Conv2d(3, 3, 3, padding=1)
