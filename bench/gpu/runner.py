@@ -62,6 +62,6 @@ def _cut_short(result: CheckResult) -> None:
 
 def _free_memory() -> None:
     """Free what a check, or the traceback of its error, still holds on the card."""
-    gc.collect()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        gc.collect()
         torch.cuda.empty_cache()
