@@ -51,7 +51,10 @@ def _start(backbone: str, device: str, results: Path) -> subprocess.Popen[str]:
 
 
 def _scores(process: subprocess.Popen[str]) -> Scores:
-    output, errors = process.communicate(timeout=TIMEOUT)
+    try:
+        output, errors = process.communicate(timeout=TIMEOUT)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"lnkit eval took more than {TIMEOUT:.0f} seconds") from error
     if process.returncode:
         raise RuntimeError(f"lnkit eval ended with {process.returncode}: {errors.strip()[-300:]}")
     (record,) = json.loads(output)
