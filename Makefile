@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.lnkit-ready
 
-.PHONY: quickstart test test-all lint docs bench clean
+.PHONY: quickstart test test-all lint docs bench gpu-check clean
 
 quickstart: $(READY)
 	$(BIN)/lnkit eval --backbone efficientnet_lite0 --point all --bench bapps --sample
@@ -31,6 +31,9 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+gpu-check: $(READY)
+	$(BIN)/python -m bench gpu
 
 # One environment for everything: lnkit and its plugins, editable, with what the tests and the linters need.
 PLUGINS := $(wildcard plugins/lnkit-*)

@@ -1,4 +1,7 @@
-"""`python -m bench [--quick] [--json FILE] [SUBJECT ...]`: measure, and show every ratio beside its target."""
+"""`python -m bench [--quick] [--json FILE] [SUBJECT ...]`: measure, and show every ratio beside its target.
+
+`python -m bench gpu` is a command of its own, see :mod:`bench.gpu`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import dataclasses
 import importlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -32,7 +36,10 @@ SUBJECTS = {  # name -> module with measure(quick)
 @click.option("--quick", is_flag=True, help="Two backbones and fewer repetitions.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write the results to a file.")
 def main(subjects: tuple[str, ...], quick: bool, json_file: Path | None) -> None:
-    """Measure the speed of the named subjects, or of all, against their baselines."""
+    """Measure the speed of the named subjects, or of all, against their baselines.
+
+    `python -m bench gpu --help` describes the check of a GPU.
+    """
     console = Console(width=max(150, Console().width))
     limit = machine_limit()
     console.print(
@@ -60,5 +67,17 @@ def _table(ratios: list[Ratio]) -> Table:
     return table
 
 
+def run() -> None:
+    """Run the check of a GPU if that is the first word, else the measurements."""
+    if sys.argv[1:2] != ["gpu"]:
+        main()
+    from bench.gpu.checkout import use_checkout  # noqa: PLC0415 - only for this command
+
+    use_checkout()
+    from bench.gpu.command import main as check_gpu  # noqa: PLC0415 - imports lnkit, which may be found only now
+
+    check_gpu(sys.argv[2:], prog_name="python -m bench gpu")
+
+
 if __name__ == "__main__":
-    main()
+    run()

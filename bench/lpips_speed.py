@@ -47,7 +47,7 @@ def measure_net(net: str, repeats: int) -> Ratio:
     )
 
 
-def make_comparer(theirs: lpips.LPIPS, net: str) -> ImageComparer:
+def make_comparer(theirs: lpips.LPIPS, net: str, device: str = "cpu", expected_items: int = 36_344) -> ImageComparer:
     """Build lnkit's comparer on the trunk of an LPIPS module, with the package's learned weights."""
     slices = [getattr(theirs.net, f"slice{k + 1}") for k in range(theirs.net.N_slices)]
     trunk = torch.nn.Sequential()
@@ -56,7 +56,8 @@ def make_comparer(theirs: lpips.LPIPS, net: str) -> ImageComparer:
     points = [ExtractionPoint(str(node), str(node)) for node in NODES[net]]
     network = LossNetwork(trunk, points, mean=LPIPS_MEAN, std=LPIPS_STD, name=BACKBONES[net])
     names = tuple(point.name for point in points)
-    return ImageComparer(network, [names], DistanceConfig("lin", lin_weights="lpips"), expected_items=36_344)
+    distance = DistanceConfig("lin", lin_weights="lpips")
+    return ImageComparer(network, [names], distance, device=device, expected_items=expected_items)
 
 
 def _with_lpips(theirs: lpips.LPIPS, images: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -13,7 +13,8 @@ from torch import nn
 from lnkit import DistanceConfig, ExtractionPoint, LossNetwork, UsageError
 from lnkit.distances.comparer import ImageComparer
 from lnkit.distances.engines import inductor, onnx, selection
-from lnkit.distances.engines.eager import EagerEngine, full_float32, prepare
+from lnkit.distances.engines.eager import EagerEngine, prepare
+from lnkit.networks.device import full_float32
 
 Array = np.ndarray[Any, Any]
 
@@ -52,7 +53,7 @@ def test_every_engine_gives_the_same_distances(
 
 
 def test_one_process_may_compile_any_number_of_engines(network: LossNetwork, images: tuple[Array, ...]) -> None:
-    if lacking := inductor.missing():
+    if lacking := inductor.missing(torch.device("cpu")):
         pytest.skip(f"needs {lacking}")
     import torch._dynamo.config as dynamo
 

@@ -13,7 +13,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import lnkit
-from lnkit.networks.device import choose_math_kernels, place
+from lnkit.networks.device import place
+from lnkit.networks.math_kernels import choose_math_kernels
 
 HEADER = Path(torch.__file__).parent / "include" / "ATen" / "cpu" / "vml.h"
 LISTED = re.compile(r"^ *IMPLEMENT_VML_MKL\((\w+), \w+\)$", re.MULTILINE)

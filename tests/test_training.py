@@ -270,6 +270,32 @@ class TestMemory:
         logs = [read_log(next(f for n, f in one.files.items() if n.endswith("log.csv"))) for one in (split, whole)]
         np.testing.assert_allclose(logs[0].value, logs[1].value, rtol=1e-3)
 
+    def test_memory_that_runs_out_within_a_step_of_the_optimizer(self, tmp_path: Path) -> None:
+        """The gradient scaler has divided the gradients by then; it must do so again when the step is repeated."""
+
+        class Interrupted(torch.optim.SGD):
+            steps = 0
+
+            def step(self, closure: Any = None) -> None:
+                self.steps += 1
+                if self.steps == 1:
+                    raise torch.OutOfMemoryError("no more memory")
+                super().step(closure)
+
+        class Even(Toy):
+            kind: type[torch.optim.Optimizer] = torch.optim.SGD
+
+            def build(self) -> nn.Module:
+                return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
+
+            def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+                return self.kind(network.parameters(), lr=0.01)  # type: ignore[call-arg]
+
+        roomy, tight = Even(), Even()
+        tight.kind = Interrupted
+        expected = train(tmp_path / "roomy", roomy, "fp16")
+        assert train(tmp_path / "tight", tight, "fp16").best_value == pytest.approx(expected.best_value, rel=0.01)
+
     def test_the_loss_network_goes_first_in_micro_batches(self, tmp_path: Path) -> None:
         """Out of memory at iteration 5: it resumes from the last checkpoint with half as many images."""
         torch.manual_seed(0)

@@ -22,7 +22,7 @@ from lnkit.distances.factory import shared_distances
 from lnkit.distances.matrix import Advance, PairwiseDistances
 from lnkit.distances.stacked import StackedDistances
 from lnkit.errors import ImageError, LnkitError, UsageError
-from lnkit.networks.device import open_device
+from lnkit.networks.device import is_out_of_memory, open_device
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.specs import DistanceConfig, DistanceSpec
 
@@ -137,7 +137,9 @@ class ImageComparer:
             rows = [np.asarray(array[start:stop]) for array in arrays]
             try:
                 distances[start:stop] = self._compare_batch(rows, shape)
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
                 self._back_off(shape)
                 continue
             self._done += stop - start
@@ -201,7 +203,7 @@ class ImageComparer:
 
     def _require_size(self, height: int, width: int) -> None:
         """Raise ImageError for images that are too small for a point."""
-        self._network.features(torch.zeros(1, 3, height, width))
+        self._network.features(torch.zeros(1, 3, height, width, device=self._network.device))
 
     def _require_finite(self, distances: Array) -> None:
         """Refuse infinite distances and NaN: they would count as ties."""

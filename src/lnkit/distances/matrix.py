@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from lnkit.distances.engines.base import Array, padded
-from lnkit.distances.engines.eager import full_float32, prepare
+from lnkit.distances.engines.eager import prepare
 from lnkit.distances.functional import Embedded, Summed
 from lnkit.errors import ImageError
-from lnkit.networks.device import place
+from lnkit.networks.device import full_float32, is_out_of_memory, place
 
 if TYPE_CHECKING:
     from lnkit.benchmark import Arrays, ArrayStore
@@ -53,7 +53,9 @@ class PairwiseDistances:
                 compute = partial(self._block, images, rows, advance)
                 block = store.get_or_compute(f"rows-{rows.start:06d}", compute) if store else compute()
                 distances[rows, rows.start :] = block["distance"]
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             raise ImageError(
                 f"The features of images of {images.shape[2]} x {images.shape[1]} pixels do not fit into the memory "
                 f"of {self.device}. Use smaller images, an earlier point, or the device 'cpu'."

@@ -124,6 +124,8 @@ class _Runner:
         self, facts: RunFacts, keys: Keys, data: BenchmarkData, loaded: LoadedBackbone
     ) -> dict[LossNetworkId, FinishedRun]:
         """Run loss networks together, or the one that the benchmark trains with, and store their records."""
+        from lnkit.networks.device import full_float32  # noqa: PLC0415 - torch
+
         parts, first = self._parts(keys.values()), facts.networks[0]
         services = Services(self.resolved, facts.networks, loaded, keys[first], parts.path, facts.device, self.progress)
         with self._only_trainer(parts.path, first):
@@ -132,7 +134,8 @@ class _Runner:
                     return {first: run}
                 self._restore_trainings(keys[first], parts.path)
             context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
-            outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
+            with full_float32():  # on every device: the precision is a part of the signature
+                outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
             finished = self._store(outcomes, keys, data, loaded, services)
             parts.clear()
         return finished

@@ -1,36 +1,20 @@
-"""Open a device by name, and place modules on it."""
+"""Open a device by name, and what computations on any device share."""
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TypeVar
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from lnkit.errors import UsageError
+from lnkit.networks.math_kernels import choose_math_kernels
 
 Module = TypeVar("Module", bound=nn.Module)
-
-# Elementwise functions that torch computes by oneMKL on the CPU (its ATen/cpu/vml.h).
-ELEMENTWISE = (
-    *("abs", "acos", "asin", "atan", "cos", "cosh", "erf", "erfc", "erfinv", "exp", "expm1", "log", "log10", "log1p"),
-    *("log2", "rsqrt", "sin", "sinh", "sqrt", "tan", "tanh", "trunc"),
-)
-
-
-@cache
-def choose_math_kernels() -> None:
-    """Call each elementwise function once in one thread; later calls of the process do nothing.
-
-    oneMKL chooses the kernel of a function when it is first called. If several threads make that call at once, one of
-    them may compute its share with errors of 1e-5 (pytorch/pytorch, issue 188792), so that the first score or training
-    step of a process would differ from that of another.
-    """
-    for dtype in (torch.float32, torch.float64):
-        half = torch.full((1,), 0.5, dtype=dtype, device="cpu")
-        for name in ELEMENTWISE:
-            getattr(torch, name)(half)
+Value = TypeVar("Value")
 
 
 def place(module: Module, device: torch.device) -> Module:
@@ -50,9 +34,18 @@ def open_device(name: str) -> torch.device:
     Raises:
         UsageError: The device does not exist or does not work.
     """
-    if name == "auto":
-        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        return accelerator or torch.device("cpu")
+    device = _accelerator() if name == "auto" else _open(name)
+    if device.type == "cuda":
+        make_cublas_repeatable()
+    return device
+
+
+def _accelerator() -> torch.device:
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return accelerator or torch.device("cpu")
+
+
+def _open(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
@@ -62,3 +55,58 @@ def open_device(name: str) -> torch.device:
             "installation of torch and the driver."
         ) from error
     return device
+
+
+@contextlib.contextmanager
+def full_float32() -> Iterator[None]:
+    """Compute float32 in float32 while inside, whatever the user allows otherwise.
+
+    TF32 on GPUs has a mantissa of 10 bits, and bfloat16 in place of float32 one of 7: rounding would decide near ties.
+    """
+    backends: Any = torch.backends
+    # torch 2.9 has a second set of switches. Once a user has set one of these, some of the first set cannot be read.
+    switches = (
+        [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, backends.mkldnn.matmul] if _TWO_SETS else []
+    )
+    before = [switch.fp32_precision for switch in switches]
+    matmul, cudnn = _read(torch.get_float32_matmul_precision), _read(lambda: backends.cudnn.allow_tf32)
+    torch.set_float32_matmul_precision("highest")
+    backends.cudnn.allow_tf32 = False
+    for switch in switches:
+        switch.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        if matmul is not None:
+            torch.set_float32_matmul_precision(matmul)
+        if cudnn is not None:
+            backends.cudnn.allow_tf32 = cudnn
+        for switch, precision in zip(switches, before, strict=True):
+            switch.fp32_precision = precision
+
+
+_TWO_SETS = hasattr(torch.backends.cudnn, "conv")
+
+
+def _read(get: Callable[[], Value]) -> Value | None:
+    """Return a setting, or None if torch refuses to tell it."""
+    try:
+        return get()
+    except RuntimeError:
+        return None
+
+
+# Full memory of MPS and of the CPU, and of libraries on CUDA, which torch raises as other errors than OutOfMemoryError.
+_FULL_MEMORY = ("out of memory", "can't allocate memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that the memory of a device is full."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _FULL_MEMORY)
+
+
+def make_cublas_repeatable() -> None:
+    """Make cuBLAS sum in the same order each time; has an effect before its first use in this process only."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lnkit.errors import ImageError, UsageError
-from lnkit.networks.device import choose_math_kernels
+from lnkit.networks.device import is_out_of_memory
 from lnkit.networks.graph_extractor import cut_backbone, reached_outputs
+from lnkit.networks.math_kernels import choose_math_kernels
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint, Interpolation
 
 _RANGE_TOLERANCE = 1e-4  # beyond [0, 1]; rounding, not another range
@@ -132,7 +133,7 @@ class LossNetwork(nn.Module):
 
     def _explain(self, normalized: Tensor, error: Exception) -> None:
         """Raise ImageError if a blank image of the same size fails too: then the size is the cause."""
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             return
         blank = torch.zeros_like(normalized[:1])
         try:

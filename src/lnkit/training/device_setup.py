@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from lnkit.errors import UsageError
+from lnkit.networks.device import make_cublas_repeatable
 from lnkit.plugins.process_state import preserved
 from lnkit.plugins.torch_state import GENERATORS, SETTINGS
 
@@ -50,7 +50,7 @@ class DeviceSetup:
 def deterministic(device: torch.device) -> Iterator[None]:
     """Make the same computation give the same bits; restore all settings and generators afterwards."""
     if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # otherwise cuBLAS may sum in any order
+        make_cublas_repeatable()
     memory: Any = torch.utils.deterministic
     filling = memory.fill_uninitialized_memory
     with preserved((*SETTINGS, *GENERATORS)):

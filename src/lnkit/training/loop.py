@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lnkit.errors import LnkitError
-from lnkit.networks.device import place
+from lnkit.networks.device import is_out_of_memory, place
 from lnkit.progress import Progress
 from lnkit.training.checkpoints import Checkpoint, Weights, read_checkpoint, write_checkpoint
 from lnkit.training.collapse import constant_output, not_finite
@@ -91,6 +91,20 @@ def _rebuild(task: TrainingTask, settings: TrainingSettings, weights: Weights, d
     return network.eval().requires_grad_(False)
 
 
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load the state of an optimizer, each tensor laid out in memory as its parameter, as the optimizer made it.
+
+    Checkpoints store no layouts. On a GPU, an optimizer takes other kernels for tensors of different layouts, which
+    round differently.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, tensors in optimizer.state.items():
+        for name, tensor in tensors.items():
+            if isinstance(tensor, Tensor) and tensor.shape == parameter.shape:
+                laid_out = torch.empty_like(parameter, dtype=tensor.dtype, device=tensor.device, requires_grad=False)
+                tensors[name] = laid_out.copy_(tensor)
+
+
 class _Training:
     """The state of a training, and the steps that change it."""
 
@@ -143,7 +157,9 @@ class _Training:
         except KeyboardInterrupt:
             self._save_interrupted()
             raise
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             return True
         return False
 
@@ -290,9 +306,10 @@ class _Training:
         self.iteration, self.best = checkpoint.iteration, checkpoint.best
         self.task.iteration = self.iteration
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
+        self.scaler = self.setup.scaler()  # the old one may have stopped in the middle of a step
         self.scaler.load_state_dict(state["scaler"])
         restore(state["generators"], self.setup.device)
         self.log.restore(state["log"], self.iteration)
@@ -339,7 +356,9 @@ class _Training:
             with self.setup.autocast():
                 loss = self.task.losses(self.network, batch)["loss"]
             loss.backward()  # type: ignore[no-untyped-call]
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             return False
         finally:
             self.optimizer.zero_grad(set_to_none=True)

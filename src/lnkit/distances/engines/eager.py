@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
@@ -12,7 +10,7 @@ from torch import fx, nn
 from torch.fx.experimental.optimization import fuse
 
 from lnkit.distances.engines.base import Array
-from lnkit.networks.device import place
+from lnkit.networks.device import full_float32, place
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -40,14 +38,3 @@ def prepare(module: Module) -> Module:
             parent, _, name = path.rpartition(".")
             setattr(prepared.get_submodule(parent), name, fuse(part, inplace=True, no_trace=True))
     return prepared
-
-
-@contextlib.contextmanager
-def full_float32() -> Iterator[None]:
-    """Turn off TF32 on GPUs: it has a mantissa of 10 bits, so rounding would decide near ties."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before

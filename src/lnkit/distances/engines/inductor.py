@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import types
+import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,8 @@ import torch
 from torch import nn
 
 from lnkit.distances.engines.base import Array, quiet_loggers
-from lnkit.distances.engines.eager import full_float32, prepare
-from lnkit.networks.device import place
+from lnkit.distances.engines.eager import prepare
+from lnkit.networks.device import full_float32, place
 
 _CONFIG: dict[str, Any] = {
     "freezing": True,  # weights become constants: packed once for the processor, activations fused into convolutions
@@ -21,8 +23,10 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-def missing() -> str:
-    """Return the requirement of this engine that is not installed, or ""."""
+def missing(device: torch.device) -> str:
+    """Return the requirement of this engine on a device that is not installed, or ""."""
+    if device.type == "cuda" and find_spec("triton") is None:
+        return "the package triton"
     if any(shutil.which(compiler) for compiler in ("g++", "clang++", "c++")):
         return ""
     return "a C++ compiler (g++ or clang++)"
@@ -42,7 +46,9 @@ class InductorEngine:
             _unshared_forward(prepared), fullgraph=True, dynamic=False
         )
         # Not as options of torch.compile: whether weights are constants is decided earlier, while tracing.
-        with inductor_config.patch(_CONFIG), quiet_loggers("torch.utils.cpp_extension"):
+        quiet = quiet_loggers("torch.utils.cpp_extension")
+        with inductor_config.patch(_CONFIG), quiet, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "TensorFloat32")  # older versions of torch recommend it; see full_float32
             self(np.zeros(shape, np.uint8))
 
     def __call__(self, stack: Array) -> Array:

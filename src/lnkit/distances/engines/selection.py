@@ -43,7 +43,7 @@ def check_engine(name: str, device: torch.device) -> None:
 def missing(name: str, device: torch.device) -> str:
     """Return the requirement of an engine that is not met here, or ""."""
     if name == "inductor":
-        return inductor.missing()
+        return inductor.missing(device)
     if name == "onnxruntime":
         return onnx.missing() if device.type == "cpu" else "the CPU as device"
     return ""
