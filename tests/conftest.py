@@ -1,20 +1,11 @@
-"""What the tests share: real material where it lies beside the project, and a home of their own for caches."""
+"""What the tests share: real data, and a home of their own for caches."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-
-SHARED = Path(__file__).resolve().parents[1].parent / "shared"
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of real weights and real images beside the checkout; the test is skipped without it."""
-    if not (SHARED / "data").is_dir():
-        pytest.skip("needs the real data in ../shared, which is not here")
-    return SHARED / "data"
+from realdata import real_data as real_data
 
 
 @pytest.fixture(scope="session")
