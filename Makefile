@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.lnkit-ready
 
-.PHONY: quickstart test lint docs bench clean
+.PHONY: quickstart test test-data lint docs bench clean
 
 quickstart: $(READY)
 	$(BIN)/lnkit eval --backbone efficientnet_lite0 --point all --bench bapps --sample
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+test-data: $(READY)
+	$(BIN)/python tools/real_data.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
