@@ -175,7 +175,7 @@ def test_the_first_classes_of_tiny_imagenet(tmp_path: Path) -> None:
         files = {name.partition("/")[2]: made.read(name).decode() for name in made.namelist()}
     assert {name.partition("/")[0] for name in made.namelist()} == {"tiny-imagenet-60"}
     assert files.pop("wnids.txt").split() == wnids[:60]
-    assert files.pop("words.txt").splitlines()[59] == "n00000059\tword of n00000059"
+    assert files.pop("words.txt").splitlines() == [f"{wnid}\tword of {wnid}" for wnid in wnids[:60]]
     labels = [line.split("\t")[:2] for line in files.pop("val/val_annotations.txt").splitlines()]
     assert labels == [[f"val_{row}.JPEG", wnids[69 - row]] for row in range(10, 70)]
     assert files == {
@@ -319,8 +319,10 @@ def test_an_entry_of_several_files(folders: tuple[Path, Path], triplet_server: s
         (expected / f"{name}.png").write_text(f"ex_{name}.png")
     size, sha256 = content(expected)
     entry = Entry("triplet", "", size, sha256, "", Original(f"{triplet_server}/imgs"), made_by="tools:lpips_example")
-    assert check(entry, SilentProgress()) == (True, f"intact, {folders[1] / 'triplet'}")
-    assert content(folders[1] / "triplet") == (size, sha256)
+    for _ in ("missing", "damaged"):
+        assert check(entry, SilentProgress()) == (True, f"intact, {folders[1] / 'triplet'}")
+        assert content(folders[1] / "triplet") == (size, sha256)
+        (folders[1] / "triplet" / "ref.png").unlink()
 
 
 def command(*paths: str, **environment: str) -> tuple[int, str, str]:
