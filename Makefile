@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.lnkit-ready
 
-.PHONY: quickstart test test-all lint docs bench gpu-check clean
+.PHONY: quickstart test test-all test-data lint docs bench gpu-check clean
 
 quickstart: $(READY)
 	$(BIN)/lnkit eval --backbone efficientnet_lite0 --point all --bench bapps --sample
@@ -19,6 +19,9 @@ test: $(READY)
 test-all: $(READY)
 	$(BIN)/python -m pytest $(CORES) -m "" --durations 25 --cov --cov-report=
 	@echo "Coverage: $$($(BIN)/coverage report --format=total) % of the lines"
+
+test-data: $(READY)
+	$(BIN)/python tools/real_data.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

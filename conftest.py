@@ -7,25 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from realdata import RealData, real_data as real_data
 from warm_process import WarmProcess
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each worker, set before anything imports torch
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-SHARED = Path(__file__).resolve().parents[1] / "shared"
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of real weights and real images beside the checkout; the test is skipped without it."""
-    if not (SHARED / "data").is_dir():
-        pytest.skip("needs the real data in ../shared, which is not here")
-    return SHARED / "data"
-
 
 @pytest.fixture(scope="session", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One cache for all tests instead of the user's: the sample is made once, real data are packed once."""
+def home(real_data: RealData, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One cache for all tests instead of the user's, in which ``real_data`` looks before: samples are made once."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LNKIT_CACHE", str(folder / "cache"))

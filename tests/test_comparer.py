@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from realdata import RealData
 from torch import nn
 
 from lnkit import DistanceConfig, DistanceSpec, ExtractionPoint, ImageError, LossNetwork, UsageError
@@ -270,17 +271,17 @@ def test_what_cannot_be_had_is_refused(network: LossNetwork, options: dict[str, 
         make(network, **options)
 
 
-def test_real_triplet_is_decided_as_people_do(shared: Path) -> None:
+def test_real_triplet_is_decided_as_people_do(real_data: RealData) -> None:
     from PIL import Image
     from safetensors.torch import load_file
     from torchvision.models import squeezenet1_1
 
     backbone = squeezenet1_1()
-    backbone.load_state_dict(load_file(shared / "weights" / "squeezenet1_1.safetensors"))
+    backbone.load_state_dict(load_file(real_data("weights/squeezenet1_1.safetensors")))
     nodes = {"mid": "features.7", "late": "features.12"}
     network = LossNetwork(backbone, [ExtractionPoint(name, node) for name, node in nodes.items()])
     images = [
-        np.asarray(Image.open(shared / "lpips_example" / f"{name}.png").convert("RGB"))[None]
+        np.asarray(Image.open(real_data("lpips_example") / f"{name}.png").convert("RGB"))[None]
         for name in ("ref", "p0", "p1")
     ]
     found = make(network, ("mid",), ("late",)).compare(*images)

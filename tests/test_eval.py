@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from realdata import RealData
 from safetensors.torch import save_file
 
 from lnkit.cli import run
@@ -121,7 +122,7 @@ def test_points_joined_are_one_loss_network(results: Path, capsys: Capture) -> N
     assert list(both["key"]["points"]) == ["early", "mid"]
 
 
-def test_real_judgments_agree_with_plain_hooks(shared: Path, results: Path, capsys: Capture) -> None:
+def test_real_judgments_agree_with_plain_hooks(real_data: RealData, results: Path, capsys: Capture) -> None:
     """The real weights on real judged images, against the unmodified network and the formula written out."""
     number = 60
     command = [
@@ -129,16 +130,16 @@ def test_real_judgments_agree_with_plain_hooks(shared: Path, results: Path, caps
         "--backbone",
         "squeezenet1_1",
         "--weights",
-        str(shared / "weights" / "squeezenet1_1.safetensors"),
+        str(real_data("weights/squeezenet1_1.safetensors")),
     ]
-    command += ["--data", str(shared / "human_2afc"), "--set", f"per_family={number}"]
+    command += ["--data", str(real_data("human_2afc")), "--set", f"per_family={number}"]
     records = run_json(command, capsys)
-    expected = agreement_by_hooks(shared, number)
+    expected = agreement_by_hooks(real_data, number)
     found = {next(iter(record["key"]["points"])): record["scores"]["2afc"]["value"] for record in records}
     assert found == pytest.approx(expected, abs=1e-9)
 
 
-def agreement_by_hooks(shared: Path, number: int) -> dict[str, float]:
+def agreement_by_hooks(real_data: RealData, number: int) -> dict[str, float]:
     """2AFC of SqueezeNet 1.1 at its four points, computed the plain way, one image at a time."""
     import torch
     from PIL import Image
@@ -148,14 +149,14 @@ def agreement_by_hooks(shared: Path, number: int) -> dict[str, float]:
 
     nodes = {"early": "features.1", "semi_early": "features.3", "mid": "features.7", "late": "features.12"}
     network = squeezenet1_1().eval()
-    network.load_state_dict(load_file(shared / "weights" / "squeezenet1_1.safetensors"))
+    network.load_state_dict(load_file(real_data("weights/squeezenet1_1.safetensors")))
     seen: dict[str, torch.Tensor] = {}
     for point, node in nodes.items():
         network.get_submodule(node).register_forward_hook(
             lambda m, i, o, point=point: seen.__setitem__(point, o.clone())
         )
 
-    folder = shared / "human_2afc" / "2afc" / "val" / "materials"
+    folder = real_data("human_2afc") / "2afc" / "val" / "materials"
 
     def features(kind: str, name: str) -> dict[str, torch.Tensor]:
         image = to_tensor(Image.open(folder / kind / f"{name}.png").convert("RGB"))

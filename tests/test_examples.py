@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from realdata import RealData
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -40,8 +41,8 @@ def test_training_with_a_perceptual_loss_makes_it_smaller(tmp_path: Path) -> Non
     assert losses[-1] < losses[0] / 2
 
 
-def test_score_judgments_gives_the_published_score(shared: Path, tmp_path: Path) -> None:
-    judgments = str(shared / "judgments" / "bapps_val_2afc.npz")
+def test_score_judgments_gives_the_published_score(real_data: RealData, tmp_path: Path) -> None:
+    judgments = str(real_data("judgments/bapps_val_2afc.npz"))
     first = example("score_judgments.py", tmp_path, judgments, "alex_vanilla").splitlines()[0]
     assert first.split()[:2] == ["2afc", "0.7004"]
     said = example("score_judgments.py", tmp_path, judgments, "alex", code=1)

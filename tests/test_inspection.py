@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
 
 from lnkit import BackboneSpec, ExtractionPoint, LossNetwork
+from lnkit.analysis.published.tables import read_rows
 from lnkit.networks.inspection import NodeOutput, inspect_nodes, inspect_points
 from lnkit.plugins.load import default_registry
 from lnkit_torchvision.study import POINTS
@@ -98,10 +96,9 @@ def test_parameters_and_shapes_are_those_of_the_loss_network(name: str) -> None:
         assert facts.parameters == sum(parameter.numel() for parameter in network.parameters())
 
 
-def test_multiply_adds_of_whole_networks_agree_with_the_published_ones(shared: Path) -> None:
+def test_multiply_adds_of_whole_networks_agree_with_the_published_ones() -> None:
     """At most 6 % below Pihlgren2023, Table I, which presumably also counts activations, pooling and batch norm."""
-    with (shared.parent / "published" / "attributes.csv").open(newline="") as file:
-        published = {row["backbone"]: float(row["mflops_224"]) for row in csv.DictReader(file)}
+    published = {row["backbone"]: float(row["mflops_224"]) for row in read_rows("attributes")}
     assert published.keys() == set(NAMES)
     for name, expected in published.items():
         *_, logits = (one for one in inspect_nodes(default_registry().backbone(name), 224) if one.shape == (1000,))

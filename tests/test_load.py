@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from realdata import RealData
 from torch import nn
 from torchvision.models import squeezenet1_1
 
@@ -45,11 +46,11 @@ def test_points_are_named_as_everywhere(text: str, names: list[str]) -> None:
     assert list(network(images())) == names
 
 
-def test_real_weights_reach_the_features(shared: Path) -> None:
+def test_real_weights_reach_the_features(real_data: RealData) -> None:
     """The features are those of torchvision's own network with the same file and ImageNet normalization."""
     from safetensors.torch import load_file
 
-    file = shared / "weights" / "squeezenet1_1.safetensors"
+    file = real_data("weights/squeezenet1_1.safetensors")
     module = squeezenet1_1(weights=None).eval()
     module.load_state_dict(load_file(file))
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])

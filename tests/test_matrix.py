@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from realdata import RealData
 from torch import nn
 
 from lnkit import DistanceConfig, DistanceSpec, ExtractionPoint, ImageError, LnkitError, LossNetwork
@@ -68,12 +68,12 @@ def test_squared_differences_of_pixels_have_a_closed_form() -> None:
     np.testing.assert_allclose(found, ((flat[:, None] - flat[None]) ** 2).mean(2), rtol=1e-5)
 
 
-def test_real_network(shared: Path) -> None:
+def test_real_network(real_data: RealData) -> None:
     spec = default_registry().backbone("squeezenet1_1")
-    loaded = build_backbone(spec, str(shared / "weights" / "squeezenet1_1.safetensors"), 0, SilentProgress())
+    loaded = build_backbone(spec, str(real_data("weights/squeezenet1_1.safetensors")), 0, SilentProgress())
     points = tuple(default_registry().points["squeezenet1_1"][name] for name in POINTS)
     network = make_loss_network(loaded, spec, points, "backbone", True)
-    files = sorted((shared / "human_2afc" / "2afc" / "val" / "materials" / "ref").iterdir())[:12]
+    files = sorted((real_data("human_2afc") / "2afc" / "val" / "materials" / "ref").iterdir())[:12]
     from PIL import Image
 
     images = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from realdata import RealData
 
 from lnkit.analysis.published import frames as published
 from lnkit.analysis.published.caveats import CAVEATS
@@ -16,8 +16,8 @@ from lnkit.errors import UnknownNameError
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if not name.startswith("computed")])
-def test_figures_are_those_of_the_source(name: str, shared: Path) -> None:
-    original = list(csv.DictReader((shared.parent / "published" / f"{name}.csv").read_text().splitlines()))
+def test_figures_are_those_of_the_source(name: str, real_data: RealData) -> None:
+    original = list(csv.DictReader(real_data(f"../published/{name}.csv").read_text().splitlines()))
     ours = read_rows(name)
     assert len(ours) == len(original)
     for row, printed in zip(ours, original, strict=True):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from file_server import Behavior, serving
+from realdata import RealData
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -153,12 +154,12 @@ def test_a_head_may_be_absent_or_made_for_other_classes(
     assert loaded.sha256 == build_backbone(spec(), saved(tmp_path, headless), seed=5).sha256
 
 
-def test_the_hash_of_real_weights_is_the_same_in_both_formats(shared: Path, tmp_path: Path) -> None:
+def test_the_hash_of_real_weights_is_the_same_in_both_formats(real_data: RealData, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     from lnkit.plugins.load import default_registry
 
-    original = shared / "weights" / "squeezenet1_1.safetensors"
+    original = real_data("weights/squeezenet1_1.safetensors")
     squeezenet = default_registry().backbone("squeezenet1_1")
     again = saved(tmp_path, {"state_dict": load_file(original)})
     assert build_backbone(squeezenet, str(original)).sha256 == build_backbone(squeezenet, again).sha256

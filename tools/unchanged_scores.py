@@ -5,8 +5,7 @@ Run it before the change and after it, with the same torch, on the same machine:
     python tools/unchanged_scores.py write before.json
     python tools/unchanged_scores.py check before.json
 
-All runs use one thread and the eager engine. Runs on real data are made where ``LNKIT_TEST_DATA`` (by default
-``../shared/data``) has them.
+All runs use one thread and the eager engine. Runs on real data are made where they are (see ``real_data.py``).
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from real_data import data_folders, locate, read_entries
 
 import lnkit
 
-REAL = Path(os.environ.get("LNKIT_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 NETWORK = "efficientnet_lite0"  # its weights come with a package, so that nothing is fetched
 
 SAMPLES: tuple[tuple[str, str, dict[str, Any]], ...] = (  # benchmark, points, options
@@ -52,9 +51,10 @@ def sample_runs() -> Iterator[tuple[str, list[lnkit.FinishedRun]]]:
 
 def real_runs() -> Iterator[tuple[str, list[lnkit.FinishedRun]]]:
     """Run `bapps` on human judgments with the real SqueezeNet, at all points and with LPIPS's learned weights."""
-    data, weights = REAL / "human_2afc", REAL / "weights" / "squeezenet1_1.safetensors"
-    if not (data.is_dir() and weights.is_file()):
-        print(f"No real data in {REAL}: only samples are run.", file=sys.stderr)
+    entries, folders = read_entries(), data_folders()
+    data, weights = (locate(entries[path], folders) for path in ("human_2afc", "weights/squeezenet1_1.safetensors"))
+    if data is None or weights is None:
+        print(f"No real data in {' or '.join(map(str, folders))}: only samples are run.", file=sys.stderr)
         return
     for points, overrides in (("all", {}), ("lpips", {"distance": "lin", "lin_weights": "lpips"})):
         runs = evaluate("squeezenet1_1", points, "bapps", data=data, weights=str(weights), overrides=overrides)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from earlystopdata import make_judgments
+from realdata import RealData
 from safetensors.torch import load_file
 
 import lnkit
@@ -137,14 +138,14 @@ def test_a_split_for_training_leaves_val_for_scoring(judgments: Path, tmp_path: 
     assert done.held_out == 24
 
 
-def test_real_judgments_teach_something(shared: Path, home: Path, tmp_path: Path) -> None:
+def test_real_judgments_teach_something(real_data: RealData, home: Path, tmp_path: Path) -> None:
     """SqueezeNet at its first point, on a third of the real triplets; scored on others."""
-    weights = str(shared / "weights/squeezenet1_1.safetensors")
+    weights = str(real_data("weights/squeezenet1_1.safetensors"))
     request = CalibrationRequest(
         "squeezenet1_1", "early", "lin", weights, schedule=Schedule(epochs=3, decay_epochs=2), hold_out=0.66
     )
     output = tmp_path / "lin.safetensors"
-    done = calibrate(request, shared / "human_2afc", "val", output, tmp_path / "t", home / "cache", SilentProgress())
+    done = calibrate(request, real_data("human_2afc"), "val", output, tmp_path / "t", home / "cache", SilentProgress())
     assert done.after > done.before + 0.01
 
 

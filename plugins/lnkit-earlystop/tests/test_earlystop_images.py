@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from earlystopdata import CLASSES, make_batches, make_folders, make_tiny_imagenet
+from realdata import RealData
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
@@ -51,8 +52,8 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
         opened(tmp_path / "data.zip", tmp_path)
 
 
-def test_real_images_have_their_classes(shared: Path, home: Path) -> None:
-    found = open_labelled(shared / "tiny_imagenet_60.zip", 64, home / "cache", SilentProgress())
+def test_real_images_have_their_classes(real_data: RealData, home: Path) -> None:
+    found = open_labelled(real_data("tiny_imagenet_60.zip"), 64, home / "cache", SilentProgress())
     assert (found.train.images.shape, found.validation.images.shape) == ((30_000, 64, 64, 3), (3_000, 64, 64, 3))
     assert np.bincount(found.train.labels).tolist() == [500] * 60
     assert np.bincount(found.validation.labels).tolist() == [50] * 60

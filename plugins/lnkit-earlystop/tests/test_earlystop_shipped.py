@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from realdata import RealData
 from safetensors.torch import load_file
 
 import lnkit
@@ -40,13 +41,13 @@ def test_its_record_is_that_of_the_best_checkpoint() -> None:
     assert (record["architecture"], record["data"], record["seed"]) == (header.architecture, header.data, header.seed)
 
 
-def test_it_scores_as_recorded(shared: Path, tmp_path: Path) -> None:
+def test_it_scores_as_recorded(real_data: RealData, tmp_path: Path) -> None:
     record = json.loads((SHIPPED / "tiny60.json").read_text())
     (finished,) = lnkit.evaluate(
         NAME,
         "stages",
         "bapps",
-        data=shared / "human_2afc",
+        data=real_data("human_2afc"),
         results=tmp_path,
         device="cpu",
         overrides={"resamples": "0"},

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from realdata import RealData
 
 import lnkit
 from lnkit import DataError, UsageError
@@ -141,9 +142,9 @@ def test_agreement_has_three_cases() -> None:
     assert "2afc/no_imagenet" not in scores
 
 
-def test_real_judgments_score_as_they_do_in_the_layout_of_bapps(shared: Path, root: Path) -> None:
+def test_real_judgments_score_as_they_do_in_the_layout_of_bapps(real_data: RealData, root: Path) -> None:
     """The same triplets and answers, laid out as NIGHTS, give the score that `bapps` gives for them."""
-    source = shared / "human_2afc" / "2afc" / "val" / "materials"
+    source = real_data("human_2afc") / "2afc" / "val" / "materials"
     lines: list[list[Any]] = [HEADER]
     for number in range(60):
         right = float(np.load(source / "judge" / f"{number:06d}.npy").item())
@@ -153,7 +154,7 @@ def test_real_judgments_score_as_they_do_in_the_layout_of_bapps(shared: Path, ro
     (root / "2afc").symlink_to(source.parents[1])
     score = scores_of(root, {"resolution": "64"})["2afc"]
     (bapps,) = lnkit.evaluate(
-        "pixel", bench="bapps", data=shared / "human_2afc", engine="eager", overrides={"per_family": "60"}
+        "pixel", bench="bapps", data=real_data("human_2afc"), engine="eager", overrides={"per_family": "60"}
     )
     assert score.value == pytest.approx(bapps.record.scores["2afc"].value, abs=1e-9)
     assert score.ceilings["best possible"] == pytest.approx(bapps.record.scores["2afc"].ceilings["best possible"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from realdata import RealData
 
 import lnkit
 from lnkit.cli import run as run_command
@@ -103,8 +104,8 @@ def test_pixels_do_better_than_chance_and_not_perfectly(bench: str) -> None:
 
 
 @EACH
-def test_a_real_network_does_better_than_chance_at_all_points(bench: str, shared: Path) -> None:
-    weights = str(shared / "weights" / "squeezenet1_1.safetensors")
+def test_a_real_network_does_better_than_chance_at_all_points(bench: str, real_data: RealData) -> None:
+    weights = str(real_data("weights/squeezenet1_1.safetensors"))
     runs = lnkit.evaluate("squeezenet1_1", bench=bench, sample=True, weights=weights, overrides={"resamples": "50"})
     assert len(runs) == 4
     for run in runs:

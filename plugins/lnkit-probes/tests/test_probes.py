@@ -12,6 +12,7 @@ import pytest
 import torch
 from earlystopdata import make_folders, make_judgments
 from PIL import Image
+from realdata import RealData
 from torch import nn
 
 import lnkit
@@ -217,11 +218,11 @@ def test_the_official_folder_is_that_of_bapps() -> None:
     assert PROBES.datasets == default_registry().benchmark("bapps").datasets
 
 
-def test_real_judgments(shared: Path, tmp_path: Path) -> None:
+def test_real_judgments(real_data: RealData, tmp_path: Path) -> None:
     """SqueezeNet with ImageNet weights, on what people said about rendered materials."""
     options: dict[str, Any] = {
-        "data": shared / "human_2afc",
-        "weights": str(shared / "weights" / "squeezenet1_1.safetensors"),
+        "data": real_data("human_2afc"),
+        "weights": str(real_data("weights/squeezenet1_1.safetensors")),
         "results": tmp_path,
     }
     limits = {"per_family": "100", "resamples": "0", "entropy_images": "20"}

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import write_judged_family
+from realdata import RealData
 from skimage import data, io
 from torch import Tensor, nn
 
@@ -105,8 +106,10 @@ def unit(metric: Any, images: Tensor) -> Tensor:
 
 
 @EACH
-def test_the_figures_of_the_example(network: networks.Network, shared: Path, metrics: dict[str, nn.Module]) -> None:
-    ref, p0, p1 = (io.imread(shared / "lpips_example" / f"{name}.png")[None] for name in ("ref", "p0", "p1"))
+def test_the_figures_of_the_example(
+    network: networks.Network, real_data: RealData, metrics: dict[str, nn.Module]
+) -> None:
+    ref, p0, p1 = (io.imread(real_data("lpips_example") / f"{name}.png")[None] for name in ("ref", "p0", "p1"))
     loss_network = lnkit.load_loss_network(network.name, "lpips")
     points = tuple(point.name for point in loss_network.points)
     distance, lookup = DistanceConfig("stlpips"), default_registry().distance
@@ -120,10 +123,10 @@ def test_the_figures_of_the_example(network: networks.Network, shared: Path, met
 
 @EACH
 def test_the_command_line_uses_the_learned_distance(
-    network: networks.Network, shared: Path, tmp_path: Path, metrics: dict[str, nn.Module]
+    network: networks.Network, real_data: RealData, tmp_path: Path, metrics: dict[str, nn.Module]
 ) -> None:
     """A run of the benchmark on data made of the example alone keeps the authors' own distances."""
-    images = [io.imread(shared / "lpips_example" / f"{name}.png") for name in ("ref", "p0", "p1")]
+    images = [io.imread(real_data("lpips_example") / f"{name}.png") for name in ("ref", "p0", "p1")]
     root = write_judged_family(tmp_path / "data", "2afc", "example", np.stack(images)[None], [1.0])
     results = tmp_path / "results"
     command = ["eval", "--backbone", network.name, "--point", "lpips", "--bench", "bapps", "--data", root]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from realdata import RealData
 from scipy.io import savemat
 from torchvision.datasets import STL10, SVHN
 
@@ -375,11 +376,11 @@ def test_a_folder_with_nothing_known_is_refused(tmp_path: Path) -> None:
         opened(tmp_path / "nowhere", tmp_path)
 
 
-def test_real_photographs_in_folders_are_opened(shared: Path, home: Path) -> None:
-    data = opened(shared / "labelled_32", home).content[0]
+def test_real_photographs_in_folders_are_opened(real_data: RealData, home: Path) -> None:
+    data = opened(real_data("labelled_32"), home).content[0]
     assert data.train.shape == (4000, 32, 32, 3)
     assert data.test.shape == (2000, 32, 32, 3)
     assert np.bincount(data.test_labels).tolist() == [200] * 10
     assert data.classes[0] == "airplane"
-    first = np.asarray(Image.open(shared / "labelled_32" / "test" / "truck" / "0599.jpg").convert("RGB"))
+    first = np.asarray(Image.open(real_data("labelled_32") / "test" / "truck" / "0599.jpg").convert("RGB"))
     np.testing.assert_array_equal(data.test[-1], first)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from helpers import write_judged_family
 from PIL import Image
+from realdata import RealData
 
 from lnkit.datasets import two_afc_layout as layout
 from lnkit.datasets.two_afc import JudgedFamily, family_notes, open_families, read_judgment
@@ -61,13 +62,13 @@ def cache(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def materials(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Data:
-    return opened(shared / "human_2afc", tmp_path_factory.mktemp("packed"), resolution=64)
+def materials(real_data: RealData, tmp_path_factory: pytest.TempPathFactory) -> Data:
+    return opened(real_data("human_2afc"), tmp_path_factory.mktemp("packed"), resolution=64)
 
 
-def test_the_real_judgments(shared: Path, materials: Data) -> None:
+def test_the_real_judgments(real_data: RealData, materials: Data) -> None:
     (family,) = materials.of("2afc")
-    folder = shared / "human_2afc" / "2afc" / "val" / "materials"
+    folder = real_data("human_2afc") / "2afc" / "val" / "materials"
     assert (family.name, family.images[0].shape, materials.of("jnd")) == ("materials", (2738, 64, 64, 3), [])
     for row in (0, 1, 1369, 2737):
         for column, images in zip(("ref", "p0", "p1"), family.images, strict=True):

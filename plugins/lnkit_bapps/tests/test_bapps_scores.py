@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from realdata import RealData
 from sklearn.metrics import precision_recall_curve
 
 from lnkit.stats import average_precision, central_interval, named_generator, resampled_means, two_afc_agreement
@@ -24,8 +24,8 @@ PUBLISHED = {
 }
 
 
-def real_distances(shared: Path, metric: str = "alex_vanilla") -> Distances:
-    with np.load(shared / "judgments" / "bapps_val_2afc.npz") as stored:
+def real_distances(real_data: RealData, metric: str = "alex_vanilla") -> Distances:
+    with np.load(real_data("judgments/bapps_val_2afc.npz")) as stored:
         columns = ("judge", f"{metric}/d0", f"{metric}/d1")
         return Distances(
             {f: tuple(stored[f"{f}/{c}"].astype(np.float64) for c in columns) for f in OFFICIAL_FAMILIES},  # type: ignore[misc]
@@ -38,8 +38,8 @@ def test_agreement_has_three_cases() -> None:
     assert found == pytest.approx([0.8, 0.2, 0.5])
 
 
-def test_real_judgments_give_the_published_scores(shared: Path) -> None:
-    scores = score_distances(real_distances(shared))
+def test_real_judgments_give_the_published_scores(real_data: RealData) -> None:
+    scores = score_distances(real_distances(real_data))
     for family, (value, human, rater, best) in PUBLISHED.items():
         score = scores[f"2afc/{family}"]
         assert score.value == pytest.approx(value, abs=5e-5)
@@ -61,8 +61,8 @@ def test_mean_of_families_does_not_weigh_by_size() -> None:
     assert scores["2afc_pooled"].value == pytest.approx(0.1)
 
 
-def test_groups_need_all_their_families(shared: Path) -> None:
-    full = real_distances(shared)
+def test_groups_need_all_their_families(real_data: RealData) -> None:
+    full = real_distances(real_data)
     part = Distances({name: full.two_afc[name] for name in ("traditional", "superres")})
     assert {"2afc_distortion", "2afc_real"} <= set(score_distances(full, resamples=10))
     assert not {"2afc_distortion", "2afc_real"} & set(score_distances(part, resamples=10))
@@ -128,14 +128,14 @@ def test_interval_covers_the_binomial_standard_error() -> None:
     assert values.mean() - low == pytest.approx(expected, rel=0.08)
 
 
-def test_intervals_do_not_depend_on_which_families_are_there(shared: Path) -> None:
-    full = real_distances(shared)
+def test_intervals_do_not_depend_on_which_families_are_there(real_data: RealData) -> None:
+    full = real_distances(real_data)
     alone = score_distances(Distances({"cnn": full.two_afc["cnn"]}))["2afc/cnn"]
     assert alone == score_distances(full)["2afc/cnn"]
 
 
-def test_arrays_survive_the_way_to_disk_and_back(shared: Path) -> None:
-    distances = real_distances(shared)
+def test_arrays_survive_the_way_to_disk_and_back(real_data: RealData) -> None:
+    distances = real_distances(real_data)
     same = np.array([0.0, 1.0])
     distances.jnd["cnn"] = (same, same)
     again = Distances.from_arrays(distances.arrays())

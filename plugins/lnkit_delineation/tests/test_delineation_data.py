@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from helpers import opening_context
 from PIL import Image
+from realdata import RealData
 
 from lnkit import BenchmarkData, DataError, RemoteFile
 from lnkit.protocols import as_dict
@@ -269,9 +270,9 @@ class TestListing:
             list_tiles(self.fetch(tmp_path, odd="test/sat"))
 
 
-def test_the_cracks_are_in_the_layout(shared: Path, tmp_path: Path) -> None:
+def test_the_cracks_are_in_the_layout(real_data: RealData, tmp_path: Path) -> None:
     """Real images with real masks, named as the tiles of the dataset are."""
-    data = open_data(opening_context(replace(PAPER, crop=128), tmp_path, shared / "cracks")).content
+    data = open_data(opening_context(replace(PAPER, crop=128), tmp_path, real_data("cracks"))).content
     assert data.train.images.shape == (80, 320, 480, 3)
     assert (len(data.valid.names), len(data.test.names)) == (10, 28)
     assert 0.01 < (data.train.maps > 127).mean() < 0.03

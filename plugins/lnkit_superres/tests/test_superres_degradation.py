@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from realdata import RealData
 from scipy.ndimage import gaussian_filter
 from skimage import data
 from torchvision.transforms import v2
@@ -133,20 +134,20 @@ def bicubic(folder: Path, blur: float, shave: int) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(("blur", "shave"), BICUBIC)
-def test_what_bicubic_reaches_on_real_test_sets(shared: Path, blur: float, shave: int) -> None:
+def test_what_bicubic_reaches_on_real_test_sets(real_data: RealData, blur: float, shave: int) -> None:
     for name, expected in zip(("Set5", "Set14"), BICUBIC[blur, shave], strict=False):
-        assert bicubic(shared / "superres" / name, blur, shave) == pytest.approx(expected, abs=6e-4)
+        assert bicubic(real_data("superres") / name, blur, shave) == pytest.approx(expected, abs=6e-4)
 
 
 @pytest.mark.parametrize("name", ["Set5", "Set14"])
-def test_without_blur_bicubic_reaches_what_the_literature_says(shared: Path, name: str) -> None:
+def test_without_blur_bicubic_reaches_what_the_literature_says(real_data: RealData, name: str) -> None:
     """PSNR as with MATLAB's imresize; SSIM with its Gaussian window, which scikit-image has as an option."""
     from skimage.metrics import structural_similarity
 
     from lnkit_superres.metrics import luma
 
     peaks, similarities = [], []
-    for path in sorted((shared / "superres" / name).glob("*.png")):
+    for path in sorted((real_data("superres") / name).glob("*.png")):
         truth, low = Degradation(288, 288, 0.0, "exact").whole(Image.open(path).convert("RGB"), 4)
         large = enlarge_bicubic(low, 4)
         options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}

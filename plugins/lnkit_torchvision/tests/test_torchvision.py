@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import pytest
 import torch
+from realdata import RealData
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 
 from lnkit import BackboneSpec, ExtractionPoint
+from lnkit.analysis.published.tables import read_rows
 from lnkit.networks.load import make_loss_network
 from lnkit.networks.weights import LoadedBackbone, build_backbone
 from lnkit.plugins.load import default_registry
@@ -28,9 +27,8 @@ def points_of(name: str) -> list[ExtractionPoint]:
     return [default_registry().points[name][point] for point in STANDARD]
 
 
-def test_the_points_are_those_of_the_study(shared: Path) -> None:
-    with (shared.parent / "published" / "extraction_points.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+def test_the_points_are_those_of_the_study() -> None:
+    rows = read_rows("extraction_points")
     assert [row["backbone"] for row in rows] == list(POINTS)
     for row in rows:
         registered = default_registry().points[row["backbone"]]
@@ -98,8 +96,8 @@ def copy_slices(module: nn.Module, trunk: nn.Module) -> None:
     trunk.load_state_dict({name: state[source] for name, source in names.items()})
 
 
-def test_squeezenet_with_real_weights_sees_a_cat(shared: Path) -> None:
-    loaded = build_backbone(spec_of("squeezenet1_1"), str(shared / "weights" / "squeezenet1_1.safetensors"))
+def test_squeezenet_with_real_weights_sees_a_cat(real_data: RealData) -> None:
+    loaded = build_backbone(spec_of("squeezenet1_1"), str(real_data("weights/squeezenet1_1.safetensors")))
     assert int(classify(loaded, "squeezenet1_1")) in CAT
 
 
