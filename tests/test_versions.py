@@ -1,4 +1,4 @@
-"""All distributions have one version, which src/lnkit/_version.py holds, and their wheels can be built from their sdists."""
+"""All distributions have one version, that of src/lnkit/_version.py, and each wheel can be built from its sdist."""
 
 from __future__ import annotations
 
