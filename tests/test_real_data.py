@@ -357,25 +357,27 @@ def test_the_command_finds_intact_data(real_data: RealData, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("required", "outcome"), [("", "1 skipped"), ("0", "1 skipped"), ("1", "1 failed")])
 def test_missing_data_skip_a_test_or_fail_it(required: str, outcome: str, tmp_path: Path) -> None:
+    done = run_a_test_that_needs_data(tmp_path, required)
+    assert outcome in done.stdout, done.stdout + done.stderr
+    assert "needs lpips_example. Run `make test-data`, or set LNKIT_TEST_DATA to a folder that has it." in done.stdout
+
+
+def test_tests_find_what_was_fetched_into_the_users_cache(tmp_path: Path) -> None:
+    """Although they have a cache of their own."""
+    (tmp_path / "cache" / "test-data" / "lpips_example").mkdir(parents=True)
+    done = run_a_test_that_needs_data(tmp_path, "1")
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def run_a_test_that_needs_data(tmp_path: Path, required: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "test_it.py").write_text("def test_it(real_data):\n    real_data('lpips_example')\n")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-rsf",
-            "-c",
-            os.devnull,
-            "-p",
-            "realdata",
-            "-p",
-            "no:cacheprovider",
-            "test_it.py",
-        ],
+    plugins = ["-p", "conftest", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-rsf", "-c", os.devnull, *plugins, "test_it.py"],
         cwd=tmp_path,
         env={
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tools"), *sys.path]),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tools"), *sys.path]),
             "LNKIT_TEST_DATA": str(tmp_path),
             "LNKIT_CACHE": str(tmp_path / "cache"),
             "LNKIT_REQUIRE_REAL": required,
@@ -384,5 +386,3 @@ def test_missing_data_skip_a_test_or_fail_it(required: str, outcome: str, tmp_pa
         text=True,
         check=False,
     )
-    assert outcome in done.stdout, done.stdout + done.stderr
-    assert "needs lpips_example. Run `make test-data`, or set LNKIT_TEST_DATA to a folder that has it." in done.stdout

@@ -100,11 +100,11 @@ def _constraints(filters: dict[str, Any]) -> Any:
 
 
 def _json_facts(conclusion: Recommendation, top: int) -> dict[str, Any]:
-    advices = [
+    recommended = [
         advice._asdict() | {"candidates": [candidate._asdict() for candidate in _shown(advice, top)]}
         for advice in conclusion.by_setting
     ]
-    return conclusion._asdict() | {"by_setting": advices}
+    return conclusion._asdict() | {"by_setting": recommended}
 
 
 def _shown(advice: SettingRecommendation, top: int) -> tuple[Candidate, ...]:

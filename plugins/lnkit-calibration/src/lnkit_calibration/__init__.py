@@ -3,5 +3,3 @@
 References:
     Zhang2018: Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", arXiv 1801.03924.
 """
-
-__version__ = "0.1.0"

@@ -14,8 +14,6 @@ from lnkit_earlystop.networks.architecture import architecture_of, listed_archit
 
 LNKIT_INTERFACE = 1
 
-__version__ = "0.1.0"
-
 
 @lnkit.hookimpl
 def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:

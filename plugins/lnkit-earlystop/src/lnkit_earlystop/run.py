@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +191,6 @@ class _CheckpointWriter:
         return run
 
     def _header(self, step: int, result: ClassifierResult) -> CheckpointHeader:
-        from lnkit_earlystop import __version__  # noqa: PLC0415 - the package imports what imports this
-
         plan = self.plan
         return CheckpointHeader(
             architecture=plan.architecture.name,
@@ -203,7 +202,7 @@ class _CheckpointWriter:
             seed=plan.seed,
             batch_size=plan.batch_size,
             recipe=json.dumps(asdict(plan.recipe)),
-            lnkit_earlystop=__version__,
+            lnkit_earlystop=version("lnkit-earlystop"),
         )
 
     def _description(self, run: TrainingRun) -> dict[str, Any]:

@@ -16,8 +16,6 @@ from lnkit_probes.protocol import VARIANTS
 
 LNKIT_INTERFACE = 1
 
-__version__ = "0.1.0"
-
 Range = Literal["percent", "correlation", "fraction"]
 BOUNDS: Mapping[str, tuple[float, float]] = {"percent": (0, 100), "correlation": (-1, 1), "fraction": (0, 1)}
 

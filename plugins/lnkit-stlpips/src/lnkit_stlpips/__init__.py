@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 LNKIT_INTERFACE = 1
 
-__version__ = "0.1.0"
-
 
 @lnkit.hookimpl
 def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:

@@ -9,8 +9,6 @@ from lnkit_timm import lite0
 from lnkit_timm.backbones import PREFIX, backbone_spec, extraction_points
 from lnkit_timm.catalog import LITE0, read_index
 
-__version__ = "0.1.0"
-
 LNKIT_INTERFACE = 1
 
 
