@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.lnkit-ready
 
-.PHONY: quickstart test lint docs bench clean
+.PHONY: quickstart test lint docs bench wheel-check clean
 
 quickstart: $(READY)
 	$(BIN)/lnkit eval --backbone efficientnet_lite0 --point all --bench bapps --sample
@@ -23,6 +23,10 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+# Minutes and gigabytes. OPTIONS="--python python3.13" takes another Python, OPTIONS=--lowest the lowest versions.
+wheel-check: $(READY)
+	$(BIN)/python tools/stranger_install.py $(OPTIONS)
 
 # One environment for everything: lnkit and its plugins, editable, with what the tests and the linters need.
 PLUGINS := $(wildcard plugins/lnkit-*)

@@ -67,7 +67,6 @@ def test_commands_that_need_none(tmp_path: Path) -> None:
         "points squeezenet1_1",
         "attributes squeezenet1_1",
         "eval --backbone pixel --point all --bench bapps --sample",
-        "results export --format csv",
     ]
     done = run_without(COMMANDS, tmp_path, *commands)
     assert done.returncode == 0, done.stdout + done.stderr
