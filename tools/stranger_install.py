@@ -124,7 +124,10 @@ def build(projects: Iterable[Path], check: Check) -> Path:
     """Build the wheel and the source distribution of each project; return their folder."""
     dist = check.folder / "dist"
     for folder in projects:
-        check.run([sys.executable, "-m", "build", "--outdir", dist, folder], f"build {folder.name}")
+        check.run(
+            [sys.executable, "-m", "build", "--no-isolation", "--outdir", dist, folder],
+            f"build {'lnkit' if folder == ROOT else folder.name}",
+        )
     check.run([sys.executable, "-m", "twine", "check", "--strict", *sorted(dist.iterdir())], "twine check")
     return dist
 
