@@ -8,7 +8,7 @@ READY := $(VENV)/.lnkit-ready
 LOCK ?= $(if $(CI),requirements/lock.txt)
 CONSTRAINTS ?=
 
-.PHONY: quickstart test test-all test-data test-lowest lint lint-workflows docs bench gpu-check locks dist check-tag clean
+.PHONY: quickstart test test-all test-data test-lowest lint lint-workflows docs bench gpu-check wheel-check locks dist check-tag clean
 
 quickstart: $(READY)
 	$(BIN)/lnkit eval --backbone efficientnet_lite0 --point all --bench bapps --sample
@@ -56,6 +56,10 @@ bench: $(READY)
 
 gpu-check: $(READY)
 	$(BIN)/python -m bench gpu
+
+# Minutes and gigabytes. OPTIONS="--python python3.13" takes another Python, OPTIONS=--lowest the lowest versions.
+wheel-check: $(READY)
+	$(BIN)/python tools/stranger_install.py $(OPTIONS)
 
 # One environment for everything: lnkit and its plugins, editable, with what the tests and the linters need.
 PLUGINS := $(wildcard plugins/lnkit-*)

@@ -26,8 +26,8 @@ def home(real_data: RealData, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(autouse=True)
-def own_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's results."""
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's results; ``home`` does the same for caches."""
     monkeypatch.setenv("LNKIT_RESULTS", str(tmp_path / "results"))
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from lnkit import DistanceConfig, ExtractionPoint, LossNetwork, UsageError
+from lnkit import DistanceConfig, ExtractionPoint, LossNetwork, UsageError, extras
 from lnkit.distances.comparer import ImageComparer
 from lnkit.distances.engines import inductor, onnx, selection
 from lnkit.distances.engines.eager import EagerEngine, prepare
@@ -146,7 +146,7 @@ def test_an_engine_that_cannot_be_built_is_replaced_with_a_sentence(
 
 
 def test_an_engine_that_is_missing_is_refused_by_name(network: LossNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx, "_PACKAGES", ("onnxruntime_absent",))
+    monkeypatch.setattr(extras, "ONNX", {"onnxruntime_absent": "onnxruntime_absent"})
     with pytest.raises(UsageError, match=r"onnxruntime_absent.*pip install"):
         ImageComparer(network, [("late",)], DistanceConfig(), engine="onnxruntime")
     monkeypatch.setenv("PATH", "")

@@ -55,7 +55,7 @@ def test_zip(tmp_path: Path) -> None:
 
 def test_folders_in_an_archive_are_fine(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
-        tar.add(Path(__file__).parent / "plugins", "plugins", filter=lambda info: info if info.isdir() else None)
+        tar.add(Path(__file__).parent, "plugins", filter=lambda info: info if info.isdir() else None)
         tar.add(__file__, "plugins/one.py")
     unpack(tmp_path / "a.tar", tmp_path / "out", SilentProgress())
     assert set(contents(tmp_path / "out")) == {"plugins/one.py"}

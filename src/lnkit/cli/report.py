@@ -21,9 +21,9 @@ def report(output: Path, title: str, **filters: Any) -> None:
     It has an overview, ranks, best points, interactive figures, correlations, every score with its signature and
     interval, the records behind them, and the caveats. Readers can sort and filter its tables.
     """
-    gathered = gather_measurements(**filters)
-    note(f"Writing a report of {len(gathered.rows):,} scores ...")
     from lnkit.report.page import write_report  # noqa: PLC0415 - pandas and altair
 
+    gathered = gather_measurements(**filters)
+    note(f"Writing a report of {len(gathered.rows):,} scores ...")
     size = write_report(gathered, output, title)
     click.echo(f"Report: {output} ({size / 1e6:.1f} MB)")

@@ -27,7 +27,14 @@ from lnkit.training.interrupts import defer_interrupts
 from lnkit.training.loader import EpochSampler, prefetch, to_device
 from lnkit.training.log import TrainingLog
 from lnkit.training.memory import MicroBatches, release
-from lnkit.training.outcome import TrainingOutcome, outcome_files, read_outcome, write_outcome
+from lnkit.training.outcome import (
+    LOG,
+    TrainingOutcome,
+    missing_for_curves,
+    outcome_files,
+    read_outcome,
+    write_outcome,
+)
 from lnkit.training.rng_state import generator_states, restore, seed_all
 from lnkit.training_task import Batch, TrainingResult, TrainingSettings, TrainingTask, Validation
 
@@ -149,6 +156,8 @@ class _Training:
         self.log.close()
         outcome = TrainingOutcome(self.best_iteration, self.best_value, self.iteration, self.collapsed, self.notes)
         write_outcome(self.folder, outcome, self.best, self.facts, self.settings.title)
+        if packages := missing_for_curves():
+            self.progress.say(f"Drawing curves of {self.settings.title} needs {packages}; {LOG} has their values.")
 
     def _runs_out_of_memory(self) -> bool:
         """Train until the end or until memory runs out; returning frees the tensors that the error refers to."""

@@ -12,6 +12,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from lnkit import extras
 from lnkit.errors import DataError
 from lnkit.training.checkpoints import Weights, durable_folder, require_same_facts, save_tensors
 from lnkit.training.curves import draw_curves
@@ -37,6 +38,8 @@ def write_outcome(
 ) -> None:
     """Write the outcome of a training, its best network, its log and its curves to ``folder/finished``.
 
+    There are no curves where the packages to draw them are missing.
+
     Args:
         folder: Folder of the training, with its log.
         outcome: The end of the training.
@@ -51,8 +54,14 @@ def write_outcome(
         if best is not None:
             save_tensors(tmp / NETWORK, best)
         (tmp / LOG).write_text((folder / LOG).read_text(encoding="utf-8"), encoding="utf-8")  # with plain line feeds
-        draw_curves(tmp / LOG, tmp / CURVES, title, outcome.best_iteration)
+        if not missing_for_curves():
+            draw_curves(tmp / LOG, tmp / CURVES, title, outcome.best_iteration)
         (tmp / FACTS).write_text(json.dumps(asdict(outcome) | {"facts": facts}, indent=1), encoding="utf-8")
+
+
+def missing_for_curves() -> str:
+    """Return the packages that curves need and that are not installed, or ""."""
+    return extras.missing("plot", extras.PLOT)
 
 
 def read_outcome(folder: Path, facts: Mapping[str, Any]) -> tuple[TrainingOutcome, Weights | None] | None:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import tempfile
 import warnings
 from contextlib import redirect_stdout
-from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from lnkit import extras
 from lnkit.distances.engines.base import Array, quiet_loggers
 from lnkit.distances.engines.eager import prepare
-
-_PACKAGES = ("onnxruntime", "onnx", "onnxscript")
 
 
 def missing() -> str:
     """Return the packages of this engine that are not installed, or ""."""
-    absent = [package for package in _PACKAGES if find_spec(package) is None]
-    return f"the packages {', '.join(absent)} (pip install 'lnkit[onnx]')" if absent else ""
+    return extras.missing("onnx", extras.ONNX)
 
 
 class OnnxEngine:

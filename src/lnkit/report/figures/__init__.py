@@ -1,12 +1,14 @@
 """Figures, each one call: ``best_points(frame)`` and so on return an Altair chart, ``save_figure`` writes it to a file.
 
-Altair is imported when the first of these names is used.
+Altair is imported when the first of these names is used. Where it is not installed, importing this package raises a
+UsageError that says how to install it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lnkit import extras
 from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from lnkit.report.figures.selection import select_score as select_score
     from lnkit.report.figures.spread import point_spread as point_spread
     from lnkit.report.figures.tables import correlations as correlations, ranks as ranks
+
+extras.require("A figure", "plot", extras.PLOT)
 
 __getattr__, __all__ = lazy_exports(
     __name__,
