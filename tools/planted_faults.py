@@ -26,34 +26,29 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import Any, Literal
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = Path(__file__).with_suffix(".toml")
 OWN_TEST = "test_planted_faults.py"  # fails for every fault, since it checks that the texts are there
 VERDICTS = "verdicts.json"
 SECONDS = 1200.0  # for one call of pytest
-FAILED, INTERRUPTED = 1, 2  # exit codes of pytest; the latter for errors of collection
+Judgment = Literal["caught", "missed", "unclear"]
+THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+PASSED, FAILED, INTERRUPTED, NONE_SELECTED = 0, 1, 2, 5  # exit codes of pytest; 2 for errors of collection
 
-# Runs pytest and appends the failing tests to a file: its first argument.
-PYTEST = """
-import sys, pytest
-class Reporter:
-    def pytest_runtest_logreport(self, report):
-        if report.failed:
-            self.write(report.nodeid)
-    pytest_collectreport = pytest_runtest_logreport
-    def write(self, test):
-        with open(sys.argv[1], "a", encoding="utf-8") as file:
-            file.write(test + "\\n")
-sys.exit(pytest.main(sys.argv[2:], plugins=[Reporter()]))
-"""
+# Imported once for all calls of pytest, which are forks of this process. No package of this project may be among them.
+WARM = ("numpy", "pandas", "PIL.Image", "scipy.stats", "skimage", "altair", "torch", "torchvision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +61,7 @@ class Fault:
     fault: str  # replaces it
     does: str  # what is wrong then
     tests: tuple[str, ...]  # names of the test files that are expected to notice it
+    first: str = ""  # tests in them to run before the others, as for pytest's -k
 
     @property
     def room(self) -> str:
@@ -91,7 +87,7 @@ class Fault:
 class Verdict:
     """What a suite makes of a fault."""
 
-    verdict: Literal["caught", "missed", "unclear"]
+    verdict: Judgment
     by: str  # the first test that fails, or why the verdict is unclear
     seconds: float
     whole: bool  # whether the whole suite was run, not the listed files only
@@ -149,10 +145,15 @@ class Suite:
         """Plant a fault, and run the listed test files, then the rest of the suite if ``whole``."""
         started = time.monotonic()
         listed = [find_test(self.sound, name) for name in fault.tests]
+        selections = [[*listed, "-k", fault.first]] * bool(fault.first) + [listed]
+        if whole:
+            selections.append([f"--ignore={file}" for file in [*listed, find_test(self.sound, OWN_TEST)]])
+        verdict: Judgment = "missed"
+        by = ""
         with self._planted(fault) as tree:
-            verdict, by = self._run(tree, listed)
-            if verdict == "missed" and whole:
-                verdict, by = self._run(tree, [f"--ignore={file}" for file in [*listed, find_test(tree, OWN_TEST)]])
+            for selection in selections:
+                if verdict == "missed":
+                    verdict, by = self._run(tree, selection)
         return Verdict(verdict, by, round(time.monotonic() - started, 1), whole, False, identity(fault))
 
     def confirm(self, verdicts: dict[str, Verdict]) -> None:
@@ -184,9 +185,9 @@ class Suite:
         finally:
             shutil.rmtree(tree)
 
-    def _run(self, tree: Path, selection: Sequence[str]) -> tuple[Literal["caught", "missed", "unclear"], str]:
+    def _run(self, tree: Path, selection: Sequence[str]) -> tuple[Judgment, str]:
         outcome = self._pytest(tree, ["-x", *self.arguments, *selection])
-        if outcome.code == 0:
+        if outcome.code in (PASSED, NONE_SELECTED):
             return "missed", ""
         if outcome.code is None:
             return "unclear", f"no end within {self.seconds:g} s"
@@ -195,14 +196,82 @@ class Suite:
         return "caught", outcome.failed[0]
 
     def _pytest(self, tree: Path, arguments: Sequence[str]) -> Outcome:
-        failed = self.folder / "failed.txt"
-        failed.unlink(missing_ok=True)
+        failed, log = self.folder / "failed.txt", self.folder / "output.txt"
+        failed.write_text("", encoding="utf-8")
         fixed = ["-q", "-p", "no:randomly", *(["-n", "0"] if find_spec("xdist") else [])]
         basetemp = f"--basetemp={self.folder / 'temporary'}"
-        command = [sys.executable, "-c", PYTEST, str(failed), *fixed, basetemp, *arguments]
-        code, output = run(command, tree, self.seconds)
-        tests = failed.read_text(encoding="utf-8").splitlines() if failed.exists() else []
-        return Outcome(code, tuple(tests), output)
+        code = fork(lambda: run_pytest(tree, [*fixed, basetemp, *arguments], failed, log), self.seconds)
+        tests = failed.read_text(encoding="utf-8").splitlines()
+        return Outcome(code, tuple(tests), log.read_text(encoding="utf-8", errors="replace"))
+
+
+def fork(call: Callable[[], int], seconds: float) -> int | None:
+    """Call a function in a process of its own and return what it returns; None if it took too long.
+
+    All of its child processes are stopped then.
+    """
+    sys.stdout.flush()
+    process = os.fork()
+    if not process:
+        os._exit(call())
+    until = time.monotonic() + seconds
+    code = None
+    try:
+        while code is None and time.monotonic() < until:
+            done, status = os.waitpid(process, os.WNOHANG)
+            code = os.waitstatus_to_exitcode(status) if done else None
+            time.sleep(0 if done else 0.05)
+    finally:
+        if code is None:
+            os.killpg(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+    return code
+
+
+def run_pytest(tree: Path, arguments: Sequence[str], failed: Path, log: Path) -> int:
+    """Turn this process into one that runs pytest in a copy, as ``python -m pytest`` there does; return its exit code.
+
+    Args:
+        tree: the copy.
+        arguments: of pytest.
+        failed: file for the names of failing tests.
+        log: file for the output.
+    """
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
+        os.chdir(tree)
+        os.environ.update(environment(tree))
+        sys.path[:0] = [str(tree), *map(str, source_folders(tree))]
+        return int(pytest.main(list(arguments), plugins=[_Reporter(failed)]))
+    except BaseException:
+        traceback.print_exc()
+        return 3
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+class _Reporter:
+    """Appends the names of failing tests, and of files that cannot be collected, to a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._write(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._write(report)
+
+    def _write(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if report.failed:
+            with self.file.open("a", encoding="utf-8") as stream:
+                stream.write(f"{report.nodeid}\n")
 
 
 def copy_project(target: Path) -> None:
@@ -225,37 +294,24 @@ def require_copy_is_used(tree: Path) -> None:
     """Refuse to go on where another installation of a package is imported instead of the copy, in any process."""
     packages = [path.parent.name for folder in source_folders(tree) for path in folder.glob("*/__init__.py")]
     code = f"import {', '.join(packages)}; print(*[m.__file__ for m in ({', '.join(packages)},)], sep='\\n')"
-    status, output = run([sys.executable, "-c", code], tree, SECONDS)
-    elsewhere = [line for line in output.splitlines() if not Path(line).is_relative_to(tree)]
-    if status or elsewhere:
-        raise SystemExit(f"Expected the packages to be imported from the copy in {tree}, got:\n{output}")
-
-
-def run(command: Sequence[str], tree: Path, seconds: float) -> tuple[int | None, str]:
-    """Run a command on the packages of a copy, in one thread; stop it with all of its children after some time."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, source_folders(tree))),
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
-    with subprocess.Popen(
-        command,
+    done = subprocess.run(
+        [sys.executable, "-c", code],
         cwd=tree,
-        env=environment,
-        text=True,
+        env=os.environ | environment(tree),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=seconds)
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
-            return None, process.communicate()[0]
-    return process.returncode, output
+        text=True,
+        check=False,
+    )
+    elsewhere = [line for line in done.stdout.splitlines() if not Path(line).is_relative_to(tree)]
+    if done.returncode or elsewhere:
+        raise SystemExit(f"Expected the packages to be imported from the copy in {tree}, got:\n{done.stdout}")
+
+
+def environment(tree: Path) -> dict[str, str]:
+    """Return the variables with which processes use the packages of a copy, in one thread."""
+    path = os.pathsep.join(map(str, source_folders(tree)))
+    return {"PYTHONPATH": path, **THREADS}
 
 
 def find_test(tree: Path, name: str) -> str:
@@ -351,6 +407,10 @@ def main() -> int:
         return 0
     if arguments.folder is None:
         parser.error("name a folder for the verdicts")
+    os.environ.update(THREADS)  # before torch is imported
+    for name in WARM:
+        with suppress(ImportError):
+            import_module(name)
     with tempfile.TemporaryDirectory(prefix="planted-") as copies:
         suite = Suite(shlex.split(arguments.suite), arguments.seconds, Path(copies))
         verdicts = judge_all(faults, arguments.folder, suite, arguments.whole)
