@@ -34,6 +34,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -239,6 +240,7 @@ def run_pytest(tree: Path, arguments: Sequence[str], failed: Path, log: Path) ->
     """
     try:
         os.setsid()
+        sys.modules["__main__"] = ModuleType("__main__")  # processes that multiprocessing spawns would import ours
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
         with log.open("wb") as file:
             os.dup2(file.fileno(), 1)
