@@ -16,6 +16,7 @@ class Behavior:
     content: bytes
     etag: str = '"v1"'
     ranges: bool = True  # honors Range
+    heeds_versions: bool = True  # honors If-Range
     drops: list[int] = field(default_factory=list)  # after so many bytes, one entry per request, the connection is cut
     status: int = 0  # answer every request with this error
     failures: int = 0  # answer 503 to so many requests first
@@ -46,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _start(self) -> int:
         b = self.behavior
         wanted = self.headers.get("Range", "")
-        fresh = self.headers.get("If-Range", b.etag) == b.etag
+        fresh = not b.heeds_versions or self.headers.get("If-Range", b.etag) == b.etag
         return int(wanted[len("bytes=") :].rstrip("-")) if b.ranges and wanted and fresh else 0
 
     def _send(self, start: int) -> None:

@@ -27,6 +27,7 @@ def register_benchmark(register):
     score = lnkit.ScoreSpec("s", "a score", primary=True)
     register(lnkit.BenchmarkSpec("faulty", "faulty", "1", "", {{"paper": Protocol()}}, (score,), {open}, run))
 """
+SCORED = "return {{network: lnkit.Outcome({{'{name}': lnkit.Score({value})}}) for network in context.networks}}"
 SHARDS = "from lnkit.evaluation import open_shards\n    with open_shards(context, 1, 'pairs'): return {}"
 
 
@@ -35,6 +36,9 @@ SHARDS = "from lnkit.evaluation import open_shards\n    with open_shards(context
     [
         ("return None", "open_data", "'faulty' returned no Outcome for pixel:image. Expected a mapping from"),
         ("return {}", "open_data", "'faulty' returned no Outcome for pixel:image."),
+        (SCORED.format(name="s", value=1.5), "open_data", "'faulty' returned s = 1.5, outside its bounds [0.0, 1.0]."),
+        (SCORED.format(name="s", value="float('nan')"), "open_data", "'faulty' returned s = nan, outside its bounds"),
+        (SCORED.format(name="t", value=0.5), "open_data", "'faulty' returned a score 't' that it does not declare."),
         (SHARDS, "open_data", "a protocol that inherits from lnkit.protocols.Comparing, got Protocol. Inherit from it"),
         (
             "return {}",
@@ -64,8 +68,7 @@ def test_a_benchmark_without_rescore_says_so_and_not_that_a_file_is_missing(
     fake_plugins: FakePlugins,  # noqa: F811
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    body = "return {network: lnkit.Outcome({'s': lnkit.Score(0.5)}) for network in context.networks}"
-    fake_plugins.add("faulty", BENCHMARK.format(body=body, open="open_data"))
+    fake_plugins.add("faulty", BENCHMARK.format(body=SCORED.format(name="s", value=0.5), open="open_data"))
     default_registry.cache_clear()
     assert run(["eval", "--backbone", "pixel", "--bench", "faulty", "--device", "cpu"]) == 0
     capsys.readouterr()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from lnkit.stats.bootstrap import mean_interval
+from lnkit.stats.bootstrap import mean_interval, named_generator
 
 VALUES = np.random.default_rng(0).gamma(2.0, 3.0, 60)
 
@@ -24,6 +24,12 @@ def test_is_scipys_percentile_interval() -> None:
 def test_the_same_draw_gives_the_same_interval() -> None:
     once, again, other = (mean_interval(VALUES, 500, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert once == again != other
+
+
+def test_each_seed_and_each_name_has_draws_of_its_own() -> None:
+    draws = {(seed, name): named_generator(seed, name).integers(2**62) for seed in (0, 1) for name in ("cnn", "color")}
+    assert len(set(draws.values())) == len(draws)
+    assert named_generator(1, "cnn").integers(2**62) == draws[1, "cnn"]
 
 
 def test_there_is_none_without_samples_or_of_one_item() -> None:

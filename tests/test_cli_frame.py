@@ -311,6 +311,11 @@ def test_a_piped_table_is_whole_and_aligned(capsys: Capture) -> None:
     assert second.startswith("[bold]y[/]")
 
 
+def test_no_control_character_is_printed(capsys: Capture) -> None:
+    print_table(["name"], [["a\x1b[2Jb\x9b2Jc\x07d\u202ee\u200bf\x7fg"]])
+    assert capsys.readouterr().out == "name\na [2Jb 2Jc d e f g\n"
+
+
 @pytest.mark.parametrize("columns", [60, 200])
 def test_a_drawn_table_is_whole(columns: int) -> None:
     """On a terminal, narrow or wide, no name is lost and no markup is obeyed."""

@@ -102,14 +102,16 @@ def test_a_server_that_names_no_version_starts_over(tmp_path: Path) -> None:
         assert server.asked == ["", ""]
 
 
-def test_two_versions_are_never_glued_together(tmp_path: Path) -> None:
-    with serving(Behavior(CONTENT, drops=[100_000] + [0] * transfer.ATTEMPTS)) as server:
+@pytest.mark.parametrize("heeds_versions", [True, False])
+def test_two_versions_are_never_glued_together(tmp_path: Path, heeds_versions: bool) -> None:
+    behavior = Behavior(CONTENT, drops=[100_000] + [0] * transfer.ATTEMPTS, heeds_versions=heeds_versions)
+    with serving(behavior) as server:
         with pytest.raises(DataError):
             fetch(remote(server), tmp_path, SilentProgress())
         server.drops.clear()
         server.content, server.etag = CONTENT[::-1], '"v2"'
         assert fetch(remote(server), tmp_path, SilentProgress()).read_bytes() == CONTENT[::-1]
-        assert server.versions[-1] == '"v1"'
+        assert server.versions[-2:] == (['"v1"', '"v1"'] if heeds_versions else ['"v1"', ""])
 
 
 def test_all_there_but_not_yet_renamed(tmp_path: Path) -> None:

@@ -161,6 +161,12 @@ def test_the_same_network_is_found_again_and_another_is_not() -> None:
     assert (first.reused, again.reused, changed.reused) == (False, True, False)
 
 
+def test_another_seed_is_another_run() -> None:
+    first, again, other = (lnkit.evaluate("pixel", "image", seed=seed, **SAMPLE)[0] for seed in (0, 0, 1))
+    assert (first.reused, again.reused, other.reused) == (False, True, False)
+    assert (first.record.key.seed, other.record.key.seed) == (0, 1)
+
+
 def test_wrong_calls_are_sentences() -> None:
     with pytest.raises(UsageError, match=r"nn.Module or a BackboneSpec, got int"):
         lnkit.evaluate(3)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from helpers import make_record
 
 from lnkit.cli import cli
+from lnkit.report.markup import Cell, table
 from lnkit.results.folder import ResultsFolder
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -39,6 +41,18 @@ def test_reproduction(results: Path, tmp_path: Path) -> None:
     text = page.read_text()
     assert "| 2afc squeezenet1_1:mid | 0.7000 [0.6900, 0.7100] | 0.685 | +0.0150 |" in text
     assert "lnkit eval --backbone vgg11 --point early,semi_early,mid,late --bench bapps --protocol reference" in text
+
+
+def test_a_quote_ends_no_attribute() -> None:
+    class Cells(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag == "td":
+                cells.append(attrs)
+
+    cells: list[list[tuple[str, str | None]]] = []
+    hostile = '" onmouseover="alert(1)\' x='
+    Cells().feed(table(["name"], [[Cell("shown", hostile)]]))
+    assert cells == [[("data-value", hostile)]]
 
 
 def test_the_report_in_a_browser(results: Path, tmp_path: Path) -> None:

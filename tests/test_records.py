@@ -11,6 +11,7 @@ from helpers import RUN_KEY, make_record
 
 from lnkit.errors import DataError
 from lnkit.results.records import SCHEMA, RunKey, from_json, record_id, to_json
+from lnkit.results.signature import score_signature
 
 
 def test_a_record_survives_the_way_to_json_and_back() -> None:
@@ -117,3 +118,11 @@ def test_what_keeps_scores_from_standing_beside_published_ones(changes: dict[str
     record = make_record(**changes)
     assert reason in record.incomparable
     assert record.comparable is (not reason)
+
+
+def test_a_signature_tells_the_content_of_data_apart() -> None:
+    data = ({"a": "ab" * 32, "b": "cd" * 32}, {"b": "cd" * 32, "a": "ab" * 32}, {"a": "ab" * 32, "b": "ce" * 32})
+    first, other_order, other_content = (
+        score_signature("2afc", "", replace(RUN_KEY, data=parts), "V1", "spatial") for parts in data
+    )
+    assert first == other_order != other_content

@@ -141,6 +141,11 @@ class TestOrder:
         assert self.order.draw(1).random() != self.order.draw(2).random()
         assert self.order.draw(1).random() == self.order.draw(1).random()
 
+    def test_another_seed_orders_and_draws_otherwise(self) -> None:
+        other = EpochSampler(items=10, batch_size=4, seed=2)
+        assert self.order.draw(1).random() != other.draw(1).random()
+        assert self.order.batch(0).tolist() != other.batch(0).tolist()
+
 
 def test_what_loading_raises_ends_the_training(tmp_path: Path) -> None:
     class Missing(Toy):

@@ -21,7 +21,7 @@ from toytraining import SETTINGS, Toy, digest, train
 
 from lnkit.errors import DataError, LnkitError
 from lnkit.training import loop
-from lnkit.training.checkpoints import Checkpoint, read_checkpoint
+from lnkit.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from lnkit.training_task import Batch, Validation
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -229,6 +229,26 @@ def test_what_a_kill_left_of_a_checkpoint_is_passed_over(tmp_path: Path, often: 
     draft.mkdir()
     (draft / "state.json").write_text("{")
     assert digest(train(tmp_path / "stopped")) == digest(whole)
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a power cut could leave an empty file under the name of a finished checkpoint."""
+    flushed, named, flush, rename = set[int](), list[str](), os.fsync, Path.rename
+
+    def fsync(number: int) -> None:
+        flush(number)
+        flushed.add(os.fstat(number).st_ino)
+
+    def rename_flushed(path: Path, target: Path) -> Path:
+        assert {file.stat().st_ino for file in path.iterdir()} <= flushed
+        named.extend(sorted(file.name for file in path.iterdir()))
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "rename", rename_flushed)
+    weights = {"weight": torch.ones(2)}
+    write_checkpoint(tmp_path, Checkpoint(1, {"network": weights}, weights), {})
+    assert named == ["best.safetensors", "state.json", "state.safetensors"]
 
 
 def test_a_full_disk_is_a_sentence_and_the_last_checkpoint_stays(tmp_path: Path, often: None) -> None:

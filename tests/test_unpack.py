@@ -99,6 +99,16 @@ def test_bombs(tmp_path: Path, make: Callable[..., Path], monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("make", [make_tar, make_zip])
+def test_a_bomb_of_many_files(tmp_path: Path, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED", 1000)
+    members = {f"{number}": bytes(15_000) for number in range(100)}
+    archive = make(tmp_path / "a", members)
+    assert 15_000 < unpacking.MOST_EXPANSION * archive.stat().st_size < 1_500_000, "each is allowed, and all are not"
+    with pytest.raises(DataError, match="too much for an archive of images"):
+        unpack(archive, tmp_path / "out", SilentProgress())
+
+
+@pytest.mark.parametrize("make", [make_tar, make_zip])
 def test_a_name_that_is_a_file_and_a_folder(tmp_path: Path, make: Callable[..., Path]) -> None:
     archive = make(tmp_path / "a", {"a": b"1", "a/b": b"2"})
     with pytest.raises(DataError, match="both a file and a folder"):

@@ -15,6 +15,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 import lnkit
+from lnkit.datasets.image_folder import batch_files
 from lnkit.datasets.labelled import LabelledData, open_labelled
 from lnkit.progress import SilentProgress
 from lnkit_earlystop.augmentation import add_noise, enlarge_center, normalize, random_crops
@@ -36,6 +37,13 @@ def test_all_layouts_give_the_same(tmp_path: Path) -> None:
         for ours, theirs in ((folders.train, other.train), (folders.validation, other.validation)):
             np.testing.assert_array_equal(ours.images, theirs.images)
             np.testing.assert_array_equal(ours.labels, theirs.labels)
+
+
+def test_batches_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    names = [f"train_data_batch_{number}.npz" for number in (1, 2, 10)]
+    for name in names:
+        (tmp_path / name).touch()
+    assert [path.name for path in batch_files(tmp_path)[0]] == names
 
 
 def test_an_archive_will_do(tmp_path: Path) -> None:

@@ -206,6 +206,15 @@ def test_hieras_tokens_are_brought_into_rows() -> None:
         assert torch.equal(network(images)["mid"], expected)
 
 
+def test_nests_blocks_are_put_together_as_in_timm() -> None:
+    from timm.models.nest import deblockify
+
+    from lnkit_timm.taps import Deblockify
+
+    tokens = torch.rand(2, 16, 9, 5)  # 4 x 4 blocks of 3 x 3 tokens
+    assert torch.equal(Deblockify()(tokens), deblockify(tokens, 3))
+
+
 # What is missing
 
 
