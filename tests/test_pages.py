@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from helpers import make_record
 
 from lnkit.cli import cli
-from lnkit.report.markup import Cell, table
+from lnkit.report.markup import Cell, Figure, Section, page, table
 from lnkit.results.folder import ResultsFolder
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -53,6 +54,14 @@ def test_a_quote_ends_no_attribute() -> None:
     hostile = '" onmouseover="alert(1)\' x='
     Cells().feed(table(["name"], [[Cell("shown", hostile)]]))
     assert cells == [[("data-value", hostile)]]
+
+
+def test_no_name_ends_the_script_of_a_figure() -> None:
+    spec = {"title": "</script ><!--<script & more"}
+    text = page("title", [Section("s", "section", figures=(Figure("f", spec),))])
+    data = text.partition('id="f-spec">')[2].partition("</script>")[0]
+    assert json.loads(data) == spec
+    assert "<" not in data
 
 
 def test_the_report_in_a_browser(results: Path, tmp_path: Path) -> None:
