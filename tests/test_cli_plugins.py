@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakeplugins import FakePlugins, fake_plugins
-from plantedfaults import GOOD
+from faulty_plugin import GOOD
 from test_lazy_imports import HEAVY, modules_of
 
 from lnkit.cli import run

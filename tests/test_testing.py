@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakeplugins import FakePlugins, fake_plugins
-from plantedfaults import FAULTS, FETCH, GOOD
+from faulty_plugin import FAULTS, FETCH, GOOD
 
 from lnkit.errors import UnknownNameError, UsageError
 from lnkit.plugins.load import load_registry

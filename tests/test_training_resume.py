@@ -6,7 +6,9 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -249,6 +251,27 @@ def test_a_checkpoint_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, mon
     weights = {"weight": torch.ones(2)}
     write_checkpoint(tmp_path, Checkpoint(1, {"network": weights}, weights), {})
     assert named == ["best.safetensors", "state.json", "state.safetensors"]
+
+
+def test_a_checkpoint_keeps_its_name_before_the_older_one_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a power cut could leave neither."""
+    weights = {"weight": torch.ones(2)}
+    write_checkpoint(tmp_path, Checkpoint(1, {"network": weights}, weights), {})
+    events, flush, remove = list[str](), os.fsync, shutil.rmtree
+
+    def fsync(number: int) -> None:
+        flush(number)
+        events.extend(["folder flushed"] if stat.S_ISDIR(os.fstat(number).st_mode) else [])
+
+    def rmtree(path: Path, ignore_errors: bool = False) -> None:
+        if path.exists():
+            events.append(f"{path.name} removed")
+        remove(path, ignore_errors)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    write_checkpoint(tmp_path, Checkpoint(2, {"network": weights}, weights), {})
+    assert events == ["folder flushed", "00000001 removed"]
 
 
 def test_a_full_disk_is_a_sentence_and_the_last_checkpoint_stays(tmp_path: Path, often: None) -> None:

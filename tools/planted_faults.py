@@ -5,7 +5,7 @@ A suite that became faster lost no guard if it still catches every fault that th
 
     python tools/planted_faults.py --list
     python tools/planted_faults.py results/quick                           # what `pytest` selects
-    python tools/planted_faults.py results/all --suite=--exhaustive        # with further arguments of pytest
+    python tools/planted_faults.py results/all --suite='-m ""'             # with further arguments of pytest
     python tools/planted_faults.py --compare results/quick results/all
 
 The test files that the table lists are run first; ``--whole`` runs the others where these catch nothing. A fault counts
@@ -393,7 +393,7 @@ def main() -> int:
     parser.add_argument("folder", nargs="?", type=Path, help="folder for the verdicts of this suite")
     parser.add_argument("--only", nargs="+", default=[], metavar="ID", help="judge these faults only")
     parser.add_argument(
-        "--suite", default="", metavar="ARGUMENTS", help="further arguments of pytest: --suite=--exhaustive"
+        "--suite", default="", metavar="ARGUMENTS", help="""further arguments of pytest: --suite='-m ""'"""
     )
     parser.add_argument("--whole", action="store_true", help="run all tests where the listed files catch nothing")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="after which a call of pytest is stopped")

@@ -119,6 +119,7 @@ def durable_folder(target: Path, title: str) -> Iterator[Path]:
         with atomic_folder(target) as tmp:
             yield tmp
             _sync(tmp)
+        _sync_names(target.parent)
     except (OSError, SafetensorError) as error:
         reason = "the disk is full" if _is_full(error) else str(getattr(error, "strerror", None) or error)
         raise LnkitError(
@@ -144,3 +145,14 @@ def _sync(folder: Path) -> None:
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+
+
+def _sync_names(folder: Path) -> None:
+    """Flush the names in a folder, so that what was renamed has its name before an older one is removed."""
+    if os.name != "posix":  # Windows opens no folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
