@@ -44,15 +44,27 @@ def as_loss_network(metric: torch.nn.Module, backbone: str) -> tuple[LossNetwork
     return network, tuple(point.name for point in points)
 
 
-@pytest.mark.parametrize("learned", [True, False])
-@pytest.mark.parametrize("net", NETS)
-def test_same_distances_as_the_lpips_package(net: str, learned: bool) -> None:
+@pytest.fixture(scope="module", params=NETS)
+def net(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def metric(net: str) -> torch.nn.Module:
+    """A metric of the package on random weights; drawing those of VGG takes seconds."""
     torch.manual_seed(0)
-    metric = lpips.LPIPS(net=net, pnet_rand=True, lpips=learned, verbose=False).eval()
+    return lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval()
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_same_distances_as_the_lpips_package(
+    net: str, metric: torch.nn.Module, learned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metric, "lpips", learned)  # whether it weights channels
     network, points = as_loss_network(metric, NETS[net])
     config = DistanceConfig("lin", lin_weights="lpips") if learned else DistanceConfig("spatial")
     ref, p0, p1 = photographs()
-    found = ImageComparer(network, [points], config).compare(ref, p0, p1)[:, :, 0]
+    found = ImageComparer(network, [points], config, engine="eager").compare(ref, p0, p1)[:, :, 0]
     expected = np.stack([with_lpips(metric, ref, other) for other in (p0, p1)], axis=1)
     assert expected.min() > 1e-4  # a comparison of zeros would prove nothing
     assert found == pytest.approx(expected, abs=1e-6, rel=1e-5)

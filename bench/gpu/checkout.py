@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import runpy
 import shutil
 import sys
 import tempfile
@@ -43,12 +44,13 @@ def write_metadata(root: Path, folder: Path) -> Iterator[Path]:
         folder: Gets one folder for each distribution.
     """
     yield from (root / "src", root / "plugins")
+    version = runpy.run_path(str(root / "src" / "lnkit" / "_version.py"))["__version__"]
     for file in (root / "pyproject.toml", *sorted(root.glob("plugins/*/pyproject.toml"))):
         project: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
-        stem = f"{project['name'].replace('-', '_')}-{project['version']}"
+        stem = f"{project['name'].replace('-', '_')}-{version}"
         described = folder / f"{stem}.dist-info"
         described.mkdir()
-        text = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        text = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {version}\n"
         (described / "METADATA").write_text(text, encoding="utf-8")
         (described / "entry_points.txt").write_text(_entry_points(project), encoding="utf-8")
         if (file.parent / "src").is_dir() and file.parent != root:

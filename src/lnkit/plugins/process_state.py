@@ -121,6 +121,14 @@ def _general_filters(filters: list[Any]) -> list[Any]:
     ]
 
 
+def _same_filters(before: list[Any], now: list[Any]) -> bool:
+    """Return whether the filters for all messages are the same, and none went before one that was more specific."""
+    general = _general_filters(before)
+    if _general_filters(now) != general:
+        return False
+    return all(set(before[: before.index(entry)]) <= set(now[: now.index(entry)]) for entry in general)
+
+
 def _restore_filters(before: list[Any]) -> None:
     general = _general_filters(_filters())
     of_libraries = [entry for entry in _filters() if entry not in before and entry not in general]
@@ -160,7 +168,7 @@ PYTHON_SETTINGS = (
         "the global warning filters",
         _filters,
         _restore_filters,
-        is_same=lambda before, now: _general_filters(before) == _general_filters(now),
+        is_same=_same_filters,
     ),
     GlobalState("the root logger", _logging, _restore_logging, "logging", initial=lambda: INITIAL_LOGGING),
 )
