@@ -239,7 +239,7 @@ def test_two_processes_train_as_one_does(data: LabelledData, tmp_path: Path) -> 
     """Without batch norm and dropout, half batches on two processes make the step of the whole batch."""
     words = ["vit_b_8_d1_w0.1_32", "--data", str(make_folders(tmp_path / "data")), "--epochs", "2", "--dropout", "0"]
     words += ["--batch-size", "12", "--checkpoint-every", "3", "--no-ps", "--device", "cpu"]
-    launchers = {"one": [], "two": ["torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517", "-m"]}
+    launchers = {"one": [], "two": ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]}
     for name, launcher in launchers.items():
         command = [sys.executable, "-m", *launcher, "lnkit", "earlystop", "train", *words, "--output", tmp_path / name]
         variables = {**os.environ, "OMP_NUM_THREADS": "1"}
