@@ -17,7 +17,7 @@ from click.testing import CliRunner
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))  # bench is no part of the package
 
-from bench.gpu import checkout, command, decisions, features, full_size, memory, sharing, throughput, trainings  # noqa: E402
+from bench.gpu import checkout, command, decisions, features, full_size, memory, throughput, trainings, two_processes  # noqa: E402
 from bench.gpu.results import Check, CheckResult, Row  # noqa: E402
 from bench.gpu.runner import run_checks  # noqa: E402
 from bench.gpu.settings import Settings  # noqa: E402
@@ -196,14 +196,14 @@ class TestChecks:
         named = [match[1] or match[2] for match in trainings.NOT_DETERMINISTIC.finditer(said)]
         assert named == ["upsample_bicubic2d_backward", "CuBLAS"]
 
-    def test_sharing(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_two_processes(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         def scores(_backbone: str, _device: str, folders: list[Path]) -> list[dict[str, float]]:
             return [{"2afc": 0.6 if folder.name == "second" else 0.7} for folder in folders]
 
-        monkeypatch.setattr(sharing, "run_at_once", scores)
-        assert next(sharing.check(settings)).problem == "process 2 of 2 gave other scores than one alone"
-        monkeypatch.setattr(sharing, "run_at_once", lambda _b, _d, folders: [{"2afc": 0.7} for _ in folders])
-        assert next(sharing.check(settings)).problem == ""
+        monkeypatch.setattr(two_processes, "run_at_once", scores)
+        assert next(two_processes.check(settings)).problem == "process 2 of 2 gave other scores than one alone"
+        monkeypatch.setattr(two_processes, "run_at_once", lambda _b, _d, folders: [{"2afc": 0.7} for _ in folders])
+        assert next(two_processes.check(settings)).problem == ""
 
     def test_throughput(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(throughput, "PRECISIONS", ("fp32",))

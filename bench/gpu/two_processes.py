@@ -21,7 +21,7 @@ Scores = dict[str, float]
 def check(settings: Settings) -> Iterator[Row]:
     """Run `bapps` on its sample in one process, then in two at the same time."""
     backbone = settings.size(BACKBONE, "squeezenet1_1")
-    folder = settings.folder / "sharing"
+    folder = settings.folder / "two-processes"
     (alone,) = run_at_once(backbone, settings.device, [folder / "alone"])
     together = run_at_once(backbone, settings.device, [folder / "first", folder / "second"])
     differing = [index + 1 for index, scores in enumerate(together) if scores != alone]
