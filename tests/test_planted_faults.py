@@ -6,9 +6,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import planted_faults
+import fault_suite
 import pytest
-from planted_faults import OWN_TEST, ROOT, Fault, Suite, Verdict, chosen, find_test, judge_all, load_faults
+from fault_suite import OWN_TEST, Suite, Verdict, identity
+from fault_table import Fault, chosen, load_faults
+from planted_faults import judge_all
+from project_copy import ROOT, find_test
 
 FAULTS = load_faults()
 
@@ -59,8 +62,8 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
     for name, text in TINY.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    monkeypatch.setattr(planted_faults, "ROOT", root)
-    monkeypatch.setattr(planted_faults, "copy_project", lambda target: shutil.copytree(root, target))
+    monkeypatch.setattr(fault_suite, "ROOT", root)
+    monkeypatch.setattr(fault_suite, "copy_project", lambda target: shutil.copytree(root, target))
     (tmp_path / "copies").mkdir()
     return Suite(["--deselect", "tests/test_broken.py"], 60, tmp_path / "copies")
 
@@ -96,7 +99,7 @@ def test_the_same_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     def judge(self: Suite, fault: Fault, whole: bool) -> Verdict:
         asked.append((fault.id, whole))
-        return Verdict("missed", "", 1.0, whole, False, planted_faults.identity(fault))
+        return Verdict("missed", "", 1.0, whole, False, identity(fault))
 
     monkeypatch.setattr(Suite, "judge", judge)
     (tmp_path / "copies").mkdir()
