@@ -132,12 +132,13 @@ def start(folder: Path, precision: str = "fp32") -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_kill_9_at_any_moment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [3, pytest.param(12, marks=pytest.mark.exhaustive)])
+def test_kill_9_at_any_moment(most: int, tmp_path: Path) -> None:
     """Most of the time is spent on writing checkpoints, so most kills fall into it."""
     process = start(tmp_path / "whole")
     whole = process.communicate(timeout=120)[0]
     assert len(whole.strip()) == 64
-    chance, kills = random.Random(0), 0
+    chance, kills = random.Random(most), 0
     while True:
         process = start(tmp_path / "killed")
         try:
@@ -146,7 +147,7 @@ def test_kill_9_at_any_moment(tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
             process.communicate()
             kills += 1
-            if kills < 6:
+            if kills < most:
                 continue
             process = start(tmp_path / "killed")
         output, errors = process.communicate(timeout=120)

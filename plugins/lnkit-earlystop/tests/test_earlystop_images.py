@@ -60,6 +60,7 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
         opened(tmp_path / "data.zip", tmp_path)
 
 
+@pytest.mark.exhaustive  # 33,000 images through the path of the other tests
 def test_real_images_have_their_classes(real_data: RealData, home: Path) -> None:
     found = open_labelled(real_data("tiny_imagenet_60.zip"), 64, home / "cache", SilentProgress())
     assert (found.train.images.shape, found.validation.images.shape) == ((30_000, 64, 64, 3), (3_000, 64, 64, 3))
