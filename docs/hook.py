@@ -16,6 +16,7 @@ from sitepages.backbones import backbone_pages
 from sitepages.benchmarks import benchmark_pages
 from sitepages.commands import command_reference
 from sitepages.datasets import all_datasets
+from sitepages.differences import difference_tables
 from sitepages.distances import distance_table
 from sitepages.exports import export_reference, export_table
 from sitepages.markup import Page
@@ -35,6 +36,7 @@ SECTIONS: dict[str, Callable[[Registry], list[Page]]] = {  # entry of the naviga
 TABLES: dict[str, Callable[[], str]] = {
     "commands": command_reference,
     "datasets": lambda: all_datasets(project_registry()),
+    "differences": lambda: difference_tables(project_registry()),
     "distances": lambda: distance_table(project_registry()),
 }
 EXPORT_PAGES: dict[str, Callable[[str], str]] = {"exports": export_reference, "export table": export_table}
