@@ -44,7 +44,7 @@ def text_files(root: Path = ROOT) -> Iterator[Path]:
     """Yield the project's own text files."""
     candidates = [*root.iterdir(), *(file for folder in FOLDERS for file in (root / folder).rglob("*"))]
     for file in candidates:
-        if file.is_file() and file.suffix in SUFFIXES and "__pycache__" not in file.parts:
+        if file.is_file() and file.suffix in SUFFIXES and file.name != ".coverage" and "__pycache__" not in file.parts:
             yield file
 
 

@@ -138,6 +138,7 @@ def test_a_split_for_training_leaves_val_for_scoring(judgments: Path, tmp_path: 
     assert done.held_out == 24
 
 
+@pytest.mark.exhaustive
 def test_real_judgments_teach_something(real_data: RealData, home: Path, tmp_path: Path) -> None:
     """SqueezeNet at its first point, one epoch on a third of the real triplets; scored on the others."""
     weights = str(real_data("weights/squeezenet1_1.safetensors"))
