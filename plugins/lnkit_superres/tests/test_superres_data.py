@@ -224,6 +224,8 @@ def test_datasets_name_all_their_files() -> None:
         ({"blur": -1.0}, "'blur': expected 0 to 100, got -1"),
         ({"iterations": 0}, "'iterations': expected 1 or more, got 0"),
         ({"test_images": "half"}, "'test_images': expected one of full, crop, got 'half'"),
+        ({"high_filter": "box"}, "'high_filter': expected one of bilinear, bicubic, got 'box'"),
+        ({"validate_by": "ssim"}, "'validate_by': expected one of psnr, psnr_torchmetrics, got 'ssim'"),
         ({"alignment": "none"}, "'alignment': expected one of exact, whole, got 'none'"),
         ({"normalization": "mine"}, "'normalization': expected one of backbone, imagenet, lpips, none, got 'mine'"),
     ],
@@ -240,4 +242,25 @@ def test_what_the_variants_are() -> None:
     assert (paper.residual_blocks, paper.iterations, paper.batch_size, paper.lr) == (5, 200_000, 4, 1e-3)
     assert (reference.residual_blocks, reference.normalization, reference.transform_input) == (4, "none", False)
     assert (paper.test_images, reference.test_images) == ("full", "crop")
+    assert (reference.high_filter, reference.alignment, reference.validate_by) == (
+        "bilinear",
+        "whole",
+        "psnr_torchmetrics",
+    )
     assert len({protocol.signature() for protocol in variants.values()}) == 4
+
+
+@pytest.mark.parametrize("change", [{"high_filter": "bicubic"}, {"validate_by": "psnr_torchmetrics"}])
+def test_a_signature_says_what_changes_a_score(change: dict[str, Any]) -> None:
+    assert replace(PAPER, **change).signature() != PAPER.signature()
+
+
+def test_another_filter_is_packed_by_itself(root: Path, tmp_path: Path) -> None:
+    """The large images differ and the small ones do not; both stay in the cache."""
+    bilinear, bicubic, again = (
+        opened(tmp_path, root, replace(SMALL, high_filter=name)).content.train
+        for name in ("bilinear", "bicubic", "bilinear")
+    )
+    assert not np.array_equal(bilinear.high, bicubic.high)
+    np.testing.assert_array_equal(bilinear.high, again.high)
+    np.testing.assert_array_equal(bilinear.low[4], bicubic.low[4])
