@@ -13,16 +13,16 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 Values = NDArray[np.floating]  # (..., H, W, 3), RGB in [0, 1]
-Luma = NDArray[np.float64]  # (H, W)
+Luma = NDArray[np.float64]  # (..., H, W)
 
-# Both are ITU-R BT.601 in studio range, of R, G and B; reference code. Pihlgren2023 names no luma, Johnson2016 only "Y".
+# Weights of R, G and B in ITU-R BT.601, studio range; reference code. Pihlgren2023 names no luma, Johnson2016 "Y".
 WEIGHTS = (65.738, 129.057, 25.064)  # per 256, without its offset
 STUDIO_WEIGHTS, STUDIO_OFFSET = (65.481, 128.553, 24.966), 16.0  # of values in [0, 1]
 SIGMA = 1.5  # pixels, standard deviation of SSIM's Gaussian window of 11 x 11; torchmetrics
 
 
 def luma(image: Pixels, shave: int = 0) -> Luma:
-    """Return luma / 255, 0 to 0.86, of an 8-bit image without a border of ``shave`` pixels; PSNR and SSIM use 1 as peak."""
+    """Return luma / 255 of an 8-bit image without a border of ``shave`` pixels; PSNR and SSIM use 1 as its peak."""
     values: Luma = image.astype(np.float64) @ (np.array(WEIGHTS) / 256 / 255)
     return values[shave : values.shape[0] - shave, shave : values.shape[1] - shave]
 

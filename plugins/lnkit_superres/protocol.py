@@ -80,8 +80,8 @@ class SuperresProtocol(Training):
         return (
             f"{self.loss_phrase()}|{self.residual_blocks} residual blocks"
             f"|{center}{aligned},{self.high_filter},blur {self.blur:g}"
-            f"|{self.iterations:,} x {self.batch_size} of {self.train_images:,},Adam {self.lr:g},best {self.validate_by}"
-            f"|{self.test_images} images,shave {self.shave}{first}"
+            f"|{self.iterations:,} x {self.batch_size} of {self.train_images:,},Adam {self.lr:g}"
+            f"|best {self.validate_by}|{self.test_images} images,shave {self.shave}{first}"
         )
 
 

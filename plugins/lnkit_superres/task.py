@@ -78,7 +78,7 @@ class SuperresTask(TrainingTask):
         return {"loss": self.feature_loss(output, in_unit_range(batch["high"]))}
 
     def validate(self, network: nn.Module) -> Validation:
-        """Compute the mean PSNR and SSIM of the images as in the test, or the mean of the batches' torchmetrics PSNR."""
+        """Compute mean PSNR and SSIM as in the test, and if the protocol says so, torchmetrics' PSNR of each batch."""
         variation, values, batches = Variation(), [], []
         by_batch, shave = self.protocol.validate_by == "psnr_torchmetrics", self.protocol.shave
         for part in slices(len(self.valid_low), VALIDATION_BATCH):

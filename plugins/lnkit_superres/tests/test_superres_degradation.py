@@ -120,7 +120,7 @@ def test_small_photographs_are_refused_by_name() -> None:
 
 
 def transformed(image: Image.Image, factor: int) -> np.ndarray:
-    """The large image for factor 1, else the small one, by torchvision's transforms as the reference code composes them."""
+    """The large image for factor 1, else the small one, by transforms composed as in the reference code."""
     side = 288 // factor
     if factor == 1:
         resize = transforms.Resize(side)  # torchvision's default filter: bilinear
