@@ -1,6 +1,7 @@
 """Hyperparameters of the benchmark `superres`, each with its source; the README of this folder names the sources.
 
-A field takes the value of Pihlgren2023's text where the text has one, else that of the reference code, else ours.
+In `paper`, a field has the value of Pihlgren2023's text; where the text has none, that of the reference code, unless
+the comment says otherwise.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class SuperresProtocol(Training):
     residual_blocks: int = 5  # Pihlgren2023, Johnson2016's text. Johnson2016's supplement and the reference code: 4
     size: int = 288  # pixels, side of the high-resolution images; Pihlgren2023, Johnson2016
     resize: int = 288  # pixels, shorter side of a photograph before its center is cut out; reference code
-    high_filter: str = "bilinear"  # of that resizing for high-resolution images; reference code. The text names none
+    high_filter: str = "bilinear"  # resizes to the high-resolution image; reference code, torchvision's default
     blur: float = (
         1.0  # pixels, standard deviation of the Gaussian before the image is reduced; Pihlgren2023, Johnson2016
     )
@@ -38,7 +39,7 @@ class SuperresProtocol(Training):
     valid_images: int = 100  # drawn from val2014; Pihlgren2023
     iterations: int = 200_000  # Pihlgren2023, Johnson2016
     validate_every: int = 2_500  # iterations, an epoch of 10,000 images in batches of 4; every epoch: Pihlgren2023
-    validate_by: str = "psnr"  # as tested; the text names PSNR only. "psnr_torchmetrics": of each batch, reference code
+    validate_by: str = "psnr"  # as tested; ours, the text says PSNR. "psnr_torchmetrics": of batches, reference code
     test_images: str = "full"  # Pihlgren2023's network is convolutional; "crop": cut as in training, reference code
     test_per_set: int = 0  # images of each test set, from the first; 0 takes all
     shave: int = 2  # pixels left out on each side of a test image by psnr and ssim; reference code
