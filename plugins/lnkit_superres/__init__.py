@@ -18,6 +18,12 @@ BSDS = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/bsds"
 
 FACTORS = (4, 8)
 TEST_SETS = {"set5": 5, "set14": 14, "bsd100": 100}  # name -> images of the official set
+MEASURES = (  # name, title, unit, lowest and highest value
+    ("psnr", "PSNR", "dB", 0.0, math.inf),
+    ("ssim", "SSIM", "fraction", -1.0, 1.0),
+    ("psnr_torchmetrics", "PSNR by torchmetrics' old defaults", "dB", -math.inf, math.inf),
+    ("ssim_torchmetrics", "SSIM by torchmetrics' old defaults", "fraction", -1.0, 1.0),
+)
 TITLES = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100"}  # as in the literature, and of the folders
 
 
@@ -71,19 +77,19 @@ BSDS300 = lnkit.DatasetSpec(
 
 
 def _scores() -> tuple[lnkit.ScoreSpec, ...]:
-    """Return 12 scores: PSNR and SSIM by factor and test set; those on the largest set are primary."""
+    """Return 24 scores: measures by factor and test set; scikit-image's on the largest set are primary."""
     return tuple(
         lnkit.ScoreSpec(
             f"x{factor}_{measure}_{test_set}",
-            f"{measure.upper()} of images enlarged by {factor}, on {TITLES[test_set]}",
+            f"{title} of images enlarged by {factor}, on {TITLES[test_set]}",
             unit=unit,
             lower=lower,
             upper=upper,
             aggregation="mean of images",
-            primary=test_set == "bsd100",
+            primary=test_set == "bsd100" and measure in ("psnr", "ssim"),
         )
         for factor in FACTORS
-        for measure, unit, lower, upper in (("psnr", "dB", 0.0, math.inf), ("ssim", "fraction", -1.0, 1.0))
+        for measure, title, unit, lower, upper in MEASURES
         for test_set in TEST_SETS
     )
 

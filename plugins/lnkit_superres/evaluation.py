@@ -12,8 +12,9 @@ from torch import nn
 
 from lnkit.training import to_pixels
 from lnkit_superres.degradation import Degradation, enlarge_bicubic
-from lnkit_superres.metrics import Pixels, psnr, ssim
-from lnkit_superres.task import enlarge
+from lnkit_superres.metrics import Pixels, Values, measure
+from lnkit_superres.scores import BICUBIC
+from lnkit_superres.task import enlarge, to_values
 
 if TYPE_CHECKING:
     from lnkit_superres.data import ImageSet
@@ -28,21 +29,20 @@ STEP = 16  # pixels between two details that are compared
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedImage:
-    """One test image in four versions; all but ``low`` of one size."""
+    """One test image in four versions; all but ``low`` of one size. ``unrounded`` is ``output`` before rounding."""
 
     name: str
     low: Pixels
     bicubic: Pixels
     output: Pixels
+    unrounded: Values  # in [0, 1]
     truth: Pixels
 
     def measures(self, shave: int) -> dict[str, float]:
-        """Return PSNR and SSIM of output and bicubic, by the last part of the names of the stored arrays."""
-        return {
-            "psnr": psnr(self.output, self.truth, shave),
-            "ssim": ssim(self.output, self.truth, shave),
-            "bicubic_psnr": psnr(self.bicubic, self.truth, shave),
-            "bicubic_ssim": ssim(self.bicubic, self.truth, shave),
+        """Return all measures of output and bicubic, by the last part of the names of the stored arrays."""
+        bicubic = measure(self.bicubic, self.bicubic / 255, self.truth, shave)
+        return measure(self.output, self.unrounded, self.truth, shave) | {
+            f"{BICUBIC}_{name}": value for name, value in bicubic.items()
         }
 
     def details(self, factor: int) -> Sequence[Pixels]:
@@ -72,5 +72,6 @@ def evaluate(network: nn.Module, images: ImageSet, protocol: SuperresProtocol, f
         else:
             truth, low = degradation.high(image), degradation.low(image, factor)
         with torch.inference_mode():
-            output = to_pixels(enlarge(network, low[np.newaxis]))[0]
-        yield EvaluatedImage(name, low, enlarge_bicubic(low, factor), output, truth)
+            output = enlarge(network, low[np.newaxis])
+        bicubic = enlarge_bicubic(low, factor)
+        yield EvaluatedImage(name, low, bicubic, to_pixels(output)[0], to_values(output)[0], truth)

@@ -1,7 +1,9 @@
 """The image transformation network, which learns to enlarge images.
 
-Johnson2016 (supplement, table 2) with the numbers of Pihlgren2023. Two of its convolutions are rewritten for speed,
-with the same weights and the same result but for rounding: :class:`UpsamplingBlock` and :class:`OutputConvolution`.
+Johnson2016 (supplement, table 2), as the reference code builds it: nearest upsampling and a convolution in place of
+fractionally strided convolutions, reflection padding and batch normalization at every convolution. Pihlgren2023's text
+has only the number of residual blocks. Two of the convolutions are rewritten for speed, with the same weights and the
+same result but for rounding: :class:`UpsamplingBlock` and :class:`OutputConvolution`.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from torch.nn import functional
 
 from lnkit_superres.ops import interleave, pad_edge, pad_reflect, sum_shifted
 
-WIDTH = 64  # channels; Johnson2016, Pihlgren2023
-OUTER = 9  # side of the first and the last kernel; Johnson2016, Pihlgren2023
+WIDTH = 64  # channels; Johnson2016, reference code
+OUTER = 9  # side of the first and the last kernel; Johnson2016, reference code
 # Row of the 2x2 kernel to which each row of the 3x3 kernel is added, for even and for odd rows of the output.
 FOLDING = (((1, 0, 0), (0, 1, 1)), ((1, 1, 0), (0, 0, 1)))
 

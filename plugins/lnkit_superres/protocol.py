@@ -1,4 +1,8 @@
-"""Hyperparameters of the benchmark `superres`, each with its source; the README of this folder names the sources."""
+"""Hyperparameters of the benchmark `superres`, each with its source; the README of this folder names the sources.
+
+In `paper`, a field has the value of Pihlgren2023's text; where the text has none, that of the reference code, unless
+the comment says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from lnkit.protocols import Training, expect_at_least, expect_multiple, expect_o
 FACTORS = ("4", "8", "4+8")
 TEST_IMAGES = ("full", "crop")
 ALIGNMENTS = ("exact", "whole")
+HIGH_FILTERS = ("bilinear", "bicubic")
+VALIDATIONS = ("psnr", "psnr_torchmetrics")
 LARGEST_FACTOR = 8
 SSIM_WINDOW = 7  # pixels
 
@@ -18,21 +24,25 @@ class SuperresProtocol(Training):
     """One way to run the benchmark. Scores are comparable only where all of these agree."""
 
     distance: str = "squared"  # mean squared difference of features; Pihlgren2023 Eq. 3
-    batch_size: int = 4  # Pihlgren2023, Johnson2016
-    lr: float = 1e-3  # learning rate of Adam; Pihlgren2023, Johnson2016
+    batch_size: int = 4  # reference code, Johnson2016
+    lr: float = 1e-3  # learning rate of Adam; reference code, Johnson2016
     factors: str = "4+8"  # one training for each; Pihlgren2023
-    residual_blocks: int = 5  # of the transformation network; Pihlgren2023 and Johnson2016. Reference code: 4
-    resize: int = 288  # pixels, shorter side of a photograph before its center is cut out; Pihlgren2023, Johnson2016
-    size: int = 288  # pixels, side of the high-resolution center; Pihlgren2023
-    blur: float = 1.0  # pixels, standard deviation of the Gaussian before the image is reduced; Pihlgren2023
-    alignment: str = "exact"  # of reduced and full center; "whole": both cut at whole pixels, as in the reference code
+    residual_blocks: int = 5  # Pihlgren2023, Johnson2016's text. Johnson2016's supplement and the reference code: 4
+    size: int = 288  # pixels, side of the high-resolution images; Pihlgren2023, Johnson2016
+    resize: int = 288  # pixels, shorter side of a photograph before its center is cut out; reference code
+    high_filter: str = "bilinear"  # resizes to the high-resolution image; reference code, torchvision's default
+    blur: float = (
+        1.0  # pixels, standard deviation of the Gaussian before the image is reduced; Pihlgren2023, Johnson2016
+    )
+    alignment: str = "exact"  # of high- and low-resolution center; ours. "whole": at whole pixels, reference code
     train_images: int = 10_000  # drawn from MS-COCO train2014; Pihlgren2023
     valid_images: int = 100  # drawn from val2014; Pihlgren2023
     iterations: int = 200_000  # Pihlgren2023, Johnson2016
-    validate_every: int = 2_500  # iterations, one epoch; Pihlgren2023
+    validate_every: int = 2_500  # iterations, an epoch of 10,000 images in batches of 4; every epoch: Pihlgren2023
+    validate_by: str = "psnr"  # as tested; ours, the text says PSNR. "psnr_torchmetrics": of batches, reference code
     test_images: str = "full"  # Pihlgren2023's network is convolutional; "crop": cut as in training, reference code
     test_per_set: int = 0  # images of each test set, from the first; 0 takes all
-    shave: int = 2  # pixels left out on each side of a test image; Pihlgren2023
+    shave: int = 2  # pixels left out on each side of a test image by psnr and ssim; reference code
     resamples: int = 1000  # of the bootstrap behind each interval; ours, no source reports intervals
 
     def __post_init__(self) -> None:
@@ -41,6 +51,8 @@ class SuperresProtocol(Training):
         expect_one_of("factors", self.factors, FACTORS)
         expect_one_of("test_images", self.test_images, TEST_IMAGES)
         expect_one_of("alignment", self.alignment, ALIGNMENTS)
+        expect_one_of("high_filter", self.high_filter, HIGH_FILTERS)
+        expect_one_of("validate_by", self.validate_by, VALIDATIONS)
         for name in ("residual_blocks", "test_per_set", "shave", "resamples"):
             expect_at_least(name, getattr(self, name), 0)
         for name in ("train_images", "valid_images", "iterations", "validate_every"):
@@ -68,8 +80,9 @@ class SuperresProtocol(Training):
         aligned = "" if self.alignment == "exact" else ",cut at whole pixels"
         return (
             f"{self.loss_phrase()}|{self.residual_blocks} residual blocks"
-            f"|{center}{aligned},blur {self.blur:g}|{self.iterations:,} x {self.batch_size} of {self.train_images:,},"
-            f"Adam {self.lr:g}|{self.test_images} images,shave {self.shave}{first}"
+            f"|{center}{aligned},{self.high_filter},blur {self.blur:g}"
+            f"|{self.iterations:,} x {self.batch_size} of {self.train_images:,},Adam {self.lr:g}"
+            f"|best {self.validate_by}|{self.test_images} images,shave {self.shave}{first}"
         )
 
 
@@ -86,13 +99,15 @@ QUICK = replace(
 VARIANTS = {
     "paper": PAPER,
     # The reference code feeds images in [0, 1] as they are and runs the children of GoogLeNet and Inception one after
-    # the other; its network has one residual block less, and its test images are cut as those of training.
+    # the other; its network has one residual block less, its test images are cut as those of training, and it validates
+    # each batch by torchmetrics.
     "reference": replace(
         PAPER,
         normalization="none",
         transform_input=False,
         residual_blocks=4,
         alignment="whole",
+        validate_by="psnr_torchmetrics",
         test_images="crop",
     ),
     "quick": QUICK,

@@ -50,7 +50,7 @@ def _train(context: RunContext, data: SuperresData, factor: int) -> TrainingResu
         batch_size=protocol.batch_size,
         validate_every=protocol.validate_every,
         seed=context.seed,
-        validates="psnr",
+        validates=protocol.validate_by,
         higher_is_better=True,
     )
     return context.services.train(task, settings)

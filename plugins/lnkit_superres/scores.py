@@ -1,4 +1,4 @@
-"""Scores from the PSNR and SSIM of single images, with their intervals and those of bicubic enlargement."""
+"""Scores from the measures of single images, with their intervals and those of bicubic enlargement."""
 
 from __future__ import annotations
 

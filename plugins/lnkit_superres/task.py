@@ -21,7 +21,7 @@ from lnkit.training import (
     slices,
     to_pixels,
 )
-from lnkit_superres.metrics import Pixels, psnr, ssim
+from lnkit_superres.metrics import Pixels, Values, psnr, psnr_torchmetrics, ssim
 from lnkit_superres.network import TransformationNetwork
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lnkit_superres.data import Images, SuperresData
     from lnkit_superres.protocol import SuperresProtocol
 
-VALIDATION_BATCH = 4  # images; a constant, so that rounding does not depend on the batch size
+VALIDATION_BATCH = 4  # images, as in the reference code; a constant, so that no validation depends on the batch size
 
 
 class SuperresTask(TrainingTask):
@@ -78,16 +78,21 @@ class SuperresTask(TrainingTask):
         return {"loss": self.feature_loss(output, in_unit_range(batch["high"]))}
 
     def validate(self, network: nn.Module) -> Validation:
-        """Compute mean PSNR and SSIM of the validation images, as in the test."""
-        variation, values = Variation(), []
-        shave = self.protocol.shave
+        """Compute mean PSNR and SSIM as in the test, and if the protocol says so, torchmetrics' PSNR of each batch."""
+        variation, values, batches = Variation(), [], []
+        by_batch, shave = self.protocol.validate_by == "psnr_torchmetrics", self.protocol.shave
         for part in slices(len(self.valid_low), VALIDATION_BATCH):
             outputs = enlarge(network, self.valid_low[part])
+            truths = self.valid_high[part]
             variation.add(outputs)
-            for output, truth in zip(to_pixels(outputs), self.valid_high[part], strict=True):
+            for output, truth in zip(to_pixels(outputs), truths, strict=True):
                 values.append((psnr(output, truth, shave), ssim(output, truth, shave)))
-        mean_psnr, mean_ssim = np.mean(values, axis=0)
-        return Validation(float(mean_psnr), {"ssim": float(mean_ssim)}, variation.value)
+            if by_batch:
+                batches += [psnr_torchmetrics(to_values(outputs), truths / 255)] * len(truths)
+        means = dict(zip(("psnr", "ssim"), np.mean(values, axis=0).tolist(), strict=True))
+        if by_batch:
+            means["psnr_torchmetrics"] = float(np.mean(batches))
+        return Validation(means.pop(self.protocol.validate_by), means, variation.value)
 
 
 def enlarge(network: nn.Module, low: Images | Pixels) -> Tensor:
@@ -95,3 +100,9 @@ def enlarge(network: nn.Module, low: Images | Pixels) -> Tensor:
     device = next(network.parameters()).device
     output: Tensor = network(in_unit_range(as_tensor(low).to(device)))
     return output
+
+
+def to_values(images: Tensor) -> Values:
+    """Return images (N, 3, H, W) as an array (N, H, W, 3), not rounded."""
+    values: Values = images.detach().permute(0, 2, 3, 1).cpu().numpy()
+    return values

@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
+from torchvision import transforms
 
 import lnkit_superres
 from lnkit.benchmark import BenchmarkData
 from lnkit.errors import DataError
 from lnkit.progress import SilentProgress
 from lnkit_superres.data import find_folders, open_data, partial_notes
-from lnkit_superres.protocol import PAPER, SuperresProtocol
+from lnkit_superres.protocol import PAPER, VARIANTS, SuperresProtocol
 from lnkit_superres.sample import NOTE, PARTS, sample_folder, write_sample
 
+REFERENCE = VARIANTS["reference"]
 SMALL = replace(PAPER, resize=96, size=80, train_images=5, valid_images=2)
 SIZES = {"train": (130, 100), "valid": (100, 130), "SET5": (97, 110), "bsd100": (120, 81)}
 
@@ -65,6 +67,22 @@ def test_rows_belong_together(root: Path, tmp_path: Path) -> None:
     means = train.high.reshape(5, 20, 4, 20, 4, 3).mean((2, 4))
     errors = np.abs(train.low[4][:, None].astype(float) - means).mean((2, 3, 4))
     np.testing.assert_array_equal(errors.argmin(1), range(5))
+
+
+@pytest.mark.parametrize("factor", [1, 4, 8])
+def test_reference_trains_on_images_by_the_transforms_of_the_reference_code(
+    root: Path, tmp_path: Path, factor: int
+) -> None:
+    """Bilinear for the large image, torchvision's default; bicubic for the small one, after the blur."""
+    protocol = replace(REFERENCE, train_images=7, valid_images=2)
+    train = opened(tmp_path, root, protocol).content.train
+    image = Image.open(root / "train" / "003.png")
+    resize = transforms.Resize(288)
+    if factor > 1:
+        image = image.filter(ImageFilter.GaussianBlur(radius=1))
+        resize = transforms.Resize(288 // factor, interpolation=transforms.InterpolationMode.BICUBIC)
+    expected = transforms.CenterCrop(288 // factor)(resize(image))
+    np.testing.assert_array_equal((train.high if factor == 1 else train.low[factor])[3], np.asarray(expected))
 
 
 def test_test_images_are_as_on_disk(root: Path, tmp_path: Path) -> None:
@@ -224,6 +242,8 @@ def test_datasets_name_all_their_files() -> None:
         ({"blur": -1.0}, "'blur': expected 0 to 100, got -1"),
         ({"iterations": 0}, "'iterations': expected 1 or more, got 0"),
         ({"test_images": "half"}, "'test_images': expected one of full, crop, got 'half'"),
+        ({"high_filter": "box"}, "'high_filter': expected one of bilinear, bicubic, got 'box'"),
+        ({"validate_by": "ssim"}, "'validate_by': expected one of psnr, psnr_torchmetrics, got 'ssim'"),
         ({"alignment": "none"}, "'alignment': expected one of exact, whole, got 'none'"),
         ({"normalization": "mine"}, "'normalization': expected one of backbone, imagenet, lpips, none, got 'mine'"),
     ],
@@ -240,4 +260,25 @@ def test_what_the_variants_are() -> None:
     assert (paper.residual_blocks, paper.iterations, paper.batch_size, paper.lr) == (5, 200_000, 4, 1e-3)
     assert (reference.residual_blocks, reference.normalization, reference.transform_input) == (4, "none", False)
     assert (paper.test_images, reference.test_images) == ("full", "crop")
+    assert (reference.high_filter, reference.alignment, reference.validate_by) == (
+        "bilinear",
+        "whole",
+        "psnr_torchmetrics",
+    )
     assert len({protocol.signature() for protocol in variants.values()}) == 4
+
+
+@pytest.mark.parametrize("change", [{"high_filter": "bicubic"}, {"validate_by": "psnr_torchmetrics"}])
+def test_a_signature_says_what_changes_a_score(change: dict[str, Any]) -> None:
+    assert replace(PAPER, **change).signature() != PAPER.signature()
+
+
+def test_another_filter_is_packed_by_itself(root: Path, tmp_path: Path) -> None:
+    """The large images differ and the small ones do not; both stay in the cache."""
+    bilinear, bicubic, again = (
+        opened(tmp_path, root, replace(SMALL, high_filter=name)).content.train
+        for name in ("bilinear", "bicubic", "bilinear")
+    )
+    assert not np.array_equal(bilinear.high, bicubic.high)
+    np.testing.assert_array_equal(bilinear.high, again.high)
+    np.testing.assert_array_equal(bilinear.low[4], bicubic.low[4])

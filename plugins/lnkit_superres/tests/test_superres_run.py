@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.color import rgb2ycbcr
 from torch import Tensor, nn
+from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from lnkit.benchmark import BenchmarkData
 from lnkit.evaluation.request import RunRequest
@@ -28,8 +30,9 @@ from lnkit.training.perceptual_loss import DeepPerceptualLoss
 from lnkit.training_task import TrainingResult, TrainingSettings, Validation
 from lnkit_superres.data import ImageSet, SuperresData, TrainingImages
 from lnkit_superres.degradation import enlarge_bicubic
-from lnkit_superres.metrics import psnr
-from lnkit_superres.protocol import VARIANTS
+from lnkit_superres.evaluation import evaluate
+from lnkit_superres.metrics import measure, psnr
+from lnkit_superres.protocol import VARIANTS, SuperresProtocol
 from lnkit_superres.run import run as run_benchmark
 from lnkit_superres.task import SuperresTask
 
@@ -52,9 +55,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
         return sample_run(tmp_path_factory.mktemp("results"), keep_images=True)
 
 
-def test_twelve_scores_with_bicubic_beside_them(finished: FinishedRun) -> None:
+def test_each_measure_of_each_set_with_bicubic_beside_it(finished: FinishedRun) -> None:
     scores = finished.record.scores
-    names = {f"x{f}_{m}_{s}" for f in (4, 8) for m in ("psnr", "ssim") for s in ("set5", "set14", "bsd100")}
+    measures = ("psnr", "ssim", "psnr_torchmetrics", "ssim_torchmetrics")
+    names = {f"x{f}_{m}_{s}" for f in (4, 8) for m in measures for s in ("set5", "set14", "bsd100")}
     assert set(scores) == names
     assert {scores[name].n for name in names if "bsd100" in name} == {6}
     assert all(set(score.baselines) == {"bicubic"} for score in scores.values())
@@ -84,6 +88,22 @@ def test_the_same_scores_again(finished: FinishedRun, tmp_path: Path, monkeypatc
     }
 
 
+def test_measures_are_those_of_the_output_and_of_nothing_done_to_it() -> None:
+    """No histogram is matched, as Johnson2016 did: a darker output counts as it is, rounded and unrounded."""
+    truth = Image.fromarray(photographs(1, 3).high[0])
+    darker = np.asarray(truth)[np.newaxis] * 0.9 + 0.05  # never half a step
+    network = Enlarging(darker)
+    protocol = replace(FAST, factors="4", test_images="full")
+    (image,) = evaluate(network, ImageSet(("a",), (truth,), ""), protocol, 4)
+    rounded = np.round(darker[0]).astype(np.uint8)
+    np.testing.assert_array_equal(image.output, rounded)
+    measured, expected = image.measures(2), measure(rounded, darker[0] / 255, np.asarray(truth), 2)
+    assert {name: measured[name] for name in expected} == pytest.approx(expected, abs=1e-5)
+    bicubic = enlarge_bicubic(image.low, 4)
+    expected = measure(bicubic, bicubic / 255, np.asarray(truth), 2)
+    assert {name: measured[f"bicubic_{name}"] for name in expected} == pytest.approx(expected, abs=1e-9)
+
+
 def photographs(count: int, seed: int) -> TrainingImages:
     draw = np.random.default_rng(seed)
     coarse = draw.integers(0, 256, (count, 10, 10, 3), dtype=np.uint8)
@@ -92,10 +112,10 @@ def photographs(count: int, seed: int) -> TrainingImages:
     return TrainingImages(high, {4: low}, "")
 
 
-def make_task() -> SuperresTask:
+def make_task(protocol: SuperresProtocol = FAST, valid: int = 3) -> SuperresTask:
     torch.manual_seed(1)
     loss = DeepPerceptualLoss(LossNetwork(build_tiny(), [ExtractionPoint("coarse", "coarse")], name="tiny"))
-    return SuperresTask(4, FAST, SuperresData(photographs(8, 0), photographs(3, 1), {}), loss, SilentProgress())
+    return SuperresTask(4, protocol, SuperresData(photographs(8, 0), photographs(valid, 1), {}), loss, SilentProgress())
 
 
 def settings(**changes: Any) -> TrainingSettings:
@@ -195,6 +215,21 @@ def test_validation_is_the_mean_psnr_of_rounded_images() -> None:
     assert validated(lambda high: Enlarging(high, error=0.4 / 255)).value == np.inf  # rounds to the truth
 
 
+def test_the_reference_code_validates_unrounded_batches_of_4_by_torchmetrics() -> None:
+    """Six images: PSNR of four pooled counts twice as much as that of two; each peak is the batch's largest luma."""
+    task = make_task(replace(FAST, validate_by="psnr_torchmetrics"), valid=6)
+    bicubic = np.stack([enlarge_bicubic(low, 4) for low in task.valid_low])
+    with torch.no_grad():
+        found = task.validate(Enlarging(bicubic, error=0.3 / 255))
+    batches = []
+    for part in (slice(0, 4), slice(4, 6)):
+        output, truth = (torch.from_numpy(rgb2ycbcr(x[part] / 255)[..., 0]) for x in (bicubic, task.valid_high))
+        output += 0.3 / 255 * 219  # of luma
+        batches.append(float(peak_signal_noise_ratio(output, truth, data_range=float(truth.max()))))
+    assert found.value == pytest.approx((4 * batches[0] + 2 * batches[1]) / 6, abs=1e-4)
+    assert set(found.others) == {"psnr", "ssim"}
+
+
 def test_a_black_network_has_collapsed() -> None:
     assert validated(lambda high: Enlarging(np.zeros_like(high))).variation < settings().constant_below
 
@@ -241,6 +276,7 @@ def test_a_collapsed_training_is_recorded_and_its_best_network_tested(tmp_path: 
     )
     (outcome,) = run_benchmark(context, BenchmarkData(data, {})).values()
     assert outcome.collapsed == "x4: the loss was nan at iteration 3"
-    assert set(outcome.scores) == ({"x4_psnr_set5", "x4_ssim_set5"} if best_is_left else set())
+    names = {f"x4_{name}_set5" for name in ("psnr", "ssim", "psnr_torchmetrics", "ssim_torchmetrics")}
+    assert set(outcome.scores) == (names if best_is_left else set())
     assert set(outcome.files) == {"x4/log.csv"} | ({"contact_sheet.png"} if best_is_left else set())
     assert any("no scores" in note for note in outcome.notes) is not best_is_left
