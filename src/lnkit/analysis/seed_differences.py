@@ -99,6 +99,6 @@ def _row(name: str, rows: Sequence[Any], seeds: Sequence[int]) -> dict[str, obje
         "sd": mean.spread.sd,
         "seeds": len(rows),
         "told_apart": Difference(mean.value, mean.interval).told_apart,
-        "n": rows[0]["n"],
-        "resamples": min(row["resamples"] for row in rows),
+        "n": int(rows[0]["n"]),
+        "resamples": min(int(row["resamples"]) for row in rows),
     }

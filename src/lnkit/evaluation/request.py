@@ -114,6 +114,4 @@ def _refuse_training_options(request: RunRequest, benchmark: BenchmarkSpec) -> N
     if request.precision == "fp16":
         raise UsageError(f"{benchmark.name} only measures, and fp16 is for training: use --precision bf16 or fp32.")
     if request.seeds:
-        raise UsageError(
-            f"{benchmark.name} trains no network, so that every seed gives the same scores: leave out --seeds."
-        )
+        raise UsageError(f"{benchmark.name} only measures, and --seeds repeats trainings: leave it out.")

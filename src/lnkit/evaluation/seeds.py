@@ -25,11 +25,11 @@ def seed_list(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
         seeds = _read(seeds)
     if isinstance(seeds, int):
         if not FEWEST <= seeds <= MOST:
-            raise UsageError(_expected(seeds) + f" For one training with the seed {seeds} use --seed." * (seeds >= 0))
+            raise UsageError(_expected(seeds) + f" `--seed {seeds}` trains once, with this seed." * (seeds >= 0))
         return tuple(range(seeds))
     listed = tuple(seeds)
     if repeated := [seed for seed in dict.fromkeys(listed) if listed.count(seed) > 1]:
-        raise UsageError(f"Expected different seeds, got {repeated[0]} {listed.count(repeated[0])} times.")
+        raise UsageError(f"{_expected(','.join(map(str, listed)))} The seed {repeated[0]} is repeated.")
     if not FEWEST <= len(listed) <= MOST or min(listed) < 0:
         raise UsageError(_expected(",".join(map(str, listed))))
     return listed
@@ -45,8 +45,8 @@ def _read(text: str) -> int | list[int]:
 
 def _expected(got: object) -> str:
     return (
-        f"Expected the number of seeds, {FEWEST} to {MOST}, or a list of seeds from 0 on such as 0,1,5 for --seeds, "
-        f"got {str(got)!r}."
+        f"Expected --seeds with a number of trainings from {FEWEST} to {MOST}, or a list of different seeds from 0 on "
+        f"such as 0,1,5, got {str(got)!r}."
     )
 
 

@@ -66,10 +66,15 @@ def _mean_score(runs: Sequence[RunRecord], name: str) -> ScoreRecord:
 
 
 def _notes(runs: Sequence[RunRecord]) -> tuple[str, ...]:
-    """Return the notes of all runs, and after their seed those of some."""
+    """Return the notes that all runs share, and those of some after the name of the run."""
     notes = dict.fromkeys(note for record in runs for note in record.notes)
     shared = [note for note in notes if all(note in record.notes for record in runs)]
-    some = [f"seed {record.key.seed}: {note}" for record in runs for note in record.notes if note not in shared]
+    some = [
+        f"{record.loss_network}, seed {record.key.seed}: {note}"
+        for record in runs
+        for note in record.notes
+        if note not in shared
+    ]
     return (*shared, *some)
 
 

@@ -70,11 +70,14 @@ def _read(runs: Sequence[str], folder: Path | None, registry: Registry) -> list[
     from lnkit.analysis.significance import StoredRun  # noqa: PLC0415 - pandas
     from lnkit.results.folder import ResultsFolder, results_dir  # noqa: PLC0415 - not for help
     from lnkit.results.rescore import benchmark_to_rescore  # noqa: PLC0415 - numpy
+    from lnkit.results.seeds import listed  # noqa: PLC0415
 
     results = ResultsFolder(results_dir(folder))
     first, second = (results.choose(run) for run in runs)
     if first.runs or second.runs:
         shared = shared_seeds(first, second)
+        if {*first.seeds, *second.seeds} != set(shared):
+            note(f"Only the seeds that both have are compared: {listed(shared)}.")
         ids = [{seed: id_ for id_, seed in (record.runs or {record.id: record.seeds[0]}).items()}
                for record in (first, second)]  # fmt: skip
         records = [[results.read(results.path / of_record[seed]) for of_record in ids] for seed in shared]

@@ -56,10 +56,12 @@ def caveats(frame: pd.DataFrame, star: str = "") -> list[str]:
         sentences.append("SAMPLE DATA: own results show that everything runs, and say nothing about quality.")
     if len(own) and own.collapsed.any():
         sentences.append("Includes trainings that collapsed, with their best network.")
-    if len(own) and (own.trained & (own.seeds == 1)).any():
-        sentences.append("One training does not rank loss networks: intervals of one seed are over items alone.")
-    if len(own) and (own.seeds > 1).any():
-        sentences.append("Intervals of means over seeds are over items and seeds.")
+    if "trained" in own and own.trained.any():
+        seeds = own.seeds[own.trained.astype(bool)]
+        if (seeds == 1).any():
+            sentences.append("One training does not rank loss networks: intervals of one seed are over items alone.")
+        if (seeds > 1).any():
+            sentences.append("Intervals of means over seeds are over items and seeds.")
     return sentences + published_caveats(frame, star)
 
 
@@ -92,7 +94,8 @@ def tooltips(fields: Mapping[str, str] = TOOLTIPS, extra: Mapping[str, str] | No
 
 def _interval(row: Any) -> str:
     """Return the interval, for a mean over seeds with their standard deviation."""
-    spread = "" if pd.isna(row.sd) else f" (sd over {row.seeds} seeds {row.sd:.3g})"
+    sd = getattr(row, "sd", float("nan"))
+    spread = "" if pd.isna(sd) else f" (sd over {row.seeds} seeds {sd:.3g})"
     return "not known" if pd.isna(row.low) or pd.isna(row.high) else f"{row.low:.6g} to {row.high:.6g}{spread}"
 
 
