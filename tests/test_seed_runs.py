@@ -1,4 +1,4 @@
-"""`lnkit eval --seeds` and `lnkit.evaluate(seeds=...)` with a benchmark that trains, and paired differences over seeds."""
+"""`lnkit eval --seeds` and `lnkit.evaluate(seeds=...)` with a benchmark that trains; paired differences over seeds."""
 
 from __future__ import annotations
 
