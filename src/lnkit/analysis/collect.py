@@ -13,6 +13,7 @@ from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow, from_published, 
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord
+from lnkit.results.seeds import ONE_TRAINING, listed, means_over_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,12 +63,13 @@ def gather(folder: Path | None = None, origin: str = BOTH, selection: Selection 
         raise UsageError(f"Expected one of {', '.join(ORIGINS)} as the origin of scores, got {origin!r}.")
     selection = selection or Selection()
     records, remarks = ([], []) if origin == PUBLISHED else _read_records(results_dir(folder), selection)
-    rows, repeats = merge_repeats(from_records(records))
+    means = means_over_seeds(records)
+    rows, repeats = merge_repeats(from_records(means))
     if origin != OWN:
         rows += [row for row in from_published() if selection.bench in (None, row.benchmark)]
     if not rows:
         raise UsageError(" ".join([*remarks, _nothing(folder, origin, selection)]))
-    return ScoreSet(rows, records, remarks + repeats)
+    return ScoreSet(rows, records, remarks + _say_seeds(means) + repeats)
 
 
 def _read_records(path: Path, selection: Selection) -> tuple[list[RunRecord], list[str]]:
@@ -106,6 +108,17 @@ def _say_doubtful(records: Sequence[RunRecord]) -> list[str]:
     remarks = [f"{count_of(n, 'record')} {why}: not comparable with published scores." for why, n in reasons.items()]
     return remarks + [
         f"The training with {name} collapsed; its scores are those of its best network." for name in collapsed
+    ]
+
+
+def _say_seeds(records: Sequence[RunRecord]) -> list[str]:
+    """Say which scores include the spread over seeds, and which cannot."""
+    seeds = Counter(record.seeds if record.runs else () for record in records if record.trained)
+    return [
+        f"{count_of(number, 'result')} of single trainings: {ONE_TRAINING}."
+        if not each
+        else f"{count_of(number, 'result')}: means over the seeds {listed(each)}, with intervals over items and seeds."
+        for each, number in seeds.items()
     ]
 
 

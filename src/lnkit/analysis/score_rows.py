@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lnkit.analysis.published.tables import read_rows
 from lnkit.results.comparability import DISTANCE, protocol_facts
-from lnkit.results.records import RunRecord, ScoreRecord
+from lnkit.results.records import RunRecord, ScoreRecord, SeedSpread
+from lnkit.results.spread import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ class ScoreRow(NamedTuple):
     family: str  # "VGG"
     weights: str  # "IMAGENET1K_V1@1a2b3c4d"
     value: float
-    low: float | None = None  # 95 % interval
+    low: float | None = None  # 95 % interval over items; of a mean over seeds also over seeds
     high: float | None = None
     n: int | None = None  # items
     unit: str = "fraction"
@@ -48,11 +49,19 @@ class ScoreRow(NamedTuple):
     seed: int | None = None
     signature: str = ""
     caveat: str = ""  # on a doubtful published figure; "" for most
+    trained: bool = False  # an own score that depends on the seed of a training
+    spread: SeedSpread | None = None  # of a mean over seeds
 
     @property
     def goodness(self) -> float:
         """The value, negated if lower is better: larger is always better."""
         return self.value if self.higher_is_better else -self.value
+
+    @property
+    def estimate(self) -> Estimate:
+        """The value with its uncertainty, which is unknown for a single training."""
+        interval = None if self.low is None or self.high is None else (self.low, self.high)
+        return Estimate(self.value, None if self.trained and self.spread is None else interval, self.spread)
 
 
 def from_records(records: Sequence[RunRecord]) -> list[ScoreRow]:
@@ -75,7 +84,8 @@ def from_published() -> list[ScoreRow]:
 def merge_repeats(rows: Iterable[ScoreRow]) -> tuple[list[ScoreRow], list[str]]:
     """Replace repeated runs of one loss network in one setting by their mean.
 
-    Repeats differ in seed, versions or machine. Their mean has no interval: the intervals of the runs are over items.
+    Repeats differ in versions or machine, or in the seed of what is not trained; trainings that differ only in their
+    seed are one record already. Their mean has no interval: the intervals of the runs are over items.
 
     Returns:
         Rows whose setting, score and loss network are unique, and a sentence for each loss network with several runs.
@@ -87,11 +97,19 @@ def merge_repeats(rows: Iterable[ScoreRow]) -> tuple[list[ScoreRow], list[str]]:
 
 
 def to_frame(rows: Iterable[ScoreRow]) -> pd.DataFrame:
-    """Return the rows as a DataFrame with the fields of :class:`ScoreRow` as columns."""
+    """Return the rows as a DataFrame with the fields of :class:`ScoreRow` as columns.
+
+    Instead of ``spread`` there are ``seeds``, the number of seeds of an own score, and ``sd``, the standard deviation
+    over them.
+    """
     import pandas as pd  # noqa: PLC0415 - slow to import
 
-    frame = pd.DataFrame(list(rows), columns=list(ScoreRow._fields))
-    return frame.astype(dict.fromkeys(("value", "low", "high"), "float64") | {"n": "Int64", "seed": "Int64"})
+    rows = list(rows)
+    frame = pd.DataFrame(rows, columns=list(ScoreRow._fields)).drop(columns="spread")
+    frame["seeds"] = [len(row.spread.seeds) if row.spread else 1 if row.origin == OWN else pd.NA for row in rows]
+    frame["sd"] = [row.spread.sd if row.spread else float("nan") for row in rows]
+    numbers = dict.fromkeys(("value", "low", "high", "sd"), "float64")
+    return frame.astype(numbers | dict.fromkeys(("n", "seed", "seeds"), "Int64"))
 
 
 def _own(record: RunRecord, setting: str, backbone: str) -> list[ScoreRow]:
@@ -100,7 +118,7 @@ def _own(record: RunRecord, setting: str, backbone: str) -> list[ScoreRow]:
     shared: dict[str, Any] = {
         "setting": setting,
         "origin": OWN,
-        "source": record.id,
+        "source": " ".join(record.runs) or record.id,
         "benchmark": key.benchmark,
         "variant": key.variant,
         "backbone": backbone,
@@ -112,6 +130,7 @@ def _own(record: RunRecord, setting: str, backbone: str) -> list[ScoreRow]:
         "collapsed": bool(record.collapsed),
         "sample": record.sample,
         "seed": key.seed,
+        "trained": record.trained,
     }
     return [_own_score(name, score, shared) for name, score in record.scores.items()]
 
@@ -128,6 +147,7 @@ def _own_score(name: str, score: ScoreRecord, shared: Mapping[str, Any]) -> Scor
         higher_is_better=score.higher_is_better,
         primary=score.primary,
         signature=score.signature,
+        spread=score.spread,
         **shared,
     )
 
@@ -198,6 +218,7 @@ def _mean(group: Sequence[ScoreRow]) -> ScoreRow:
         low=None,
         high=None,
         seed=None,
+        spread=None,
         source=" ".join(row.source for row in group),
         signature=f"mean of {len(group)} runs|{first.signature}",
         collapsed=any(row.collapsed for row in group),

@@ -32,6 +32,10 @@ PROBES = 3  # samples on which arrays are left out, to see whether a score needs
 # of 1,000 resamples each differ by less than 10 %.
 WIDER = 1.25
 MOST_NAMED = 5  # differences between two runs; two benchmarks have dozens
+ONE_TRAINING_EACH = (
+    "Each run is one training, which does not rank loss networks: the interval leaves out the spread over seeds. "
+    "`lnkit eval --seeds 5` trains with five seeds, and then this command includes their spread."
+)
 FEW = 20  # items; with fewer, percentile intervals of means are too narrow (Hesterberg 2015)
 
 
@@ -98,7 +102,7 @@ def paired_differences(
 
     remarks = [*_dependent(first, names, samples[:, 0], together), *_undefined(names, samples), *_few(first, names)]
     if registry.benchmark(first.key.benchmark).trains:
-        remarks.append("Each run is one training: the interval does not include the variation between seeds.")
+        remarks.append(ONE_TRAINING_EACH)
     return Differences(pd.DataFrame(rows), remarks)
 
 

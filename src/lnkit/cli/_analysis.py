@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("csv", "parquet", "markdown", "latex")
+ANSWERS = {True: "yes", False: "no", None: "unknown"}
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 results_option = click.option(
@@ -80,7 +81,11 @@ def note_remarks(gathered: ScoreSet) -> None:
 
 
 def write_frame(
-    frame: pd.DataFrame, form: str, output: Path | None, higher_is_better: Mapping[str, bool] | None = None
+    frame: pd.DataFrame,
+    form: str,
+    output: Path | None,
+    higher_is_better: Mapping[str, bool] | None = None,
+    same: Mapping[str, Callable[[int, int], bool]] | None = None,
 ) -> None:
     """Print a table in a format for papers or spreadsheets, or write it to a file.
 
@@ -89,9 +94,10 @@ def write_frame(
         form: one of :data:`FORMATS`.
         output: file to write; None prints.
         higher_is_better: see :func:`lnkit.results.tables.write_table`.
+        same: see there.
     """
     from lnkit.results.tables import write_table  # noqa: PLC0415 - pandas
 
-    click.echo(write_table(frame, form, output, higher_is_better), nl=False)
+    click.echo(write_table(frame, form, output, higher_is_better, same), nl=False)
     if output:
         note(f"Wrote {len(frame):,} rows to {output}.")

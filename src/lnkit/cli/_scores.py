@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from lnkit.cli._output import print_table
-from lnkit.results.records import CUT_DOWN, RunRecord, ScoreRecord
+from lnkit.results.records import CUT_DOWN, RunRecord, ScoreRecord, SeedSpread
+from lnkit.results.seeds import seed_notes
 
 MAX_COLUMNS = 6  # loss networks in a readable table
 
@@ -18,10 +19,36 @@ def show_scores(records: Sequence[RunRecord]) -> None:
     primary = [name for name in names if any(name in record.main_scores for record in records)]
     rows = [[record.loss_network, *(_cell(record, name) for name in primary)] for record in records]
     print_table(["loss network", *primary], rows, title=table_title(records[0]))
+    _show_spread(records, primary)
     _show_others(records, [name for name in names if name not in primary])
     click.echo()
     for line in (*_comparisons(records, primary), *_remarks(records), *_signatures(records)):
         click.echo(line)
+
+
+def _show_spread(records: Sequence[RunRecord], names: Sequence[str]) -> None:
+    """Print how the scores of means vary over their seeds: one row for each, with the value of every seed if few."""
+    rows = [(record, name, score.spread) for record in records for name in names
+            if (score := record.scores.get(name)) and score.spread]  # fmt: skip
+    seeds = list(dict.fromkeys(seed for _, _, spread in rows for seed in spread.seeds))
+    if not rows:
+        return
+    click.echo()
+    if len(seeds) <= MAX_COLUMNS:
+        columns = [f"seed {seed}" for seed in seeds]
+        cells = [[_of_seed(spread, seed) for seed in seeds] for _, _, spread in rows]
+    else:
+        columns = ["lowest", "highest"]
+        cells = [[f"{min(spread.values):.4f}", f"{max(spread.values):.4f}"] for _, _, spread in rows]
+    print_table(
+        ["loss network", "score", "sd", *columns],
+        [[r.loss_network, name, f"{spread.sd:.4f}", *of_row]
+         for (r, name, spread), of_row in zip(rows, cells, strict=True)],
+    )  # fmt: skip
+
+
+def _of_seed(spread: SeedSpread, seed: int) -> str:
+    return f"{spread.values[spread.seeds.index(seed)]:.4f}" if seed in spread.seeds else "-"
 
 
 def _show_others(records: Sequence[RunRecord], names: Sequence[str]) -> None:
@@ -79,7 +106,9 @@ def _comparisons(records: Sequence[RunRecord], names: Sequence[str]) -> list[str
 
 
 def _remarks(records: Sequence[RunRecord]) -> list[str]:
-    notes = [f"Note: {note}" for record in records for note in (*_incomparable(record), *record.notes)]
+    notes = [
+        f"Note: {note}" for record in records for note in (*_incomparable(record), *seed_notes(record), *record.notes)
+    ]
     notes += [f"Collapsed: {record.loss_network}: {record.collapsed}" for record in records if record.collapsed]
     changed = [f"Deviation from {record.key.variant}: {d}" for record in records for d in record.deviations]
     return list(dict.fromkeys(notes + changed))

@@ -51,7 +51,12 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     metavar="FILE|random",
     help="Weights: a file, `random`, or `pretrained`.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of random weights, training and the bootstrap.")
+@click.option("--seed", type=int, help="Seed of random weights, training and the bootstrap.  [default: 0]")
+@click.option(
+    "--seeds",
+    metavar="N|LIST",
+    help="Train N times, with the seeds 0 to N - 1, or with each seed of a list such as 0,1,5; then show the mean.",
+)
 @click.option("--data", type=FOLDER, help="Folder with the data; otherwise they are downloaded into the cache.")
 @click.option(
     "--sample",
@@ -104,11 +109,21 @@ def eval_command(as_json: bool, **options: Any) -> None:
 
 
 def _requests(
-    backbones: tuple[str, ...], points: tuple[str, ...], overrides: tuple[str, ...], distance: str | None, **shared: Any
+    backbones: tuple[str, ...],
+    points: tuple[str, ...],
+    overrides: tuple[str, ...],
+    distance: str | None,
+    seed: int | None,
+    seeds: str | None,
+    **shared: Any,
 ) -> list[RunRequest]:
     """Return one request for each backbone."""
     from lnkit.evaluation.request import RunRequest  # noqa: PLC0415 - not for --help
+    from lnkit.evaluation.seeds import seed_list  # noqa: PLC0415
 
+    if seed is not None and seeds is not None:
+        raise UsageError("--seed names one training, and --seeds names several: give one of the two.")
+    shared |= {"seed": seed or 0, "seeds": () if seeds is None else seed_list(seeds)}
     if shared["sample"] and shared["data"]:
         raise UsageError("--sample uses data of its own, and --data names other data: give one of the two.")
     changes = dict(_assignment(text) for text in overrides)
@@ -133,7 +148,8 @@ def _show(runs: list[FinishedRun], as_json: bool) -> None:
         emit_json([to_plain(run.record) | {"folder": str(run.folder), "reused": run.reused} for run in runs])
     elif runs:
         show_scores([run.record for run in runs])
-        if reused := sum(run.reused for run in runs):
-            note(f"{reused} of {len(runs)} results existed before and were reused; --force runs them again.")
-        for run in runs:
+        single = [part for run in runs for part in (run.runs or (run,))]
+        if reused := sum(run.reused for run in single):
+            note(f"{reused} of {len(single)} results existed before and were reused; --force runs them again.")
+        for run in single:
             click.echo(f"Results: {run.folder}")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import bench_option, format_option, output_option, results_option, write_frame
+from lnkit.cli._analysis import ANSWERS, bench_option, format_option, output_option, results_option, write_frame
 from lnkit.cli._output import emit_json, json_option, note, print_table, warn
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord, ScoreRecord, to_plain
+from lnkit.results.seeds import listed, means_over_seeds, seed_notes
 
+if TYPE_CHECKING:
+    from lnkit.results.spread import Difference
+
+TOLD_APART = ("95 % interval", "told apart")
 MAX_FILES = 12  # of one folder beside a record that are listed one by one
 
 
@@ -25,6 +30,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--point", metavar="POINT", help="Only this extraction point."),
         click.option("--protocol", "variant", metavar="VARIANT", help="Only this protocol variant."),
         click.option("--sample", is_flag=True, help="Only runs on sample data instead of real runs."),
+        click.option("--each-seed", is_flag=True, help="Each training instead of the mean over its seeds."),
     )
     for option in reversed(options):
         command = option(command)
@@ -41,13 +47,21 @@ def results() -> None:
 @filter_options
 @json_option
 def list_command(folder: Path | None, as_json: bool, **filters: Any) -> None:
-    """List results. Runs on sample data are listed apart, with --sample."""
+    """List results. Runs on sample data are listed apart, with --sample.
+
+    Trainings that differ only in their seed are one result, their mean.
+    """
     records, hidden = _select(folder, **filters)
     if as_json:
         emit_json([to_plain(record) for record in records])
         return
     columns = ["result", "loss network", "weights", "protocol", "scores", "created"]
-    print_table(columns, [_summary(record) for record in records])
+    rows = [_summary(record) for record in records]
+    if any(record.trained and record.seeds != (0,) for record in records):
+        columns.insert(4, "seeds")
+        for record, row in zip(records, rows, strict=True):
+            row.insert(4, listed(record.seeds))
+    print_table(columns, rows)
     if not records and not hidden:
         note(f"There are no such results in {results_dir(folder)}; `lnkit eval` computes some.")
     if hidden:
@@ -67,23 +81,26 @@ def _summary(record: RunRecord) -> list[str]:
 @results_option
 @json_option
 def show_command(run: str, folder: Path | None, as_json: bool) -> None:
-    """Show one result in full. RUN is its id, the start of its id or hash, or backbone:points."""
+    """Show one result in full. RUN is its id, the start of its id or hash, or backbone:points.
+
+    Trainings that differ only in their seed are one result, their mean; the id or hash of a training shows it alone.
+    """
     record = ResultsFolder(results_dir(folder)).choose(run)
     if as_json:
         emit_json(to_plain(record))
         return
-    from lnkit.cli._scores import format_value  # noqa: PLC0415 - not for lists
-
-    print_table(
-        ["score", "value", "items", "aggregation", "compare with"],
-        [
-            [name, format_value(score), str(score.n), score.aggregation, _references(score)]
-            for name, score in record.scores.items()
-        ],
-        title=record.id + (f", collapsed: {record.collapsed}" if record.collapsed else ""),
-    )
+    columns = ["score", "value", *(["sd over seeds"] if record.runs else []), "items", "aggregation", "compare with"]
+    rows = [_score_cells(name, score, spread=bool(record.runs)) for name, score in record.scores.items()]
+    print_table(columns, rows, title=record.id + (f", collapsed: {record.collapsed}" if record.collapsed else ""))
     for line in _facts(record):
         click.echo(line)
+
+
+def _score_cells(name: str, score: ScoreRecord, *, spread: bool) -> list[str]:
+    from lnkit.cli._scores import format_value  # noqa: PLC0415 - not for lists
+
+    sd = [f"{score.spread.sd:.4f}" if score.spread else "-"] if spread else []
+    return [name, format_value(score), *sd, str(score.n), score.aggregation, _references(score)]
 
 
 def _references(score: ScoreRecord) -> str:
@@ -95,7 +112,8 @@ def _facts(record: RunRecord) -> list[str]:
     return [
         *(f"{score.value:.4f} = {score.signature}" for score in record.scores.values()),
         *(f"Deviation from {key.variant}: {deviation}" for deviation in record.deviations),
-        *(f"Note: {text}" for text in record.notes),
+        *(f"Note: {text}" for text in (*seed_notes(record), *record.notes)),
+        *(f"Seed {seed}: {id_}" for id_, seed in record.runs.items()),
         *([f"Files: {', '.join(_file_names(record.files))}"] if record.files else []),
         f"Weights: {record.weights_source}, SHA-256 {key.weights_sha256}",
         f"Created: {record.created}, {record.seconds:.1f} s, "
@@ -126,16 +144,17 @@ def _file_names(files: tuple[str, ...]) -> list[str]:
 def export_command(folder: Path | None, form: str, wide: bool, output: Path | None, **filters: Any) -> None:
     """Print or write results as a table.
 
-    In LaTeX and Markdown, --wide marks the best score bold and underlines the second.
+    In LaTeX and Markdown, --wide marks the best score bold and underlines the second. Means over seeds share a mark if
+    the spread over items and seeds does not tell them apart.
     """
     records, _ = _select(folder, **filters)
     if not records:
         raise UsageError(f"There are no such results in {results_dir(folder)}; `lnkit results list` shows all results.")
-    from lnkit.results.tables import directions, scores_frame, wide_frame  # noqa: PLC0415 - pandas
+    from lnkit.results.tables import alike, directions, scores_frame, wide_frame  # noqa: PLC0415 - pandas
 
     names = list(dict.fromkeys(name for record in records for name in record.main_scores))
     frame = wide_frame(records, names) if wide or form == "latex" else scores_frame(records)
-    write_frame(frame, form, output, directions(records))
+    write_frame(frame, form, output, directions(records), {name: alike(records, name) for name in names})
 
 
 @results.command("compare")
@@ -143,7 +162,11 @@ def export_command(folder: Path | None, form: str, wide: bool, output: Path | No
 @results_option
 @json_option
 def compare_command(runs: tuple[str, ...], folder: Path | None, as_json: bool) -> None:
-    """Compare results that measure the same thing. Lists the differing fields if they do not."""
+    """Compare results that measure the same thing. Lists the differing fields if they do not.
+
+    The difference is that of the last result and the first. For benchmarks that train, the table says whether it is
+    more than the spread over items and seeds; `lnkit analyze difference` asks item by item.
+    """
     if len(runs) < 2:
         raise UsageError("Expected two results or more to compare, got one; `lnkit results list` shows all results.")
     records = [ResultsFolder(results_dir(folder)).choose(run) for run in runs]
@@ -152,23 +175,51 @@ def compare_command(runs: tuple[str, ...], folder: Path | None, as_json: bool) -
     if different := differences(records):
         raise UsageError("These results do not measure the same thing. They differ in " + "; ".join(different) + ".")
     names = list(dict.fromkeys(name for record in records for name in record.scores))
-    table = {
-        name: [record.scores[name].value if name in record.scores else None for record in records] for name in names
-    }
     if as_json:
-        emit_json({"runs": [record.id for record in records], "scores": table})
+        emit_json(_json_comparison(records, names))
         return
     from lnkit.cli._scores import table_title  # noqa: PLC0415 - not for lists
 
-    columns = ["score", *(record.loss_network for record in records), "difference"]
-    print_table(columns, [_comparison(name, values) for name, values in table.items()], title=table_title(records[0]))
+    trained = any(record.trained for record in records)
+    columns = ["score", *(record.loss_network for record in records), "difference", *(TOLD_APART if trained else ())]
+    rows = [_comparison(records, name, trained=trained) for name in names]
+    print_table(columns, rows, title=table_title(records[0]))
+    for text in dict.fromkeys(text for record in records for text in seed_notes(record)):
+        note(f"Note: {text}")
 
 
-def _comparison(name: str, values: list[float | None]) -> list[str]:
-    """Return a row: the name, the values, and the last value minus the first if all are known."""
-    known = [value for value in values if value is not None]
-    difference = f"{known[-1] - known[0]:+.4f}" if len(known) == len(values) else "-"
-    return [name, *("-" if value is None else f"{value:.4f}" for value in values), difference]
+def _json_comparison(records: Sequence[RunRecord], names: Sequence[str]) -> dict[str, Any]:
+    values = {name: [r.scores[name].value if name in r.scores else None for r in records] for name in names}
+    facts = {"runs": [record.id for record in records], "scores": values}
+    changes = {name: change for name in names if (change := _change(records, name))}
+    return facts | {
+        "differences": {name: change._asdict() | {"told_apart": change.told_apart} for name, change in changes.items()}
+    }
+
+
+def _comparison(records: Sequence[RunRecord], name: str, *, trained: bool) -> list[str]:
+    """Return a row: the name, the values, and the last value minus the first if both are known."""
+    values = [f"{record.scores[name].value:.4f}" if name in record.scores else "-" for record in records]
+    change = _change(records, name)
+    row = [name, *values, f"{change.value:+.4f}" if change else "-"]
+    if not trained:
+        return row
+    interval = change.interval if change else None
+    return [
+        *row,
+        f"[{interval[0]:+.4f}, {interval[1]:+.4f}]" if interval else "-",
+        ANSWERS[change.told_apart if change else None],
+    ]
+
+
+def _change(records: Sequence[RunRecord], name: str) -> Difference | None:
+    """Return the difference of the last and the first record; None if one of them lacks the score."""
+    from lnkit.results.spread import difference, estimate_of  # noqa: PLC0415 - only to compare
+
+    ends = records[0], records[-1]
+    if not all(name in record.scores for record in ends):
+        return None
+    return difference(*(estimate_of(record.scores[name], trained=record.trained) for record in ends))
 
 
 @results.command("rescore")
@@ -191,12 +242,14 @@ def rescore_command(run: str, folder: Path | None, as_json: bool) -> None:
     print_table(["score", "stored", "computed again"], rows)
 
 
-def _select(folder: Path | None, *, sample: bool, **filters: Any) -> tuple[list[RunRecord], int]:
-    """Return the chosen records, and the number of others that ``sample`` hides."""
+def _select(folder: Path | None, *, sample: bool, each_seed: bool, **filters: Any) -> tuple[list[RunRecord], int]:
+    """Return the chosen records, with means over seeds unless ``each_seed``, and the number that ``sample`` hides."""
     records, damaged = ResultsFolder(results_dir(folder)).load()
     for record in damaged:
         warn(record.reason)
-    matching = [record for record in records if _matches(record, **filters)]
+    matching = [
+        record for record in (records if each_seed else means_over_seeds(records)) if _matches(record, **filters)
+    ]
     chosen = [record for record in matching if record.sample == sample]
     return chosen, len(matching) - len(chosen)
 

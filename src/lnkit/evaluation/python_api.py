@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import FinishedRun, run
+from lnkit.evaluation.seeds import seed_list
 from lnkit.plugins.load import default_registry
 from lnkit.plugins.registry import Registry
 from lnkit.plugins.user_backbones import backbone_from_module
@@ -45,11 +46,13 @@ def evaluate(
         name: name of a network in hand in the results; by default the name of its class.
         progress: receives the progress; by default nothing does.
         **options: fields of RunRequest (variant, overrides, weights, seed, data, sample, results, force, device,
-            precision, engine, batch_size, keep_images); for a network in hand also of BackboneSpec: mean and std of
-            RGB in [0, 1] (by default ImageNet's), min_size, input_size, interpolation, eval_size.
+            precision, engine, batch_size, keep_images; and seeds, a number or a list, for several trainings); for a
+            network in hand also of BackboneSpec: mean and std of RGB in [0, 1] (by default ImageNet's), min_size,
+            input_size, interpolation, eval_size.
 
     Returns:
-        One finished run per loss network, in the order of ``points``.
+        One finished run per loss network, in the order of ``points``. With ``seeds`` its record is the mean, whose
+        scores have the spread over seeds, and ``runs`` are the trainings.
 
     Raises:
         UsageError: a name, a point, an option or a protocol field is unknown or does not fit.
@@ -71,6 +74,10 @@ def evaluate(
     elif not isinstance(points, str):
         raise UsageError(f"{backbone!r} is registered, and so are its points: name them, or give a node path.")
     _refuse_unknown(options)
+    if options.get("seeds") is not None:
+        if "seed" in options:
+            raise UsageError("seed names one training, and seeds names several: give one of the two.")
+        options["seeds"] = seed_list(options["seeds"])
     paths = {name: Path(options[name]) for name in ("data", "results") if options.get(name) is not None}
     return run(RunRequest(backbone, points=points, bench=bench, **options | paths), registry, progress)
 

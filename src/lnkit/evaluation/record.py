@@ -122,6 +122,7 @@ def make_record(
         files=(*([ARRAYS_FILES[int(resolved.benchmark.trains)]] if outcome.arrays else []), *outcome.files),
         collapsed=outcome.collapsed,
         attributes=attributes,
+        trained=resolved.benchmark.trains,
     )
 
 
@@ -148,18 +149,20 @@ def _covers(declared: str, name: str) -> bool:
 
 def _score(resolved: ResolvedRequest, key: RunKey, loaded: LoadedBackbone, name: str, score: Score) -> ScoreRecord:
     spec = declared_score(resolved.benchmark, name, score.value)
-    aggregation = score.aggregation or spec.aggregation
+    aggregation, trained = score.aggregation or spec.aggregation, resolved.benchmark.trains
+    phrase = protocols.phrase(resolved.protocol)
     return ScoreRecord(
         value=score.value,
         unit=spec.unit,
         higher_is_better=spec.higher_is_better,
         primary=spec.primary,
         aggregation=aggregation,
-        signature=score_signature(name, aggregation, key, loaded.weights, protocols.phrase(resolved.protocol)),
+        signature=score_signature(name, aggregation, key, loaded.weights, phrase, trained=trained),
         n=score.n,
         interval=score.interval,
         ceilings=dict(score.ceilings),
         baselines=dict(score.baselines),
+        bounds=(spec.lower, spec.upper) if isfinite(spec.lower) and isfinite(spec.upper) else None,
     )
 
 

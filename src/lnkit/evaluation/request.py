@@ -29,6 +29,7 @@ class RunRequest:
     overrides: Mapping[str, str] = field(default_factory=dict)  # protocol field -> value as text
     weights: str = "pretrained"  # or "random", or a file
     seed: int = 0
+    seeds: tuple[int, ...] = ()  # several trainings, one with each; instead of ``seed``
     data: Path | None = None  # None: the cache
     sample: bool = False
     results: Path | None = None  # None: LNKIT_RESULTS, or ./results
@@ -112,3 +113,5 @@ def _refuse_training_options(request: RunRequest, benchmark: BenchmarkSpec) -> N
         raise UsageError(f"{benchmark.name} makes no images that could be kept: leave out --images.")
     if request.precision == "fp16":
         raise UsageError(f"{benchmark.name} only measures, and fp16 is for training: use --precision bf16 or fp32.")
+    if request.seeds:
+        raise UsageError(f"{benchmark.name} only measures, and --seeds repeats trainings: leave it out.")

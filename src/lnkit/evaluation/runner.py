@@ -17,11 +17,13 @@ from lnkit.data.storage import locked
 from lnkit.errors import PluginError
 from lnkit.evaluation.record import RunEnvironment, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
+from lnkit.evaluation.seeds import SeedProgress
 from lnkit.evaluation.services import Services
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
 from lnkit.results.folder import PARTS_FOLDER, FolderPartStore, ResultsFolder, results_dir
 from lnkit.results.records import RunKey, RunRecord
+from lnkit.results.seeds import means_over_seeds
 from lnkit.specs import LossNetworkId, load_function
 
 if TYPE_CHECKING:
@@ -33,17 +35,19 @@ Keys = Mapping[LossNetworkId, RunKey]
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A record and its folder."""
+    """A record and its folder, or the mean over the seeds of a request with the runs that it is of."""
 
     record: RunRecord
-    folder: Path
+    folder: Path  # of a mean: the folder of all results
     reused: bool  # finished by an earlier command
+    runs: tuple[FinishedRun, ...] = ()  # of a mean: one for each seed
 
 
 def run(request: RunRequest, registry: Registry | None = None, progress: Progress | None = None) -> list[FinishedRun]:
     """Run a benchmark on every loss network that the request names, and store a record of each.
 
-    A finished run is found again and not repeated. An interrupted run goes on where it stopped.
+    A finished run is found again and not repeated. An interrupted run goes on where it stopped. Several seeds are
+    several runs; the weights of a loss network that are drawn at random are drawn once, with the first seed.
 
     Args:
         request: what to run, on what, and where results go.
@@ -51,19 +55,37 @@ def run(request: RunRequest, registry: Registry | None = None, progress: Progres
         progress: receives the progress; by default nothing does.
 
     Returns:
-        One finished run per loss network, in the order of the request.
+        One finished run per loss network, in the order of the request; for several seeds the mean of its runs.
 
     Raises:
         UsageError: a name, a point or a protocol field is unknown.
         LnkitError: data or weights are missing or damaged, or the run failed.
     """
-    resolved = resolve(request, registry or default_registry())
+    resolved, progress = resolve(request, registry or default_registry()), progress or SilentProgress()
+    if not request.seeds:
+        return _run(resolved, progress, request.seed)
+    by_seed = []
+    for seed in request.seeds:
+        single = dataclasses.replace(resolved.request, seed=seed, seeds=())
+        by_seed.append(
+            _run(dataclasses.replace(resolved, request=single), SeedProgress(progress, seed), request.seeds[0])
+        )
+    return [_mean(runs, results_dir(request.results)) for runs in zip(*by_seed, strict=True)]
+
+
+def _mean(runs: tuple[FinishedRun, ...], folder: Path) -> FinishedRun:
+    (record,) = means_over_seeds([run.record for run in runs])
+    return FinishedRun(record, folder, all(run.reused for run in runs), runs)
+
+
+def _run(resolved: ResolvedRequest, progress: Progress, weights_seed: int) -> list[FinishedRun]:
+    """Run a request of one seed; random weights of the loss network have their own seed."""
     from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch, once all names are known to be right
 
-    runner = _Runner(resolved, progress or SilentProgress())
+    runner = _Runner(resolved, progress)
     facts = runner.facts(runner.check())
     data = load_function(resolved.benchmark.open_data)(facts)
-    loaded = build_backbone(resolved.backbone, request.weights, request.seed, runner.progress)
+    loaded = build_backbone(resolved.backbone, resolved.request.weights, weights_seed, runner.progress)
     keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
     missing = tuple(network for network in keys if network not in done)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ import pandas as pd
 from lnkit._version import __version__
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.correlations import attribute_correlations
-from lnkit.analysis.rankings import best_points, mean_ranks, with_goodness
+from lnkit.analysis.rankings import best_points, mean_ranks
+from lnkit.analysis.score_rows import ScoreRow
+from lnkit.analysis.uncertainty import not_told_apart
 from lnkit.errors import UsageError
 from lnkit.report import figures as charts
 from lnkit.report.figures.captions import published_caveats
@@ -23,6 +25,12 @@ from lnkit.results.records import RunRecord
 from lnkit.stats import Sampling
 
 SAMPLING = Sampling(resamples=500)  # of the intervals of correlations: few, so that nobody waits for the report
+UNDECIDED = (
+    "Values that differ by no more than their uncertainty are not told apart: the last printed digit of published "
+    "values, the 95 % interval of the difference of own ones. One training shows no spread over seeds, so that its "
+    "uncertainty is not known."
+)
+MOST_NAMED = 3  # loss networks in a cell
 MAX_SCORES = 12  # figures of single scores; the tables have the others
 
 
@@ -57,7 +65,7 @@ def build_report(gathered: ScoreSet, title: str = "Loss networks") -> str:
     sections = [
         _overview(gathered, frame),
         _ranks(frame),
-        _best_points(frame),
+        _best_points(frame, gathered.rows),
         _figures(frame, attributes),
         _correlations(frame, attributes),
         _scores(frame),
@@ -81,13 +89,47 @@ def _overview(gathered: ScoreSet, frame: pd.DataFrame) -> Section:
     }
     shown = "".join(f"<li><b>{count:,}</b> {escape(name)}</li>" for name, count in numbers.items())
     body = f'<ul class="numbers">{shown}</ul>' + _warning_boxes(_warnings(frame))
-    best = with_goodness(frame[frame.primary].dropna(subset="value"))
-    best = best.loc[best.groupby(["setting", "score"], sort=False).goodness.idxmax().dropna()]
-    rows = [[r.setting, r.benchmark, r.score, r.loss_network, _value(r), r.unit] for r in best.itertuples()]
-    columns = ["setting", "benchmark", "score", "best loss network", "value", "unit"]
-    caption = "The best value of each primary score. Only values of one setting can be compared."
+    columns = ["setting", "benchmark", "score", "best loss network", "value", "unit", "not told apart from"]
+    groups = _grouped((row for row in gathered.rows if row.primary), "setting", "score")
+    caption = f"The best value of each primary score. Only values of one setting can be compared. {UNDECIDED}"
+    rows = [
+        [
+            best.setting,
+            best.benchmark,
+            best.score,
+            best.loss_network,
+            f"{best.value:.4f}",
+            best.unit,
+            _undecided(others),
+        ]
+        for best, others in map(_best, groups)
+    ]
     shown = table(columns, rows, caption=caption, numeric=["value"], choose=["setting", "benchmark"])
     return Section("overview", "Overview", body + shown)
+
+
+def _grouped(rows: Iterable[ScoreRow], *fields: str) -> list[list[ScoreRow]]:
+    """Group rows that have a value by their fields."""
+    groups: dict[tuple[str, ...], list[ScoreRow]] = {}
+    for row in rows:
+        if row.value == row.value:  # not NaN
+            groups.setdefault(tuple(getattr(row, field) for field in fields), []).append(row)
+    return list(groups.values())
+
+
+def _best(rows: Sequence[ScoreRow]) -> tuple[ScoreRow, list[ScoreRow]]:
+    """Return the best row, and those that are not known to be worse."""
+    best = max(rows, key=lambda row: row.goodness)
+    return best, not_told_apart(best, rows)
+
+
+def _undecided(rows: Sequence[ScoreRow]) -> Cell | str | None:
+    """Name a few loss networks, or a number of them with their names behind it."""
+    names = [row.loss_network for row in rows]
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names) or None
+    listed = escape(", ".join(names))
+    return Cell(f"<details><summary>{len(names)} others</summary>{listed}</details>", str(len(names)))
 
 
 def _warnings(frame: pd.DataFrame) -> Iterator[str]:
@@ -109,19 +151,28 @@ def _ranks(frame: pd.DataFrame) -> Section:
     ranks = mean_ranks(frame.dropna(subset="value")).reset_index()
     columns = [str(column) for column in ranks.columns]
     rows = [[row[0], *(_number(value, 2) for value in row[1:])] for row in ranks.itertuples(index=False)]
-    caption = "Mean rank of each backbone by its best point; 1 is the best. A dash: the backbone lacks a score."
+    caption = (
+        "Mean rank of each backbone by its best point; 1 is the best. A dash: the backbone lacks a score. Ranks order "
+        "the values, whether these are told apart or not."
+    )
     figures = _drawn("ranks", lambda: charts.ranks(frame)) if len(ranks) <= 40 else ()
     return Section("ranks", "Ranks", table(columns, rows, caption=caption, numeric=columns[1:]), figures)
 
 
-def _best_points(frame: pd.DataFrame) -> Section:
+def _best_points(frame: pd.DataFrame, scores: Sequence[ScoreRow]) -> Section:
+    groups = _grouped(scores, "setting", "score", "backbone")
+    undecided = {(best.setting, best.score, best.backbone): [row.point for row in others]
+                 for best, others in map(_best, groups)}  # fmt: skip
     best: Any = best_points(frame)
     rows = [
-        [r.setting, r.benchmark, r.score, r.backbone, ", ".join(map(str, r.ties)), _number(r.value, 4)]
+        [
+            *(r.setting, r.benchmark, r.score, r.backbone, ", ".join(map(str, r.ties)), _number(r.value, 4)),
+            ", ".join(point for point in undecided[r.setting, r.score, r.backbone] if point not in r.ties) or None,
+        ]
         for r in best.itertuples()
     ]
-    columns = ["setting", "benchmark", "score", "backbone", "best point", "value"]
-    body = table(columns, rows, numeric=["value"], choose=["setting", "benchmark", "score"])
+    columns = ["setting", "benchmark", "score", "backbone", "best point", "value", "not told apart from"]
+    body = table(columns, rows, caption=UNDECIDED, numeric=["value"], choose=["setting", "benchmark", "score"])
     primary = frame[frame.primary]
     figures = _drawn("best-points", lambda: charts.best_points(primary)) if primary.backbone.nunique() <= 60 else ()
     return Section("best-points", "Best points", body, figures)
@@ -170,13 +221,20 @@ def _correlations(frame: pd.DataFrame, attributes: pd.DataFrame) -> Section:
 
 
 def _scores(frame: pd.DataFrame) -> Section:
-    columns = ["loss network", "score", "value", "95 % interval", "unit", "n", "setting", "weights", "source"]
+    columns = ["loss network", "score", "value", "95 % interval", "seeds", "sd over seeds", "unit", "n", "setting"]
     rows = [
-        [r.loss_network, r.score, _value(r), _interval(r), r.unit, _attribute(r.n), r.setting, r.weights, _signature(r)]
+        [
+            *(r.loss_network, r.score, _value(r), _interval(r), _attribute(r.seeds), _number(r.sd, 4), r.unit),
+            *(_attribute(r.n), r.setting, r.weights, _signature(r)),
+        ]
         for r in frame.itertuples()
     ]
-    caption = "Every score, with the signature of its run or the published table that it is from."
-    shown = table(columns, rows, caption=caption, numeric=["value", "n"], choose=["score", "setting"])
+    caption = (
+        "Every score, with the signature of its run or the published table that it is from. Intervals are over items, "
+        "those of several seeds over items and seeds."
+    )
+    numeric = ["value", "seeds", "sd over seeds", "n"]
+    shown = table([*columns, "weights", "source"], rows, caption=caption, numeric=numeric, choose=["score", "setting"])
     return Section("scores", "Scores", shown)
 
 

@@ -86,7 +86,6 @@ def _reason(record: RunRecord) -> str:
     reasons = [record.incomparable] if record.incomparable else []
     reasons += [f"protocol {key.variant}"] * (key.variant != REFERENCE)
     reasons += [f"weights {record.weights}"] * (record.weights != "IMAGENET1K_V1")
-    reasons += ["one training, one seed"] * (key.benchmark != "bapps")
     return ", ".join([*reasons, *record.deviations])
 
 
@@ -103,7 +102,10 @@ def _scores(
 
 
 def _line(published: ScoreRow, ours: ScoreRow, reasons: Mapping[str, str]) -> Line:
-    why = "; ".join(dict.fromkeys(filter(None, (reasons.get(source, "") for source in ours.source.split()))))
+    known = [reasons.get(source, "") for source in ours.source.split()]
+    if ours.trained:
+        known.append(f"mean of {len(ours.spread.seeds)} seeds" if ours.spread else "one training, one seed")
+    why = "; ".join(dict.fromkeys(filter(None, known)))
     return Line(
         f"{published.score} {published.loss_network}",
         f"{ours.value:.4f}" + ("" if ours.low is None else f" [{ours.low:.4f}, {ours.high:.4f}]"),

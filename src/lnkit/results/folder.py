@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lnkit.data.atomic import DISK_FULL, atomic_write, tmp_name
 from lnkit.errors import DataError, LnkitError, UsageError
 from lnkit.results.records import RunKey, RunRecord, from_json, record_id, to_json
+from lnkit.results.seeds import means_over_seeds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,11 +146,14 @@ class ResultsFolder:
     def choose(self, text: str) -> RunRecord:
         """Return the record that ``text`` identifies: its id, the start of its id or hash, or ``backbone:points``.
 
+        Trainings that differ only in their seed are one result, their mean. An id or a hash also names one of them.
+
         Raises:
             UsageError: no record matches, or several do.
             DataError: the record cannot be read.
         """
-        records, damaged = self.load()
+        stored, damaged = self.load()
+        records = means_over_seeds(stored)
         matchers: list[Callable[[RunRecord], bool]] = [
             lambda r: r.id == text,
             lambda r: r.id.startswith(text) or r.key.digest().startswith(text),
@@ -157,6 +161,8 @@ class ResultsFolder:
         ]
         for matches in matchers:
             matching = [record for record in records if matches(record)]
+            known = {id_ for record in matching for id_ in (record.id, *record.runs)}
+            matching += [record for record in stored if record.id not in known and matches(record)]
             if len(matching) == 1:
                 return matching[0]
             if matching:

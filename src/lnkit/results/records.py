@@ -24,8 +24,18 @@ SCHEMA = 2  # increased when a reader of the old form could misread the new one
 
 
 @dataclass(frozen=True, slots=True)
+class SeedSpread:
+    """How a score varies over trainings that differ only in their seed; see :mod:`lnkit.results.spread`."""
+
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]  # one for each seed
+    sd: float  # standard deviation of the values, with the number of seeds less one as the divisor
+    over_items: tuple[float, float] | None  # 95 % interval over items alone, as if there were no other trainings
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreRecord:
-    """One score of a run."""
+    """One score of a run, or the mean of several runs over their seeds."""
 
     value: float
     unit: str  # "fraction"
@@ -34,9 +44,11 @@ class ScoreRecord:
     aggregation: str  # "mean of 6 families"
     signature: str  # the score in one line; see lnkit.results.signature
     n: int = 0  # number of items
-    interval: tuple[float, float] | None = None  # low and high, 95 % bootstrap
+    interval: tuple[float, float] | None = None  # low and high, 95 %, over items; of a mean also over seeds
     ceilings: Mapping[str, float] = field(default_factory=dict)  # the best that is possible, such as human agreement
     baselines: Mapping[str, float] = field(default_factory=dict)  # of methods without a network
+    bounds: tuple[float, float] | None = None  # the least and the greatest possible value, where both are finite
+    spread: SeedSpread | None = None  # of a mean over seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ class RunKey:
     points: Mapping[str, str]  # point -> node, in order
     weights_sha256: str  # of the backbone's tensors; see lnkit.networks.weights
     data: Mapping[str, str]  # part of the data -> SHA-256 of its content
-    seed: int
+    seed: int | None  # None: the mean over several seeds, which is computed from their records and never stored
     precision: str  # "fp32"
     plugins: Mapping[str, str]  # "backbone" -> "lnkit 0.1.0": the distribution that supplied it, and its version
     input: Mapping[str, Any] = field(default_factory=dict)  # mean, std and size rule of the backbone
@@ -65,7 +77,7 @@ class RunKey:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A finished run."""
+    """A finished run, or the mean of runs over their seeds; see :func:`lnkit.results.seeds.means_over_seeds`."""
 
     key: RunKey
     scores: Mapping[str, ScoreRecord]
@@ -82,6 +94,8 @@ class RunRecord:
     files: tuple[str, ...] = ()  # beside the record, as paths relative to its folder
     collapsed: str = ""  # how and when the training collapsed; "" if it did not
     attributes: Mapping[str, float | None] = field(default_factory=dict)  # of the loss network; see networks.attributes
+    trained: bool = False  # the benchmark trained a network, and another seed would have given other scores
+    runs: Mapping[str, int] = field(default_factory=dict)  # of a mean over seeds: id of each run -> its seed
 
     @property
     def id(self) -> str:
@@ -112,6 +126,11 @@ class RunRecord:
     def main_scores(self) -> tuple[str, ...]:
         """The names of the primary scores, or of all scores if the data allowed no primary one."""
         return tuple(name for name, score in self.scores.items() if score.primary) or tuple(self.scores)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of a run, or all seeds of a mean."""
+        return tuple(self.runs.values()) if self.key.seed is None else (self.key.seed,)
 
     @property
     def has_images(self) -> bool:
@@ -200,8 +219,9 @@ def _from_fields(fields: dict[str, Any]) -> RunRecord:
 
 
 def _score(fields: dict[str, Any]) -> ScoreRecord:
-    if fields.get("interval") is not None:
-        low, high = fields["interval"]
-        fields["interval"] = (float(low), float(high))
+    for name in ("interval", "bounds"):
+        if fields.get(name) is not None:
+            low, high = fields[name]
+            fields[name] = (float(low), float(high))
     fields["value"] = float(fields["value"])
     return ScoreRecord(**fields)

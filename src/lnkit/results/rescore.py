@@ -17,9 +17,12 @@ def benchmark_to_rescore(record: RunRecord, registry: Registry) -> BenchmarkSpec
     """Return the benchmark of a run, which can score the arrays that the run stored.
 
     Raises:
-        UsageError: the benchmark cannot score stored arrays, or has another version than the record.
+        UsageError: the benchmark cannot score stored arrays, or has another version than the record, or the record is a
+            mean over seeds.
     """
     key = record.key
+    if record.runs:
+        raise UsageError(f"{record.id} is a mean over seeds; name one of its runs: {', '.join(record.runs)}.")
     benchmark = registry.benchmark(key.benchmark)
     if benchmark.rescore is None:
         raise UsageError(
@@ -49,6 +52,7 @@ def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, 
     key = record.key
     benchmark = benchmark_to_rescore(record, registry)
     assert benchmark.rescore is not None, "benchmark_to_rescore() has just checked it"
+    assert key.seed is not None, "a mean was refused there"
     protocol = type(benchmark.protocols[key.variant])(**key.protocol)
     try:
         outcome = load_function(benchmark.rescore)(arrays, protocol, key.seed)

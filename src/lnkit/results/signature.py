@@ -5,7 +5,9 @@ from __future__ import annotations
 from lnkit.results.records import RunKey
 
 
-def score_signature(score: str, aggregation: str, key: RunKey, weights: str, protocol: str) -> str:
+def score_signature(
+    score: str, aggregation: str, key: RunKey, weights: str, protocol: str, *, trained: bool = False
+) -> str:
     """Return everything that a score depends on, in one line.
 
     ``2afc|squeezenet1_1:mid|IMAGENET1K_V1@1a2b3c4d|bapps.1/paper|spatial,norm:lpips|input:backbone|64px,bilinear|``
@@ -17,6 +19,7 @@ def score_signature(score: str, aggregation: str, key: RunKey, weights: str, pro
         key: of the run.
         weights: the name of the weights.
         protocol: the protocol in words, see :func:`lnkit.protocols.phrase`.
+        trained: by the benchmark, so that the score depends on the seed.
     """
     resized = key.input.get("size")
     return "|".join(
@@ -28,11 +31,17 @@ def score_signature(score: str, aggregation: str, key: RunKey, weights: str, pro
             f"{key.benchmark}.{key.benchmark_version}/{key.variant}",
             protocol,
             aggregation or "as measured",
+            *([seed_part(key.seed)] if trained and key.seed is not None else []),
             f"data:{data_digest(key)}",
             key.precision,
             ",".join(sorted(set(key.plugins.values()))),
         )
     )
+
+
+def seed_part(*seeds: int) -> str:
+    """Return the part of a signature that names the seed of a training, or those of a mean: ``mean of seeds:0,1,2``."""
+    return f"{'mean of seeds' if len(seeds) > 1 else 'seed'}:{','.join(map(str, seeds))}"
 
 
 def data_digest(key: RunKey) -> str:

@@ -12,22 +12,30 @@ import pandas as pd
 from lnkit.errors import UsageError
 from lnkit.results.folder import output_file
 from lnkit.results.records import RunRecord
+from lnkit.results.spread import difference, estimate_of
+
+Alike = Callable[[int, int], bool]  # two rows of a table
 
 
 def scores_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """Return one row per score of each record, with the columns needed to filter and read it.
+
+    ``sd`` and ``seeds`` are those of a mean over seeds; see :func:`lnkit.results.means_over_seeds`.
 
     Example:
         >>> scores_frame([]).columns.tolist()
         ['run', 'score', 'value']
     """
     rows = [_score_row(record, name) for record in records for name in record.scores]
-    return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["run", "score", "value"])
+    if not rows:
+        return pd.DataFrame(columns=["run", "score", "value"])
+    return pd.DataFrame(rows).astype({"sd": "float64", "seed": "Int64"})
 
 
 def _score_row(record: RunRecord, name: str) -> dict[str, Any]:
     key, score = record.key, record.scores[name]
     low, high = score.interval or (None, None)
+    spread = score.spread
     return {
         "run": record.id,
         "benchmark": key.benchmark,
@@ -40,6 +48,9 @@ def _score_row(record: RunRecord, name: str) -> dict[str, Any]:
         "value": score.value,
         "low": low,
         "high": high,
+        "sd": spread.sd if spread else None,
+        "seeds": len(spread.seeds) if spread else 1,
+        "seed": None if spread else record.seeds[0],
         "n": score.n,
         "unit": score.unit,
         "higher_is_better": score.higher_is_better,
@@ -54,16 +65,24 @@ def _score_row(record: RunRecord, name: str) -> dict[str, Any]:
 def wide_frame(records: Sequence[RunRecord], scores: Sequence[str]) -> pd.DataFrame:
     """Return one row per record and one column per score, empty where a record lacks the score.
 
+    A score of which there are means over seeds has a second column, ``quality sd``: the standard deviation over seeds.
+
     Args:
         records: in the order of the rows.
         scores: names, in the order of the columns.
     """
-    rows = [
-        {"loss network": record.loss_network, "weights": record.weights}
-        | {name: record.scores[name].value if name in record.scores else None for name in scores}
-        for record in records
-    ]
-    return pd.DataFrame(rows, columns=["loss network", "weights", *scores])
+    known = [{name: score for name in scores if (score := record.scores.get(name))} for record in records]
+    columns: dict[str, list[Any]] = {
+        "loss network": [record.loss_network for record in records],
+        "weights": [record.weights for record in records],
+    }
+    for name in scores:
+        own = [of_record.get(name) for of_record in known]
+        columns[name] = [score.value if score else None for score in own]
+        spreads = [score.spread if score else None for score in own]
+        if any(spreads):
+            columns[f"{name} sd"] = [spread.sd if spread else None for spread in spreads]
+    return pd.DataFrame(columns)
 
 
 def directions(records: Sequence[RunRecord]) -> dict[str, bool]:
@@ -71,8 +90,27 @@ def directions(records: Sequence[RunRecord]) -> dict[str, bool]:
     return {name: score.higher_is_better for record in records for name, score in record.scores.items()}
 
 
+def alike(records: Sequence[RunRecord], score: str) -> Alike:
+    """Return a function of two rows of a wide table: whether a score does not tell their loss networks apart.
+
+    Only means over seeds are ever alike; see :func:`lnkit.results.spread.difference`.
+    """
+
+    def rows_alike(first: int, second: int) -> bool:
+        scores = [records[row].scores[score] for row in (first, second)]
+        if not all(each.spread for each in scores):
+            return False
+        return not difference(*(estimate_of(each, trained=True) for each in scores)).told_apart
+
+    return rows_alike
+
+
 def write_table(
-    frame: pd.DataFrame, form: str, file: Path | None, higher_is_better: Mapping[str, bool] | None = None
+    frame: pd.DataFrame,
+    form: str,
+    file: Path | None,
+    higher_is_better: Mapping[str, bool] | None = None,
+    same: Mapping[str, Alike] | None = None,
 ) -> str:
     """Return a table as text, or write it to a file and return "".
 
@@ -82,6 +120,7 @@ def write_table(
         file: to write, complete or not at all; None returns the text.
         higher_is_better: for each column of scores. In LaTeX and Markdown the best value of each is bold and the
             second underlined, and so are values that are printed equal.
+        same: for columns of scores, whether two rows are not told apart: they then share their mark.
 
     Raises:
         UsageError: Parquet without a file, or without pyarrow.
@@ -90,10 +129,11 @@ def write_table(
     if form == "parquet":
         _write_parquet(frame, file)
         return ""
+    directions = higher_is_better or {}
     writers: dict[str, Callable[[], str]] = {
         "csv": lambda: frame.to_csv(index=False),
-        "markdown": lambda: _markdown(marked(frame, MARKDOWN, higher_is_better or {})),
-        "latex": lambda: marked(frame, LATEX, higher_is_better or {}).to_latex(index=False, escape=False),
+        "markdown": lambda: _markdown(marked(frame, MARKDOWN, directions, same)),
+        "latex": lambda: marked(frame, LATEX, directions, same).to_latex(index=False, escape=False),
     }
     text = writers[form]()
     if file is None:
@@ -136,28 +176,42 @@ LATEX = Markup(r"\textbf{%s}", r"\underline{%s}", _escape_latex)
 MARKDOWN = Markup("**%s**", "<u>%s</u>", lambda text: text.replace("|", "\\|").replace("\n", " "))
 
 
-def marked(frame: pd.DataFrame, markup: Markup, higher_is_better: Mapping[str, bool]) -> pd.DataFrame:
+def marked(
+    frame: pd.DataFrame,
+    markup: Markup,
+    higher_is_better: Mapping[str, bool],
+    same: Mapping[str, Alike] | None = None,
+) -> pd.DataFrame:
     """Return the cells as text, with the best and the second value of each column of scores marked.
 
     Args:
         frame: the table.
         markup: of the text format.
         higher_is_better: for each column of scores.
+        same: for columns of scores, whether two rows are not told apart.
     """
     columns = {
-        markup.escape(str(name)): _marked_column(frame[name], markup, higher_is_better.get(str(name)))
+        markup.escape(str(name)): _marked_column(
+            frame[name], markup, higher_is_better.get(str(name)), (same or {}).get(str(name))
+        )
         for name in frame.columns
     }
     return pd.DataFrame(columns, index=frame.index)
 
 
-def _marked_column(column: pd.Series, markup: Markup, higher: bool | None) -> list[str]:
+def _marked_column(column: pd.Series, markup: Markup, higher: bool | None, same: Alike | None) -> list[str]:
     texts = [_cell(value) for value in column]
     if higher is None:
         return [markup.escape(text) for text in texts]
-    printed = sorted({float(text) for text in texts if text}, reverse=higher)
-    marks = dict(zip(printed, (markup.best, markup.second), strict=False)) if len(printed) > 1 else {}
-    return [marks.get(float(text), "%s") % text if text else "" for text in texts]
+    left = sorted((row for row, text in enumerate(texts) if text), key=lambda row: float(texts[row]), reverse=higher)
+    marks: dict[int, str] = {}
+    for mark in (markup.best, markup.second):
+        group = [row for row in left if float(texts[row]) == float(texts[left[0]]) or (same and same(left[0], row))]
+        if not marks and len(group) == len(left):  # nothing stands out
+            break
+        marks |= dict.fromkeys(group, mark)
+        left = [row for row in left if row not in group]
+    return [marks.get(row, "%s") % text for row, text in enumerate(texts)]
 
 
 def _cell(value: Any) -> str:

@@ -13,6 +13,7 @@ from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
 from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.results.records import RunRecord
+from lnkit.results.seeds import ONE_TRAINING, listed
 
 DIGITS = 9  # of a difference: beyond are binary fractions, which would tell equal differences apart
 SHORTEST_HASH = 6  # digits of a record's hash that identify it
@@ -201,8 +202,15 @@ def _own_remarks(row: ScoreRow) -> Iterator[str]:
             f"{REFERENCE!r}. Part of a difference may be due to the protocol."
         )
     runs = len(row.source.split())
-    if runs > 1:
+    if row.spread:
+        yield (
+            f"The value is the mean over the seeds {listed(row.spread.seeds)}, with a standard deviation of "
+            f"{row.spread.sd:.2g}; {'it has no interval' if row.low is None else 'the interval includes that spread'}."
+        )
+    elif runs > 1:
         yield f"The value is the mean of {runs} runs and has no interval."
+    elif row.trained:
+        yield f"{ONE_TRAINING[0].upper()}{ONE_TRAINING[1:]}."
     elif row.low is None:
         yield "The value has no interval, so the uncertainty of its rank is unknown."
     if row.collapsed:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from lnkit.analysis.collect import count_of
 from lnkit.analysis.recommend.candidates import Candidate, TaskScore, mean_over_tasks
-from lnkit.analysis.recommend.pairwise import SLACK, TIE, UNKNOWN, compare_pair, gap, outcome, rivals
+from lnkit.analysis.recommend.pairwise import TIE, UNKNOWN, compare_pair, gap, outcome, rivals
 from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
+from lnkit.analysis.uncertainty import SLACK
 from lnkit.results.records import CUT_DOWN
+from lnkit.results.seeds import ENOUGH, ONE_TRAINING, listed
 from lnkit.stats.ranks import kendalls_w
 
 # Words for the mean rank correlation between scores, from this value on; a convention of lnkit.
@@ -88,8 +90,14 @@ def say_own_caveats(scores: Sequence[TaskScore]) -> list[str]:
         )
     if collapsed := list(dict.fromkeys(row.loss_network for row in rows if row.collapsed)):
         sentences.append(f"Trainings that collapsed count with their best network: {_names(collapsed)}.")
-    if any(row.seed is not None for row in rows):
-        sentences.append("There is one seed each: the intervals do not include the variation between trainings.")
+    if once := list(dict.fromkeys(row.loss_network for row in rows if row.trained and row.spread is None)):
+        sentences.append(f"Trained once: {_names(once)}. {ONE_TRAINING[0].upper()}{ONE_TRAINING[1:]}.")
+    if seeds := sorted({row.spread.seeds for row in rows if row.spread}, key=len):
+        few = ", which are few" * (len(seeds[0]) < ENOUGH)
+        sentences.append(
+            f"The intervals include the spread over the seeds {' or '.join(map(listed, seeds))}{few}, as well as that "
+            "over items."
+        )
     return sentences
 
 
@@ -118,7 +126,7 @@ def _say_tied(candidates: Sequence[Candidate]) -> str:
 def _say_gap(score: TaskScore, candidates: Sequence[Candidate], margin: str) -> str:
     """Compare the first candidate with the second in a single score."""
     first, second = candidates[0].loss_network, candidates[1].loss_network
-    words = {UNKNOWN: "their intervals are unknown", TIE: f"no more than {margin}"}
+    words = {UNKNOWN: "their uncertainty is unknown", TIE: f"no more than {margin}"}
     verdict = words.get(outcome(score, first, second), f"more than {margin}")
     return f"{first} is better than {second}, the next, by {abs(gap(score, first, second)):.2g}: {verdict}."
 
@@ -137,7 +145,7 @@ def _say_runner_up(scores: Sequence[TaskScore], candidates: Sequence[Candidate],
     result = compare_pair(scores, candidates[0].loss_network, second)
     parts = [f"better in {result.wins}", f"worse in {result.losses}"]
     parts += [f"tied in {result.ties}"] * bool(result.ties)
-    parts += [f"without a known interval in {result.unknown}"] * bool(result.unknown)
+    parts += [f"of unknown uncertainty in {result.unknown}"] * bool(result.unknown)
     return f"Against {second}, the next, by more than {margin}: {', '.join(parts)} of {len(scores)} scores."
 
 

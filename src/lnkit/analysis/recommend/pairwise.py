@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import hypot
 from typing import NamedTuple
 
 from lnkit.analysis.recommend.candidates import Candidate, TaskScore, mean_over_tasks
-from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
+from lnkit.analysis.uncertainty import told_apart
 
-LAST_DIGIT = {"fraction": 0.001, "dB": 0.1, "percent": 0.1}  # of the figures in Tables V to XI, by unit
-SLACK = 1e-9  # for printed figures as binary fractions: 26.5 - 26.4 is slightly more than 0.1
 WIN, LOSS, TIE, UNKNOWN = "win", "loss", "tie", "unknown"
 POINTS = {WIN: 1, LOSS: -1}
 
@@ -36,13 +33,12 @@ def compare_pair(scores: Sequence[TaskScore], first: str, second: str) -> Pairwi
 
 def outcome(score: TaskScore, first: str, second: str) -> str:
     """Return ``win``, ``loss``, ``tie`` or ``unknown`` for the first loss network in one score."""
-    margin = _margin(score.rows[first], score.rows[second])
-    lead = gap(score, first, second)
-    if margin is None:
+    apart = told_apart(score.rows[first], score.rows[second])
+    if apart is None:
         return UNKNOWN
-    if abs(lead) <= margin + SLACK:
+    if not apart:
         return TIE
-    return WIN if lead > 0 else LOSS
+    return WIN if gap(score, first, second) > 0 else LOSS
 
 
 def gap(score: TaskScore, first: str, second: str) -> float:
@@ -54,12 +50,3 @@ def rivals(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> list
     """Return the candidates that the first one does not beat: they win at least as many scores as they lose."""
     first, *others = candidates
     return [other for other in others if compare_pair(scores, first.loss_network, other.loss_network).lead <= 0]
-
-
-def _margin(row: ScoreRow, other: ScoreRow) -> float | None:
-    """Return the largest difference that may be none: the last printed digit, or that of two independent intervals."""
-    if row.origin == PUBLISHED:
-        return LAST_DIGIT.get(row.unit)
-    if row.low is None or row.high is None or other.low is None or other.high is None:
-        return None
-    return hypot(row.high - row.low, other.high - other.low) / 2

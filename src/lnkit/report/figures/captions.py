@@ -24,7 +24,7 @@ TOOLTIPS: Mapping[str, str] = {
     "source": "source",
     "remark": "remark",
 }
-UNUSED = ("signature", "seed", "variant", "primary")  # columns left out to keep figures small
+UNUSED = ("signature", "seed", "sd", "variant", "primary")  # columns left out to keep figures small
 
 
 def score_title(score: str, unit: str, higher_is_better: bool) -> str:
@@ -56,6 +56,12 @@ def caveats(frame: pd.DataFrame, star: str = "") -> list[str]:
         sentences.append("SAMPLE DATA: own results show that everything runs, and say nothing about quality.")
     if len(own) and own.collapsed.any():
         sentences.append("Includes trainings that collapsed, with their best network.")
+    if "trained" in own and own.trained.any():
+        seeds = own.seeds[own.trained.astype(bool)]
+        if (seeds == 1).any():
+            sentences.append("One training does not rank loss networks: intervals of one seed are over items alone.")
+        if (seeds > 1).any():
+            sentences.append("Intervals of means over seeds are over items and seeds.")
     return sentences + published_caveats(frame, star)
 
 
@@ -70,7 +76,7 @@ def with_tooltip_text(frame: pd.DataFrame) -> pd.DataFrame:
     rows: Any = list(frame.itertuples())
     return frame.drop(columns=[name for name in UNUSED if name in frame]).assign(
         value_text=[f"{row.value:.6g} {row.unit}".strip() for row in rows],
-        interval_text=[_interval(row.low, row.high) for row in rows],
+        interval_text=[_interval(row) for row in rows],
         n_text=["not known" if pd.isna(row.n) else f"{row.n:,}" for row in rows],
         remark=[_remark(row) for row in rows],
     )
@@ -86,8 +92,11 @@ def tooltips(fields: Mapping[str, str] = TOOLTIPS, extra: Mapping[str, str] | No
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in {**fields, **(extra or {})}.items()]
 
 
-def _interval(low: float, high: float) -> str:
-    return "not known" if pd.isna(low) or pd.isna(high) else f"{low:.6g} to {high:.6g}"
+def _interval(row: Any) -> str:
+    """Return the interval, for a mean over seeds with their standard deviation."""
+    sd = getattr(row, "sd", float("nan"))
+    spread = "" if pd.isna(sd) else f" (sd over {row.seeds} seeds {sd:.3g})"
+    return "not known" if pd.isna(row.low) or pd.isna(row.high) else f"{row.low:.6g} to {row.high:.6g}{spread}"
 
 
 def _remark(row: Any) -> str:
