@@ -34,7 +34,7 @@ class ScoreRecord:
     aggregation: str  # "mean of 6 families"
     signature: str  # the score in one line; see lnkit.results.signature
     n: int = 0  # number of items
-    interval: tuple[float, float] | None = None  # low and high, 95 % bootstrap
+    interval: tuple[float, float] | None = None  # low and high, 95 %
     ceilings: Mapping[str, float] = field(default_factory=dict)  # the best that is possible, such as human agreement
     baselines: Mapping[str, float] = field(default_factory=dict)  # of methods without a network
 
