@@ -34,7 +34,6 @@ class DelineationProtocol(Training):
     truth_threshold: float = 0.5  # from which a map counts as road; Pihlgren2023
     buffer: float = 3.0  # pixels that a skeleton may be off; Wiedemann1998, width as in Mnih and Hinton 2010
     test_tiles: int = 0  # from the first; 0 takes all
-    resamples: int = 1000  # of the bootstrap behind each interval; ours, no source reports intervals
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
@@ -46,7 +45,7 @@ class DelineationProtocol(Training):
             expect_at_least(name, getattr(self, name), 1)
         for name in ("crop", "size"):
             expect_multiple(name, getattr(self, name), STRIDE, STRIDE)
-        for name in ("mu", "buffer", "test_tiles", "resamples"):
+        for name in ("mu", "buffer", "test_tiles"):
             expect_at_least(name, getattr(self, name), 0)
         for name in ("flip", "threshold", "truth_threshold"):
             expect_within(name, getattr(self, name), 0, 1)

@@ -14,21 +14,17 @@ if TYPE_CHECKING:
     from lnkit_delineation.protocol import DelineationProtocol
 
 
-def score_all(arrays: Mapping[str, Any], protocol: DelineationProtocol, seed: int) -> Outcome:
+def score_all(arrays: Mapping[str, Any], protocol: DelineationProtocol | None = None, seed: int = 0) -> Outcome:
     """Compute every score for which there are values.
 
     Args:
         arrays: "quality" and the like, in percent, one value per tile.
-        protocol: says how many samples the bootstrap takes.
-        seed: of the bootstrap, which draws the same tiles for every measure.
+        protocol: not used; every benchmark's function has it.
+        seed: not used; the intervals are not drawn.
     """
     exact = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     scores = {
-        name: Score(
-            float(values.mean()),
-            n=len(values),
-            interval=mean_interval(values, protocol.resamples, np.random.default_rng(seed)),
-        )
+        name: Score(float(values.mean()), n=len(values), interval=mean_interval(values))
         for name, values in exact.items()
     }
     return Outcome(scores, exact)

@@ -43,7 +43,6 @@ class SuperresProtocol(Training):
     test_images: str = "full"  # Pihlgren2023's network is convolutional; "crop": cut as in training, reference code
     test_per_set: int = 0  # images of each test set, from the first; 0 takes all
     shave: int = 2  # pixels left out on each side of a test image by psnr and ssim; reference code
-    resamples: int = 1000  # of the bootstrap behind each interval; ours, no source reports intervals
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honor."""
@@ -53,7 +52,7 @@ class SuperresProtocol(Training):
         expect_one_of("alignment", self.alignment, ALIGNMENTS)
         expect_one_of("high_filter", self.high_filter, HIGH_FILTERS)
         expect_one_of("validate_by", self.validate_by, VALIDATIONS)
-        for name in ("residual_blocks", "test_per_set", "shave", "resamples"):
+        for name in ("residual_blocks", "test_per_set", "shave"):
             expect_at_least(name, getattr(self, name), 0)
         for name in ("train_images", "valid_images", "iterations", "validate_every"):
             expect_at_least(name, getattr(self, name), 1)

@@ -160,10 +160,11 @@ class Score:
 
     value: float
     n: int = 0  # items it was computed from
-    interval: tuple[float, float] | None = None  # 95 % bootstrap interval
+    interval: tuple[float, float] | None = None  # 95 %; see lnkit.stats.Estimate
     ceilings: Mapping[str, float] = field(default_factory=dict)  # {"human": .737, "best possible": .801}
     baselines: Mapping[str, float] = field(default_factory=dict)  # for comparison: {"bicubic": 24.9}
     aggregation: str = ""  # "mean of 2 families", where the data decide; "": that of the ScoreSpec
+    cases: int = 0  # independent groups among the items, such as reference images; 0: every item is one
 
 
 @dataclass(frozen=True, slots=True)

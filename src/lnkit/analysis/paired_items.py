@@ -52,6 +52,16 @@ def _draw(part: Part, groups: list[Rows] | None, rng: np.random.Generator) -> Ro
     return np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))])
 
 
+def counts_of(rows: Mapping[Part, Rows], groups: Mapping[Part, list[Rows]], most: int) -> dict[Part, Rows]:
+    """Count how often each item, or group of items, was drawn; only for parts with ``most`` of them or fewer."""
+    found = {}
+    for part, drawn in rows.items():
+        firsts = [group[0] for group in groups[part]] if part in groups else range(part.length)
+        if len(firsts) <= most:
+            found[part] = np.bincount(drawn, minlength=part.length)[list(firsts)]
+    return found
+
+
 def take(arrays: Arrays, rows: Mapping[Part, Rows]) -> dict[str, np.ndarray]:
     """Take the drawn rows of all arrays."""
     return {name: array[rows[part_of(name, array)]] for name, array in arrays.items()}

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lnkit.plugins.isolation import Plugin
 
 
+MOST_NAMED = 6  # scores in one note: 12 of `superres` have few items, and more than 70 of `tid2013`
+
 PACKAGES = ("lnkit", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-image", "onnxruntime")
 
 
@@ -115,7 +117,7 @@ def make_record(
         own_distance=resolved.own_distance,
         sample=resolved.request.sample,
         deviations=_deviations(resolved),
-        notes=tuple(dict.fromkeys((*data.notes, *outcome.notes))),
+        notes=tuple(dict.fromkeys((*data.notes, *outcome.notes, *few_items(outcome.scores)))),
         environment=describe_environment(environment.device, environment.engine),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(environment.seconds, 3),
@@ -123,6 +125,21 @@ def make_record(
         collapsed=outcome.collapsed,
         attributes=attributes,
         trained=resolved.benchmark.trains,
+    )
+
+
+def few_items(scores: Mapping[str, Score]) -> tuple[str, ...]:
+    """Return a note that names the scores whose intervals come from too few items to be trusted, if there are any."""
+    from lnkit.stats.intervals import FEWEST_ITEMS  # noqa: PLC0415 - scipy
+
+    cases = {name: score.cases or score.n for name, score in scores.items() if score.interval}
+    few = [f"{name} ({number})" for name, number in cases.items() if number < FEWEST_ITEMS]
+    if not few:
+        return ()
+    more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
+    return (
+        f"few items: 95 % intervals of fewer than {FEWEST_ITEMS} independent items may miss in more than 5 % of the "
+        f"cases: {', '.join(few[:MOST_NAMED])}{more}",
     )
 
 
@@ -159,11 +176,16 @@ def _score(resolved: ResolvedRequest, key: RunKey, loaded: LoadedBackbone, name:
         aggregation=aggregation,
         signature=score_signature(name, aggregation, key, loaded.weights, phrase, trained=trained),
         n=score.n,
-        interval=score.interval,
+        interval=_within(score.interval, spec),
         ceilings=dict(score.ceilings),
         baselines=dict(score.baselines),
         bounds=(spec.lower, spec.upper) if isfinite(spec.lower) and isfinite(spec.upper) else None,
     )
+
+
+def _within(interval: tuple[float, float] | None, spec: ScoreSpec) -> tuple[float, float] | None:
+    """Leave out what the score cannot be: of few tiles, more than 100 percent."""
+    return interval and (max(spec.lower, interval[0]), min(spec.upper, interval[1]))
 
 
 def _deviations(resolved: ResolvedRequest) -> tuple[str, ...]:

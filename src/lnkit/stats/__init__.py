@@ -1,4 +1,4 @@
-"""Statistics of scores: 2AFC agreement, JND precision, rank correlations, bootstrap intervals.
+"""Statistics of scores: 2AFC agreement, JND precision, rank correlations, intervals.
 
 Pure functions of arrays, which benchmarks and analyses share.
 """
@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING
 from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lnkit.stats.bootstrap import (
-        Sampling as Sampling,
-        central_interval as central_interval,
-        mean_interval as mean_interval,
-        named_generator as named_generator,
-        resampled_means as resampled_means,
-    )
+    from lnkit.stats.bootstrap import Sampling as Sampling, named_generator as named_generator
     from lnkit.stats.coefficients import Coefficient as Coefficient, correlate as correlate
     from lnkit.stats.families import FamilyScore as FamilyScore, mean_of_families as mean_of_families
+    from lnkit.stats.intervals import (
+        FEWEST_ITEMS as FEWEST_ITEMS,
+        FISHER as FISHER,
+        LOGIT as LOGIT,
+        PLAIN as PLAIN,
+        SHARE as SHARE,
+        Estimate as Estimate,
+        estimate_mean as estimate_mean,
+        estimate_resampled as estimate_resampled,
+        mean_interval as mean_interval,
+        weighted_mean as weighted_mean,
+    )
     from lnkit.stats.jnd import average_precision as average_precision, resampled_precisions as resampled_precisions
     from lnkit.stats.rank_correlation import (
         METHODS as METHODS,
@@ -36,15 +42,21 @@ if TYPE_CHECKING:
 __getattr__, __all__ = lazy_exports(
     __name__,
     {
-        "lnkit.stats.bootstrap": (
-            "Sampling",
-            "central_interval",
-            "mean_interval",
-            "named_generator",
-            "resampled_means",
-        ),
+        "lnkit.stats.bootstrap": ("Sampling", "named_generator"),
         "lnkit.stats.coefficients": ("Coefficient", "correlate"),
         "lnkit.stats.families": ("FamilyScore", "mean_of_families"),
+        "lnkit.stats.intervals": (
+            "FEWEST_ITEMS",
+            "FISHER",
+            "LOGIT",
+            "PLAIN",
+            "SHARE",
+            "Estimate",
+            "estimate_mean",
+            "estimate_resampled",
+            "mean_interval",
+            "weighted_mean",
+        ),
         "lnkit.stats.jnd": ("average_precision", "resampled_precisions"),
         "lnkit.stats.rank_correlation": (
             "METHODS",

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lnkit.benchmark import Score
-from lnkit.stats.bootstrap import central_interval
+from lnkit.stats.intervals import Estimate, weighted_mean
 
 
 class FamilyScore(NamedTuple):
-    """A score of one family, with the bootstrap samples that means of families need."""
+    """A score of one family, with the estimate that means of families need."""
 
     score: Score
-    resampled: NDArray[Any]  # (resamples,); empty if the score has no interval
+    estimate: Estimate
 
 
 def mean_of_families(families: Iterable[FamilyScore]) -> Score:
@@ -28,10 +27,11 @@ def mean_of_families(families: Iterable[FamilyScore]) -> Score:
     families = list(families)
     scores = [family.score for family in families]
     shared = set.intersection(*(set(score.ceilings) for score in scores))
+    weights = [1 / len(families)] * len(families)
     return Score(
         value=float(np.mean([score.value for score in scores])),
         n=sum(score.n for score in scores),
-        interval=central_interval(np.mean([family.resampled for family in families], axis=0)),
+        interval=weighted_mean([family.estimate for family in families], weights).interval(),
         ceilings={key: float(np.mean([score.ceilings[key] for score in scores])) for key in sorted(shared)},
         aggregation=f"mean of {len(families)} {'family' if len(families) == 1 else 'families'}",
     )

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from lnkit import Outcome, Score
 from lnkit.datasets.two_afc_layout import DISTORTION_FAMILIES, REAL_FAMILIES
 from lnkit.stats import (
+    SHARE,
+    Estimate,
     FamilyScore,
-    central_interval,
     drawn_counts,
+    estimate_mean,
+    estimate_resampled,
     kendall,
     mean_interval,
     mean_of_families,
     named_generator,
-    resampled_means,
     resampled_spearman,
     spearman,
     two_afc_agreement,
@@ -50,7 +52,7 @@ def score_all(measurements: Measurements, protocol: ProbesProtocol, seed: int) -
         scores |= _sensitivity(judgments, measurements.distances[MAIN])
     if protocol.wants("margins"):
         scores |= _margins(judgments, measurements.distances[MAIN])
-    scores |= _entropies(measurements.entropy, protocol.resamples, seed)
+    scores |= _entropies(measurements.entropy)
     if measurements.hits is not None:
         scores |= _low_pass(measurements.hits, measurements.classes, protocol, seed)
     if measurements.tid2013 is not None:
@@ -82,9 +84,9 @@ class _Judgments:
     def _perceptual(self, family: str, d: Array) -> FamilyScore:
         judge = self.judge[family]
         agreed = PERCENT * two_afc_agreement(judge, d[:, 0], d[:, 1])
-        resampled = resampled_means(agreed, self.resamples, self.rng(family))
+        estimate = estimate_mean(agreed, scale=SHARE, whole=PERCENT)
         best = {BEST: PERCENT * float(np.maximum(judge, 1 - judge).mean())}
-        return FamilyScore(Score(float(agreed.mean()), len(agreed), central_interval(resampled), best), resampled)
+        return FamilyScore(Score(estimate.value, len(agreed), estimate.interval(), best), estimate)
 
     def rng(self, name: str) -> np.random.Generator:
         """Return the generator of a family's bootstrap."""
@@ -116,14 +118,9 @@ def _sensitivity(judgments: _Judgments, distances: Mapping[str, Array]) -> Score
         unanimous = (judge == 0) | (judge == 1)
         if unanimous.any():
             farther = np.where(judge == 1, d[:, 0] - d[:, 1], d[:, 1] - d[:, 0])[unanimous]
-            scored.append(_mean(farther, judgments.resamples, judgments.rng(f"sensitivity {family}")))
+            estimate = estimate_mean(farther)
+            scored.append(FamilyScore(Score(estimate.value, len(farther), estimate.interval()), estimate))
     return {"distortion_sensitivity": mean_of_families(scored)} if scored else {}
-
-
-def _mean(values: Array, resamples: int, rng: np.random.Generator) -> FamilyScore:
-    draws = (values[rng.integers(len(values), size=len(values))].mean() for _ in range(resamples))
-    resampled = np.fromiter(draws, np.float64, resamples)
-    return FamilyScore(Score(float(values.mean()), len(values), central_interval(resampled)), resampled)
 
 
 def _margins(judgments: _Judgments, distances: Mapping[str, Array]) -> Scores:
@@ -133,9 +130,10 @@ def _margins(judgments: _Judgments, distances: Mapping[str, Array]) -> Scores:
         margin, judge = d[:, 0] - d[:, 1], judgments.judge[family]
         counts = drawn_counts(len(judge), judgments.resamples, judgments.rng(f"margin {family}"))
         resampled = resampled_spearman(margin, judge, counts)
-        score = Score(spearman(margin, judge), len(judge), central_interval(resampled))
-        spearmans[family] = FamilyScore(score, resampled)
-        kendalls[family] = FamilyScore(Score(kendall(margin, judge), len(judge)), np.empty(0))
+        estimate = estimate_resampled(spearman(margin, judge), resampled, len(judge))
+        spearmans[family] = FamilyScore(Score(estimate.value, len(judge), estimate.interval()), estimate)
+        tau = Score(kendall(margin, judge), len(judge))
+        kendalls[family] = FamilyScore(tau, Estimate(tau.value, float("nan"), 0))  # ranking each sample would take long
     return {
         "margin_spearman": mean_of_families(spearmans.values()),
         "margin_kendall": mean_of_families(kendalls.values()),
@@ -143,14 +141,14 @@ def _margins(judgments: _Judgments, distances: Mapping[str, Array]) -> Scores:
     }
 
 
-def _entropies(entropy: Mapping[str, Array], resamples: int, seed: int) -> Scores:
+def _entropies(entropy: Mapping[str, Array]) -> Scores:
     known = {layer: values for layer, values in entropy.items() if not np.isnan(values).any()}
     if not known:
         return {}
     everything = {"": np.mean(list(known.values()), axis=0)} | known
     return {
         f"entropy/{layer}" if layer else "entropy": Score(
-            float(values.mean()), len(values), mean_interval(values, resamples, np.random.default_rng(seed))
+            float(values.mean()), len(values), mean_interval(values)
         )
         for layer, values in everything.items()
     }
@@ -162,10 +160,11 @@ def _low_pass(hits: Array, classes: int, protocol: ProbesProtocol, seed: int) ->
     resampled = resampled_rows(hits, protocol.resamples, np.random.default_rng(seed))
 
     def score(statistic: Callable[[Array], Array]) -> Score:
-        return Score(float(statistic(hits.mean(axis=0))), len(hits), central_interval(statistic(resampled)))
+        value = float(statistic(hits.mean(axis=0)))
+        return Score(value, len(hits), estimate_resampled(value, statistic(resampled), len(hits)).interval())
 
-    accuracy = score(lambda accuracies: accuracies[..., -1])
-    scores = {"accuracy": Score(accuracy.value, accuracy.n, accuracy.interval, baselines={"chance": 1 / classes})}
+    accuracy = estimate_mean(hits[:, -1], scale=SHARE)
+    scores = {"accuracy": Score(accuracy.value, len(hits), accuracy.interval(), baselines={"chance": 1 / classes})}
     for index, side in enumerate(protocol.sides):
         scores[f"lowpass/{side}"] = score(partial(_normalized_at, index))
     scores["lowpass_slope"] = score(lambda accuracies: slope(sides, normalized(accuracies)))
@@ -193,9 +192,11 @@ def resampled_rows(hits: Array, resamples: int, rng: np.random.Generator) -> Arr
 
 def _opinions(owners: Array, opinions: Array, distances: Array, resamples: int, seed: int) -> Scores:
     """Correlate nearness to the reference with people's opinions."""
-    counts = drawn_counts(int(owners.max()) + 1, resamples, np.random.default_rng(seed))
+    references = int(owners.max()) + 1
+    counts = drawn_counts(references, resamples, np.random.default_rng(seed))
     resampled = resampled_spearman(-distances, opinions, counts[:, owners])
+    estimate = estimate_resampled(spearman(-distances, opinions), resampled, references)
     return {
-        "tid2013_spearman": Score(spearman(-distances, opinions), len(opinions), central_interval(resampled)),
+        "tid2013_spearman": Score(estimate.value, len(opinions), estimate.interval(), cases=references),
         "tid2013_kendall": Score(kendall(-distances, opinions), len(opinions)),
     }

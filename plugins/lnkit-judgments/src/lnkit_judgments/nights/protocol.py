@@ -17,14 +17,13 @@ class NightsProtocol(Comparing):
     split: str = "test"  # Fu2023 scores test_imagenet and test_no_imagenet together
     min_votes: int = 6  # Fu2023 scores triplets with at least so many votes, all for the same image
     triplets: int = 0  # from the first; 0 takes all
-    resamples: int = 1000  # of the bootstrap behind each interval; ours: Fu2023 reports none
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
         self.check_comparing()
         expect_one_of("resize_filter", self.resize_filter, RESIZE_FILTERS)
         expect_at_least("resolution", self.resolution, 1)
-        for field in ("min_votes", "triplets", "resamples"):
+        for field in ("min_votes", "triplets"):
             expect_at_least(field, getattr(self, field), 0)
 
     def signature(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import Outcome, Score
-from lnkit.stats import central_interval, resampled_means, two_afc_agreement
+from lnkit.stats import SHARE, estimate_mean, two_afc_agreement
 from lnkit_judgments.nights.protocol import NightsProtocol
 
 Array = NDArray[np.float64]
@@ -35,7 +35,7 @@ class Distances:
         return dict(vars(self))
 
 
-def score_all(distances: Distances, protocol: NightsProtocol, seed: int) -> Outcome:
+def score_all(distances: Distances, protocol: NightsProtocol | None = None, seed: int = 0) -> Outcome:
     """Return the agreement over all triplets, over those of ImageNet's categories, and over the others."""
     share = distances.right_share
     agreed, best = two_afc_agreement(share, distances.left, distances.right), np.maximum(share, 1 - share)
@@ -48,10 +48,10 @@ def score_all(distances: Distances, protocol: NightsProtocol, seed: int) -> Outc
         name: Score(
             float(agreed[part].mean()),
             int(part.sum()),
-            central_interval(resampled_means(agreed[part], protocol.resamples, np.random.default_rng([seed, number]))),
+            estimate_mean(agreed[part], scale=SHARE).interval(),
             {"best possible": float(best[part].mean())},
         )
-        for number, (name, part) in enumerate(parts.items())
+        for name, part in parts.items()
         if part.any()
     }
     return Outcome(scores, distances.arrays())

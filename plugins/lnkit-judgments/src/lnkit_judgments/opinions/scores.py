@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from lnkit import Outcome, Score
 from lnkit.datasets.opinions import OpinionSet
 from lnkit.stats import (
-    central_interval,
+    FISHER,
+    PLAIN,
     drawn_counts,
+    estimate_resampled,
     kendall,
     pearson,
     resampled_kendall,
@@ -93,22 +95,28 @@ class _Correlations:
 
     def srcc(self, chosen: NDArray[np.bool_]) -> Score:
         x, y = self.nearness[chosen], self.opinion[chosen]
-        return Score(spearman(x, y), len(x), central_interval(resampled_spearman(x, y, self.weights[:, chosen])))
+        return self._score(spearman(x, y), resampled_spearman(x, y, self.weights[:, chosen]), chosen)
 
     def krcc(self, chosen: NDArray[np.bool_]) -> Score:
         x, y = self.nearness[chosen], self.opinion[chosen]
-        return Score(kendall(x, y), len(x), central_interval(resampled_kendall(x, y, self.owners[chosen], self.counts)))
+        return self._score(kendall(x, y), resampled_kendall(x, y, self.owners[chosen], self.counts), chosen)
 
     def plcc(self, chosen: NDArray[np.bool_]) -> Score:
         x, y = self.nearness[chosen], self.opinion[chosen]
-        return Score(pearson(x, y), len(x), central_interval(resampled_pearson(x, y, self.weights[:, chosen])))
+        return self._score(pearson(x, y), resampled_pearson(x, y, self.weights[:, chosen]), chosen, FISHER)
 
     def plcc_logistic(self, fit: str) -> Score:
         """Correlate after the regression, which is fitted once and used for all samples."""
         if len(self.opinion) < FEWEST_TO_FIT:
             return Score(float("nan"))
         x, y = fit_logistic(self.nearness, self.opinion, fit), self.opinion
-        return Score(pearson(x, y), len(x), central_interval(resampled_pearson(x, y, self.weights)))
+        every = np.ones(len(y), bool)
+        return self._score(pearson(x, y), resampled_pearson(x, y, self.weights), every, FISHER)
+
+    def _score(self, value: float, resampled: Array, chosen: NDArray[np.bool_], scale: str = PLAIN) -> Score:
+        references = len(np.unique(self.owners[chosen]))
+        interval = estimate_resampled(value, resampled, references, scale=scale).interval()
+        return Score(value, int(chosen.sum()), interval, cases=references)
 
 
 _COMPUTED: dict[str, Callable[[_Correlations, NDArray[np.bool_]], Score]] = {
