@@ -25,7 +25,6 @@ from lnkit.cli import run
 from lnkit.distances.comparer import ImageComparer
 from lnkit.plugins.load import default_registry
 from lnkit.results.rescore import rescore
-from lnkit.specs import class_digest
 from lnkit_probes import PROBES, sample
 
 Capture = pytest.CaptureFixture[str]
@@ -33,7 +32,6 @@ Capture = pytest.CaptureFixture[str]
 BENCH = "perceptual_probes"
 HOW: Mapping[str, Any] = {"device": "cpu", "engine": "eager"}
 NATIVE = 12  # pixels
-FIRST = {"first": ExtractionPoint("first", "1")}
 JOINED = {"both": ExtractionPoint("both", "1+3")}
 
 
@@ -173,53 +171,6 @@ def test_labelled_images_are_told_apart_where_they_can_be(tmp_path: Path) -> Non
     found = scores_of("pixel", "image", BENCH, data=root, results=tmp_path)
     assert found["accuracy"] == 1, "each class has a color of its own"
     assert found["lowpass/8"] == 1, "which a low pass leaves"
-
-
-def head_network(_pretrained: bool = True) -> nn.Module:
-    torch.manual_seed(3)
-    layers = [nn.Conv2d(3, 8, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)]
-    return nn.Sequential(*layers).eval()
-
-
-def backbone_with_head(classes: str) -> lnkit.BackboneSpec:
-    return lnkit.BackboneSpec("own", "own", head_network, "mine", std=(0.1, 0.2, 0.3), classes=classes)
-
-
-CLASSIFY: Mapping[str, Any] = {"lowpass_sides": "9", "probes": "lowpass"}
-
-
-def test_the_own_head_classifies_the_classes_it_was_trained_on(data: Path) -> None:
-    """As plain torch does with files read by Pillow, all of them or with an odd square of the shifted spectrum."""
-    files = sorted((data / "labelled/val").glob("*/*.png"))
-    names = sorted({file.parent.name for file in files})
-    pixels = np.stack([np.asarray(Image.open(file), np.float64) / 255 for file in files])
-    spectrum = np.fft.fftshift(np.fft.fft2(pixels, axes=(1, 2)), axes=(1, 2))
-    square = np.zeros_like(spectrum)
-    square[:, 28:37, 28:37] = spectrum[:, 28:37, 28:37]
-    low = np.fft.ifft2(np.fft.ifftshift(square, axes=(1, 2)), axes=(1, 2)).real.clip(0, 1)
-    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.1, 0.2, 0.3])
-
-    def accuracy(images: Any) -> float:
-        logits = head_network()(torch.from_numpy(((images - mean) / std).transpose(0, 3, 1, 2)).float())
-        return float(np.mean([names[k] == file.parent.name for k, file in zip(logits.argmax(1), files, strict=True)]))
-
-    own = backbone_with_head(class_digest(names))
-    (finished,) = lnkit.evaluate(own, FIRST, BENCH, data=data, overrides=CLASSIFY, **HOW)
-    scores = finished.record.scores
-    assert scores["accuracy"].value == accuracy(pixels)
-    assert scores["lowpass/9"].value == pytest.approx(accuracy(low) / accuracy(pixels))
-    assert scores["accuracy"].aggregation == "mean of images, own head"
-
-
-@pytest.mark.parametrize("case", ["other classes", "other order", "random weights", "as the user wants"])
-def test_class_means_classify_where_no_head_fits(case: str, data: Path) -> None:
-    names = sorted(path.name for path in (data / "labelled/val").iterdir())
-    classes = {"other classes": [*names, "one more"], "other order": names[::-1]}.get(case, names)
-    overrides = CLASSIFY | ({"classifier": "class_means"} if case == "as the user wants" else {})
-    weights = "random" if case == "random weights" else "pretrained"
-    own = backbone_with_head(class_digest(classes))
-    (finished,) = lnkit.evaluate(own, FIRST, BENCH, data=data, overrides=overrides, weights=weights, **HOW)
-    assert finished.record.scores["accuracy"].aggregation == "mean of images, nearest class mean"
 
 
 def test_damaged_parts_are_named(tmp_path: Path) -> None:
