@@ -223,6 +223,8 @@ def squared(a: Tensor, b: Tensor) -> Tensor:
 def lin(a: Tensor, b: Tensor, *, weight: Tensor, channel_norm: bool = True, epsilon: str = "lpips") -> Tensor:
     """Return the spatial distance with one learned weight for each channel.
 
+    As in the code of Zhang2018, a weight multiplies the squared difference; in its Eq. 1 the weight itself is squared.
+
     Args:
         a: Features (N, C, H, W), floating point.
         b: Features of the same shape.

@@ -16,7 +16,10 @@ EPSILON = 0.1  # in the quotients of distances; the code of Zhang2018
 
 
 class CalibrationModel(nn.Module):
-    """The distance ``lin`` of a loss network (Zhang2018 Eq. 1), and the ranking network that is trained with it."""
+    """The distance ``lin`` of a loss network, and the ranking network that is trained with it.
+
+    As in the code of Zhang2018, a weight multiplies the squared difference; in its Eq. 1 the weight itself is squared.
+    """
 
     def __init__(self, network: lnkit.LossNetwork, trains_backbone: bool) -> None:
         """Draw random channel weights.
