@@ -19,7 +19,7 @@ from lnkit.distances.lin_weights import load_lin_weights
 from lnkit.plugins.load import default_registry
 from lnkit.specs import EPSILONS, DistanceSpec
 
-NAMES = ("spatial", "mean_pool", "style", "sort", "squared")
+NAMES = ("spatial", "mean_pool", "mean_pool_per_channel", "style", "sort", "squared")
 
 find = default_registry().distance
 
@@ -56,8 +56,10 @@ def by_hand(name: str, a: np.ndarray, b: np.ndarray, epsilon: str, channel_norm:
         if name == "style":
             gram_x, gram_y = (unit(f, 1) @ unit(f, 1).T for f in (flat_x, flat_y))
             return float(((gram_x - gram_y) ** 2).sum() / channels**2)
-        if name == "mean_pool":
+        if name.startswith("mean_pool"):
             flat_x, flat_y = flat_x.mean(1, keepdims=True), flat_y.mean(1, keepdims=True)
+        if name == "mean_pool_per_channel":  # 1/C ||y0 - y1||^2, the formula in Kumar2022 8.1
+            return float(np.linalg.norm(unit(flat_x, 0) - unit(flat_y, 0)) ** 2 / channels)
         if name == "sort":
             flat_x, flat_y = np.sort(flat_x, 1), np.sort(flat_y, 1)
         difference = (unit(flat_x, 0) - unit(flat_y, 0)) ** 2
@@ -77,7 +79,7 @@ def test_equals_its_definition(name: str, epsilon: str, channel_norm: bool, pair
 
 
 def test_functions_and_their_makers_are_the_same(pair: tuple[Tensor, Tensor]) -> None:
-    for name in ("spatial", "mean_pool", "style", "sort"):
+    for name in ("spatial", "mean_pool", "mean_pool_per_channel", "style", "sort"):
         function: Callable[..., Tensor] = getattr(distances, name)
         torch.testing.assert_close(
             function(*pair, channel_norm=False), builtin_distance(name, channel_norm=False)(*pair)

@@ -165,7 +165,8 @@ def test_the_bundled_distances(registry: Registry) -> None:
     """Each gives 0 for equal features and a positive number for others."""
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.rand(2, 8, 4, 4, generator=generator) for _ in range(2))
-    assert list(registry.distances) == ["spatial", "mean_pool", "style", "sort", "squared", "lin"]
+    pooled = ["mean_pool", "mean_pool_per_channel"]
+    assert list(registry.distances) == ["spatial", *pooled, "style", "sort", "squared", "lin"]
     for name, spec in registry.distances.items():
         distance = spec.load(**({"weight": torch.ones(8)} if name == "lin" else {}))
         assert distance(a, a).tolist() == [0.0, 0.0]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import lnkit
+from lnkit.specs import IMAGENET_CLASSES
 from lnkit_torchvision.table import NETWORKS, Network
 from lnkit_torchvision.weights import WEIGHTS
 
@@ -55,6 +56,7 @@ def _spec(network: Network, tag: str, name: str) -> lnkit.BackboneSpec:
         input_size=(weights.size, weights.size) if weights.size else None,
         interpolation=weights.interpolation,
         eval_size=weights.eval_size,
+        classes=IMAGENET_CLASSES,
         imagenet_top1=weights.top1,
         tags=tuple(WEIGHTS[network.name]),
         with_tag=partial(_spec_with_tag, network),

@@ -104,6 +104,15 @@ class RunServices(Protocol):
         """Cut the backbone at the layers of all loss networks of the run; on ``context.device``."""
         ...
 
+    def classifier(self) -> Callable[[Tensor], Tensor] | None:
+        """Load the whole backbone, head included; on ``context.device``.
+
+        Returns:
+            A function from images (N, 3, H, W) in [0, 1] to logits (N, classes); or None where the classes of its head
+            are unknown, because its spec does not state them or its weights are not its own pretrained ones.
+        """
+        ...
+
     def feature_loss(self, distance: DistanceConfig) -> FeatureLoss:
         """Make the loss of the run's loss network. Only for benchmarks that train."""
         ...

@@ -6,6 +6,7 @@ backbones therefore costs a thousand small objects. A function may be given as t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EPSILONS",
+    "IMAGENET_CLASSES",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "LPIPS_MEAN",
@@ -36,11 +38,15 @@ __all__ = [
     "LossNetworkId",
     "PluginFailure",
     "RemoteFile",
+    "class_digest",
     "load_function",
 ]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]; torchvision's ImageNet recipes
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# :func:`class_digest` of the 1,000 WordNet ids of ILSVRC 2012, ascending, as torchvision and timm order them.
+IMAGENET_CLASSES = "385e0240499426c022b773be1ae4da780f057b89c9694c7f47199f62746b6edd"
 
 # LPIPS (Zhang2018, ScalingLayer) computes (image - shift) / scale of images in [-1, 1].
 # With x = (image + 1) / 2 in [0, 1], that is (x - (1 + shift) / 2) / (scale / 2).
@@ -79,6 +85,16 @@ def load_function(reference: T | str) -> T:
     return loaded
 
 
+def class_digest(classes: Sequence[str]) -> str:
+    """Return what identifies the classes of a head or of images: the SHA-256 of their names in order, one a line.
+
+    Example:
+        >>> class_digest(["cat", "dog"])[:16]
+        '3a450eb155d6a4c6'
+    """
+    return hashlib.sha256("\n".join(classes).encode()).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
     """A pretrained network that can be cut into loss networks."""
@@ -102,6 +118,7 @@ class BackboneSpec:
         ""  # how it takes other sizes than it was trained with: "position embeddings interpolated from 224px"
     )
     tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that set
+    classes: str = ""  # of its head, as :func:`class_digest` gives them; "": no head, or unknown
     imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as stated by their authors
     with_tag: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points
 

@@ -19,6 +19,7 @@ from lnkit.cli import run
 from lnkit.distances.lin_weights import load_lin_weights
 from lnkit.progress import SilentProgress
 from lnkit_calibration.calibration import MODES, CalibrationRequest, CalibrationResult, calibrate
+from lnkit_calibration.cli import calibrate as command
 from lnkit_calibration.model import CalibrationModel, RankingNetwork, ranking_loss
 from lnkit_calibration.task import CalibrationTask, Schedule, score
 from lnkit_calibration.triplets import open_triplets
@@ -84,6 +85,16 @@ def test_the_learning_rate_falls_as_in_lpips() -> None:
     assert found == pytest.approx(expected)
 
 
+def test_the_defaults_are_those_that_zhang2018_states() -> None:
+    """Appendix B of arXiv 1801.03924; Adam's betas are those of its code, lpips/trainer.py."""
+    schedule = Schedule()
+    assert (schedule.lr, schedule.batch_size, schedule.epochs, schedule.decay_epochs) == (1e-4, 50, 5, 5)
+    assert schedule.betas == (0.5, 0.999)
+    assert {option.name: option.default for option in command.params if option.name in ("lr", "batch_size")} == {
+        "lr": 1e-4, "batch_size": 50,
+    }  # fmt: skip
+
+
 def test_files_give_the_same_scores_through_lnkit_eval(judgments: Path, tmp_path: Path) -> None:
     done = calibrated(judgments, tmp_path / "run")
     weights = load_lin_weights(str(done.lin), 1)
@@ -143,7 +154,7 @@ def test_real_judgments_teach_something(real_data: RealData, home: Path, tmp_pat
     """SqueezeNet at its first point, one epoch on a third of the real triplets; scored on the others."""
     weights = str(real_data("weights/squeezenet1_1.safetensors"))
     request = CalibrationRequest(
-        "squeezenet1_1", "early", "lin", weights, schedule=Schedule(epochs=1, decay_epochs=0), hold_out=0.66
+        "squeezenet1_1", "early", "lin", weights, schedule=Schedule(lr=1e-3, epochs=1, decay_epochs=0), hold_out=0.66
     )
     output = tmp_path / "lin.safetensors"
     done = calibrate(request, real_data("human_2afc"), "val", output, tmp_path / "t", home / "cache", SilentProgress())

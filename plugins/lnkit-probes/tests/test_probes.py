@@ -13,7 +13,11 @@ import torch
 from earlystopdata import make_folders, make_judgments
 from PIL import Image
 from realdata import RealData
+from safetensors.torch import load_file
+from scipy import stats
 from torch import nn
+from torchvision import models
+from torchvision.transforms import functional
 
 import lnkit
 from lnkit import DataError, ExtractionPoint
@@ -210,12 +214,25 @@ def test_the_closer_patch_of_the_sample_is_closer(data: Path) -> None:
 
 def test_every_score_that_is_declared_was_seen(probed: Mapping[str, float]) -> None:
     plain = {score.name for score in PROBES.scores if "<" not in score.name}
+    assert {"lowpass/8", "lowpass_slope/8", "entropy/1", "ps_layer/3"} <= probed.keys()
     assert plain - probed.keys() == {"ps_distortion", "ps_real"}, "which need BAPPS"
 
 
 def test_the_official_folder_is_that_of_bapps() -> None:
     """Both benchmarks fetch one dataset."""
     assert PROBES.datasets == default_registry().benchmark("bapps").datasets
+
+
+def entropy_by_hand(real_data: RealData) -> float:
+    """Kumar2022 8.5 by plain torchvision and scipy: one softmax over H x W x C, divided by log(H W C)."""
+    plain = models.squeezenet1_1()
+    plain.load_state_dict(load_file(real_data("weights/squeezenet1_1.safetensors")))
+    files = sorted((real_data("human_2afc") / "2afc/val/materials/ref").glob("*.png"))[:20]
+    images = torch.stack([functional.to_tensor(Image.open(file).convert("RGB")) for file in files])
+    normalized = functional.normalize(images, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    with torch.no_grad():
+        features = plain.eval().features[:13](normalized).double().numpy()  # the point late
+    return float(np.mean([stats.entropy(np.exp(one).ravel()) / np.log(one.size) for one in features]))
 
 
 def test_real_judgments(real_data: RealData, tmp_path: Path) -> None:
@@ -231,7 +248,7 @@ def test_real_judgments(real_data: RealData, tmp_path: Path) -> None:
     (scored,) = lnkit.evaluate("squeezenet1_1", "late", "bapps", overrides=limits, **HOW, **options)
     assert probed.record.scores["ps"].value == pytest.approx(100 * scored.record.scores["2afc"].value)
     assert probed.record.scores["margin_spearman"].value > 0.3
-    assert 0 < probed.record.scores["entropy"].value < 0.3
+    assert probed.record.scores["entropy"].value == pytest.approx(entropy_by_hand(real_data), rel=1e-4)
 
 
 def test_only_what_is_asked_for_is_measured(data: Path, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from lnkit.datasets.tid2013 import open_tid2013
 from lnkit.evaluation.shards import GROUP, reference_groups
 from lnkit.progress import SilentProgress
 from lnkit.stats.rank_correlation import drawn_counts, kendall, resampled_spearman, spearman
-from lnkit_probes.features import entropy
-from lnkit_probes.lowpass import NearestClassMean, first_of_each, low_pass, slope
+from lnkit_probes.features import channel_entropy, entropy
+from lnkit_probes.lowpass import NearestClassMean, first_of_each, low_pass
 from lnkit_probes.measurements import LAYER, MAIN, NATIVE, Measurements
 from lnkit_probes.protocol import POOLINGS, ProbesProtocol
 from lnkit_probes.scores import normalized, resampled_rows, score_all
@@ -33,12 +33,33 @@ def wave(periods_down: int, periods_across: int) -> Array:
     return np.repeat(values.round().astype(np.uint8)[..., None], 3, axis=-1)
 
 
-@pytest.mark.parametrize(("down", "across", "passes"), [(0, 4, True), (4, 4, True), (5, 0, False), (2, 5, False)])
-def test_frequencies_pass_in_a_square(down: int, across: int, passes: bool) -> None:
-    image = wave(down, across)
-    (found,) = low_pass(image[None], side=8)
-    expected = image / 255 if passes else np.full_like(found, image.mean() / 255)
-    np.testing.assert_allclose(found, expected, atol=0.01)
+@pytest.mark.parametrize(
+    ("down", "across", "share"), [(0, 3, 1), (3, 3, 1), (4, 0, 0.5), (3, 4, 0.5), (4, 4, 0.25), (5, 0, 0), (2, 5, 0)]
+)
+def test_frequencies_pass_in_a_square(down: int, across: int, share: float) -> None:
+    """Of side 8: from -4 to 4, the edges by half."""
+    image = wave(down, across) / 255
+    (found,) = low_pass(wave(down, across)[None], side=8)
+    np.testing.assert_allclose(found, image.mean() + share * (image - image.mean()), atol=0.01)
+
+
+@pytest.mark.parametrize("side", [1, 7, 15])
+def test_an_odd_side_is_that_square_of_the_shifted_spectrum(side: int) -> None:
+    image = np.random.default_rng(7).integers(100, 156, (SIDE, SIDE, 3)).astype(np.uint8)  # far from 0 and 255
+    (found,) = low_pass(image[None], side)
+    kept = slice(SIDE // 2 - side // 2, SIDE // 2 + side // 2 + 1)
+    for channel in range(3):
+        shifted = np.fft.fftshift(np.fft.fft2(image[..., channel] / 255))
+        square = np.zeros_like(shifted)
+        square[kept, kept] = shifted[kept, kept]
+        np.testing.assert_allclose(found[..., channel], np.fft.ifft2(np.fft.ifftshift(square)).real, atol=1e-12)
+
+
+def test_every_side_lets_more_pass_than_the_one_before() -> None:
+    """So that a slope between neighbors, as in Kumar2022, App. F, is never 0 by construction."""
+    image = np.random.default_rng(8).integers(100, 156, (1, SIDE, SIDE, 3)).astype(np.uint8)
+    spread = [float(low_pass(image, side).std()) for side in range(1, SIDE + 1)]
+    assert (np.diff(spread) > 0).all()
 
 
 def test_a_square_of_all_frequencies_changes_nothing_and_values_stay_in_range() -> None:
@@ -65,19 +86,25 @@ def test_the_first_images_of_each_class_are_taken() -> None:
     np.testing.assert_array_equal(first_of_each(np.array([2, 0, 2, 2, 0, 5]), 2), [0, 1, 2, 4, 5])
 
 
-def test_the_slope_is_that_of_a_straight_line() -> None:
-    sides, accuracies = np.array([4, 8, 32, 64]), np.random.default_rng(2).random((3, 4))
-    expected = [np.polyfit(np.log2(sides), row, 1)[0] for row in accuracies]
-    np.testing.assert_allclose(slope(sides, accuracies), expected)
-
-
-def test_entropy_is_scipys_over_that_of_equal_channels() -> None:
+def test_entropy_is_scipys_of_one_distribution_over_a_whole_map() -> None:
     features = torch.randn(2, 7, 3, 4, generator=torch.Generator().manual_seed(0)) * 3
     chances = np.exp(features.double().numpy())
-    expected = stats.entropy(chances, axis=1, base=7).mean((1, 2))
+    expected = [stats.entropy(one.ravel()) / np.log(7 * 3 * 4) for one in chances]
     np.testing.assert_allclose(entropy(features).numpy(), expected, rtol=1e-5)
-    assert entropy(torch.zeros(1, 5, 2, 2)).item() == pytest.approx(1)
-    assert entropy(torch.zeros(1, 1, 2, 2)).isnan().all()
+    by_position = stats.entropy(chances, axis=1, base=7).mean((1, 2))
+    np.testing.assert_allclose(channel_entropy(features).numpy(), by_position, rtol=1e-5)
+    assert abs(by_position - expected).min() > 0.01, "the two readings differ here"
+
+
+def test_entropy_is_that_of_one_peak_or_of_none() -> None:
+    peak = torch.zeros(1, 5, 2, 2)
+    peak[0, 3, 1, 0] = 100
+    assert entropy(peak).item() == pytest.approx(0, abs=1e-6), "one value has all of the probability"
+    assert channel_entropy(peak).item() == pytest.approx(3 / 4), "at one of four positions"
+    for statistic in (entropy, channel_entropy):
+        assert statistic(torch.zeros(1, 5, 2, 2)).item() == pytest.approx(1)
+        assert statistic(torch.zeros(1, 1, 1, 1)).isnan().all()
+    assert channel_entropy(torch.zeros(1, 1, 2, 2)).isnan().all()
 
 
 def test_rank_correlations_of_samples_are_those_of_the_drawn_items() -> None:
@@ -114,9 +141,13 @@ def measured() -> Measurements:
     right = {"one": np.array([near_p1, near_p0, near_p1]), "two": np.array([near_p0, near_p0])}
     wrong = {family: d[:, ::-1] for family, d in right.items()}
     distances = {MAIN: right, NATIVE: wrong, f"{LAYER}features.0": right} | dict.fromkeys(POOLINGS, wrong)
-    hits = np.array([[0, 1, 0, 1, 1], [0, 0, 1, 1, 1], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0.0]])
+    #                sides 7  8 15 16 31 32 47 48 64
+    hits = np.array([[0, 0, 0, 1, 1, 0, 1, 1, 1],
+                     [0, 0, 0, 0, 0, 1, 0, 1, 1],
+                     [0, 0, 1, 1, 1, 1, 1, 1, 1],
+                     [0, 0, 0, 0, 0, 0, 0, 0, 0]], dtype=float)  # fmt: skip
     tid2013 = (np.array([0, 0, 1, 1]), np.array([4.0, 3.0, 2.0, 1.0]), np.array([0.1, 0.3, 0.2, 0.4]))
-    return Measurements(judge, distances, {"features.0": np.array([0.2, 0.4])}, hits, 10, tid2013, 224)
+    return Measurements(judge, distances, {"features.0": np.array([0.2, 0.4])}, hits, 10, False, tid2013, 224)
 
 
 def test_scores_are_what_can_be_counted_by_hand() -> None:
@@ -129,9 +160,14 @@ def test_scores_are_what_can_be_counted_by_hand() -> None:
     assert values["ps_style"] == values["ps_native"] == pytest.approx((100 * 0.2 / 3 + 25) / 2)
     assert outcome.scores["ps_native"].aggregation == "mean of 2 families at 224 px"
     assert values["distortion_sensitivity"] == pytest.approx(((2 + 3) / 2 + 3) / 2), "unanimous triplets alone"
+    assert values["distance_farther"] == pytest.approx(((3 + 4) / 2 + 4) / 2)
+    assert values["distance_nearer"] == pytest.approx(1)
     assert values["entropy"] == values["entropy/features.0"] == pytest.approx(0.3)
     assert values["accuracy"] == 0.75
     assert [values[f"lowpass/{side}"] for side in (8, 16, 32, 48)] == pytest.approx([0, 2 / 3, 2 / 3, 1])
+    slopes = [values[f"lowpass_slope/{side}"] for side in (8, 16, 32, 48)]
+    assert slopes == pytest.approx([0, 1 / 3, 0, 1 / 3]), "side r minus side r - 1 (Kumar2022, App. F)"
+    assert outcome.scores["lowpass_slope/16"].aggregation == "difference of ratios, nearest class mean"
     assert values["tid2013_spearman"] == pytest.approx(0.8)
     assert values["tid2013_kendall"] == pytest.approx(2 / 3)
     assert values["margin_spearman/one"] == pytest.approx(stats.spearmanr([2, -3, 2], [1, 0, 0.8]).statistic)
@@ -153,7 +189,10 @@ def test_kept_arrays_give_the_same_scores_again() -> None:
     ("field", "value", "named"),
     [
         ("lowpass_sides", "8+x", "whole numbers joined with +"),
-        ("lowpass_sides", "64", "between 1 and the resolution"),
+        ("lowpass_sides", "64", "from 2 to below the resolution"),
+        ("lowpass_sides", "1+8", "from 2 to below the resolution"),
+        ("entropy_over", "space", "one of map, channels"),
+        ("classifier", "mine", "one of auto, class_means"),
         ("distance", "spatial+lin", "one set of layers"),
         ("normalization", "mine", "one of backbone"),
         ("entropy_images", 0, "1 or more"),

@@ -14,6 +14,7 @@ from lnkit import ImageError, LossNetwork, WeightsError
 from lnkit.networks.load import make_loss_network
 from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
+from lnkit.specs import IMAGENET_CLASSES, class_digest
 
 timm = pytest.importorskip("timm")
 catalog = pytest.importorskip("lnkit_timm.catalog")
@@ -109,6 +110,18 @@ def test_each_set_of_weights_has_timms_own_rules(name: str) -> None:
         assert tagged.input_size == (size if tagged.input_size else None)
         assert tagged.eval_size == max(size)
         assert not tagged.size_note or f"{size[1]}x{size[0]}" in tagged.size_note
+
+
+def test_heads_that_are_said_to_know_imagenet_have_its_classes() -> None:
+    """By timm's own settings: 1,000 classes, in the order of its list of ids."""
+    assert class_digest(timm.data.ImageNetInfo().label_names()) == IMAGENET_CLASSES
+    backbones = [spec for name, spec in default_registry().backbones.items() if name.startswith("timm/")]
+    tagged = [spec.with_tag(tag) for spec in backbones if spec.with_tag for tag in spec.tags]
+    stated = [spec for spec in tagged if spec.classes]
+    assert {spec.classes for spec in stated} == {IMAGENET_CLASSES}
+    assert len(stated) > 1000
+    configs = [timm.get_pretrained_cfg(spec.name.removeprefix("timm/")) for spec in stated]
+    assert {config.num_classes for config in configs if config} == {1000}
 
 
 def test_a_tag_has_the_size_of_its_own_weights() -> None:

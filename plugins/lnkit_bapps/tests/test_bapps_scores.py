@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,15 +14,26 @@ from lnkit.stats import average_precision, central_interval, named_generator, re
 from lnkit_bapps import scores as scoring
 from lnkit_bapps.scores import OFFICIAL_FAMILIES, Distances, score_distances
 
-# Mean 2AFC of `alex_vanilla` and ceilings per family, as protocols.md and the README of the data state them.
+# 2AFC of `alex_vanilla`, an AlexNet trained from scratch: logs/eval_alex_vanilla.out of abhijay9/ShiftTolerant-LPIPS.
 PUBLISHED = {
-    "traditional": (0.7748, 0.808, 0.761, 0.858),
-    "cnn": (0.8287, 0.844, 0.804, 0.885),
-    "superres": (0.7119, 0.736, 0.670, 0.801),
-    "deblur": (0.6104, 0.661, 0.576, 0.740),
-    "color": (0.6523, 0.688, 0.610, 0.764),
-    "frameinterp": (0.6243, 0.686, 0.608, 0.760),
-}
+    "traditional": 0.7748, "cnn": 0.8287, "superres": 0.7119, "deblur": 0.6104, "color": 0.6523, "frameinterp": 0.6243,
+}  # fmt: skip
+PUBLISHED_HUMAN = 0.739  # mean of families; Zhang2018 4.1, Kumar2022 3.2
+VOTES = 5
+
+
+def agreement_of_people(judge: np.ndarray) -> tuple[float, float, float]:
+    """Mean agreement by counting pairs of votes: any two, two different ones, each vote with the majority."""
+    sums = np.zeros(3)
+    for p1, times in zip(*np.unique(np.rint(VOTES * judge).astype(int), return_counts=True), strict=True):
+        votes = [1] * int(p1) + [0] * int(VOTES - p1)
+        pairs = list(product(range(VOTES), repeat=2))
+        any_two = np.mean([votes[i] == votes[j] for i, j in pairs])
+        different = np.mean([votes[i] == votes[j] for i, j in pairs if i != j])
+        majority = max(votes.count(0), votes.count(1)) / VOTES
+        sums += times * np.array([any_two, different, majority])
+    any_two, different, majority = sums / len(judge)
+    return float(any_two), float(different), float(majority)
 
 
 def real_distances(real_data: RealData, metric: str = "alex_vanilla") -> Distances:
@@ -39,19 +51,21 @@ def test_agreement_has_three_cases() -> None:
 
 
 def test_real_judgments_give_the_published_scores(real_data: RealData) -> None:
-    scores = score_distances(real_distances(real_data))
-    for family, (value, human, rater, best) in PUBLISHED.items():
+    distances = real_distances(real_data)
+    scores = score_distances(distances)
+    ceilings = []
+    for family, value in PUBLISHED.items():
         score = scores[f"2afc/{family}"]
         assert score.value == pytest.approx(value, abs=5e-5)
-        found = [score.ceilings[key] for key in ("human", "one rater", "best possible")]
-        assert found == pytest.approx([human, rater, best], abs=6e-4)  # stated to three digits
+        ceilings.append([score.ceilings[key] for key in ("human", "one rater", "best possible")])
+        assert ceilings[-1] == pytest.approx(agreement_of_people(distances.two_afc[family][0]), abs=1e-6)
     assert scores["2afc"].value == pytest.approx(0.7004, abs=5e-5)
     assert scores["2afc_pooled"].value == pytest.approx(0.6966, abs=5e-5)
     assert scores["2afc"].n == 36_344
-    ceilings = scores["2afc"].ceilings
-    assert ceilings["human"] == pytest.approx(0.737, abs=5e-4)
-    assert ceilings["one rater"] == pytest.approx(0.672, abs=6e-4)
-    assert ceilings["best possible"] == pytest.approx(0.801, abs=5e-4)
+    means = [scores["2afc"].ceilings[key] for key in ("human", "one rater", "best possible")]
+    assert means == pytest.approx(np.mean(ceilings, axis=0).tolist())
+    assert means[0] == pytest.approx(PUBLISHED_HUMAN, abs=3e-3), "which the judgments give only nearly"
+    assert means == pytest.approx([0.737, 0.672, 0.801], abs=6e-4), "as the READMEs state"
 
 
 def test_mean_of_families_does_not_weigh_by_size() -> None:

@@ -1,4 +1,4 @@
-"""The plugin inside lnkit: the six bundled distances, and the backbone "pixel" as a baseline. Free of torch."""
+"""The plugin inside lnkit: the seven bundled distances, and the backbone "pixel" as a baseline. Free of torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ EARLY_STOPPING = "Kumar et al. 2022 (TMLR)"
 
 DISTANCES = {
     "spatial": ("squared difference of unit-length features, position by position", f"{LPIPS}; {STUDY}, Eq. 1"),
-    "mean_pool": ("the same after averaging each channel over space", f"{EARLY_STOPPING}, section 8.1"),
+    "mean_pool": ("the same after averaging each channel over space", f"{EARLY_STOPPING}, listing 1"),
+    "mean_pool_per_channel": ("`mean_pool` over the number of channels", f"{EARLY_STOPPING}, section 8.1"),
     "style": ("squared difference of the Gram matrices of the channels", f"{EARLY_STOPPING}, section 8.1"),
     "sort": ("`spatial` after sorting each channel over space", f"reference code of {STUDY}"),
     "squared": ("mean squared difference of the features, not normalized", f"{STUDY}, Eq. 3"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lnkit.distances.comparer import ImageComparer
+    from lnkit.networks.classifier import Classifier
     from lnkit.networks.loss_network import LossNetwork
     from lnkit.networks.weights import LoadedBackbone
     from lnkit.training.perceptual_loss import DeepPerceptualLoss
@@ -77,6 +78,14 @@ class Services:
     def loss_network(self) -> LossNetwork:
         """Cut the backbone at all layers of the run."""
         return self._cut(self._all_layers()).to(self._device)
+
+    def classifier(self) -> Classifier | None:
+        """Load the backbone with its head, if the classes of its outputs are known."""
+        from lnkit.networks.classifier import Classifier  # noqa: PLC0415 - torch
+
+        spec = self._resolved.backbone
+        known = spec.classes and self._request.weights == "pretrained"
+        return Classifier(self._loaded.module, spec).to(self._device) if known else None
 
     def feature_loss(self, distance: DistanceConfig) -> DeepPerceptualLoss:
         """Make the loss of the run's loss network."""

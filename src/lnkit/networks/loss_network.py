@@ -113,13 +113,7 @@ class LossNetwork(nn.Module):
 
     def normalize(self, images: Tensor) -> Tensor:
         """Convert images in [0, 1] to the size, mean and standard deviation that the backbone expects."""
-        return (self._resize(images) - self.mean) / self.std
-
-    def _resize(self, images: Tensor) -> Tensor:
-        if self.input_size is None or tuple(images.shape[2:]) == self.input_size:
-            return images
-        smooth = self.interpolation in ("bilinear", "bicubic")  # the other mode, nearest-exact, has no antialiasing
-        return functional.interpolate(images, self.input_size, mode=self.interpolation, antialias=smooth)
+        return (resize(images, self.input_size, self.interpolation) - self.mean) / self.std
 
     def tap(self, normalized: Tensor) -> dict[str, Tensor]:
         """Return the features of images that are normalized already."""
@@ -148,6 +142,14 @@ class LossNetwork(nn.Module):
                 f"Images of {width} x {height} pixels do not reach the point {names} of this backbone, most likely "
                 f"because they are too small for it ({reason}). Use larger images or an earlier point."
             ) from error
+
+
+def resize(images: Tensor, size: tuple[int, int] | None, interpolation: Interpolation) -> Tensor:
+    """Resize images (N, 3, H, W) to (height, width); None keeps their size."""
+    if size is None or tuple(images.shape[2:]) == size:
+        return images
+    smooth = interpolation in ("bilinear", "bicubic")  # the other mode, nearest-exact, has no antialiasing
+    return functional.interpolate(images, size, mode=interpolation, antialias=smooth)
 
 
 def check_images(images: Tensor) -> None:

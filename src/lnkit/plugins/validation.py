@@ -44,6 +44,7 @@ BACKBONE = (
     Rule("eval_size", rules.or_none(rules.is_size), "a whole number above 0, or None"),
     Rule("size_note", *SIGNED),
     Rule("tags", rules.are_tags, "a tuple of names, each of letters, digits and any of . _ - @"),
+    Rule("classes", *TEXT),
     Rule("imagenet_top1", rules.or_none(rules.is_percentage), "a percentage, or None"),
     Rule("with_tag", rules.or_none(callable), "a function from a tag to a spec, or None"),
 )

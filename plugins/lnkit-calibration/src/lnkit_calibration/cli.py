@@ -34,7 +34,7 @@ SCHEDULE_OPTIONS = ("lr", "batch_size", "epochs", "decay_epochs")
 @click.option("--decay-epochs", type=click.IntRange(min=1), default=5, show_default=True,
               help="Further epochs, over which the learning rate falls.")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=1), default=50, show_default=True, help="Triplets per step.")
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True,
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-4, show_default=True,
               help="Learning rate of Adam.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Seed of weights, order and dropout.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")

@@ -10,13 +10,16 @@ import lnkit
 from lnkit.distances import unit_normalize
 
 DROPOUT = 0.5  # of the squared differences, in training; the code of Zhang2018
-HIDDEN = 32  # channels of both hidden layers of the ranking network; Zhang2018, appendix
+HIDDEN = 32  # channels of both hidden layers of the ranking network; Zhang2018, appendix B
 SLOPE = 0.2  # of LeakyReLU; the code of Zhang2018
 EPSILON = 0.1  # in the quotients of distances; the code of Zhang2018
 
 
 class CalibrationModel(nn.Module):
-    """The distance ``lin`` of a loss network (Zhang2018 Eq. 1), and the ranking network that is trained with it."""
+    """The distance ``lin`` of a loss network, and the ranking network that is trained with it.
+
+    As in the code of Zhang2018, a weight multiplies the squared difference; in its Eq. 1 the weight itself is squared.
+    """
 
     def __init__(self, network: lnkit.LossNetwork, trains_backbone: bool) -> None:
         """Draw random channel weights.
@@ -51,13 +54,16 @@ class CalibrationModel(nn.Module):
 
     @torch.no_grad()
     def clamp_weights(self) -> None:
-        """Set negative channel weights to zero, so that a larger difference never means a smaller distance."""
+        """Set negative channel weights to zero, so that a larger difference never means a smaller distance.
+
+        Zhang2018, appendix B.
+        """
         for weight in self.lin:
             weight.clamp_(min=0)
 
 
 class RankingNetwork(nn.Module):
-    """Predicts from two distances which patch people find closer (Zhang2018, section 4.1)."""
+    """Predicts from two distances which patch people find closer (Zhang2018, appendix B)."""
 
     def __init__(self) -> None:
         super().__init__()

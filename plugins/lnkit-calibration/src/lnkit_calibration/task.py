@@ -24,13 +24,13 @@ SCORING_BATCH = 100  # triplets at a time; the size only changes rounding
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Length and learning rate of a calibration; the defaults are those of Zhang2018, section 4.1, and of its code."""
+    """Length and learning rate of a calibration; the defaults are those of Zhang2018."""
 
-    lr: float = 1e-3  # of Adam
-    betas: tuple[float, float] = (0.5, 0.999)
-    batch_size: int = 50  # triplets
-    epochs: int = 5  # with the full learning rate
-    decay_epochs: int = 5  # over which it falls linearly
+    lr: float = 1e-4  # of Adam; Zhang2018, appendix B
+    betas: tuple[float, float] = (0.5, 0.999)  # of Adam; the code of Zhang2018
+    batch_size: int = 50  # triplets; Zhang2018, appendix B
+    epochs: int = 5  # with the full learning rate; Zhang2018, appendix B
+    decay_epochs: int = 5  # over which it falls linearly; Zhang2018, appendix B
 
     def factor(self, iteration: int, per_epoch: int) -> float:
         """Return the learning rate of an iteration, counted from 0, relative to ``lr``.

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lnkit
-from lnkit_earlystop.checkpoints import BEST, FOLDER, CheckpointHeader, checkpoint_files, read_header, read_network
+from lnkit_earlystop.checkpoints import (
+    BEST,
+    FOLDER,
+    CheckpointHeader,
+    checkpoint_files,
+    head_classes,
+    read_header,
+    read_network,
+)
 from lnkit_earlystop.networks import build
 from lnkit_earlystop.networks.architecture import Architecture, parse
 
@@ -36,7 +44,8 @@ def checkpoint_backbone(file: Path, header: CheckpointHeader, name: str = "") ->
     """Return the backbone of a checkpoint, by default named ``resnet6_64@step1000``."""
     architecture = parse(header.architecture)
     weights = f"step {header.step:,}, top-1 {100 * header.top1:.1f} % of {header.classes} classes"
-    return _spec(architecture, name or header.name, partial(_load, file, architecture, header.classes), weights)
+    load = partial(_load, file, architecture, header.classes)
+    return _spec(architecture, name or header.name, load, weights, head_classes(file, header))
 
 
 def shipped_backbones() -> Iterator[lnkit.BackboneSpec]:
@@ -108,7 +117,9 @@ def _configured() -> list[Path]:
     return [Path(run) for run in runs]
 
 
-def _spec(architecture: Architecture, name: str, load: partial[nn.Module], weights: str = "") -> lnkit.BackboneSpec:
+def _spec(
+    architecture: Architecture, name: str, load: partial[nn.Module], weights: str = "", classes: str = ""
+) -> lnkit.BackboneSpec:
     fixed = architecture.family == "vit"  # position embeddings are of one size
     side = architecture.resolution
     return lnkit.BackboneSpec(
@@ -120,6 +131,7 @@ def _spec(architecture: Architecture, name: str, load: partial[nn.Module], weigh
         min_size=1,
         input_size=(side, side) if fixed else None,
         eval_size=side,
+        classes=classes,
     )
 
 

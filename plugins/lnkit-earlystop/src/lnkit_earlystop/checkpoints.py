@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import lnkit
 from lnkit.data import atomic_write
+from lnkit.specs import class_digest
 from lnkit_earlystop.networks import build
 from lnkit_earlystop.networks.architecture import parse
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 FORMAT = "lnkit-earlystop 1"  # the number grows when older versions could misread a file
 FOLDER = "checkpoints"
 BEST = "best.safetensors"  # in the folder of a run: a copy of the early-stopped checkpoint
+DESCRIPTION = "training.json"  # in the folder of a finished run
 LONGEST_HEADER = 100 * 2**20  # bytes; the limit of safetensors itself
 LENGTH_BYTES = 8  # of the header's length, at the start of a safetensors file
 
@@ -89,6 +91,22 @@ def read_header(file: Path) -> CheckpointHeader:
         )
     except (KeyError, ValueError) as error:
         raise lnkit.WeightsError(f"The header of {file} is damaged ({error}). Copy it again.") from error
+
+
+def head_classes(file: Path, header: CheckpointHeader) -> str:
+    """Return the ``class_digest`` of a checkpoint's head from the description of its run; "" where none fits.
+
+    The description is beside a shipped checkpoint, under its name, or in the folder of the run.
+    """
+    run = file.parent.parent if file.parent.name == FOLDER else file.parent
+    for description in (file.with_suffix(".json"), run / DESCRIPTION):
+        try:
+            facts: Any = json.loads(description.read_text(encoding="utf-8"))
+            if facts["data"] == header.data and len(facts["classes"]) == header.classes:
+                return class_digest(facts["classes"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ""
 
 
 def _read_metadata(file: Path) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ from lnkit.networks import open_device
 from lnkit.progress import Progress
 from lnkit.training import DeviceSetup, TrainingSettings, Validation, batches_per_epoch, train
 from lnkit_earlystop import history
-from lnkit_earlystop.checkpoints import BEST, FOLDER, CheckpointHeader, file_name, write_checkpoint
+from lnkit_earlystop.checkpoints import BEST, DESCRIPTION, FOLDER, CheckpointHeader, file_name, write_checkpoint
 from lnkit_earlystop.distributed import World, process_group
 from lnkit_earlystop.networks.architecture import Architecture
 from lnkit_earlystop.perceptual_score import PerceptualScorer
@@ -30,7 +30,6 @@ from lnkit_earlystop.plots import draw_run
 from lnkit_earlystop.recipes import Recipe
 from lnkit_earlystop.task import ClassifierResult, ClassifierTask, TrainingPlan
 
-DESCRIPTION = "training.json"
 LOOP_FOLDER = "training"  # state of lnkit's training loop, within the folder of the run
 
 

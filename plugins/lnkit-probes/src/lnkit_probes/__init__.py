@@ -27,6 +27,10 @@ def _score(name: str, description: str, unit: Range, aggregation: str, *, primar
     )
 
 
+def _distance(name: str, description: str) -> lnkit.ScoreSpec:
+    return lnkit.ScoreSpec(name, description, unit="distance", upper=math.inf, aggregation=FAMILIES)
+
+
 FAMILIES, TRIPLETS, IMAGES = "mean of families", "mean of triplets", "mean of images"
 
 SCORES = (
@@ -47,12 +51,14 @@ SCORES = (
         upper=math.inf,
         aggregation=FAMILIES,
     ),
+    _distance("distance_farther", "mean distance of the patch that everybody found farther"),
+    _distance("distance_nearer", "mean distance of the other patch"),
     _score("margin_spearman", "rank correlation of margins with judgments", "correlation", FAMILIES),
     _score("margin_spearman/<family>", "the same, one family", "correlation", "all triplets"),
     _score("margin_kendall", "the same as tau-b", "correlation", FAMILIES),
-    _score("entropy", "normalized entropy of softmaxed activations, mean of layers", "fraction", IMAGES),
+    _score("entropy", "entropy of softmaxed activations over its largest value, mean of layers", "fraction", IMAGES),
     _score("entropy/<layer>", "the same, one layer", "fraction", IMAGES),
-    _score("accuracy", "labelled images classified by the nearest class mean of features", "fraction", IMAGES),
+    _score("accuracy", "labelled images classified by the own head, or the nearest class mean", "fraction", IMAGES),
     lnkit.ScoreSpec(
         "lowpass/<side>",
         "the same with only frequencies in a square of that side, over the accuracy unfiltered",
@@ -60,12 +66,11 @@ SCORES = (
         aggregation="ratio of means of images",
     ),
     lnkit.ScoreSpec(
-        "lowpass_slope",
-        "gain of that ratio with each octave of frequencies",
-        unit="fraction per octave",
+        "lowpass_slope/<side>",
+        "that ratio minus the one with a square whose side is smaller by one",
         lower=-math.inf,
         upper=math.inf,
-        aggregation="least squares over sides",
+        aggregation="difference of ratios",
     ),
     _score("tid2013_spearman", "rank correlation of nearness with opinions", "correlation", "all images pooled"),
     _score("tid2013_kendall", "the same as tau-b", "correlation", "all images pooled"),

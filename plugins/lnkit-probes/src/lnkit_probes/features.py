@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,14 +38,33 @@ def read_features(
         {layer: (N, ...)}.
     """
     values: dict[str, list[Array]] = {point.name: [] for point in network.points}
-    for start in range(0, len(images), BATCH):
-        prepared = prepare(images[start : start + BATCH])
-        batch = torch.from_numpy(prepared).permute(0, 3, 1, 2).float()
-        batch = (batch / 255 if prepared.dtype == np.uint8 else batch).to(network.device)
-        for layer, features in network.features(batch).items():
+    for batch in _batches(images, prepare):
+        for layer, features in network.features(batch.to(network.device)).items():
             values[layer].append(read(features.float()).double().cpu().numpy())
         advance(len(batch))
     return {layer: np.concatenate(parts) for layer, parts in values.items()}
+
+
+def predict_classes(
+    classifier: Callable[[Tensor], Tensor],
+    images: NDArray[Any],
+    advance: Callable[[int], None],
+    prepare: Callable[[NDArray[Any]], NDArray[Any]],
+) -> NDArray[np.int64]:
+    """Return the class (N,) with the largest logit of each image; arguments as for :func:`read_features`."""
+    classes = []
+    for batch in _batches(images, prepare):
+        classes.append(classifier(batch).argmax(1).cpu().numpy())
+        advance(len(batch))
+    return np.concatenate(classes)
+
+
+def _batches(images: NDArray[Any], prepare: Callable[[NDArray[Any]], NDArray[Any]]) -> Iterator[Tensor]:
+    """Yield images in batches (n, 3, H, W) in [0, 1]."""
+    for start in range(0, len(images), BATCH):
+        prepared = prepare(images[start : start + BATCH])
+        batch = torch.from_numpy(prepared).permute(0, 3, 1, 2).float()
+        yield batch / 255 if prepared.dtype == np.uint8 else batch
 
 
 def pooled(features: Tensor) -> Tensor:
@@ -54,12 +73,24 @@ def pooled(features: Tensor) -> Tensor:
 
 
 def entropy(features: Tensor) -> Tensor:
-    """Return the mean over space of the entropy of softmaxed channels, over log C: (N,) in [0, 1], 1 if all are equal.
+    """Return the entropy of all activations of a layer after one softmax, over log(H W C): (N,) in [0, 1].
 
-    It is NaN for a single channel. Kumar2022 calls it the mean normalised entropy of softmaxed activations; that the
-    softmax is over channels is our reading.
+    It is 1 if all are equal, and NaN for a single value (Kumar2022 8.5).
     """
-    logarithms = features.log_softmax(dim=1)
-    entropies = -(logarithms.exp() * logarithms).sum(1).mean((1, 2))
-    channels = features.shape[1]
-    return entropies / math.log(channels) if channels > 1 else torch.full_like(entropies, math.nan)
+    return _normalized_entropy(features.flatten(1))
+
+
+def channel_entropy(features: Tensor) -> Tensor:
+    """Return the mean over space of the entropy of softmaxed channels, over log C: (N,) in [0, 1]; NaN for one channel.
+
+    Ours, not Kumar2022's: each position has a softmax of its own, so where activations are large does not matter.
+    """
+    return _normalized_entropy(features).mean((1, 2))
+
+
+def _normalized_entropy(values: Tensor) -> Tensor:
+    """Return the entropy of a softmax along dimension 1, over its largest value; NaN where there is one value only."""
+    logarithms = values.log_softmax(dim=1)
+    entropies = -(logarithms.exp() * logarithms).sum(1)
+    count = values.shape[1]
+    return entropies / math.log(count) if count > 1 else torch.full_like(entropies, math.nan)

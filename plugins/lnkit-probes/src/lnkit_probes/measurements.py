@@ -28,8 +28,9 @@ class Measurements:
     judge: dict[str, Array]  # family -> (N,) in [0, 1], the fraction of people who found p1 closer
     distances: dict[str, dict[str, Array]] = field(default_factory=dict)  # key -> family -> (N, 2): of p0 and p1
     entropy: dict[str, Array] = field(default_factory=dict)  # layer -> (N,), one for each image
-    hits: Array | None = None  # (N, sides and unfiltered), 1 where an image was classified correctly
+    hits: Array | None = None  # (N, measured sides and unfiltered), 1 where an image was classified correctly
     classes: int = 0
+    own_head: bool = False  # classified by the backbone's own head, not by nearest class means
     tid2013: tuple[Array, Array, Array] | None = None  # (N,) each: number of the reference, opinion, distance
     eval_size: int = 0  # side in pixels of the images that the backbone was made for; 0: unknown
 
@@ -41,6 +42,7 @@ class Measurements:
         arrays |= {f"entropy/{layer}": values for layer, values in self.entropy.items()}
         if self.hits is not None:
             arrays |= {"lowpass/hits": self.hits, "lowpass/classes": np.array(self.classes)}
+            arrays["lowpass/own_head"] = np.array(self.own_head)
         if self.tid2013 is not None:
             arrays |= dict(zip(TID2013, self.tid2013, strict=True))
         return arrays | {"native/size": np.array(self.eval_size)}
@@ -60,6 +62,7 @@ class Measurements:
         if "lowpass/hits" in arrays:
             measurements.hits = np.asarray(arrays["lowpass/hits"])
             measurements.classes = int(arrays["lowpass/classes"])
+            measurements.own_head = bool(arrays["lowpass/own_head"])
         if TID2013[0] in arrays:
             reference, opinion, d = (np.asarray(arrays[name]) for name in TID2013)
             measurements.tid2013 = (reference, opinion, d)

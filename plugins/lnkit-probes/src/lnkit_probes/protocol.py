@@ -13,6 +13,10 @@ PARTS = ("ps", "layers", "native", "sensitivity", "margins", "entropy", "lowpass
 
 ALL = "all"
 
+ENTROPIES = ("map", "channels")
+
+CLASSIFIERS = ("auto", "class_means")
+
 LEARNED = ("lin",)  # distances whose weights belong to one set of layers
 
 
@@ -26,10 +30,12 @@ class ProbesProtocol(Comparing):
     probes: str = ALL  # or some of PARTS, joined with +
     resolution: int = 64  # pixels, of triplets and of labelled images; Kumar2022
     per_family: int = 0  # triplets of each family, from the first; 0 takes all
-    entropy_images: int = 1000  # references, as many of each family; ours: Kumar2022 does not say
+    entropy_images: int = 1000  # references, as many of each family; ours: Kumar2022 names BAPPS's validation set only
+    entropy_over: str = "map"  # softmax over H x W x C, Kumar2022 8.5; or "channels": at each position by itself, ours
     lowpass_sides: str = "8+16+32+48"  # of squares of frequencies that pass; ours: Kumar2022 plots more
-    train_per_class: int = 100  # labelled images to learn class means from; ours: Kumar2022 used own heads
-    test_per_class: int = 50  # labelled images to classify: as many as ImageNet has for validation; Kumar2022
+    classifier: str = "auto"  # own head, Kumar2022 8.6, if trained on exactly these classes; or "class_means", ours
+    train_per_class: int = 100  # labelled images to learn class means from; ours
+    test_per_class: int = 50  # labelled images to classify; Kumar2022 uses ImageNet's validation images: 50 per class
     resamples: int = 1000  # of the bootstrap behind each interval; ours
 
     def __post_init__(self) -> None:
@@ -45,10 +51,12 @@ class ProbesProtocol(Comparing):
             expect_at_least(field, getattr(self, field), 1)
         expect_at_least("per_family", self.per_family, 0)
         expect_at_least("resamples", self.resamples, 0)
+        expect_one_of("entropy_over", self.entropy_over, ENTROPIES)
+        expect_one_of("classifier", self.classifier, CLASSIFIERS)
         for side in self.sides:
-            if not 1 <= side < self.resolution:
+            if not 2 <= side < self.resolution:
                 raise ValueError(
-                    f"Expected sides between 1 and the resolution, {self.resolution}, in 'lowpass_sides', got {side}."
+                    f"Expected sides from 2 to below the resolution, {self.resolution}, in 'lowpass_sides', got {side}."
                 )
 
     def wants(self, part: str) -> bool:
@@ -65,11 +73,17 @@ class ProbesProtocol(Comparing):
                 f"Expected whole numbers joined with + as 'lowpass_sides', got {self.lowpass_sides!r}."
             ) from error
 
+    @property
+    def measured_sides(self) -> tuple[int, ...]:
+        """Return all sides to measure, ascending: each with the one before, for slopes, and at last the resolution."""
+        return tuple(sorted({r for side in self.sides for r in (side - 1, side)} | {self.resolution}))
+
     def signature(self) -> str:
         """Name everything that changes a score, in one phrase."""
         cut = f"|first {self.per_family} of each family" if self.per_family else ""
         classes = f"{self.train_per_class}+{self.test_per_class} per class"
-        details = f"entropy of {self.entropy_images}|low pass {self.lowpass_sides},{classes}"
+        entropy = f"entropy of {self.entropy_images} over {self.entropy_over}"
+        details = f"{entropy}|low pass {self.lowpass_sides},{self.classifier},{classes}"
         return f"{self.comparing_phrase()}|{self.resolution}px{cut}|{details}"
 
     def pooled(self, name: str) -> DistanceConfig:

@@ -27,7 +27,6 @@ from lnkit.stats import (
     spearman,
     two_afc_agreement,
 )
-from lnkit_probes.lowpass import slope
 from lnkit_probes.measurements import LAYER, MAIN, NATIVE, Measurements
 from lnkit_probes.protocol import POOLINGS, ProbesProtocol
 
@@ -54,7 +53,7 @@ def score_all(measurements: Measurements, protocol: ProbesProtocol, seed: int) -
         scores |= _margins(judgments, measurements.distances[MAIN])
     scores |= _entropies(measurements.entropy)
     if measurements.hits is not None:
-        scores |= _low_pass(measurements.hits, measurements.classes, protocol, seed)
+        scores |= _low_pass(measurements.hits, measurements, protocol, seed)
     if measurements.tid2013 is not None:
         scores |= _opinions(*measurements.tid2013, protocol.resamples, seed)
     defined = {name: score for name, score in scores.items() if np.isfinite(score.value)}
@@ -111,16 +110,28 @@ def _perceptual_scores(judgments: _Judgments, measurements: Measurements) -> Sco
 
 
 def _sensitivity(judgments: _Judgments, distances: Mapping[str, Array]) -> Scores:
-    """Return by how much the patch that everybody found farther is farther (Kumar2022, distortion sensitivity)."""
-    scored = []
+    """Return the distances of the patch that everybody found farther and of the other, and by how much they differ.
+
+    These are the farther patch, the nearer patch and the distortion sensitivity of Kumar2022 8.2 and Fig. 12.
+    """
+    scored: dict[str, list[FamilyScore]] = {}
     for family, d in distances.items():
         judge = judgments.judge[family]
         unanimous = (judge == 0) | (judge == 1)
-        if unanimous.any():
-            farther = np.where(judge == 1, d[:, 0] - d[:, 1], d[:, 1] - d[:, 0])[unanimous]
-            estimate = estimate_mean(farther)
-            scored.append(FamilyScore(Score(estimate.value, len(farther), estimate.interval()), estimate))
-    return {"distortion_sensitivity": mean_of_families(scored)} if scored else {}
+        if not unanimous.any():
+            continue
+        farther = np.where(judge == 1, d[:, 0], d[:, 1])[unanimous]
+        nearer = np.where(judge == 1, d[:, 1], d[:, 0])[unanimous]
+        means = {
+            "distortion_sensitivity": farther - nearer,
+            "distance_farther": farther,
+            "distance_nearer": nearer,
+        }
+        for name, values in means.items():
+            estimate = estimate_mean(values)
+            one = FamilyScore(Score(estimate.value, len(values), estimate.interval()), estimate)
+            scored.setdefault(name, []).append(one)
+    return {name: mean_of_families(families) for name, families in scored.items()}
 
 
 def _margins(judgments: _Judgments, distances: Mapping[str, Array]) -> Scores:
@@ -147,33 +158,47 @@ def _entropies(entropy: Mapping[str, Array]) -> Scores:
         return {}
     everything = {"": np.mean(list(known.values()), axis=0)} | known
     return {
-        f"entropy/{layer}" if layer else "entropy": Score(
-            float(values.mean()), len(values), mean_interval(values)
-        )
+        f"entropy/{layer}" if layer else "entropy": Score(float(values.mean()), len(values), mean_interval(values))
         for layer, values in everything.items()
     }
 
 
-def _low_pass(hits: Array, classes: int, protocol: ProbesProtocol, seed: int) -> Scores:
-    """Return the accuracy with low frequencies only over that with all, and its slope."""
-    sides = np.array([*protocol.sides, protocol.resolution])
+def _low_pass(hits: Array, measurements: Measurements, protocol: ProbesProtocol, seed: int) -> Scores:
+    """Return the accuracy, with low frequencies only over that with all (Kumar2022 8.6), and its slopes (App. F)."""
     resampled = resampled_rows(hits, protocol.resamples, np.random.default_rng(seed))
+    way = "own head" if measurements.own_head else "nearest class mean"
+    columns = {side: column for column, side in enumerate(protocol.measured_sides)}
 
-    def score(statistic: Callable[[Array], Array]) -> Score:
+    def score(statistic: Callable[[Array], Array], aggregation: str) -> Score:
         value = float(statistic(hits.mean(axis=0)))
-        return Score(value, len(hits), estimate_resampled(value, statistic(resampled), len(hits)).interval())
+        interval = estimate_resampled(value, statistic(resampled), len(hits)).interval()
+        return Score(value, len(hits), interval, aggregation=f"{aggregation}, {way}")
 
     accuracy = estimate_mean(hits[:, -1], scale=SHARE)
-    scores = {"accuracy": Score(accuracy.value, len(hits), accuracy.interval(), baselines={"chance": 1 / classes})}
-    for index, side in enumerate(protocol.sides):
-        scores[f"lowpass/{side}"] = score(partial(_normalized_at, index))
-    scores["lowpass_slope"] = score(lambda accuracies: slope(sides, normalized(accuracies)))
+    scores = {
+        "accuracy": Score(
+            accuracy.value,
+            len(hits),
+            accuracy.interval(),
+            baselines={"chance": 1 / measurements.classes},
+            aggregation=f"mean of images, {way}",
+        )
+    }
+    for side in protocol.sides:
+        scores[f"lowpass/{side}"] = score(partial(_at, columns[side]), "ratio of means of images")
+        before, here = columns[side - 1], columns[side]
+        scores[f"lowpass_slope/{side}"] = score(partial(_gain, before, here), "difference of ratios")
     return scores
 
 
-def _normalized_at(index: int, accuracies: Array) -> Array:
-    at: Array = normalized(accuracies)[..., index]
+def _at(column: int, accuracies: Array) -> Array:
+    at: Array = normalized(accuracies)[..., column]
     return at
+
+
+def _gain(before: int, here: int, accuracies: Array) -> Array:
+    """Return the normalized accuracy slope of Kumar2022, App. F: that of side r minus that of side r - 1."""
+    return _at(here, accuracies) - _at(before, accuracies)
 
 
 def normalized(accuracies: Array) -> Array:

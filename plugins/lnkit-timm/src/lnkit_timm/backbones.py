@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 import lnkit
+from lnkit.specs import IMAGENET_CLASSES
 from lnkit_timm.catalog import ADAPTATIONS, CLASS_TOKEN, POINTS, RULES, TAPS, Architecture, Layout, is_tapped
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 PREFIX = "timm/"
 TIMM = "timm>=1.0.15"
+IMAGENET = re.compile(r"in1k(_\d+)?$")  # ends the tags of weights whose head was trained on ImageNet's 1,000 classes
 
 
 def backbone_spec(architecture: Architecture, citation: str = "", tag: str = "", name: str = "") -> lnkit.BackboneSpec:
@@ -42,6 +45,7 @@ def backbone_spec(architecture: Architecture, citation: str = "", tag: str = "",
         eval_size=max(settings.size),
         size_note=ADAPTATIONS[architecture.adaptation].phrase.format(size=f"{width}x{height}"),
         tags=tuple(architecture.tags),
+        classes=IMAGENET_CLASSES if IMAGENET.search(tag) else "",
         with_tag=partial(_with_tag, architecture, citation),
     )
 
