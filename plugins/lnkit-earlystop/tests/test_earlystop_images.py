@@ -191,7 +191,7 @@ def loaded(data: LabelledData, central_crop: float | None) -> torch.Tensor:
 def test_a_central_crop_takes_the_place_of_random_crops(tmp_path: Path) -> None:
     """Kumar2022, section 6: random crops are replaced; flips stay."""
     data = opened(make_folders(tmp_path / "data"), tmp_path)
-    originals = [torch.from_numpy(image) for image in data.train.images[:36]]
+    originals = list(torch.tensor(data.train.images[:36]))
     for fraction in (1.0, 0.5):
         images = loaded(data, fraction)
         straight = [torch.equal(image, before) for image, before in zip(images, originals, strict=True)]

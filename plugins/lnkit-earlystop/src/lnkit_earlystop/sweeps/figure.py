@@ -48,5 +48,5 @@ def _panel(frame: pd.DataFrame, series: dict[str, str], axis: str, y: str) -> An
         shape=alt.Shape("series:N", title="", sort=names, scale=shapes(names)),
     )
     bars = error_bars(long, base, "y", "y")
-    line = base.mark_line() + base.mark_point(filled=True, size=50, opacity=1)
-    return (line if bars is None else bars + line).properties(width=WIDTH, height=HEIGHT)
+    marks = [*([] if bars is None else [bars]), base.mark_line(), base.mark_point(filled=True, size=50, opacity=1)]
+    return alt.layer(*marks).properties(width=WIDTH, height=HEIGHT)
