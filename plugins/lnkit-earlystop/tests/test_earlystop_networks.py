@@ -120,6 +120,13 @@ def test_a_vit_has_the_width_that_its_name_says(name: str, full: int, factor: fl
     assert network.encoder.layers[0].mlp[0].out_features == pytest.approx(4 * factor * full, rel=0.02)
 
 
+def test_a_vit_l_has_16_heads() -> None:
+    """Table 5 of Kumar2022 has 12, which do not divide its width of 1,024; Dosovitskiy et al. 2021, Table 1, has 16."""
+    with torch.device("meta"):
+        networks = [build(parse(name)) for name in ("vit_l_4_d1", "vit_b_8_d1")]
+    assert [network.encoder.layers[0].self_attention.num_heads for network in networks] == [16, 12]
+
+
 def test_resnet6_is_that_of_the_tpu_code() -> None:
     """Four stages of one convolution, each with a projection, as resnet_model.py has them for a depth of 6."""
     expected = 7 * 7 * 3 * 64 + 2 * 64 + 512 * 1000 + 1000
@@ -143,6 +150,12 @@ def test_a_block_begins_as_its_skip_connection(name: str) -> None:
                 expected = expected.relu()
     torch.testing.assert_close(found, expected)
     assert found.abs().max() > 0
+
+
+def test_a_network_without_skip_connections_begins_with_ones() -> None:
+    network = build(parse("resnet50_w0.25_noskip"), 3)
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert all(bool((norm.weight == 1).all()) for norm in norms)
 
 
 def test_weights_begin_as_in_the_tpu_code() -> None:

@@ -39,6 +39,12 @@ def test_learning_rates_and_weight_decays_of_the_papers_batches(
     assert recipe.weight_decay == decay
 
 
+def test_vits_without_a_table_take_the_recipe_of_their_size() -> None:
+    assert recipe_of(parse("vit_b_4")) == recipe_of(parse("vit_b_8"))
+    assert recipe_of(parse("vit_l_8")) == recipe_of(parse("vit_l_4"))
+    assert (recipe_of(parse("vit_b_4")).lr, recipe_of(parse("vit_l_8")).lr) == (3e-3, 1e-4)  # Tables 4 and 5
+
+
 def tpu_rate(step: int) -> float:
     """The schedule of resnet_main.py, with base_learning_rate .1 and train_batch_size 1024."""
     epoch, scaled = step / (IMAGENET / 1024), 0.1 * (1024 / 256)

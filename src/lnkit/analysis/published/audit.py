@@ -280,10 +280,10 @@ def _early_stopping(tables: PublishedTables) -> AuditFinding:
         total = round(scores[network, "default"] + difference, 1)
         if scores[network, setting] != total:
             evidence.append((network, setting, f"{scores[network, setting]:.1f}", f"{total:.1f}", "Table 1"))
-    for network, best in scores.xs("best", level="setting").items():
-        largest = max(scores[network].drop("best"))
+    for network in rows.network[rows.setting == "best"]:
+        best, largest = scores[network, "best"], max(scores[network].drop("best"))
         if best != largest:
-            evidence.append((str(network), "best", f"{best:.1f}", f"{largest:.1f}", "Table 1"))
+            evidence.append((network, "best", f"{best:.1f}", f"{largest:.1f}", "Table 1"))
     statements = (*AGREEING, *CONTRADICTING)
     for said in statements:
         ours = scores[said.network, said.setting]

@@ -175,4 +175,4 @@ def _begin_with_skip_connection(module: nn.Module) -> None:
     elif isinstance(module, Bottleneck):
         nn.init.zeros_(module.bn3.weight)
     elif isinstance(module, ShortBlock):
-        nn.init.zeros_(module.body[-1].weight)
+        nn.init.zeros_(module.body[-1].get_parameter("weight"))

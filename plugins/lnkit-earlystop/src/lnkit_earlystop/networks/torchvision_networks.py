@@ -45,12 +45,13 @@ def efficientnet(architecture: Architecture, classes: int, dropout: float | None
     """
     width, depth, variant_dropout = SCALES[architecture.variant]
     width, depth = width * architecture.width, depth * architecture.depth_factor
-    return EfficientNet(
+    network: nn.Module = EfficientNet(
         [MBConvConfig(*stage, width_mult=width, depth_mult=depth) for stage in STAGES],
         dropout=variant_dropout if dropout is None else dropout,
         num_classes=classes,
         norm_layer=partial(nn.BatchNorm2d, eps=NORM_EPSILON, momentum=NORM_MOMENTUM),
     )
+    return network
 
 
 def vit(architecture: Architecture, classes: int, dropout: float | None = None) -> nn.Module:
@@ -62,7 +63,7 @@ def vit(architecture: Architecture, classes: int, dropout: float | None = None) 
     full_width, hidden, full_heads = WIDTHS[size]
     heads = max(round(full_heads * architecture.width), 1)
     width = heads * max(round(full_width * architecture.width / heads), 1)
-    return VisionTransformer(
+    network: nn.Module = VisionTransformer(
         image_size=architecture.resolution,
         patch_size=int(patch),
         num_layers=architecture.depth,
@@ -72,3 +73,4 @@ def vit(architecture: Architecture, classes: int, dropout: float | None = None) 
         dropout=VIT_DROPOUT if dropout is None else dropout,
         num_classes=classes,
     )
+    return network
