@@ -123,7 +123,9 @@ def test_a_training_that_ended_early_counts_where_it_has_checkpoints() -> None:
 
 def test_the_scatter_of_several_seeds_has_error_bars() -> None:
     means = mean_checkpoints(made_up_runs(5))
-    across, upright = data(scatter(means, "title").to_dict(), "rule")
+    spec = scatter(means, "title").to_dict()
+    assert not [layer for layer in spec["layer"] if layer["mark"]["type"] == "rule" and "shape" in layer["encoding"]]
+    across, upright = data(spec, "rule")
     for bars, name in ((across, "top1"), (upright, "ps_spatial")):
         assert len(bars) == 6
         for bar in bars:

@@ -109,7 +109,8 @@ def error_bars(frame: pd.DataFrame, base: Any, axis: str, name: str) -> Any:
         return None
     known = frame.dropna(subset=[name, name + ERROR])
     ends = known.assign(low=known[name] - known[name + ERROR], high=known[name] + known[name + ERROR])
-    bars = base.properties(data=ends).mark_rule(strokeWidth=1.2)
+    encoding = base.encoding  # without its shape, which Vega would draw at an end of each bar
+    bars = alt.Chart(ends).mark_rule(strokeWidth=1.2).encode(encoding.x, encoding.y, encoding.color)
     return bars.encode(x=alt.X("low:Q"), x2="high:Q") if axis == "x" else bars.encode(y=alt.Y("low:Q"), y2="high:Q")
 
 
