@@ -31,6 +31,7 @@ def test_what_is_known_of_the_tables(tables: PublishedTables) -> None:
         "running-sum": "suspect",
         "attributes": "differs",
         "macs": "differs",
+        "table-1-and-text": "differs",
     }
 
 
@@ -84,6 +85,25 @@ def test_planted_errors_are_found(tables: PublishedTables) -> None:
     attributes = tables.attributes.copy()
     attributes.loc[attributes.backbone == "alexnet", "depth"] = 9
     assert ("alexnet", "depth", "9", "8") in find("attributes", replace(tables, attributes=attributes)).rows
+
+
+def test_table_1_of_kumar2022_is_compared_with_its_text(tables: PublishedTables) -> None:
+    found = find("table-1-and-text", tables)
+    assert {(*row[:2], row[3]) for row in found.rows} == {  # read in the paper: sections 6, 6, 6, 6 and 8.5
+        ("resnet6", "width", "69.6"),
+        ("resnet200", "width", "67.6"),
+        ("resnet200", "train steps", "69.7"),
+        ("vit_b_8", "train steps", "68.4"),
+        ("resnet50", "default", "68.0"),
+    }
+    assert found.summary.startswith("22 scores are not printed")
+    planted = tables.early_stopping.copy()
+    planted.loc[(planted.network == "vit_l_4") & planted.setting.isin(["depth", "best"]), "perceptual_score"] = 70.0
+    extra = set(find("table-1-and-text", replace(tables, early_stopping=planted)).rows) - set(found.rows)
+    assert extra == {("vit_l_4", "depth", "70.0", "68.3", "Table 1")}
+    planted.loc[(planted.network == "vit_l_4") & (planted.setting == "depth"), "perceptual_score"] = 68.3
+    extra = set(find("table-1-and-text", replace(tables, early_stopping=planted)).rows) - set(found.rows)
+    assert extra == {("vit_l_4", "best", "70.0", "68.4", "Table 1")}
 
 
 def test_commands() -> None:

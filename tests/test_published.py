@@ -58,6 +58,30 @@ def test_caveats_travel_with_the_doubtful_rows() -> None:
     assert set(one_by_one[one_by_one.str.contains("1x1")].index) == {"efficientnet_b0", "efficientnet_b7", "resnet18"}
 
 
+def test_scores_that_kumar2022_does_not_print_say_so() -> None:
+    scores = published.early_stopping_scores().set_index(["network", "setting", "distance"])
+    sums = scores[scores.caveat.str.contains("Table 1 prints the difference")]
+    assert len(sums) == 22
+    assert set(sums.index.get_level_values("setting")) == {
+        "width",
+        "depth",
+        "weight decay",
+        "central crop",
+        "train steps",
+    }
+    differences = scores.printed_difference.dropna()  # Table 1, row by row
+    assert differences.tolist() == [
+        *(0.4, 0.3, 0.0, 0.5),
+        *(0.4, 0.7, 0.7, 1.5),
+        *(0.2, 1.3, 1.2, 1.9),
+        *(1.1, 1.0, 1.3, 0.9, 1.1),
+        *(0.4, 0.4, -0.1, -1.1, 0.5),
+    ]
+    assert "the text (section 6) says 69.6" in scores.caveat["resnet6", "width", "spatial"]
+    assert "the text (section 6) says 68.4" in scores.caveat["vit_b_8", "train steps", "spatial"]
+    assert scores.caveat["vit_b_8", "default", "spatial"] == ""
+
+
 def test_every_caveat_applies_to_something() -> None:
     for caveat in CAVEATS:
         assert any(caveat.applies(row) for row in read_rows(caveat.table)), caveat

@@ -11,6 +11,7 @@ import pytest
 import torch
 from earlystopdata import CLASSES, make_batches, make_folders, make_tiny_imagenet
 from realdata import RealData
+from scipy import special, stats
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
@@ -18,10 +19,11 @@ import lnkit
 from lnkit.datasets.image_folder import batch_files
 from lnkit.datasets.labelled import LabelledData, open_labelled
 from lnkit.progress import SilentProgress
-from lnkit_earlystop.augmentation import add_noise, enlarge_center, normalize, random_crops
+from lnkit_earlystop.augmentation import add_noise, enlarge_center, normalize, random_crops, random_mirrors
 from lnkit_earlystop.class_selection import choose_classes, with_classes
 from lnkit_earlystop.networks.architecture import parse
-from lnkit_earlystop.recipes import RESNET, VIT_B_8, recipe_of
+from lnkit_earlystop.recipes import RESNET
+from lnkit_earlystop.task import ClassifierTask, TrainingPlan
 
 
 def opened(source: Path, tmp_path: Path, resolution: int = 32) -> LabelledData:
@@ -160,48 +162,47 @@ def test_fewer_classes(tmp_path: Path) -> None:
             choose_classes(data.classes, count, way, 0)
 
 
-def test_lengths_are_those_of_k() -> None:
-    epochs = [recipe_of(parse(name)).epochs for name in ("resnet6", "efficientnet_b0", "vit_b_8")]
-    assert [round(value) for value in epochs] == [90, 350, 300]
-
-
-def test_the_learning_rate_follows_the_batch() -> None:
-    assert RESNET.peak(1024) == 0.1
-    assert RESNET.peak(128) == pytest.approx(0.0125)
-
-
-def test_steps_fall_where_torchs_fall() -> None:
-    recipe, steps = replace(RESNET, warmup=0.0), 90
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([parameter], 1.0)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [30, 60, 80])
-    for step in range(steps):
-        assert recipe.factor(step, steps) == pytest.approx(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-
-
-def test_a_cosine_after_a_warm_up() -> None:
-    factors = [VIT_B_8.factor(step, 93_834) for step in range(93_834)]
-    assert factors[9_999] == pytest.approx(1.0)
-    assert factors[4_999] == pytest.approx(0.5)
-    assert factors[(93_834 + 10_000) // 2] == pytest.approx(0.5)
-    assert 0 < factors[-1] < 1e-8
-
-
-def test_crops_are_shifts_and_mirror_images() -> None:
+def test_crops_are_shifts() -> None:
     images = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3), dtype=np.uint8)
     cropped = random_crops(images, np.random.default_rng(3))
-    mirrored = 0
     for before, after in zip(images, cropped, strict=True):
         padded = functional.pad(torch.from_numpy(before).permute(2, 0, 1), [4, 4, 4, 4], padding_mode="reflect")
         found = torch.from_numpy(after).permute(2, 0, 1)
         places = [(top, left) for top in range(9) for left in range(9)]
-        crops = [functional.crop(padded, top, left, 32, 32) for top, left in places]
-        straight = any(torch.equal(crop, found) for crop in crops)
-        assert straight or any(torch.equal(functional.horizontal_flip(crop), found) for crop in crops)
-        mirrored += not straight
-    assert 15 <= mirrored <= 35
+        assert any(torch.equal(functional.crop(padded, top, left, 32, 32), found) for top, left in places)
+
+
+def test_half_of_the_images_are_mirrored() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (200, 32, 32, 3), dtype=np.uint8)
+    straight = mirrored = 0
+    for before, after in zip(images, random_mirrors(images, np.random.default_rng(3)), strict=True):
+        straight += np.array_equal(before, after)
+        mirrored += np.array_equal(np.fliplr(before), after)
+    assert straight + mirrored == 200
+    assert 70 <= mirrored <= 130
+
+
+def loaded(data: LabelledData, central_crop: float | None) -> torch.Tensor:
+    plan = TrainingPlan(parse("resnet3_32"), replace(RESNET, central_crop=central_crop), 36, 1, 0)
+    task = ClassifierTask(plan, data, torch.device("cpu"), lambda *_: None)  # type: ignore[arg-type, return-value]
+    return task.load(np.arange(36), np.random.default_rng(0))["images"].permute(0, 2, 3, 1)
+
+
+def test_a_central_crop_takes_the_place_of_random_crops(tmp_path: Path) -> None:
+    """Kumar2022, section 6: random crops are replaced; flips stay."""
+    data = opened(make_folders(tmp_path / "data"), tmp_path)
+    originals = list(torch.tensor(data.train.images[:36]))
+    for fraction in (1.0, 0.5):
+        images = loaded(data, fraction)
+        straight = [torch.equal(image, before) for image, before in zip(images, originals, strict=True)]
+        mirrored = [torch.equal(image, before.flip(1)) for image, before in zip(images, originals, strict=True)]
+        assert all(one or other for one, other in zip(straight, mirrored, strict=True))
+        assert 8 <= sum(mirrored) <= 28
+    shifted = [
+        not torch.equal(image, before) and not torch.equal(image, before.flip(1))
+        for image, before in zip(loaded(data, None), originals, strict=True)
+    ]
+    assert sum(shifted) >= 30
 
 
 def test_images_are_normalized_as_torchvision_does() -> None:
@@ -212,13 +213,24 @@ def test_images_are_normalized_as_torchvision_does() -> None:
 
 def test_the_central_part_is_what_remains() -> None:
     images = torch.rand(1, 3, 64, 64)
-    assert enlarge_center(images, 1.0) is images
+    assert enlarge_center(images, 1.0) is enlarge_center(images, None) is images
     expected = functional.resize(functional.center_crop(images, [32, 32]), [64, 64], antialias=False)
     torch.testing.assert_close(enlarge_center(images, 0.5), expected)
 
 
-def test_noise_has_its_deviation() -> None:
+def test_noise_is_that_of_kumar2022() -> None:
+    """App. G: a deviation from U(0, s) for each image, noise truncated between 0 and 1, added to the image."""
     torch.manual_seed(0)
-    images = torch.full((4, 3, 64, 64), 0.5)
-    assert float((add_noise(images, 0.1) - images).std()) == pytest.approx(0.1, rel=0.02)
+    images = torch.full((2000, 3, 16, 16), 0.25)
+    noise = (add_noise(images, 0.2) - images).flatten(1).double().numpy()
+    assert noise.min() >= 0
+    assert (noise == 0).mean() == pytest.approx(0.5, abs=0.01)
+    # The positive half of N(0, sigma) has the mean sigma * sqrt(2 / pi).
+    deviations = np.array([row[row > 0].mean() for row in noise]) * np.sqrt(np.pi / 2)
+    assert stats.kstest(deviations, stats.uniform(0, 0.2).cdf).pvalue > 0.01
+    strong = add_noise(images, 1.0) - images
+    assert 0.9 < float(strong.max()) <= 1.0 + 1e-6  # cut off
+    beyond_1 = stats.norm.sf(1) - special.exp1(0.5) / np.sqrt(8 * np.pi)  # mean over sigma of P(N(0, sigma) > 1)
+    assert float((strong > 1 - 1e-6).double().mean()) == pytest.approx(beyond_1, abs=0.003)
+    assert float(add_noise(images, 1.0).max()) > 1  # sums are left as they are
     assert add_noise(images, 0.0) is images

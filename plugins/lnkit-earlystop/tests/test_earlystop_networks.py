@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy import stats
 from torchvision import models
 
 import lnkit
@@ -80,6 +81,97 @@ def test_width_squares_the_parameters(width: str, expected: float) -> None:
     assert wide / plain == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.parametrize("variant", ["b0", "b1", "b2", "b3", "b4", "b5"])
+def test_an_efficientnet_is_torchvisions(variant: str) -> None:
+    with torch.device("meta"):
+        ours = build(parse(f"efficientnet_{variant}"))
+        theirs = getattr(models, f"efficientnet_{variant}")()
+    shapes = [{name: tensor.shape for name, tensor in network.state_dict().items()} for network in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    assert ours.classifier[0].p == theirs.classifier[0].p
+    norms = [module for module in ours.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert {(norm.momentum, norm.eps) for norm in norms} == {(0.1, 1e-3)}  # Kumar2022, Table 3: .9 of the old average
+
+
+def test_an_efficientnet_of_another_width_or_depth() -> None:
+    """Width multiplies channels, to multiples of 8; depth multiplies the layers of each stage (Tan and Le 2019)."""
+    stages = ((16, 1), (24, 2), (40, 2), (80, 3), (112, 3), (192, 4), (320, 1))  # Table 1: channels and layers
+    with torch.device("meta"):
+        half, wide, deep = (build(parse(f"efficientnet_b0_{change}")) for change in ("w0.5", "w2", "d2"))
+        shallow = build(parse("efficientnet_b5_d0.1"))
+    for factor, network in ((0.5, half), (2, wide)):
+        found = [network.features[number][-1].block[-1][0].out_channels for number in range(1, 8)]
+        assert all(channels % 8 == 0 for channels in found)
+        assert found == pytest.approx([factor * channels for channels, _ in stages], abs=4)
+    assert [len(deep.features[number]) for number in range(1, 8)] == [2 * layers for _, layers in stages]
+    assert [len(shallow.features[number]) for number in range(1, 8)] == [1] * 7
+    assert [shape[-1] for shape in features("efficientnet_b0_d0.1_w0.1")] == [16, 8, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "full", "factor"),
+    [("vit_b_8", 768, 0.06), ("vit_b_8", 768, 0.5), ("vit_l_4", 1024, 0.12), ("vit_b_8", 768, 2)],
+)
+def test_a_vit_has_the_width_that_its_name_says(name: str, full: int, factor: float) -> None:
+    """The best widths of Kumar2022, section 6, are 6 % for ViT-B/8 and 12 % for ViT-L/4."""
+    with torch.device("meta"):
+        network = build(parse(f"{name}_d1_w{factor}"))
+    assert network.hidden_dim == pytest.approx(factor * full, rel=0.02)
+    assert network.encoder.layers[0].mlp[0].out_features == pytest.approx(4 * factor * full, rel=0.02)
+
+
+def test_a_vit_l_has_16_heads() -> None:
+    """Table 5 of Kumar2022 has 12, which do not divide its width of 1,024; Dosovitskiy et al. 2021, Table 1, has 16."""
+    with torch.device("meta"):
+        networks = [build(parse(name)) for name in ("vit_l_4_d1", "vit_b_8_d1")]
+    assert [network.encoder.layers[0].self_attention.num_heads for network in networks] == [16, 12]
+
+
+def test_resnet6_is_that_of_the_tpu_code() -> None:
+    """Four stages of one convolution, each with a projection, as resnet_model.py has them for a depth of 6."""
+    expected = 7 * 7 * 3 * 64 + 2 * 64 + 512 * 1000 + 1000
+    for entering, leaving in ((64, 64), (64, 128), (128, 256), (256, 512)):
+        expected += (9 + 1) * entering * leaving + 2 * 2 * leaving
+    with torch.device("meta"):
+        assert count(build(parse("resnet6"))) == expected
+
+
+@pytest.mark.parametrize("name", ["resnet6", "resnet18", "resnet50", "resnet52"])
+def test_a_block_begins_as_its_skip_connection(name: str) -> None:
+    torch.manual_seed(0)
+    network = build(parse(f"{name}_w0.25"), 3).eval()
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        found = expected = network.stem(images)
+        for stage in network.stages:
+            for block in stage:
+                found = block(found)
+                expected = expected if block.downsample is None else block.downsample(expected)
+                expected = expected.relu()
+    torch.testing.assert_close(found, expected)
+    assert found.abs().max() > 0
+
+
+def test_a_network_without_skip_connections_begins_with_ones() -> None:
+    network = build(parse("resnet50_w0.25_noskip"), 3)
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert all(bool((norm.weight == 1).all()) for norm in norms)
+
+
+def test_weights_begin_as_in_the_tpu_code() -> None:
+    """Convolutions: variance 1 / fan-in, cut off at two deviations before scaling; the head: a deviation of .01."""
+    torch.manual_seed(0)
+    network = build(parse("resnet10"), 100)
+    convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
+    for convolution in convolutions:
+        fan_in = convolution.in_channels * convolution.kernel_size[0] ** 2
+        assert convolution.weight.std().item() == pytest.approx(fan_in**-0.5, rel=0.03)
+        cut = 2 * fan_in**-0.5 / stats.truncnorm(-2, 2).std()
+        assert convolution.weight.abs().max().item() == pytest.approx(cut, rel=0.01)
+    assert network.classifier.weight.std().item() == pytest.approx(0.01, rel=0.02)
+    assert network.classifier.bias.abs().max() == 0
+
+
 @pytest.mark.parametrize("name", ["resnet6", "resnet10", "resnet50", "resnet11", "resnet52"])
 def test_without_skip_connections_nothing_goes_around(name: str) -> None:
     """Where convolutions give zeros, a skip connection would still carry features on."""
@@ -99,6 +191,8 @@ def test_names_say_everything() -> None:
         assert parse(architecture.name) == architecture
     assert parse("resnet50_w0.5_noskip_32").name == "resnet50_w0.5_noskip_32"
     assert parse("vit_b_8_d6_w2").name == "vit_b_8_d6_w2_64"
+    assert parse("efficientnet_b5_d0.5_w0.25").name == "efficientnet_b5_d0.5_w0.25_64"
+    assert parse("efficientnet_b5_d0.5_w0.25").depth_factor == 0.5
 
 
 @pytest.mark.parametrize(
@@ -108,11 +202,12 @@ def test_names_say_everything() -> None:
         ("resnet201", "2 to 200"),
         ("resnet", "There is no architecture"),
         ("efficientnet_b6", "b0 to b5"),
-        ("efficientnet_b0_w2", "compound scaling"),
+        ("efficientnet_b0_d0", "a depth above 0"),
+        ("vit_b_8_d2.5", "a whole number of blocks, got 2.5"),
         ("vit_h_8", "vit_b_8"),
         ("vit_b_8_60", "patches divide"),
         ("vit_b_8_noskip", "only ResNets"),
-        ("resnet6_d3", "ViTs only"),
+        ("resnet6_d3", "as in resnet10"),
         ("resnet6_w0", "above 0"),
         ("resnet6_8", "32 pixels"),
     ],
@@ -120,6 +215,11 @@ def test_names_say_everything() -> None:
 def test_wrong_names_are_explained(name: str, said: str) -> None:
     with pytest.raises(lnkit.UsageError, match=said):
         parse(name)
+
+
+def test_points_cite_the_section_that_describes_them() -> None:
+    for name in ("resnet6", "efficientnet_b0", "vit_b_8"):
+        assert {point.citation for point in points(parse(name))} == {"Kumar et al. 2022, section 4"}
 
 
 def test_all_are_registered() -> None:

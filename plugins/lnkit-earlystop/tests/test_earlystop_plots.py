@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from scipy import stats
 
 from lnkit_earlystop.history import best_row
 from lnkit_earlystop.plots import curves, draw_run, scatter
-from lnkit_earlystop.sweeps.summary import optimum
+from lnkit_earlystop.sweeps.figure import against_hyperparameter
+from lnkit_earlystop.sweeps.summary import mean_checkpoints, optimum, summarize
 
 RNG = np.random.default_rng(0)
 ROWS = [
@@ -65,3 +68,85 @@ def test_the_earliest_of_equals_is_the_best() -> None:
     assert best_row(rows) == rows[1]
     assert best_row([{"step": 1}]) is None
     assert optimum([{"value": "a", "best_ps": None}, {"value": "b", "best_ps": 3.0}]) == {"value": "b", "best_ps": 3.0}
+
+
+def made_up_runs(trainings: int) -> dict[str, list[list[dict[str, float]]]]:
+    draw = np.random.default_rng(2)
+    return {
+        value: [
+            [
+                {"step": step, "epoch": step / 2, "top1": draw.uniform(0, 50), "ps_spatial": draw.uniform(60, 70)}
+                for step in (1, 2, 3)
+            ]
+            for _ in range(trainings)
+        ]
+        for value in ("0.5", "1")
+    }
+
+
+def test_a_sweep_of_several_seeds_has_means_and_standard_errors() -> None:
+    runs = made_up_runs(5)
+    for row, trainings in zip(summarize(runs), runs.values(), strict=True):
+        best = [max(rows, key=lambda one: one["ps_spatial"]) for rows in trainings]
+        for name, values in (
+            ("best_ps", [one["ps_spatial"] for one in best]),
+            ("its_top1", [one["top1"] for one in best]),
+            ("last_ps", [rows[-1]["ps_spatial"] for rows in trainings]),
+            ("last_top1", [rows[-1]["top1"] for rows in trainings]),
+            ("best_top1", [max(one["top1"] for one in rows) for rows in trainings]),
+        ):
+            assert row[name] == pytest.approx(np.mean(values))
+            assert row[f"{name}_se"] == pytest.approx(stats.sem(values))
+        assert row["trainings"] == 5
+    for value, rows in mean_checkpoints(runs).items():
+        assert [row["step"] for row in rows] == [1, 2, 3]
+        for i, row in enumerate(rows):
+            values = [training[i]["ps_spatial"] for training in runs[value]]
+            assert (row["ps_spatial"], row["ps_spatial_se"]) == pytest.approx((np.mean(values), stats.sem(values)))
+
+
+def test_a_single_training_has_no_standard_error() -> None:
+    runs = made_up_runs(1)
+    (row, _) = summarize(runs)
+    assert not [name for name in row if name.endswith("_se")]
+    assert row["last_ps"] == runs["0.5"][0][-1]["ps_spatial"]
+    assert mean_checkpoints(runs)["0.5"] == runs["0.5"][0]
+
+
+def test_a_training_that_ended_early_counts_where_it_has_checkpoints() -> None:
+    runs = made_up_runs(2)
+    del runs["0.5"][1][1:]
+    rows = mean_checkpoints(runs)["0.5"]
+    assert ["ps_spatial_se" in row for row in rows] == [True, False, False]
+    assert rows[2]["ps_spatial"] == runs["0.5"][0][2]["ps_spatial"]
+
+
+def test_the_scatter_of_several_seeds_has_error_bars() -> None:
+    means = mean_checkpoints(made_up_runs(5))
+    spec = scatter(means, "title").to_dict()
+    assert not [layer for layer in spec["layer"] if layer["mark"]["type"] == "rule" and "shape" in layer["encoding"]]
+    across, upright = data(spec, "rule")
+    for bars, name in ((across, "top1"), (upright, "ps_spatial")):
+        assert len(bars) == 6
+        for bar in bars:
+            assert bar["high"] - bar["low"] == pytest.approx(2 * bar[f"{name}_se"])
+            assert bar["high"] + bar["low"] == pytest.approx(2 * bar[name])
+    assert data(scatter(mean_checkpoints(made_up_runs(1)), "title").to_dict(), "rule") == []
+
+
+def test_score_and_accuracy_are_drawn_against_the_hyperparameter() -> None:
+    table = summarize(made_up_runs(3))
+    spec = against_hyperparameter(table, "width factor", "title").to_dict()
+    for marks, names in zip(data(spec, "line"), (("best_ps", "last_ps"), ("its_top1", "last_top1")), strict=True):
+        expected = {(row["value"], row[name]) for row in table for name in names}
+        assert {(mark["value"], mark["y"]) for mark in marks} == expected
+    bars = [bar for panel in data(spec, "rule") for bar in panel]
+    errors = [row[f"{name}_se"] for name in ("best_ps", "last_ps", "its_top1", "last_top1") for row in table]
+    assert sorted(bar["high"] - bar["low"] for bar in bars) == pytest.approx(sorted(2 * error for error in errors))
+    assert "Means of 3 trainings" in str(spec["title"])
+
+
+def test_without_scores_only_the_accuracy_is_drawn() -> None:
+    runs = {"a": [[{"step": 1, "epoch": 1, "top1": 5.0}]], "b": [[{"step": 1, "epoch": 1, "top1": 7.0}]]}
+    (marks,) = data(against_hyperparameter(summarize(runs), "skip", "title").to_dict(), "line")
+    assert {(mark["value"], mark["y"]) for mark in marks} == {("a", 5.0), ("b", 7.0)}

@@ -28,7 +28,7 @@ from lnkit_earlystop.recipes import EFFICIENTNET, RESNET, VIT_B_8, Recipe
 from lnkit_earlystop.run import TrainingRequest, TrainingRun, train_classifier
 from lnkit_earlystop.weight_average import AveragedNetwork
 
-QUICK = replace(RESNET, epochs=4, lr=1.6)  # at batches of 12: .019
+QUICK = replace(RESNET, epochs=4, lr=0.4)  # at batches of 12: .019
 NETWORK = "resnet3_w0.125_32"
 
 
@@ -195,7 +195,7 @@ def test_checkpoints_are_what_they_say(data: LabelledData, tmp_path: Path) -> No
     trained_in(tmp_path, data, request(every=12))
     ((file, header),) = checkpoints_in(tmp_path)
     assert (header.architecture, header.classes, header.step, header.data) == (NETWORK, 3, 12, data.sha256)
-    assert json.loads(header.recipe)["lr"] == 1.6
+    assert json.loads(header.recipe)["lr"] == 0.4
     network = read_network(file)
     assert all(torch.equal(tensor, load_file(file)[key]) for key, tensor in network.state_dict().items())
 

@@ -11,27 +11,30 @@ from torchvision.transforms import v2
 
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD
 
-PADDING = 1 / 8  # of the side, reflected, for random crops: 4 of 32 pixels in He et al. 2016; Kumar2022 gives none
+# Of the side, reflected, for random crops: 4 of 32 pixels in He et al. 2016, section 4.2. Kumar2022 names random crops
+# and flips (section 4) without their sizes.
+PADDING = 1 / 8
 
 
 def random_crops(images: NDArray[np.uint8], draw: np.random.Generator) -> NDArray[np.uint8]:
-    """Crop images (N, R, R, 3) to their size, shifted by up to an eighth of the side, and mirror half of them."""
+    """Crop images (N, R, R, 3) to their size, shifted by up to an eighth of the side."""
     count, side = len(images), images.shape[1]
     border = round(side * PADDING)
     padded = np.pad(images, ((0, 0), (border, border), (border, border), (0, 0)), mode="reflect")
     corners = draw.integers(0, 2 * border + 1, (count, 2))
-    mirrored = draw.random(count) < 0.5
-    cropped = np.empty_like(images)
-    for i, ((top, left), mirror) in enumerate(zip(corners, mirrored, strict=True)):
-        crop = padded[i, top : top + side, left : left + side]
-        cropped[i] = crop[:, ::-1] if mirror else crop
-    return cropped
+    return np.stack([padded[i, top : top + side, left : left + side] for i, (top, left) in enumerate(corners)])
 
 
-def enlarge_center(images: Tensor, fraction: float) -> Tensor:
-    """Crop images (N, 3, R, R) in [0, 1] to a fraction of their side, and resize the crop to R x R."""
+def random_mirrors(images: NDArray[np.uint8], draw: np.random.Generator) -> NDArray[np.uint8]:
+    """Mirror each of the images (N, R, R, 3) left to right with a probability of one half."""
+    mirrored = draw.random(len(images)) < 0.5
+    return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+
+
+def enlarge_center(images: Tensor, fraction: float | None) -> Tensor:
+    """Crop images (N, 3, R, R) in [0, 1] to a fraction of their side, and resize them to R x R; None for no crop."""
     side = images.shape[-1]
-    size = max(round(side * fraction), 1)
+    size = max(round(side * (1.0 if fraction is None else fraction)), 1)
     if size == side:
         return images
     start = (side - size) // 2
@@ -45,9 +48,17 @@ def autoaugment_images(images: Tensor) -> Tensor:
     return torch.stack([policy(image) for image in images])
 
 
-def add_noise(images: Tensor, deviation: float) -> Tensor:
-    """Add Gaussian noise of a standard deviation; draws from torch's global generator."""
-    return images + deviation * torch.randn_like(images) if deviation else images
+def add_noise(images: Tensor, largest: float) -> Tensor:
+    """Add Gaussian noise to images (N, 3, R, R) in [0, 1]; draws from torch's global generator.
+
+    Kumar2022, App. G: the deviation of each image is drawn from U(0, ``largest``), and the noise is truncated between
+    0 and 1 before it is added. We read "truncated" as clipped: half of all values get no noise. What becomes of sums
+    above 1 is not said; we leave them.
+    """
+    if not largest:
+        return images
+    deviations = largest * torch.rand(len(images), 1, 1, 1, device=images.device, dtype=images.dtype)
+    return images + (deviations * torch.randn_like(images)).clamp_(0, 1)
 
 
 def normalize(images: Tensor) -> Tensor:

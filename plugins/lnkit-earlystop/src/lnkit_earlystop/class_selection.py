@@ -1,4 +1,4 @@
-"""Fewer classes: some at random, or those with the highest or lowest accuracy (Kumar2022, section 5)."""
+"""Fewer classes: some at random, or those with the highest or lowest accuracy (Kumar2022, section 8.4 and App. E)."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import pandas as pd
 from lnkit.analysis import pareto_front
 from lnkit.report import save_figure
 from lnkit_earlystop.history import STANDARD, Row
+from lnkit_earlystop.sweeps.summary import ERROR
 
 WIDTH, HEIGHT = 440, 200
 # The colors of Okabe and Ito (2008), which color-blind readers can tell apart too.
@@ -50,7 +51,7 @@ def curves(rows: Sequence[Row], title: str) -> Any:
     panels = [_top1(frame)]
     if known:
         panels.insert(0, _scores(frame, known))
-    return _titled(alt.vconcat(*panels).resolve_scale(x="shared", color="independent", shape="independent"), title)
+    return titled(alt.vconcat(*panels).resolve_scale(x="shared", color="independent", shape="independent"), title)
 
 
 def _scores(frame: pd.DataFrame, names: Sequence[str]) -> Any:
@@ -59,8 +60,8 @@ def _scores(frame: pd.DataFrame, names: Sequence[str]) -> Any:
     base = alt.Chart(long).encode(
         x=_epochs(),
         y=alt.Y("value:Q", title=PS, scale=alt.Scale(zero=False)),
-        color=alt.Color("distance:N", scale=_colors([SCORES[name] for name in names])),
-        shape=alt.Shape("distance:N", scale=_shapes([SCORES[name] for name in names])),
+        color=alt.Color("distance:N", scale=colors([SCORES[name] for name in names])),
+        shape=alt.Shape("distance:N", scale=shapes([SCORES[name] for name in names])),
         tooltip=["distance:N", "step:Q", "epoch:Q", "value:Q"],
     )
     return (base.mark_line() + base.mark_point(filled=True, size=40)).properties(width=WIDTH, height=HEIGHT)
@@ -78,7 +79,8 @@ def scatter(runs: Mapping[str, Sequence[Row]], title: str, legend: str = "run") 
     """Return a scatter plot of perceptual score and accuracy of the checkpoints of runs, with their Pareto front.
 
     Args:
-        runs: name of each run -> its checkpoints.
+        runs: name of each run -> its checkpoints; those with standard errors, ``top1_se`` and ``ps_spatial_se``, get
+            error bars.
         title: of the figure.
         legend: title of the legend.
     """
@@ -90,29 +92,44 @@ def scatter(runs: Mapping[str, Sequence[Row]], title: str, legend: str = "run") 
     base = alt.Chart(frame).encode(
         x=x,
         y=y,
-        color=alt.Color("run:N", title=legend, sort=names, scale=_colors(names)),
-        shape=alt.Shape("run:N", title=legend, sort=names, scale=_shapes(names)),
+        color=alt.Color("run:N", title=legend, sort=names, scale=colors(names)),
+        shape=alt.Shape("run:N", title=legend, sort=names, scale=shapes(names)),
         tooltip=["run:N", "step:Q", "epoch:Q", "top1:Q", f"{STANDARD}:Q"],
     )
     front = alt.Chart(frame[frame.front]).encode(x=x, y=y).mark_line(color="#595959", strokeDash=[5, 3])
-    chart = (front + base.mark_point(filled=True, size=60, opacity=1)).properties(width=WIDTH, height=HEIGHT * 3 // 2)
+    bars = [error_bars(frame, base, axis, name) for axis, name in (("x", "top1"), ("y", STANDARD))]
+    layers = alt.layer(front, *(bar for bar in bars if bar), base.mark_point(filled=True, size=60, opacity=1))
     subtitle = "Dashed: the Pareto front; no other checkpoint is better in both accuracy and perceptual score."
-    return _titled(chart, title, subtitle)
+    return titled(layers.properties(width=WIDTH, height=HEIGHT * 3 // 2), title, subtitle)
+
+
+def error_bars(frame: pd.DataFrame, base: Any, axis: str, name: str) -> Any:
+    """Return bars of one standard error to each side of a column, ``name_se``; None where there are none."""
+    if name + ERROR not in frame:
+        return None
+    known = frame.dropna(subset=[name, name + ERROR])
+    ends = known.assign(low=known[name] - known[name + ERROR], high=known[name] + known[name + ERROR])
+    encoding = base.encoding  # without its shape, which Vega would draw at an end of each bar
+    bars = alt.Chart(ends).mark_rule(strokeWidth=1.2).encode(encoding.x, encoding.y, encoding.color)
+    return bars.encode(x=alt.X("low:Q"), x2="high:Q") if axis == "x" else bars.encode(y=alt.Y("low:Q"), y2="high:Q")
 
 
 def _epochs() -> Any:
     return alt.X("epoch:Q", title="epochs")
 
 
-def _colors(names: Sequence[str]) -> alt.Scale:
+def colors(names: Sequence[str]) -> alt.Scale:
+    """Return a scale with one color for each name."""
     return alt.Scale(domain=list(names), range=[COLORS[i % len(COLORS)] for i in range(len(names))])
 
 
-def _shapes(names: Sequence[str]) -> alt.Scale:
+def shapes(names: Sequence[str]) -> alt.Scale:
+    """Return a scale with one shape for each name."""
     return alt.Scale(domain=list(names), range=[SHAPES[i % len(SHAPES)] for i in range(len(names))])
 
 
-def _titled(chart: Any, title: str, subtitle: str = "") -> Any:
+def titled(chart: Any, title: str, subtitle: str = "") -> Any:
+    """Return a chart with a title, and the look of all figures of this plugin."""
     heading = alt.TitleParams(title, subtitle=[subtitle] if subtitle else [], anchor="start")
     titled = chart.properties(title=heading, background="white")
     return titled.configure_axis(titleFontWeight="normal", gridColor="#e6e6e6")

@@ -16,11 +16,19 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from lnkit.datasets.labelled import Labelled, LabelledData
 from lnkit.training import Batch, TrainingTask, Validation, as_tensor, in_unit_range, slices
-from lnkit_earlystop.augmentation import add_noise, autoaugment_images, enlarge_center, normalize, random_crops
+from lnkit_earlystop.augmentation import (
+    add_noise,
+    autoaugment_images,
+    enlarge_center,
+    normalize,
+    random_crops,
+    random_mirrors,
+)
 from lnkit_earlystop.distributed import World, data_parallel
 from lnkit_earlystop.networks import build
 from lnkit_earlystop.networks.architecture import Architecture
-from lnkit_earlystop.recipes import MOMENTUM, RMSPROP_DECAY, RMSPROP_EPSILON, Recipe
+from lnkit_earlystop.optimizers import make_optimizer
+from lnkit_earlystop.recipes import Recipe
 from lnkit_earlystop.weight_average import AveragedNetwork, evaluated_network
 
 VALIDATION_BATCH = 250  # images at a time; the size only changes rounding
@@ -64,27 +72,18 @@ class ClassifierTask(TrainingTask):
         return AveragedNetwork(network, plan.recipe.average) if plan.recipe.average else network
 
     def optimizer(self, network: nn.Module) -> Optimizer:
-        recipe = self.plan.recipe
-        lr = recipe.peak(self.plan.batch_size)
-        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        if recipe.optimizer == "sgd":
-            return torch.optim.SGD(trained, lr, MOMENTUM, weight_decay=recipe.weight_decay)
-        if recipe.optimizer == "rmsprop":
-            return torch.optim.RMSprop(
-                trained, lr, RMSPROP_DECAY, RMSPROP_EPSILON, recipe.weight_decay, momentum=MOMENTUM
-            )
-        return torch.optim.AdamW(trained, lr, weight_decay=recipe.weight_decay)
+        return make_optimizer(network, self.plan.recipe, self.plan.batch_size)
 
     def scheduler(self, optimizer: Optimizer) -> LRScheduler:
         return LambdaLR(optimizer, partial(self.plan.recipe.factor, steps=self.plan.steps))
 
     def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
         share = self.plan.world.share(len(items))
-        cropped = random_crops(self.data.train.images[items], draw)[
-            share
-        ]  # cropped before sharing, so that all processes draw the same
+        images = self.data.train.images[items]  # drawn for before sharing, so that all processes draw the same
+        cropped = random_crops(images, draw) if self.plan.recipe.central_crop is None else images
+        mirrored = random_mirrors(cropped, draw)[share]
         labels = self.data.train.labels[items[share]]
-        return {"images": as_tensor(cropped), "labels": torch.from_numpy(labels)}
+        return {"images": as_tensor(mirrored), "labels": torch.from_numpy(labels)}
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         recipe = self.plan.recipe
@@ -106,14 +105,14 @@ class ClassifierTask(TrainingTask):
 
 
 def evaluate_classifier(
-    network: nn.Module, data: Labelled, central_crop: float, device: torch.device
+    network: nn.Module, data: Labelled, central_crop: float | None, device: torch.device
 ) -> ClassifierResult:
     """Classify validation images.
 
     Args:
         network: in evaluation mode.
         data: validation images and their labels.
-        central_crop: fraction of the side of the images that is used.
+        central_crop: fraction of the side of the images that is used; None for all of it.
         device: device of the network.
     """
     losses, correct = [], []

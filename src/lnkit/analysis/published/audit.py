@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lnkit.analysis.published import frames as published
+from lnkit.analysis.published.caveats import AGREEING, CONTRADICTING
 from lnkit.analysis.rankings import best_points, mean_ranks
 from lnkit.analysis.score_rows import from_published, to_frame
 
@@ -49,6 +50,7 @@ class PublishedTables:
     best: pd.DataFrame
     attributes: pd.DataFrame
     computed: pd.DataFrame
+    early_stopping: pd.DataFrame
 
     @classmethod
     def shipped(cls) -> PublishedTables:
@@ -59,6 +61,7 @@ class PublishedTables:
             published.best_points(),
             published.attributes(),
             published.computed_attributes(),
+            published.early_stopping_scores(),
         )
 
 
@@ -70,10 +73,11 @@ def audit(tables: PublishedTables | None = None) -> list[AuditFinding]:
 
     Returns:
         One finding for each check: completeness, mean ranks (Table III), best points (Table IV), the running sum
-        (Table X), attributes and macs (Table I).
+        (Table X), attributes and macs (Table I) of Pihlgren2023; Table 1 of Kumar2022 against its text.
     """
     tables = tables or PublishedTables.shipped()
-    return [check(tables) for check in (_completeness, _mean_ranks, _best_points, _running_sum, _flags, _macs)]
+    checks = (_completeness, _mean_ranks, _best_points, _running_sum, _flags, _macs, _early_stopping)
+    return [check(tables) for check in checks]
 
 
 def _completeness(tables: PublishedTables) -> AuditFinding:
@@ -263,6 +267,41 @@ def _macs(tables: PublishedTables) -> AuditFinding:
         summary,
         ("backbone", "Table I", "computed", "percent below"),
         tuple(rows),
+    )
+
+
+def _early_stopping(tables: PublishedTables) -> AuditFinding:
+    """Compare the scores of Kumar2022, Table 1, with each other and with the text."""
+    rows = tables.early_stopping[tables.early_stopping.distance == "spatial"]
+    scores = rows.set_index(["network", "setting"]).perceptual_score
+    printed = rows.dropna(subset="printed_difference")
+    evidence = []
+    for network, setting, difference in zip(printed.network, printed.setting, printed.printed_difference, strict=True):
+        total = round(scores[network, "default"] + difference, 1)
+        if scores[network, setting] != total:
+            evidence.append((network, setting, f"{scores[network, setting]:.1f}", f"{total:.1f}", "Table 1"))
+    for network in rows.network[rows.setting == "best"]:
+        best, largest = scores[network, "best"], max(scores[network].drop("best"))
+        if best != largest:
+            evidence.append((network, "best", f"{best:.1f}", f"{largest:.1f}", "Table 1"))
+    statements = (*AGREEING, *CONTRADICTING)
+    for said in statements:
+        ours = scores[said.network, said.setting]
+        if ours != said.score:
+            evidence.append((said.network, said.setting, f"{ours:.1f}", f"{said.score}", f"section {said.section}"))
+    summary = (
+        f"{len(printed)} scores are not printed: the table prints their differences from the default, and both are "
+        f"rounded to a tenth. The text says {len(statements)} scores that the table has too; {len(evidence)} cells and "
+        "statements differ."
+    )
+    return AuditFinding(
+        "table-1-and-text",
+        "Kumar et al. 2022, Table 1, against itself and the text",
+        ("early_stopping_scores",),
+        DIFFERS if evidence else AGREES,
+        summary,
+        ("network", "setting", "table", "other", "where"),
+        tuple(evidence),
     )
 
 

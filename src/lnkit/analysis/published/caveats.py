@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,37 @@ RUNNING_SUM = (
     "Table X is consistent with a running sum over the 56 loss networks in the order of a file listing, so its order "
     "may be that of the listing; do not use it as a target"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A perceptual score in the text of Kumar2022 that its Table 1 has too."""
+
+    network: str
+    setting: str  # as in the table
+    score: float
+    section: str
+
+
+AGREEING = (
+    Statement("resnet6", "default", 69.1, "5"),
+    Statement("resnet50", "train steps", 69.7, "6"),
+    Statement("vit_l_4", "train steps", 68.4, "6"),
+    Statement("resnet200", "train steps", 69.5, "8.1"),
+)
+CONTRADICTING = (
+    Statement("resnet6", "width", 69.6, "6"),
+    Statement("resnet200", "width", 67.6, "6"),
+    Statement("resnet200", "train steps", 69.7, "6"),
+    Statement("vit_b_8", "train steps", 68.4, "6"),
+    Statement("resnet50", "default", 68.0, "8.5"),
+)
+
+
+def _contradicted_by(statement: Statement, row: Mapping[str, str]) -> bool:
+    same = (row["network"], row["setting"], row["distance"]) == (statement.network, statement.setting, "spatial")
+    return same and float(row["perceptual_score"]) != statement.score
+
 
 CAVEATS: tuple[Caveat, ...] = (
     Caveat("running-sum", "performance_scores", lambda row: row["benchmark"] == "delineation", RUNNING_SUM),
@@ -68,6 +100,22 @@ CAVEATS: tuple[Caveat, ...] = (
         "attributes",
         lambda row: row["backbone"] == "inception_v3",
         "depth says 49, but the longest path of the network has 48",
+    ),
+    Caveat(
+        "table-1-and-text",
+        "early_stopping_scores",
+        lambda row: row["printed_difference"] != "",
+        "Table 1 prints the difference from the default; the score is the sum of the two, each rounded to a tenth, and "
+        "may be off by a tenth",
+    ),
+    *(
+        Caveat(
+            "table-1-and-text",
+            "early_stopping_scores",
+            partial(_contradicted_by, statement),
+            f"the text (section {statement.section}) says {statement.score}",
+        )
+        for statement in CONTRADICTING
     ),
 )
 

@@ -54,7 +54,7 @@ TABLES: Mapping[str, TableFacts] = {
     "early_stopping_scores": TableFacts(
         "Perceptual scores of networks trained at 64 x 64 pixels",
         KUMAR2022,
-        ("imagenet_top1", "perceptual_score"),
+        ("imagenet_top1", "perceptual_score", "printed_difference"),
         ("resolution",),
         key=("network", "setting", "distance"),
     ),

@@ -23,8 +23,8 @@ OPTIONS = (
     click.option("--dropout", type=FRACTION, help="Dropout before the head, in ViTs also in every block."),
     click.option("--label-smoothing", type=FRACTION, help="Label smoothing."),
     click.option("--central-crop", type=click.FloatRange(min=0, max=1, min_open=True),
-                 help="Fraction of the side of the images that is used."),
-    click.option("--noise", type=NOT_NEGATIVE, help="Standard deviation of Gaussian noise on images in [0, 1]."),
+                 help="Use this fraction of the side in the middle, in place of random crops."),
+    click.option("--noise", type=NOT_NEGATIVE, help="Largest deviation of Gaussian noise on images in [0, 1]."),
     click.option("--autoaugment/--no-autoaugment", default=None, help="ImageNet's AutoAugment policy."),
 )  # fmt: skip
 FIELDS = ("epochs", "lr", "weight_decay", "dropout", "label_smoothing", "central_crop", "noise", "autoaugment")

@@ -1,4 +1,4 @@
-"""`lnkit earlystop sweep`: one training for each value of a hyperparameter."""
+"""`lnkit earlystop sweep`: trainings for each value of a hyperparameter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+import lnkit
 from lnkit.commands import make_progress
 from lnkit_earlystop.cli._options import FIELDS, recipe_options
 from lnkit_earlystop.cli._tables import print_rows
@@ -30,34 +31,44 @@ NAMES = ", ".join(HYPERPARAMETERS)
 @recipe_options
 @click.option("--class-ranking", type=click.Path(path_type=Path, exists=True), help="A finished run on the same data.")
 @click.option("--ps-data", type=click.Path(path_type=Path, file_okay=False), help="Human judgments in BAPPS's layout.")
-@click.option("--seed", default=0, show_default=True, help="Seed of every training.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the first training of each value.")
+@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Trainings of each value, each with a seed of its own.")  # fmt: skip
 @click.option("--devices", default="", metavar="A,B,...",
               help="Devices, with one training at a time on each.  [default: every GPU, or the CPU]")  # fmt: skip
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True,
               help="Precision of the computation.")  # fmt: skip
 def command(hyperparameter: str, architecture: str, values: str, output: Path | None, **options: Any) -> None:
-    """Train ARCHITECTURE once for each value of HYPERPARAMETER, and find the value with the best perceptual score.
+    """Train ARCHITECTURE for each value of HYPERPARAMETER, and find the value with the best perceptual score.
 
-    Everything else is as in `lnkit earlystop train`. The same command resumes an interrupted sweep; with further
-    values, only these are trained.
+    Everything else is as in `lnkit earlystop train`. With --repeats, table and figures have means and standard errors.
+    The same command resumes an interrupted sweep; with further values or repeats, only these are trained.
     """
     from lnkit_earlystop.networks.architecture import parse  # noqa: PLC0415 - not for help
     from lnkit_earlystop.sweeps.device_pool import run_trainings  # noqa: PLC0415
 
     parsed = parse(architecture)
+    if HYPERPARAMETERS[hyperparameter].ranked and options["class_ranking"] is None:
+        raise lnkit.UsageError(f"A sweep over {hyperparameter} needs --class-ranking, a finished run on the same data.")
     folder = output or Path("earlystop") / f"{hyperparameter}-{parsed.name}"
-    chosen = sweep_values(hyperparameter, [value.strip() for value in values.split(",") if value.strip()])
+    chosen = sweep_values(hyperparameter, parsed, [value.strip() for value in values.split(",") if value.strip()])
+    seeds = range(options["seed"], options["seed"] + options["repeats"])
     shared = _shared_words(options)
-    commands = {value: [*command_words(hyperparameter, value, parsed), *shared] for value in chosen}
-    folders = {value: folder / f"{hyperparameter}-{value}" for value in chosen}
+    commands, folders = {}, {}
+    for value in chosen:
+        for seed in seeds:
+            name = f"{value}, seed {seed}" if len(seeds) > 1 else value
+            commands[name] = [*command_words(hyperparameter, value, parsed), *shared, "--seed", str(seed)]
+            folders[name] = folder / f"{hyperparameter}-{value}-seed{seed}"
     run_trainings(commands, folders, _devices(options["devices"]), make_progress())
-    _show(hyperparameter, parsed.name, folder, folders)
+    by_value = {value: [folder / f"{hyperparameter}-{value}-seed{seed}" for seed in seeds] for value in chosen}
+    _show(hyperparameter, parsed.name, folder, by_value)
 
 
 def _shared_words(options: dict[str, Any]) -> list[str]:
     """Return the options that all trainings share, as words of their command lines."""
     words = []
-    for name in ("data", "batch_size", "checkpoint_every", "class_ranking", "ps_data", "seed", "precision", *FIELDS):
+    for name in ("data", "batch_size", "checkpoint_every", "class_ranking", "ps_data", "precision", *FIELDS):
         value = options.get(name)
         dashed = name.replace("_", "-")
         if isinstance(value, bool):
@@ -75,18 +86,33 @@ def _devices(names: str) -> list[str]:
     return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["auto"]
 
 
-def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[str, Path]) -> None:
+def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[str, list[Path]]) -> None:
     from lnkit.report import save_figure  # noqa: PLC0415 - not for help
     from lnkit_earlystop.history import write_rows  # noqa: PLC0415
     from lnkit_earlystop.plots import scatter  # noqa: PLC0415
-    from lnkit_earlystop.sweeps.summary import FIGURE, TABLE, optimum, summarize  # noqa: PLC0415
+    from lnkit_earlystop.sweeps.figure import against_hyperparameter  # noqa: PLC0415
+    from lnkit_earlystop.sweeps.summary import (  # noqa: PLC0415
+        FIGURE,
+        SCATTER,
+        TABLE,
+        mean_checkpoints,
+        optimum,
+        read_runs,
+        summarize,
+    )
 
-    runs, table = summarize(folders)
+    runs = read_runs(folders)
+    table = summarize(runs)
     best = optimum(table)
     print_rows(table, best)
     write_rows(table, folder / TABLE)
     click.echo(f"Table: {folder / TABLE}")
+    title = HYPERPARAMETERS[hyperparameter].title
+    if not table:
+        return
+    charts = {FIGURE: against_hyperparameter(table, title, f"{architecture}: {title}")}
     if best is not None:
-        title = HYPERPARAMETERS[hyperparameter].title
-        save_figure(scatter(runs, f"{architecture}: {title}", title), folder / FIGURE)
-        click.echo(f"Figure: {folder / FIGURE}")
+        charts[SCATTER] = scatter(mean_checkpoints(runs), f"{architecture}: {title}", title)
+    for name, chart in charts.items():
+        save_figure(chart, folder / name)
+        click.echo(f"Figure: {folder / name}")

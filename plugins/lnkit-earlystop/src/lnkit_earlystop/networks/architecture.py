@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 import lnkit
 
-RESOLUTION = 64  # pixels; Kumar2022, section 3
-DEPTHS = range(2, 201)  # of ResNets; those of Kumar2022 go down to 2-5 layers and up to 200
-EFFICIENTNETS = ("b0", "b1", "b2", "b3", "b4", "b5")  # Kumar2022, section 3
-VITS = ("b_8", "b_4", "l_8", "l_4")  # Kumar2022, section 3: Base and Large, with patches of 8 and 4 pixels
-VIT_BLOCKS = {"b": 12, "l": 24}  # Kumar2022, appendix
-STAGES = 4  # with maps of 16, 8, 4 and 2 pixels for images of 64
+RESOLUTION = 64  # pixels; Kumar2022, section 4
+DEPTHS = range(2, 201)  # of ResNets; Kumar2022: 6 to 200 layers (section 4), and 2 to 10 (section 5)
+EFFICIENTNETS = ("b0", "b1", "b2", "b3", "b4", "b5")  # Kumar2022, section 4
+VITS = ("b_8", "b_4", "l_8", "l_4")  # Kumar2022, section 4: Base and Large, with patches of 8 and 4 pixels
+VIT_BLOCKS = {"b": 12, "l": 24}  # Kumar2022, Tables 4 and 5
+STAGES = 4  # with maps of 16, 8, 4 and 2 pixels for images of 64; Kumar2022, section 4
 
 _NAME = re.compile(
     r"(?:resnet(?P<depth>\d+)|efficientnet_(?P<efficientnet>b\d)|vit_(?P<vit>[a-z]_\d+))"
-    r"(?:_d(?P<blocks>\d+))?(?:_w(?P<width>\d+(?:\.\d+)?))?(?P<noskip>_noskip)?(?:_(?P<resolution>\d+))?"
+    r"(?:_d(?P<blocks>\d+(?:\.\d+)?))?(?:_w(?P<width>\d+(?:\.\d+)?))?(?P<noskip>_noskip)?(?:_(?P<resolution>\d+))?"
 )
 EXPECTED = (
     "resnet<depth> (2 to 200), efficientnet_b0 to efficientnet_b5, vit_b_8, vit_b_4, vit_l_8 or vit_l_4; then "
-    "_d<blocks> for ViTs of another depth, _w<factor> for ResNets and ViTs of another width, _noskip for ResNets "
-    "without skip connections, and the resolution"
+    "_d<blocks> for ViTs and _d<factor> for EfficientNets of another depth, _w<factor> for another width, _noskip for "
+    "ResNets without skip connections, and the resolution"
 )
 
 
@@ -34,6 +34,7 @@ class Architecture:
     variant: str  # "50", "b0", "b_8"
     width: float = 1.0  # factor of the number of channels
     blocks: int = 0  # of a ViT's encoder; 0 for those of the variant
+    depth_factor: float = 1.0  # of the blocks in each stage of an EfficientNet
     skip: bool = True  # whether a ResNet has skip connections
     resolution: int = RESOLUTION  # side of the training images, pixels
 
@@ -42,7 +43,8 @@ class Architecture:
         """The name without the resolution: ``resnet50_w0.5``."""
         separator = "" if self.family == "resnet" else "_"
         name = f"{self.family}{separator}{self.variant}"
-        name += f"_d{self.blocks}" * bool(self.blocks) + f"_w{self.width:g}" * (self.width != 1)
+        name += f"_d{self.blocks}" * bool(self.blocks) + f"_d{self.depth_factor:g}" * (self.depth_factor != 1)
+        name += f"_w{self.width:g}" * (self.width != 1)
         return name + "_noskip" * (not self.skip)
 
     @property
@@ -73,11 +75,15 @@ def parse(name: str) -> Architecture:
         raise lnkit.UsageError(f"There is no architecture {name!r}. Expected {EXPECTED}: resnet6, resnet50_w0.5_64.")
     parts = match.groupdict()
     family = "resnet" if parts["depth"] else "efficientnet" if parts["efficientnet"] else "vit"
+    depth = float(parts["blocks"] or 0)
+    if family != "efficientnet" and depth != int(depth):
+        raise lnkit.UsageError(f"{name!r} cannot be built. Expected a whole number of blocks, got {depth:g}.")
     architecture = Architecture(
         family,
         str(int(parts["depth"])) if parts["depth"] else parts["efficientnet"] or parts["vit"],
         width=float(parts["width"] or 1),
-        blocks=int(parts["blocks"] or 0),
+        blocks=0 if family == "efficientnet" else int(depth),
+        depth_factor=depth if family == "efficientnet" and parts["blocks"] else 1.0,
         skip=parts["noskip"] is None,
         resolution=int(parts["resolution"] or RESOLUTION),
     )
@@ -102,8 +108,8 @@ def _refuse_impossible(architecture: Architecture, name: str) -> None:
         "b0 to b5": family == "efficientnet" and variant not in EFFICIENTNETS,
         f"one of {', '.join(f'vit_{vit}' for vit in VITS)}": family == "vit" and variant not in VITS,
         "a width above 0": architecture.width <= 0,
-        "no other width, since compound scaling sets it": family == "efficientnet" and architecture.width != 1,
-        "other depths of ViTs only": family != "vit" and architecture.blocks != 0,
+        "a depth above 0": architecture.depth_factor <= 0,
+        "another depth in the name itself, as in resnet10": family == "resnet" and architecture.blocks != 0,
         "skip connections, which only ResNets can do without": family != "resnet" and not architecture.skip,
         "a resolution of 32 pixels or more": architecture.resolution < RESOLUTION // 2,
         "a resolution that patches divide": family == "vit" and bool(architecture.resolution % int(variant[-1])),
@@ -123,7 +129,7 @@ def listed_architectures() -> Iterator[Architecture]:
 
 def points(architecture: Architecture) -> tuple[lnkit.ExtractionPoint, ...]:
     """Return the extraction points of Kumar2022: after each stage or block, and last, all together, its standard."""
-    citation = "Kumar et al. 2022, section 3"
+    citation = "Kumar et al. 2022, section 4"
     if architecture.family == "vit":
         nodes = {f"block{i + 1}": f"encoder.layers.encoder_layer_{i}" for i in range(architecture.depth)}
         together, description, layout = "blocks", "class token after encoder block", "CLS"

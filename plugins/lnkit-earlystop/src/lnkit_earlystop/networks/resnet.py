@@ -1,16 +1,23 @@
-"""ResNets of any depth from 2 to 200 layers: the ImageNet design with fewer or more blocks (Kumar2022, section 3)."""
+"""ResNets of any depth from 2 to 200 layers, as in Kumar2022 (sections 4 and 5), which names depths, not designs.
+
+ResNet-6 is that of the open TPU code by which Kumar2022 trained (github.com/tensorflow/tpu, models/official/resnet,
+resnet_model.py); the known depths are those of He et al. 2016; the depths in between are our reading.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
 
 import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 STEM = 64  # channels of the stem and of the first stage's 3x3 convolutions; He et al. 2016, Table 1
+TRUNCATED = 0.87962566  # deviation of a standard normal distribution cut off at two deviations
+HEAD_DEVIATION = 0.01  # of the weights of the classifier; Goyal et al. 2017, section 5.1; TPU code
 STEM_LAYERS = 2  # outside of blocks: the first convolution and the classifier
-SINGLE = 6  # deepest network whose stages are single convolutions: too shallow for blocks of two
+SINGLE = 6  # deepest network whose stages are single convolutions: ResNet-6 of the TPU code; 2 to 5 are our reading
 # Blocks per stage: He et al. 2016, Table 1, and He et al. 2016b for 200; the first of each kind are the smallest with a
 # stage of each resolution.
 BASIC = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # two convolutions a block
@@ -20,7 +27,9 @@ BOTTLENECK = {38: (3, 3, 3, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8
 class ShortBlock(nn.Module):
     """A residual block of one or two convolutions, for depths that do not divide into whole blocks."""
 
-    def __init__(self, entering: int, leaving: int, stride: int, convolutions: int = 1, skip: bool = True) -> None:
+    def __init__(
+        self, entering: int, leaving: int, stride: int, convolutions: int = 1, skip: bool = True, first: bool = False
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for number in range(convolutions):
@@ -28,7 +37,7 @@ class ShortBlock(nn.Module):
             convolution = nn.Conv2d(entering if first else leaving, leaving, 3, stride if first else 1, 1, bias=False)
             layers += [*([] if first else [nn.ReLU(inplace=True)]), convolution, nn.BatchNorm2d(leaving)]
         self.body = nn.Sequential(*layers)
-        self.downsample = _projection(entering, leaving, stride) if skip else None
+        self.downsample = _projection(entering, leaving, stride, always=first) if skip else None
         self.skip = skip
         self.relu = nn.ReLU(inplace=True)
 
@@ -42,14 +51,14 @@ class ShortBlock(nn.Module):
 
 
 class PlainBasic(BasicBlock):  # type: ignore[misc]
-    """torchvision's block of two convolutions without the skip connection (Kumar2022, section 5)."""
+    """torchvision's block of two convolutions without the skip connection (Kumar2022, section 8.5)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))  # type: ignore[no-any-return]
 
 
 class PlainBottleneck(Bottleneck):  # type: ignore[misc]
-    """torchvision's block of three convolutions without the skip connection (Kumar2022, section 5)."""
+    """torchvision's block of three convolutions without the skip connection (Kumar2022, section 8.5)."""
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))
@@ -77,6 +86,8 @@ class ResNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(channels, classes)
         self.apply(_initialize)
+        if skip:
+            self.apply(_begin_with_skip_connection)
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.pool(self.stages(self.stem(images)))
@@ -117,30 +128,51 @@ def _counts(depth: int, blocks: int, known: Mapping[int, tuple[int, ...]]) -> li
 def _stage(entering: int, planes: int, stride: int, blocks: Sequence[int], skip: bool) -> tuple[nn.Sequential, int]:
     """Build a stage; return it and its number of output channels."""
     leaving = planes * (Bottleneck.expansion if 3 in blocks else 1)
-    modules = [_block(blocks[0], entering, planes, stride, leaving, skip)]
+    modules = [_block(blocks[0], entering, planes, stride, leaving, skip, first=True)]
     modules += [_block(convolutions, leaving, planes, 1, leaving, skip) for convolutions in blocks[1:]]
     return nn.Sequential(*modules), leaving
 
 
-def _block(convolutions: int, entering: int, planes: int, stride: int, leaving: int, skip: bool) -> nn.Module:
+def _block(
+    convolutions: int, entering: int, planes: int, stride: int, leaving: int, skip: bool, first: bool = False
+) -> nn.Module:
     if convolutions == 3:
         kind = Bottleneck if skip else PlainBottleneck
     elif convolutions == 2 and leaving == planes:
         kind = BasicBlock if skip else PlainBasic
     else:
-        return ShortBlock(entering, leaving, stride, convolutions, skip)
+        return ShortBlock(entering, leaving, stride, convolutions, skip, first)
     block: nn.Module = kind(entering, planes, stride, _projection(entering, leaving, stride) if skip else None)
     return block
 
 
-def _projection(entering: int, leaving: int, stride: int) -> nn.Module | None:
-    """Build the projection of a skip connection (option B of He et al. 2016); None where shapes agree."""
-    if stride == 1 and entering == leaving:
+def _projection(entering: int, leaving: int, stride: int, always: bool = False) -> nn.Module | None:
+    """Build the projection of a skip connection.
+
+    He et al. 2016 (option B) have none where shapes agree. ``always`` builds it there too, as the TPU code does in the
+    first block of every stage.
+    """
+    if not always and stride == 1 and entering == leaving:
         return None
     return nn.Sequential(nn.Conv2d(entering, leaving, 1, stride, bias=False), nn.BatchNorm2d(leaving))
 
 
 def _initialize(module: nn.Module) -> None:
-    """Initialize convolutions as torchvision does for ResNets (He et al. 2015)."""
+    """Initialize as the TPU code does: convolutions by a truncated normal distribution of variance 1 / inputs."""
     if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        inputs = module.weight[0].numel()
+        deviation = sqrt(1 / inputs) / TRUNCATED
+        nn.init.trunc_normal_(module.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=HEAD_DEVIATION)
+        nn.init.zeros_(module.bias)
+
+
+def _begin_with_skip_connection(module: nn.Module) -> None:
+    """Let a block begin as its skip connection alone, by zeros in its last batch norm (Goyal et al. 2017; TPU code)."""
+    if isinstance(module, BasicBlock):
+        nn.init.zeros_(module.bn2.weight)
+    elif isinstance(module, Bottleneck):
+        nn.init.zeros_(module.bn3.weight)
+    elif isinstance(module, ShortBlock):
+        nn.init.zeros_(module.body[-1].get_parameter("weight"))

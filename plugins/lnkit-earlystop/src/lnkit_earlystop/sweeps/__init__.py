@@ -1,1 +1,1 @@
-"""Sweeps over one hyperparameter at a time (Kumar2022, section 5)."""
+"""Sweeps over one hyperparameter at a time (Kumar2022, section 6)."""
