@@ -3,8 +3,9 @@
 A protocol is a benchmark's own frozen dataclass of plain values (str, int, float, bool). Three fields mean the same in
 every benchmark: ``distance`` (replaced by the distance of a backbone that has its own), ``normalization`` and
 ``transform_input`` (how images are fed to the backbone). :class:`Comparing` is the base of protocols that measure
-distances, :class:`Training` the base of those that train, with ``loss_mode`` (of the loss network meanwhile) as a fourth. A protocol may have a method ``signature() -> str``, which
-returns everything that changes a score in one phrase.
+distances. :class:`Training` is the base of those that train; its ``loss_mode`` says in which mode the loss network is
+meanwhile. A protocol may have a method ``signature() -> str``, which returns everything that changes a score in one
+phrase.
 """
 
 from __future__ import annotations
