@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from lnkit.analysis.published.audit import AuditFinding, PublishedTables, audit
 from lnkit.analysis.published.caveats import CAVEATS
+from lnkit.analysis.published.tables import read_rows
 from lnkit.cli import cli
 
 
@@ -29,6 +30,7 @@ def test_what_is_known_of_the_tables(tables: PublishedTables) -> None:
         "mean-ranks": "agrees",
         "best-point-mismatch": "differs",
         "running-sum": "suspect",
+        "training-mode": "suspect",
         "attributes": "differs",
         "macs": "differs",
         "table-1-and-text": "differs",
@@ -64,6 +66,32 @@ def test_tables_without_a_running_sum_are_not_suspected(tables: PublishedTables)
     found = find("running-sum", replace(tables, scores=summed))
     assert found.verdict == "suspect"
     assert [row[0] for row in found.rows if row[4] == "yes"] == ["bapps 2afc"]
+
+
+def test_batch_norm_is_compared_by_the_mode_of_the_loss_network(tables: PublishedTables) -> None:
+    """Mean ranks of Table III, averaged over the nine backbones that Table I marks, and over the other five."""
+    finding = find("training-mode", tables)
+    table_iii, table_i = read_rows("average_rankings"), read_rows("attributes")
+    marked = {row["backbone"] for row in table_i if row["batch_norm"] == "1"}
+    assert len(marked) == 9
+    modes = {row[0]: row[1] for row in finding.rows}
+    assert modes == {
+        "bapps": "evaluation",
+        "superres": "evaluation",
+        "delineation": "training",
+        "autoencoder": "training",
+    }
+    for benchmark, _, with_norm, without in finding.rows:
+        for cell, chosen in ((with_norm, True), (without, False)):
+            ranks = [float(row[benchmark]) for row in table_iii if (row["backbone"] in marked) == chosen]
+            assert float(cell) == pytest.approx(np.mean(ranks), abs=0.13)  # ties of rounded scores
+    assert "loss of the 9 backbones" in finding.summary
+    assert "`--set loss_mode=eval`" in finding.summary
+
+
+def test_without_backbones_with_batch_norm_the_mode_does_not_matter(tables: PublishedTables) -> None:
+    none = tables.attributes.assign(batch_norm=False)
+    assert find("training-mode", replace(tables, attributes=none)).verdict == "agrees"
 
 
 def test_planted_errors_are_found(tables: PublishedTables) -> None:
@@ -111,11 +139,16 @@ def test_commands() -> None:
     said = run(cli, ["published", "audit"])
     assert said.exit_code == 0
     assert "Table X: a running sum?: suspect" in said.stdout
+    assert "Tables X and XI: batch norm, or the mode of the loss network?: suspect" in said.stdout
     assert {finding["id"] for finding in json.loads(run(cli, ["published", "audit", "--json"]).stdout)} >= {"macs"}
     assert "performance_scores" in run(cli, ["published", "list"]).stdout
     shown = run(cli, ["published", "show", "performance_scores", "--backbone", "vgg11", "--score", "2afc"])
     assert [line.split()[4] for line in shown.stdout.splitlines()[1:]] == ["0.635", "0.65", "0.659", "0.682"]
     assert "running sum" in run(cli, ["published", "show", "performance_scores", "--bench", "delineation"]).output
+    for benchmark, doubted in (("delineation", True), ("autoencoder", True), ("superres", False), ("bapps", False)):
+        shown = run(cli, ["published", "show", "performance_scores", "--bench", benchmark]).output
+        assert ("leaves the loss network in training mode" in shown) == doubted
+    assert "training mode" in run(cli, ["published", "show", "average_rankings"]).output
     exported = run(cli, ["published", "export", "average_rankings", "--format", "csv"]).stdout
     assert exported.splitlines()[0].endswith("all,source,caveat")
 

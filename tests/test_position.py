@@ -162,6 +162,15 @@ def test_published_delineation_carries_its_caveat(tmp_path: Path) -> None:
                for remark in p.remarks)  # fmt: skip
 
 
+def test_published_accuracies_carry_the_mode_of_the_loss_network(tmp_path: Path) -> None:
+    remarks = {p.benchmark: p.remarks for p in positions(both(tmp_path), "vgg11")}
+    assert any(
+        remark.startswith("On the published values: the reference code leaves the loss network in training mode")
+        for remark in remarks["autoencoder"]
+    )
+    assert not any("training mode" in remark for name in ("bapps", "superres") for remark in remarks[name])
+
+
 def test_collapses_and_repeats_are_said(tmp_path: Path) -> None:
     one = placed(net(collapsed="epoch 3: black images"), tmp_path / "c")
     assert any("collapsed" in remark for remark in one.remarks)

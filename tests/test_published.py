@@ -49,8 +49,14 @@ def test_known_figures() -> None:
 def test_caveats_travel_with_the_doubtful_rows() -> None:
     scores = published.performance_scores()
     doubtful = scores[scores.caveat != ""]
-    assert set(doubtful.benchmark) == {"delineation"}
-    assert len(doubtful) == 3 * 56
+    assert doubtful.benchmark.value_counts().to_dict() == {"delineation": 3 * 56, "autoencoder": 2 * 56}
+    summed = scores[scores.caveat.str.contains("running sum")]
+    assert set(summed.benchmark) == {"delineation"}
+    assert len(summed) == 3 * 56
+    assert doubtful.caveat.str.contains("training mode").all()
+    rankings = published.average_rankings().caveat
+    assert rankings.str.contains("running sum").all()
+    assert rankings.str.contains("training mode").all()
     points = published.best_points().set_index("backbone").caveat
     assert "semi_early" in points["squeezenet1_1"]
     assert "semi_early" not in points["vgg11"]

@@ -196,10 +196,24 @@ def test_published_delineation_carries_no_answer() -> None:
     assert advice.answer is None
     assert "The published data cannot answer this: Table X" in said(advice)
     assert "running sum" in said(advice)
+    assert "leaves the loss network in training mode" in said(advice)
     assert "`lnkit eval --backbone NAME --point all --bench delineation`" in said(advice)
     assert not any(
         "last printed digit" in text for text in advice.explanation
     )  # no certainty about what is not certain
+
+
+@pytest.mark.parametrize("task", ["autoencoder", "svhn_accuracy"])
+def test_the_mode_of_the_loss_network_qualifies_an_answer(task: str) -> None:
+    advice = published(task)
+    assert advice.answer is not None
+    assert "But the reference code leaves the loss network in training mode" in said(advice)
+    assert "nine backbones with batch norm" in said(advice)
+
+
+@pytest.mark.parametrize("task", ["superres", "bapps"])
+def test_benchmarks_with_a_frozen_loss_network_have_no_such_sentence(task: str) -> None:
+    assert "training mode" not in said(published(task))
 
 
 @pytest.mark.parametrize("changes", [{"variant": "quick"}, {"variant": "sample"}])

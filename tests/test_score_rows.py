@@ -36,7 +36,7 @@ def test_published_scores() -> None:
         "fraction",
     )
     assert frame.groupby("benchmark").caveat.agg(lambda texts: (texts != "").all()).to_dict() == {
-        "autoencoder": False,
+        "autoencoder": True,
         "bapps": False,
         "delineation": True,
         "superres": False,

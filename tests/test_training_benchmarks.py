@@ -24,14 +24,18 @@ from lnkit.training.checkpoints import read_checkpoint, write_checkpoint
 Capture = pytest.CaptureFixture[str]
 Whole = Callable[[str, Capture], tuple[str, str]]
 
-SHORT = {  # benchmark -> a sample cut shorter still, and how many checkpoints come before it is stopped
-    "superres": (["iterations=6", "validate_every=3", "train_images=16"], 4),
-    "delineation": (["epochs=2"], 7),
-    "autoencoder": (["epochs=1", "mlp_epochs=2", "unlabeled_images=512", "batch_size=64"], 5),
+FROZEN, FOLLOWING = ["--backbone", "pixel"], ["--backbone", "resnet18", "--weights", "random", "--point", "semi_early"]
+EMBEDDED = ["epochs=1", "mlp_epochs=2", "unlabeled_images=512", "batch_size=64"]
+SHORT = {  # benchmark -> its loss network, a sample cut shorter still, how many checkpoints come before it is stopped
+    "superres": (FROZEN, ["iterations=6", "validate_every=3", "train_images=16"], 4),
+    "delineation": (FROZEN, ["epochs=2"], 7),
+    "autoencoder": (FROZEN, EMBEDDED, 5),
+    "autoencoder with its loss network in training mode": (FOLLOWING, [*EMBEDDED, "loss_mode=train"], 5),
 }
 EACH = [  # the loop and its checkpoints are the same for all: one benchmark in every run of the tests, all in test-all
     pytest.param(bench, marks=[] if bench == "superres" else [pytest.mark.exhaustive]) for bench in SHORT
 ]
+STATE = ("network", "optimizer", "iteration")
 pytestmark = pytest.mark.slow
 
 
@@ -40,8 +44,9 @@ class StoppedError(Exception):
 
 
 def command(bench: str, results: Path) -> list[str]:
-    changes = [word for change in SHORT[bench][0] for word in ("--set", change)]
-    arguments = ["eval", "--backbone", "pixel", "--bench", bench, "--sample", "--device", "cpu", *changes]
+    backbone, changes, _ = SHORT[bench]
+    options = [*backbone, *(word for change in changes for word in ("--set", change))]
+    arguments = ["eval", "--bench", bench.split()[0], "--sample", "--device", "cpu", *options]
     return [*arguments, "--results", str(results), "--json"]
 
 
@@ -88,7 +93,7 @@ def stop(bench: str, results: Path, capsys: Capture) -> None:
         nonlocal written
         write_checkpoint(*arguments)
         written += 1
-        if written == SHORT[bench][1]:
+        if written == SHORT[bench][2]:
             raise StoppedError
 
     with pytest.MonkeyPatch.context() as patch:
@@ -103,12 +108,13 @@ def test_goes_on_to_the_same_bits_and_needs_all_of_the_state(
     bench: str, whole: Whole, often: None, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop(bench, tmp_path / "stopped", capsys)
-    for part in ("network", "optimizer", "iteration"):
+    parts = (*STATE, "loss_network") if SHORT[bench][0] == FOLLOWING else STATE
+    for part in parts:
         shutil.copytree(tmp_path / "stopped", tmp_path / part)
     assert outcome(bench, tmp_path / "stopped", capsys) == whole(bench, capsys)
 
     first = first_state(bench, tmp_path / "first", capsys)
-    for part in ("network", "optimizer", "iteration"):
+    for part in parts:
 
         def without(folder: Path, facts: Any, part: str = part) -> Any:
             found = read_checkpoint(folder, facts)

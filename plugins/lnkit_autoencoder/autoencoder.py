@@ -74,7 +74,7 @@ def feature_difference(predicted: Features, features: Features) -> Tensor:
     """Return the mean squared difference of predicted and true features, summed over the points.
 
     References:
-        Pihlgren2023 Eq. 6, without an image.
+        Pihlgren2023 Eq. 6 with a mean instead of the sum, without an image.
     """
     parts = [(predicted[point].float() - true.float()).square().mean() for point, true in features.items()]
     return torch.stack(parts).sum()
@@ -105,7 +105,7 @@ class AutoencoderTask(TrainingTask):
         self._cache: TargetCache | None = None
 
     def prepare(self) -> None:
-        """Compute the target features of all images once, where that is worth it and they fit into memory."""
+        """Compute the target features of all images once, if that is possible, worth it, and they fit into memory."""
         if sum(weight.numel() for weight in self.feature_loss.network.parameters()) < WORTH_CACHING:
             return
         self._cache = cache_targets(

@@ -1,8 +1,8 @@
 """The autoencoder for images, and the small classifiers of its embeddings.
 
-After Pihlgren2020, with the numbers of Pihlgren2023. Nothing in the autoencoder is variational. Convolutions before
-batch norm have no bias, which it would remove: the gradient of such a bias is only rounding, of which Adam makes steps
-of full size.
+As in the reference code, which adapts that of Pihlgren2020; Pihlgren2023 names no widths. Nothing in the autoencoder is
+variational. Convolutions before batch norm have no bias, which it would remove (704 parameters fewer than the reference
+code): the gradient of such a bias is only rounding, of which Adam makes steps of full size.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 SMALLEST, STEP = 64, 16  # pixels; images have sides of SMALLEST + k STEP
-ENCODER_WIDTHS = (3, 32, 64, 128, 256)  # channels; Pihlgren2023
-ENCODER_KERNEL, STRIDE = 4, 2  # pixels; Pihlgren2023
-DECODER_WIDTHS = (1024, 128, 64, 32, 3)  # channels; Pihlgren2023
-DECODER_KERNELS = (5, 5, 6, 6)  # pixels; Pihlgren2023
+ENCODER_WIDTHS = (3, 32, 64, 128, 256)  # channels; reference code
+ENCODER_KERNEL, STRIDE = 4, 2  # pixels; reference code
+DECODER_WIDTHS = (1024, 128, 64, 32, 3)  # channels; reference code
+DECODER_KERNELS = (5, 5, 6, 6)  # pixels; reference code
 
-# Widths of the hidden layers of each classifier; Pihlgren2023
+# Widths of the hidden layers of each classifier; reference code. Pihlgren2023: seven, with none, one or two
 HIDDEN_LAYERS: tuple[tuple[int, ...], ...] = ((), (32,), (64,), (32, 32), (64, 32), (64, 64), (128, 128))
-SLOPE = 0.01  # of LeakyReLU for negative values; PyTorch's default, Pihlgren2023 names none
+SLOPE = 0.01  # of LeakyReLU for negative values; PyTorch's default, reference code. Pihlgren2023 names no activation
 
 
 def fits(side: int) -> bool:
@@ -34,7 +34,7 @@ def encoded_side(side: int) -> int:
 
 
 def decoded_from(side: int) -> int:
-    """Return the side h of the map that the decoder starts with; Pihlgren2023."""
+    """Return the side h of the map that the decoder starts with; reference code."""
     return (side - SMALLEST) // STEP + 1
 
 

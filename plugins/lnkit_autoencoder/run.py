@@ -81,6 +81,7 @@ def _train_autoencoder(context: RunContext, subset: Subset, loss: FeatureLoss) -
         batch_size=protocol.batch_size,
         validate_every=per_epoch,
         seed=context.seed,
+        patience=protocol.patience,
     )
     return context.services.train(task, settings)
 
@@ -126,7 +127,7 @@ def _train_classifier(
         seed=context.seed,
         validates="accuracy" if by_accuracy else "loss",
         higher_is_better=by_accuracy,
-        patience=protocol.patience,
+        patience=protocol.mlp_patience,
     )
     trained = context.services.train(task, settings)
     builder.files |= trained.files

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from lnkit import BenchmarkData, DataError
 from lnkit.data import (
@@ -24,13 +23,13 @@ from lnkit.data import (
 )
 from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.protocol import STRIDE
+from lnkit_delineation.resizing import Resizing
 from lnkit_delineation.sample import NOTE, sample_folder
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunFacts
 
 Pixels = NDArray[np.uint8]
-Size = tuple[int, int]  # height, width
 
 SUFFIXES = (".tiff", ".tif", ".png", ".jpg", ".jpeg", ".bmp")
 EXPECTED = (
@@ -72,7 +71,7 @@ class Tiles:
 class DelineationData:
     """All tiles of a run."""
 
-    train: Tiles  # as they are on disk
+    train: Tiles  # resized, or as they are on disk, to be cropped
     valid: Tiles  # resized
     test: Tiles  # resized, or as they are
 
@@ -85,18 +84,20 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     """
     protocol, root = facts.protocol, data_folder(facts, MRD, sample_folder)
     train, valid, test = splits = tuple(find_split(root, name) for name in ("train", "valid", protocol.split))
-    resized = (protocol.size, protocol.size)
+    crops = protocol.train_tiles == "crop"
     data = DelineationData(
-        train=_open_tiles(facts, train, None),
-        valid=_open_tiles(facts, valid, resized),
-        test=_open_tiles(facts, test, resized if protocol.tiles == "resized" else None),
+        train=_open_tiles(facts, train, resized=not crops),
+        valid=_open_tiles(facts, valid, resized=True),
+        test=_open_tiles(facts, test, resized=protocol.tiles == "resized"),
     )
-    _check_crop(data.train, train.folder, protocol.crop)
+    if crops:
+        _check_crop(data.train, train.folder, protocol.crop)
     for tiles, split in ((data.train, train), (data.valid, valid), (data.test, test)):
         _check_maps(tiles, split.folder)
     fingerprints = {"train": data.train.sha256, "valid": data.valid.sha256, protocol.split: data.test.sha256}
     notes = (NOTE,) if facts.sample else _partial_notes(tuple(dict.fromkeys(splits)))
-    return BenchmarkData(data, fingerprints, (*notes, *_gray_notes(data.train, train.folder)), image_size=protocol.crop)
+    notes = (*notes, *_gray_notes(data.train, train.folder))
+    return BenchmarkData(data, fingerprints, notes, image_size=protocol.crop if crops else protocol.size)
 
 
 def find_split(root: Path, name: str) -> Split:
@@ -138,31 +139,31 @@ def _partial_notes(splits: Sequence[Split]) -> tuple[str, ...]:
     )
 
 
-def _open_tiles(facts: RunFacts, split: Split, size: Size | None) -> Tiles:
-    """Open a split's tiles, decoded once and then mapped into memory; without a size they are not resized."""
-    height, width = size or _first_size(split)
-    resizing = f"resized to {width} x {height}, bilinear" if size else "as it is"
+def _open_tiles(facts: RunFacts, split: Split, resized: bool) -> Tiles:
+    """Open a split's tiles, decoded once and then mapped into memory, resized as the protocol says or as they are."""
+    protocol = facts.protocol
+    resizing = Resizing((protocol.size, protocol.size), protocol.antialias) if resized else None
+    height, width = resizing.size if resizing else _first_size(split)
+    name = f"delineation-{width}x{height}-{resizing.name if resizing else 'full'}"
     columns = {
-        "sat": Column(split.images, (height, width, 3), _reader("RGB", size), f"RGB, {resizing}"),
-        "map": Column(split.maps, (height, width), _reader("L", size), f"gray, {resizing}"),
+        "sat": Column(split.images, (height, width, 3), _reader("RGB", resizing), f"RGB, {resizing or 'as it is'}"),
+        "map": Column(split.maps, (height, width), _reader("L", resizing), f"gray, {resizing or 'as it is'}"),
     }
-    target = packed_dir(split.folder, facts.cache) / f"delineation-{width}x{height}-{'resized' if size else 'full'}"
-    packed = open_columns(ColumnTable(f"delineation {split.name}", split.folder, columns), target, facts.progress)
+    table = ColumnTable(f"delineation {split.name}", split.folder, columns)
+    packed = open_columns(table, packed_dir(split.folder, facts.cache) / name, facts.progress)
     return Tiles(split.stems, packed.arrays["sat"], packed.arrays["map"], packed.sha256)
 
 
-def _reader(mode: str, size: Size | None) -> Callable[[bytes, Path], Pixels]:
+def _reader(mode: str, resizing: Resizing | None) -> Callable[[bytes, Path], Pixels]:
     def read(data: bytes, path: Path) -> Pixels:
         image = read_rgb(data, path)[0].convert(mode)
-        if size is not None and image.size != size[::-1]:
-            image = image.resize(size[::-1], Image.Resampling.BILINEAR)  # which Pillow antialiases
-        return np.asarray(image)
+        return resizing.apply(image) if resizing else np.asarray(image)
 
     return read
 
 
-def _first_size(split: Split) -> Size:
-    """Return the size of the first image, which all others must have."""
+def _first_size(split: Split) -> tuple[int, int]:
+    """Return height and width of the first image, which all others must have."""
     path = split.folder / split.images[0]
     image, _ = read_rgb(path.read_bytes(), path)
     return image.height, image.width

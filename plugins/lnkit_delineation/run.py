@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,6 +60,7 @@ def _train(context: RunContext, data: DelineationData) -> TrainingResult:
 def _test(context: RunContext, network: UNet, data: DelineationData, builder: OutcomeBuilder) -> Rows:
     """Measure the marks of every tile; return rows of the sheet."""
     test, protocol, rows = data.test, context.protocol, Rows()
+    network = copy.deepcopy(network).train(protocol.test_mode == "train")
     count = min(protocol.test_tiles or len(test.names), len(test.names))
     shown = evenly_spread(count, SHOWN)
     with context.progress.task("marking roads", count, unit="tiles") as advance:

@@ -1,4 +1,4 @@
-"""The training of the U-Net: random crops, cross-entropy and feature loss, weighted by application."""
+"""The training of the U-Net: tiles or crops of them, cross-entropy and feature loss, weighted by application."""
 
 from __future__ import annotations
 
@@ -46,17 +46,19 @@ class DelineationTask(TrainingTask):
         return Adam(network.parameters(), lr=self.protocol.lr)
 
     def load(self, items: NDArray[np.int64], draw: np.random.Generator) -> Batch:
-        """Crop each tile at random, and flip some of the crops horizontally."""
-        crops = [self._crop(int(item), draw) for item in items]
-        image, truth = (np.stack(column) for column in zip(*crops, strict=True))
+        """Crop each tile at random if the protocol says so, and flip some of them horizontally."""
+        views = [self._view(int(item), draw) for item in items]
+        image, truth = (np.stack(column) for column in zip(*views, strict=True))
         return {"image": as_tensor(image), "truth": as_tensor(truth)}
 
-    def _crop(self, item: int, draw: np.random.Generator) -> tuple[Pixels, Pixels]:
-        side, train = self.protocol.crop, self.data.train
-        top, left = (int(draw.integers(0, length - side + 1)) for length in train.maps.shape[1:])
+    def _view(self, item: int, draw: np.random.Generator) -> tuple[Pixels, Pixels]:
+        train, part = self.data.train, (slice(None), slice(None))
+        if self.protocol.train_tiles == "crop":
+            side = self.protocol.crop
+            top, left = (int(draw.integers(0, length - side + 1)) for length in train.maps.shape[1:])
+            part = (slice(top, top + side), slice(left, left + side))
         step = -1 if draw.random() < self.protocol.flip else 1
-        crop = (item, slice(top, top + side), slice(left, left + side))
-        return train.images[crop][:, ::step], train.maps[crop][:, ::step]
+        return train.images[(item, *part)][:, ::step], train.maps[(item, *part)][:, ::step]
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         return self.compute_losses(cast(UNet, network), in_unit_range(batch["image"]), in_unit_range(batch["truth"]))
@@ -65,7 +67,7 @@ class DelineationTask(TrainingTask):
         """Sum the losses of all applications, the k-th of K weighted by k / (K (K + 1) / 2).
 
         References:
-            Pihlgren2023 Eq. 4 and 5.
+            Pihlgren2023 Eq. 4 for the sum of the two losses, Mosinska2018 and the reference code for the weights.
         """
         mu, times = self.protocol.mu, self.protocol.k_train
         targets = self.feature_loss.targets(three_channels(truth)) if mu else {}
@@ -91,7 +93,7 @@ class DelineationTask(TrainingTask):
 
 
 def weights(times: int) -> Sequence[float]:
-    """Return the weights of the losses of the 1st to the last application, which sum to 1; Pihlgren2023 Eq. 5."""
+    """Return the weights of the losses of the 1st to the last application, which sum to 1; Mosinska2018."""
     return [k / (times * (times + 1) / 2) for k in range(1, times + 1)]
 
 

@@ -3,8 +3,9 @@
 A protocol is a benchmark's own frozen dataclass of plain values (str, int, float, bool). Three fields mean the same in
 every benchmark: ``distance`` (replaced by the distance of a backbone that has its own), ``normalization`` and
 ``transform_input`` (how images are fed to the backbone). :class:`Comparing` is the base of protocols that measure
-distances, :class:`Training` the base of those that train. A protocol may have a method ``signature() -> str``, which
-returns everything that changes a score in one phrase.
+distances. :class:`Training` is the base of those that train; its ``loss_mode`` says in which mode the loss network is
+meanwhile. A protocol may have a method ``signature() -> str``, which returns everything that changes a score in one
+phrase.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from lnkit.errors import UsageError, did_you_mean, near_names
-from lnkit.specs import EPSILONS, NORMALIZATIONS, DistanceConfig
+from lnkit.specs import EPSILONS, LOSS_MODES, NORMALIZATIONS, DistanceConfig
 
 if TYPE_CHECKING:
     from lnkit.benchmark import BenchmarkSpec
@@ -79,15 +80,17 @@ class Training:
     Call :meth:`check_training` in ``__post_init__``. Repeat a field in the subclass to change its default or comment.
     """
 
-    distance: str = "squared"  # mean squared difference of features; Pihlgren2023 Eq. 3, 4 and 6
-    normalization: str = "backbone"  # each backbone's own; Pihlgren2023 names no other. Reference code: "none"
+    distance: str = "squared"  # mean squared difference of features; Pihlgren2023 Eq. 3 and 5. Eq. 6 is a sum
+    normalization: str = "backbone"  # each backbone's own; Pihlgren2023 names none. Reference code: "none"
     transform_input: bool = True  # GoogLeNet, Inception v3 re-normalize, as torchvision does. Reference code: skipped
-    batch_size: int = 1  # images in a step of the optimizer
-    lr: float = 1e-3  # learning rate of Adam; Pihlgren2023
+    loss_mode: str = "eval"  # "train": batch statistics, dropout and stochastic depth in the loss network; ours
+    batch_size: int = 1  # images in a step of the optimizer; each benchmark's own
+    lr: float = 1e-3  # learning rate of Adam; reference code, Pihlgren2023 names no optimizer
 
     def check_training(self) -> None:
         """Raise ValueError for values that no run could honor."""
         expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+        expect_one_of("loss_mode", self.loss_mode, LOSS_MODES)
         expect_at_least("batch_size", self.batch_size, 1)
         expect_above("lr", self.lr, 0)
 
@@ -97,7 +100,8 @@ class Training:
 
     def loss_phrase(self) -> str:
         """Return the feature loss for a signature: ``squared|input:backbone``."""
-        return f"{self.distance}{_input_phrase(self)}"
+        mode = ",loss network in training mode" if self.loss_mode == "train" else ""
+        return f"{self.distance}{_input_phrase(self)}{mode}"
 
 
 def _input_phrase(protocol: Comparing | Training) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "IMAGENET_CLASSES",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "LOSS_MODES",
     "LPIPS_MEAN",
     "LPIPS_STD",
     "NORMALIZATIONS",
@@ -56,8 +57,10 @@ LPIPS_STD = (0.458 / 2, 0.448 / 2, 0.450 / 2)
 Layout = Literal["NCHW", "NHWC", "NLC", "NC", "CLS"]
 Interpolation = Literal["bicubic", "bilinear", "nearest-exact"]
 Normalization = Literal["backbone", "imagenet", "lpips", "none"]  # of images; see lnkit.load_loss_network
+LossMode = Literal["eval", "train"]  # of a loss network while another network is trained with it; see lnkit.LossNetwork
 
 NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
+LOSS_MODES: tuple[str, ...] = get_args(LossMode)
 EPSILONS = ("lpips", "reference", "torchmetrics")  # guards against a zero norm; see lnkit.distances.spatial
 RESIZE_FILTERS = ("bilinear", "bicubic", "lanczos", "box", "nearest")  # of Pillow, antialiased
 

@@ -26,7 +26,7 @@ def test_images_keep_their_size(side: int) -> None:
 
 
 # (side, side of the encoder's last map, h of the decoder): worked out by hand from kernel 4, stride 2, no padding, and
-# from Pihlgren2023's h = (H - 64) / 16 + 1.
+# from the reference code's h = (H - 64) / 16 + 1.
 @pytest.mark.parametrize(("side", "last", "h"), [(64, 2, 1), (96, 4, 3)])
 def test_parameters_are_those_of_the_protocol(side: int, last: int, h: int) -> None:
     encoder = 16 * (3 * 32 + 32 * 64 + 64 * 128 + 128 * 256)  # kernels, whose biases are those of batch norm
@@ -37,6 +37,16 @@ def test_parameters_are_those_of_the_protocol(side: int, last: int, h: int) -> N
     decoder += 25 * 1024 * 128 + 25 * 128 * 64 + 36 * 64 * 32 + 36 * 32 * 3 + 3
     decoder += 2 * (128 + 64 + 32)
     assert parameters(ImageDecoder(side, 64)) == decoder
+
+
+def test_704_parameters_fewer_than_with_biases() -> None:
+    """The reference code's autoencoder for SVHN has 4,382,723, of which its convolutions before batch norm have 704."""
+    network = torch.nn.ModuleList([ImageEncoder(64, 64), ImageDecoder(64, 64)])
+    convolutions = [
+        module for module in network.modules() if isinstance(module, (torch.nn.Conv2d, torch.nn.ConvTranspose2d))
+    ]
+    assert sum(module.out_channels for module in convolutions if module.bias is None) == 704
+    assert parameters(network) == 4_382_723 - 704
 
 
 def test_only_sizes_that_the_decoder_makes_fit() -> None:

@@ -17,7 +17,7 @@ from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.progress import SilentProgress
 from lnkit.results.folder import ResultsFolder
-from lnkit.training import loop, outcome as finished
+from lnkit.training import Validation, loop, outcome as finished
 from lnkit_autoencoder import autoencoder as encoding, reconstructions, run as running
 from lnkit_autoencoder.autoencoder import AutoencoderTask, embed
 from lnkit_autoencoder.classifier import ClassifierTask
@@ -217,6 +217,26 @@ def test_it_would_not_if_a_part_of_the_state_were_left_out(
         with pytest.raises(Killed):
             ran(root, tmp_path / "killed")
     assert weights_of(ran(root, tmp_path / "killed")) != weights_of(whole)
+
+
+def test_the_autoencoder_stops_early_as_the_reference_code_does(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AutoencoderTask, "validate", lambda task, network: Validation(1.0))
+    done = ran(root, tmp_path, overrides={"epochs": "20", "mlp_epochs": "1"})
+    log = (done.folder / "own-autoencoder" / "log.csv").read_text().splitlines()
+    steps_per_epoch = 2  # of 8 among 16 images
+    assert int(log[-1].split(",")[0]) == steps_per_epoch * (1 + 10)
+
+
+def test_the_loss_network_may_be_in_training_mode(root: Path, tmp_path: Path) -> None:
+    """Its batches matter then; a run leaves nothing behind for the next one, which ends with the same bits."""
+    options: dict[str, Any] = {"backbone": "resnet18", "points": "semi_early", "weights": "random"}
+    frozen = ran(root, tmp_path / "eval", **options)
+    first, second = (ran(root, tmp_path / name, overrides={"loss_mode": "train"}, **options) for name in "ab")
+    assert "loss network in training mode" in first.record.scores["own_accuracy"].signature
+    assert weights_of(first) == weights_of(second)
+    assert weights_of(first) != weights_of(frozen)
 
 
 def test_an_autoencoder_that_collapses_has_no_score(

@@ -121,8 +121,10 @@ def test_protocols_are_those_of_the_papers() -> None:
     assert (paper.normalization, paper.transform_input) == ("backbone", True)
     assert (reference.normalization, reference.transform_input) == ("none", False)
     assert (reference.epochs, reference.mlp_epochs) == (10, 100)
-    assert paper.patience == 10
-    assert AutoencoderProtocol(mlp_epochs=500).patience == 25
+    assert (paper.loss_mode, reference.loss_mode) == ("eval", "train")
+    assert paper.mlp_keeps == reference.mlp_keeps == "loss"  # the reference code monitors "val_loss"
+    assert (paper.patience, paper.mlp_patience) == (10, 10)
+    assert (AutoencoderProtocol(epochs=50).patience, AutoencoderProtocol(mlp_epochs=500).mlp_patience) == (10, 25)
     signatures = {name: variant.signature() for name, variant in VARIANTS.items()}
     assert len(set(signatures.values())) == len(signatures)
 
@@ -147,6 +149,11 @@ def test_protocols_are_those_of_the_papers() -> None:
 def test_values_that_no_run_could_honor_are_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=field):
         AutoencoderProtocol(**{field: value})  # type: ignore[arg-type]
+
+
+def test_an_encoder_of_features_needs_a_loss_network_in_evaluation_mode() -> None:
+    with pytest.raises(ValueError, match="'loss_mode': expected 'eval' with encode=features"):
+        AutoencoderProtocol(encode="features", loss_mode="train")
 
 
 def test_predicted_features_are_compared_by_their_squared_difference_only() -> None:

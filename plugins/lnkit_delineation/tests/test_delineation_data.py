@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import opening_context
-from PIL import Image
+from PIL import Image, ImageDraw
 from realdata import RealData
+from torchvision.transforms import functional
 
 from lnkit import BenchmarkData, DataError, RemoteFile
 from lnkit.protocols import as_dict
@@ -19,9 +20,10 @@ from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.data import find_split, open_data
 from lnkit_delineation.mrd import KINDS, SERVER, list_tiles
 from lnkit_delineation.protocol import PAPER, VARIANTS, DelineationProtocol
+from lnkit_delineation.resizing import Resizing
 from lnkit_delineation.sample import COUNTS, NOTE, SIDE, draw_tile, sample_folder, write_sample
 
-SMALL = replace(PAPER, crop=32, size=32)
+SMALL = replace(PAPER, train_tiles="crop", crop=32, size=32)
 
 
 def write_split(root: Path, split: str, count: int = 2, size: tuple[int, int] = (60, 40), road: int = 255) -> None:
@@ -45,7 +47,7 @@ def opened(root: Path, protocol: DelineationProtocol = SMALL) -> BenchmarkData:
     return open_data(opening_context(protocol, root.parent / "cache", root))
 
 
-def test_tiles_keep_their_size_for_training_and_are_resized_for_the_rest(root: Path) -> None:
+def test_tiles_to_crop_keep_their_size_and_the_rest_are_resized(root: Path) -> None:
     data = opened(root)
     content = data.content
     assert content.train.images.shape == (2, 40, 60, 3)
@@ -56,6 +58,92 @@ def test_tiles_keep_their_size_for_training_and_are_resized_for_the_rest(root: P
     assert int(content.train.images[1, 12, 30, 0]) == 121
     assert set(data.fingerprints) == {"train", "valid", "test"}
     assert data.notes[0] == "partial: train has 2 tiles; that of the Massachusetts Roads Dataset has 1,108"
+
+
+def test_paper_trains_on_resized_tiles(root: Path) -> None:
+    """Pihlgren2023: "input patches resized to 224x224"."""
+    assert (PAPER.train_tiles, PAPER.size) == ("resized", 224)
+    found = opened(root, replace(PAPER, size=32, crop=480))  # nothing is cropped, so a large crop does not matter
+    assert found.image_size == 32
+    for number in range(2):
+        image = Image.open(root / "train" / "sat" / f"{number}.tiff").resize((32, 32), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(found.content.train.images[number], np.asarray(image))
+    assert found.content.train.maps.shape == (2, 32, 32)
+
+
+def bilinear(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bilinear interpolation between the four nearest pixel centers, written out."""
+    weighted = np.asarray(pixels, np.float64)
+    for axis, (old, new) in enumerate(zip(pixels.shape, size, strict=False)):
+        place = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+        first = np.floor(place).astype(int)
+        share = (place - first).reshape([-1 if a == axis else 1 for a in range(pixels.ndim)])
+        second = np.minimum(first + 1, old - 1)
+        weighted = weighted.take(first, axis) * (1 - share) + weighted.take(second, axis) * share
+    return weighted
+
+
+@pytest.mark.parametrize("shape", [(75, 130), (75, 130, 3), (20, 24)])
+def test_without_antialiasing_four_pixels_count(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    found = Resizing((32, 48), antialias=False).apply(Image.fromarray(pixels))
+    assert found.shape == (32, 48, *shape[2:])
+    assert np.abs(found - bilinear(pixels, (32, 48))).max() <= 0.5 + 1e-4
+    if shape != (20, 24):  # reduced, so antialiasing matters
+        smooth = Resizing((32, 48), antialias=True).apply(Image.fromarray(pixels))
+        assert np.abs(found - smooth.astype(float)).mean() > 5
+
+
+def test_the_reference_resizes_without_antialiasing(root: Path) -> None:
+    """The transform of tensors in torchvision, as the reference code calls it."""
+    draw = np.random.default_rng(1)
+    pixels = draw.integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    for split in ("train", "valid", "test"):
+        shutil.rmtree(root / split)
+        write_split(root, split, size=(48, 48))
+    Image.fromarray(pixels).save(root / "valid" / "sat" / "0.tiff")
+    found = opened(root, replace(VARIANTS["reference"], crop=32, size=32)).content.valid.images[0]
+    resized = functional.resize(functional.to_tensor(Image.fromarray(pixels)), 32, antialias=False)
+    assert np.abs(found / 255 - resized.permute(1, 2, 0).numpy()).max() <= 0.5 / 255 + 1e-6
+    with_antialiasing = opened(root, replace(VARIANTS["reference"], crop=32, size=32, antialias=True)).content
+    assert (with_antialiasing.valid.images[0] != found).mean() > 0.5
+
+
+def test_maps_are_road_where_the_reference_code_finds_them_above_one_half() -> None:
+    """Its comparison is strict, and halves are frequent where sides are divided by simple fractions."""
+    pixels = np.random.default_rng(2).choice([0, 255], (320, 480)).astype(np.uint8)
+    tensor = functional.resize(functional.to_tensor(Image.fromarray(pixels)), [224, 224], antialias=False)[0]
+    found = Resizing((224, 224), antialias=False).apply(Image.fromarray(pixels)) >= 255 * PAPER.truth_threshold
+    np.testing.assert_array_equal(found, tensor.numpy() > 0.5)
+    assert (tensor == 0.5).sum() > 100
+
+
+def differing_marks(plain: np.ndarray, smooth: np.ndarray) -> float:
+    """The share of the marks with antialiasing that differ without."""
+    return float(((plain >= 128) != (smooth >= 128)).sum() / (smooth >= 128).sum())
+
+
+def test_what_antialiasing_changes_on_thin_roads() -> None:
+    """Roads of 7 pixels on a map of 1500: about 6 % of them at 224 pixels."""
+    draw, shares = np.random.default_rng(0), []
+    for _ in range(2):
+        roads = Image.new("L", (1500, 1500))
+        for _ in range(25):
+            ImageDraw.Draw(roads).line([tuple(map(float, end)) for end in draw.uniform(-100, 1600, (2, 2))], 255, 7)
+        smooth, plain = (Resizing((224, 224), antialias).apply(roads) for antialias in (True, False))
+        shares.append(differing_marks(plain, smooth))
+    assert 0.04 < min(shares) < max(shares) < 0.09
+
+
+def test_what_antialiasing_changes_on_real_cracks(real_data: RealData, tmp_path: Path) -> None:
+    """3.5 % of the crack pixels of the test images at 224 pixels, and the images by 3.9 of 255."""
+    protocol = replace(VARIANTS["reference"], split="test")
+    plain, smooth = (
+        open_data(opening_context(replace(protocol, antialias=antialias), tmp_path, real_data("cracks"))).content.test
+        for antialias in (False, True)
+    )
+    assert differing_marks(plain.maps, smooth.maps) == pytest.approx(0.035, abs=0.001)
+    assert np.sqrt(np.square(plain.images.astype(float) - smooth.images).mean()) == pytest.approx(3.9, abs=0.1)
 
 
 def test_full_tiles_are_not_resized(root: Path) -> None:
@@ -175,7 +263,12 @@ def test_no_folder(tmp_path: Path) -> None:
 def test_what_the_published_implementation_does_otherwise() -> None:
     reference = VARIANTS["reference"]
     differing = {name for name in as_dict(PAPER) if getattr(reference, name) != getattr(PAPER, name)}
-    assert differing == {"k_train", "keeps", "split", "normalization", "transform_input"}
+    assert differing == {
+        *("k_train", "keeps", "split", "normalization", "transform_input"),
+        *("loss_mode", "train_tiles", "antialias", "test_mode"),
+    }
+    assert (reference.loss_mode, reference.train_tiles, reference.crop) == ("train", "crop", 224)
+    assert (reference.antialias, reference.test_mode) == (False, "train")
     assert (reference.k_train, reference.k_test, reference.split, reference.keeps) == (1, 3, "valid", "bce")
     assert (PAPER.k_train, PAPER.k_test, PAPER.split) == (3, 3, "test")
 
@@ -191,6 +284,9 @@ def test_what_the_published_implementation_does_otherwise() -> None:
         {"flip": float("nan")},
         {"split": "train"},
         {"tiles": "half"},
+        {"train_tiles": "full"},
+        {"test_mode": "test"},
+        {"loss_mode": "off"},
         {"keeps": "psnr"},
         {"lr": 0.0},
     ],
@@ -272,7 +368,8 @@ class TestListing:
 
 def test_the_cracks_are_in_the_layout(real_data: RealData, tmp_path: Path) -> None:
     """Real images with real masks, named as the tiles of the dataset are."""
-    data = open_data(opening_context(replace(PAPER, crop=128), tmp_path, real_data("cracks"))).content
+    protocol = replace(PAPER, train_tiles="crop", crop=128)
+    data = open_data(opening_context(protocol, tmp_path, real_data("cracks"))).content
     assert data.train.images.shape == (80, 320, 480, 3)
     assert (len(data.valid.names), len(data.test.names)) == (10, 28)
     assert 0.01 < (data.train.maps > 127).mean() < 0.03

@@ -106,13 +106,13 @@ def tiles(count: int, side: int, seed: int = 0) -> Tiles:
 def make_task(**changes: Any) -> DelineationTask:
     torch.manual_seed(1)
     loss = DeepPerceptualLoss(LossNetwork(nn.Sequential(nn.Conv2d(3, 4, 3)), [ExtractionPoint("end", "0")]))
-    protocol = replace(PAPER, crop=32, batch_size=2, **changes)
+    protocol = replace(PAPER, **{"train_tiles": "crop", "crop": 32, "batch_size": 2} | changes)
     return DelineationTask(protocol, DelineationData(tiles(5, 48), tiles(3, 32, 1), tiles(1, 32)), loss)
 
 
 @pytest.mark.parametrize("k", [1, 3])
 def test_the_loss_of_all_applications(network: UNet, k: int) -> None:
-    """Pihlgren2023 Eq. 4 and 5, added up one by one."""
+    """Pihlgren2023 Eq. 4 with the weights of Mosinska2018, added up one by one."""
     task = make_task(k_train=k)
     batch = task.load(np.array([0, 3]), np.random.default_rng(0))
     found = task.losses(network, batch)
@@ -126,6 +126,24 @@ def test_the_loss_of_all_applications(network: UNet, k: int) -> None:
     torch.testing.assert_close(found["bce"], bce)
     torch.testing.assert_close(found["feature loss"], features)
     torch.testing.assert_close(found["loss"], bce + 0.01 * features)
+
+
+def test_in_training_mode_outputs_and_targets_have_their_own_statistics(network: UNet) -> None:
+    """The reference code's loss with K = 1 against the same network put into training mode by hand."""
+    torch.manual_seed(6)
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+    task = make_task(k_train=1)
+    task.feature_loss = DeepPerceptualLoss(LossNetwork(plain, [ExtractionPoint("end", "2")], mode="train")).train()
+    batch = task.load(np.array([0, 3]), np.random.default_rng(0))
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    found = task.losses(network, batch)["feature loss"]
+    network.load_state_dict(state)
+    image, truth = batch["image"] / 255, batch["truth"] / 255
+    mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    marks = network(image, torch.zeros(2, 1, 32, 32))
+    with torch.no_grad():
+        a, b = (plain.train()((gray.repeat(1, 3, 1, 1) - mean) / std) for gray in (marks, truth))
+    torch.testing.assert_close(found.detach(), (a - b).square().mean())
 
 
 def test_the_baseline_leaves_cross_entropy_alone(network: UNet) -> None:
@@ -176,6 +194,17 @@ class TestCrops:
         task.data = replace(task.data, train=train)
         crops = task.load(np.zeros(50, np.int64), np.random.default_rng(3))["image"].int()
         assert (crops[:, 0, 0, 1] > crops[:, 0, 0, 0]).all()
+
+
+def test_tiles_that_are_resized_are_taken_whole_and_flipped_alike() -> None:
+    task = make_task(train_tiles="resized", flip=1.0)
+    train = tiles(3, 48)
+    train.images[..., 0] = train.maps
+    task.data = replace(task.data, train=train)
+    batch = task.load(np.arange(3), np.random.default_rng(4))
+    assert batch["image"].shape == (3, 3, 48, 48)
+    assert torch.equal(batch["image"], torch.from_numpy(train.images[:, :, ::-1].copy()).permute(0, 3, 1, 2))
+    assert torch.equal(batch["image"][:, :1], batch["truth"])
 
 
 @pytest.mark.parametrize("keeps", ["loss", "bce"])

@@ -154,8 +154,9 @@ def _holm(p: Array) -> Array:
 
 
 def joined(caveats: Iterable[str]) -> str:
-    """Join the distinct caveats."""
-    return "; ".join(dict.fromkeys(text for text in caveats if text))
+    """Join the distinct caveats; one that is a part of another is left out."""
+    texts = list(dict.fromkeys(text for text in caveats if text))
+    return "; ".join(text for text in texts if not any(text in other for other in texts if other != text))
 
 
 def _known(methods: Sequence[str]) -> Sequence[str]:

@@ -11,7 +11,7 @@ from lnkit.errors import PluginError
 from lnkit.evaluation.request import ResolvedRequest
 from lnkit.progress import Progress
 from lnkit.results.records import RunKey
-from lnkit.specs import DistanceAt, DistanceConfig, DistanceSpec, ExtractionPoint, LossNetworkId
+from lnkit.specs import DistanceAt, DistanceConfig, DistanceSpec, ExtractionPoint, LossMode, LossNetworkId
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +116,7 @@ class Services:
                 "its BenchmarkSpec needs trains=True."
             )
         return Trainer(
-            lambda: self._cut(self._layers[0]),
+            lambda: self._cut(self._layers[0], getattr(self._resolved.protocol, "loss_mode", "eval")),
             device=self._device,
             precision=self._request.precision,
             folder=self._folder,
@@ -128,12 +128,12 @@ class Services:
         """The layers of all loss networks, each once."""
         return tuple({point.name: point for points in self._layers for point in points}.values())
 
-    def _cut(self, points: Sequence[ExtractionPoint]) -> LossNetwork:
+    def _cut(self, points: Sequence[ExtractionPoint], mode: LossMode = "eval") -> LossNetwork:
         from lnkit.networks.load import make_loss_network  # noqa: PLC0415 - torch
 
         normalization = getattr(self._resolved.protocol, "normalization", "backbone")
         transform_input = getattr(self._resolved.protocol, "transform_input", True)
-        return make_loss_network(self._loaded, self._resolved.backbone, points, normalization, transform_input)
+        return make_loss_network(self._loaded, self._resolved.backbone, points, normalization, transform_input, mode)
 
     def _distance(self, name: str) -> DistanceSpec:
         if name not in self._resolved.distances:

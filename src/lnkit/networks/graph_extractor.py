@@ -30,7 +30,7 @@ _log = logging.getLogger("lnkit")
 
 # Known to write to none of their inputs and to return newly allocated memory.
 _PURE_MODULES = (_ConvNd, _BatchNorm, nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.MaxPool2d, nn.AvgPool2d)
-_ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.LeakyReLU, nn.ELU, nn.Mish)  # pure unless in place
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.LeakyReLU, nn.ELU, nn.Mish)  # pure unless in place
 _PURE_FUNCTIONS = (operator.add, operator.mul, torch.cat, torch.add, torch.mul, functional.max_pool2d)
 _MAYBE_PURE_FUNCTIONS = (functional.relu, functional.silu, functional.hardswish)  # pure unless in place
 _IN_PLACE_OPERATORS = ("iadd", "isub", "imul", "itruediv", "ipow", "setitem")
@@ -52,21 +52,23 @@ def cut_backbone(backbone: nn.Module, nodes: Sequence[str], name: str = "") -> n
     Raises:
         UnknownNameError: The backbone has no such node.
     """
-    outline = _outline(backbone)
+    return copy.deepcopy(cut_outline(outline_of(backbone), nodes, name)).eval().requires_grad_(False)
+
+
+def cut_outline(outline: nn.Module, nodes: Sequence[str], name: str = "") -> nn.Module:
+    """Cut an outline as :func:`cut_backbone` cuts a backbone, in its present mode; the cut shares its tensors."""
     modules = [path for path, _ in outline.named_modules() if path]
     graph, paths = _trace(outline)
     operations = _last_operations(paths, nodes) if graph else {}
     if graph and len(operations) == len(set(nodes)):
-        cut: nn.Module = _graph_cut(outline, graph, [operations[node] for node in nodes])
-    else:
-        _refuse_unknown(name, [node for node in nodes if node not in modules], {*modules, *paths.values()})
-        cut = HookExtractor(outline, nodes)
-    return copy.deepcopy(cut).eval().requires_grad_(False)
+        return _graph_cut(outline, graph, [operations[node] for node in nodes])
+    _refuse_unknown(name, [node for node in nodes if node not in modules], {*modules, *paths.values()})
+    return HookExtractor(outline, nodes)
 
 
 def trace_whole(backbone: nn.Module) -> tuple[fx.GraphModule, Mapping[fx.Node, str]] | None:
     """Return a backbone as a graph with the path of each operation, or None if it cannot be traced."""
-    outline = _outline(backbone)
+    outline = outline_of(backbone)
     graph, paths = _trace(outline)
     return (fx.GraphModule(outline, graph), paths) if graph else None
 
@@ -95,7 +97,7 @@ class _Walk(fx.Interpreter):
         return result
 
 
-def _outline(backbone: nn.Module) -> nn.Module:
+def outline_of(backbone: nn.Module) -> nn.Module:
     """Copy the modules of a backbone but share its tensors: cheap at any size, and safe to change."""
     tensors = chain(backbone.parameters(), backbone.buffers())
     return copy.deepcopy(backbone, {id(tensor): tensor for tensor in tensors}).eval()
@@ -150,14 +152,14 @@ def _owns_memory(operation: fx.Node, root: nn.Module) -> bool:
     if _is_pure(operation, root):
         return True
     source = operation.args[0] if operation.args else None
-    in_place_activation = operation.op == "call_module" and isinstance(_module(operation, root), _ACTIVATIONS)
+    in_place_activation = operation.op == "call_module" and isinstance(_module(operation, root), ACTIVATIONS)
     return in_place_activation and isinstance(source, fx.Node) and len(source.users) == 1 and _owns_memory(source, root)
 
 
 def _is_pure(operation: fx.Node, root: nn.Module) -> bool:
     if operation.op == "call_module":
         module = _module(operation, root)
-        return isinstance(module, _PURE_MODULES) or (isinstance(module, _ACTIVATIONS) and not module.inplace)
+        return isinstance(module, _PURE_MODULES) or (isinstance(module, ACTIVATIONS) and not module.inplace)
     if operation.op == "call_function":
         maybe = operation.target in _MAYBE_PURE_FUNCTIONS and len(operation.args) == 1
         return operation.target in _PURE_FUNCTIONS or (maybe and not operation.kwargs.get("inplace"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,16 +19,23 @@ _PROBE_SIZES = (64, 224, 256, 384, 448, 518)  # pixels, the fastest first; some 
 
 
 class HookExtractor(nn.Module):
-    """Runs a backbone up to the deepest of its nodes; modules that are never reached are dropped.
+    """Runs a backbone up to the deepest of its nodes.
 
     If a module runs several times, its first output counts.
     """
 
-    def __init__(self, backbone: nn.Module, nodes: Sequence[str]) -> None:
+    def __init__(self, backbone: nn.Module, nodes: Sequence[str], both_modes: bool = False) -> None:
+        """Wrap a backbone, whose modules that are never reached are replaced by identities.
+
+        Args:
+            backbone: The network, in evaluation mode.
+            nodes: Paths of its modules.
+            both_modes: Whether it will run in training mode too: modules that are reached then are kept.
+        """
         super().__init__()
         self.backbone = backbone
         self.nodes = tuple(nodes)
-        _drop_unreached(self)
+        _drop_unreached(self, both_modes)
 
     def forward(self, images: Tensor) -> tuple[Any, ...]:
         outputs: dict[str, Any] = {}
@@ -70,11 +78,14 @@ def forward_hooks(modules: Mapping[str, nn.Module], callback: Callable[[str, Any
             handle.remove()
 
 
-def _drop_unreached(cut: HookExtractor) -> None:
+def _drop_unreached(cut: HookExtractor, both_modes: bool) -> None:
     """Replace modules that a probe image does not reach by identities, unless that changes the outputs."""
     for size in _PROBE_SIZES:
         try:
             before, unreached = _probe(cut, size)
+            if both_modes:
+                unreached_in_training = _unreached_in_training(cut, size)
+                unreached = [path for path in unreached if path in unreached_in_training]
         except UsageError:
             raise
         except Exception as error:  # the backbone does not accept this size
@@ -105,6 +116,13 @@ def _probe(cut: HookExtractor, size: int) -> tuple[tuple[Any, ...], list[str]]:
         for handle in handles:
             handle.remove()
     return outputs, _topmost_unreached(list(modules), entered, left)
+
+
+def _unreached_in_training(cut: HookExtractor, size: int) -> list[str]:
+    """Return the topmost modules that are not reached in training mode; leave statistics and generators alone."""
+    shared = {id(parameter): parameter for parameter in cut.parameters()}
+    with torch.random.fork_rng():
+        return _probe(copy.deepcopy(cut, shared).train(), size)[1]
 
 
 def _topmost_unreached(paths: Sequence[str], entered: Collection[str], left: Collection[str]) -> list[str]:

@@ -22,6 +22,7 @@ from lnkit.specs import (
     NORMALIZATIONS,
     BackboneSpec,
     ExtractionPoint,
+    LossMode,
     LossNetworkId,
     Normalization,
 )
@@ -29,7 +30,7 @@ from lnkit.specs import (
 Triple = tuple[float, float, float]
 
 
-def load_loss_network(
+def load_loss_network(  # noqa: PLR0913 - options by name
     backbone: str,
     points: str = "late",
     *,
@@ -37,6 +38,7 @@ def load_loss_network(
     seed: int = 0,
     normalization: Normalization = "backbone",
     transform_input: bool = True,
+    mode: LossMode = "eval",
     progress: Progress | None = None,
 ) -> LossNetwork:
     """Load a registered backbone and cut it at one or more points.
@@ -50,6 +52,7 @@ def load_loss_network(
             "imagenet" those of torchvision, "lpips" those of LPIPS (Zhang2018), "none" no normalization.
         transform_input: False skips the second normalization inside GoogLeNet and Inception v3, as the reference code
             of Pihlgren2023 does. Other backbones ignore it.
+        mode: "eval" stays in evaluation mode, "train" follows ``train()`` and ``eval()``; see :class:`LossNetwork`.
         progress: Announces a download before it begins.
 
     Returns:
@@ -77,7 +80,7 @@ def load_loss_network(
     resolved = registry.points_of(LossNetworkId(backbone, names))
     mean_and_std(spec, normalization)  # refuses an unknown one before anything is fetched
     loaded = build_backbone(spec, weights, seed, progress)
-    return make_loss_network(loaded, spec, resolved, normalization, transform_input)
+    return make_loss_network(loaded, spec, resolved, normalization, transform_input, mode)
 
 
 def make_loss_network(
@@ -86,6 +89,7 @@ def make_loss_network(
     points: Sequence[ExtractionPoint],
     normalization: str = "backbone",
     transform_input: bool = True,
+    mode: LossMode = "eval",
 ) -> LossNetwork:
     """Cut a loaded backbone at some of its points.
 
@@ -95,6 +99,7 @@ def make_loss_network(
         points: Points of one node each.
         normalization: As for :func:`load_loss_network`.
         transform_input: As for :func:`load_loss_network`.
+        mode: As for :func:`load_loss_network`.
 
     Raises:
         UsageError: The normalization is unknown.
@@ -103,16 +108,16 @@ def make_loss_network(
     for point in points:
         _require_weights(point, spec, loaded)
     if not spec.transform_input:
-        return _cut(loaded, spec, points, normalization)
+        return _cut(loaded, spec, points, normalization, mode)
     before = _set_transform_input(loaded.module, transform_input)
     try:
-        return _cut(loaded, spec, points, normalization)
+        return _cut(loaded, spec, points, normalization, mode)
     finally:
         _set_transform_input(loaded.module, before)
 
 
 def _cut(
-    loaded: LoadedBackbone, spec: BackboneSpec, points: Sequence[ExtractionPoint], normalization: str
+    loaded: LoadedBackbone, spec: BackboneSpec, points: Sequence[ExtractionPoint], normalization: str, mode: LossMode
 ) -> LossNetwork:
     mean, std = mean_and_std(spec, normalization)
     return LossNetwork(
@@ -123,6 +128,7 @@ def _cut(
         input_size=spec.input_size,
         interpolation=spec.interpolation,
         name=spec.name,
+        mode=mode,
     )
 
 

@@ -14,7 +14,8 @@ from lnkit.errors import ImageError, UsageError
 from lnkit.networks.device import is_out_of_memory
 from lnkit.networks.graph_extractor import cut_backbone, reached_outputs
 from lnkit.networks.math_kernels import choose_math_kernels
-from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint, Interpolation
+from lnkit.networks.mode_cut import cut_in_both_modes
+from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint, Interpolation, LossMode
 
 _RANGE_TOLERANCE = 1e-4  # beyond [0, 1]; rounding, not another range
 
@@ -22,8 +23,8 @@ _RANGE_TOLERANCE = 1e-4  # beyond [0, 1]; rounding, not another range
 class LossNetwork(nn.Module):
     """Features of images at one or more extraction points, from one forward pass of a frozen backbone.
 
-    Images are RGB in [0, 1]; the ``mean`` and ``std`` of the backbone are applied inside. The network always stays in
-    evaluation mode, also as a part of a module in training.
+    Images are RGB in [0, 1]; the ``mean`` and ``std`` of the backbone are applied inside. The network stays in
+    evaluation mode, also as a part of a module in training, unless it was made with ``mode="train"``.
 
     Example:
         >>> import torch
@@ -37,7 +38,7 @@ class LossNetwork(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options by name
         self,
         backbone: nn.Module,
         points: Sequence[ExtractionPoint],
@@ -47,6 +48,7 @@ class LossNetwork(nn.Module):
         input_size: tuple[int, int] | None = None,
         interpolation: Interpolation = "bicubic",
         name: str = "",
+        mode: LossMode = "eval",
     ) -> None:
         """Cut a backbone at its points.
 
@@ -58,10 +60,14 @@ class LossNetwork(nn.Module):
             input_size: (height, width) that images are resized to; None to keep their size.
             interpolation: Method of that resizing, which is antialiased.
             name: Name of the backbone ("vgg16"), for error messages and for weights that were learned for it.
+            mode: "eval" stays in evaluation mode. "train" follows ``train()`` and ``eval()`` as any module does: in
+                training mode batch norm takes the statistics of the batch and changes its running statistics, dropout
+                and stochastic depth are on. Weights stay frozen. The reference code of Pihlgren2023 trains so.
 
         Raises:
             UnknownNameError: The backbone has no node of a point.
-            UsageError: There are no points, or two have the same name.
+            UsageError: There are no points, or two have the same name, or a point of a network with ``mode="train"``
+                is no module.
         """
         super().__init__()
         choose_math_kernels()
@@ -75,6 +81,9 @@ class LossNetwork(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1))
         self.backbone = cut_backbone(backbone, self._nodes, name)
+        both = cut_in_both_modes(self.backbone, backbone, self._nodes, name) if mode == "train" else None
+        self.backbone = self.backbone if both is None else both
+        self.follows_mode = both is not None  # False also for mode="train" if training mode makes no difference
         super().train(False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -101,7 +110,7 @@ class LossNetwork(nn.Module):
             return self.tap(normalized)
         try:
             return self.tap(normalized)
-        except (RuntimeError, AssertionError) as error:
+        except (RuntimeError, AssertionError, ValueError) as error:  # ValueError: batch norm of a single value
             self._explain(normalized, error)
             raise
 
@@ -122,8 +131,8 @@ class LossNetwork(nn.Module):
         return {point.name: as_map(outputs[point.node], point, size) for point in self.points}
 
     def train(self, mode: bool = True) -> LossNetwork:
-        """Ignore ``mode`` and stay in evaluation mode: a loss network is never trained."""
-        return super().train(False)
+        """Follow ``mode`` if the network was made to; else ignore it and stay in evaluation mode."""
+        return super().train(mode and self.follows_mode)
 
     def _explain(self, normalized: Tensor, error: Exception) -> None:
         """Raise ImageError if a blank image of the same size fails too: then the size is the cause."""
@@ -132,7 +141,7 @@ class LossNetwork(nn.Module):
         blank = torch.zeros_like(normalized[:1])
         try:
             self.tap(blank)
-        except (RuntimeError, AssertionError):
+        except (RuntimeError, AssertionError, ValueError):
             height, width = normalized.shape[2:]
             reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".!")
             reason = re.sub(r"Proxy\(\w+\)", "another", reason)  # a placeholder of the tracer for a size

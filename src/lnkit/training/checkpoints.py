@@ -25,7 +25,7 @@ from lnkit.errors import DataError, LnkitError
 from lnkit.training.state_files import pack, unpack
 
 FOLDER = "checkpoints"
-FORMAT = 2  # raised when older checkpoints become unusable
+FORMAT = 3  # raised when older checkpoints become unusable
 
 Weights = Mapping[str, Tensor]
 

@@ -26,6 +26,7 @@ from lnkit.training.device_setup import DeviceSetup, deterministic
 from lnkit.training.interrupts import defer_interrupts
 from lnkit.training.loader import EpochSampler, prefetch, to_device
 from lnkit.training.log import TrainingLog
+from lnkit.training.loss_mode import lend, restore_statistics, set_mode, statistics
 from lnkit.training.memory import MicroBatches, release
 from lnkit.training.outcome import (
     LOG,
@@ -73,7 +74,7 @@ def train(
     all_facts = {**(facts or {}), **asdict(settings)}
     stored = read_outcome(folder, all_facts)
     if stored is None:
-        with deterministic(setup.device):
+        with deterministic(setup.device), lend(task.feature_loss):
             _Training(task, settings, folder, setup, progress, all_facts).finish()
         stored = read_outcome(folder, all_facts)
         assert stored is not None, "finish() has just written it"
@@ -193,6 +194,7 @@ class _Training:
             prefetch(self.task, settings, self.iteration, self.setup.device) as batches,
         ):
             advance(self.iteration)
+            set_mode(self.network, self.task.feature_loss, training=True)
             self._between_steps()  # a validation may have been interrupted
             while not self._ended:
                 batch = next(batches)
@@ -244,12 +246,12 @@ class _Training:
             self._read_losses()
         if self.collapsed:
             return
-        self.network.eval()
+        set_mode(self.network, self.task.feature_loss, training=False)
         try:
             with torch.no_grad():
                 validation = self.task.validate(self.network)
         finally:
-            self.network.train()
+            set_mode(self.network, self.task.feature_loss, training=True)
         with defer_interrupts():
             self._update(validation)
 
@@ -285,6 +287,7 @@ class _Training:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict() if self.scheduler is not None else None,
             "scaler": self.scaler.state_dict(),
+            "loss_network": statistics(self.task.feature_loss),
             "generators": generator_states(self.setup.device),
             "log": self.log.state(),
             "micro_batches": self.micro_batches.state(),
@@ -320,6 +323,7 @@ class _Training:
             self.scheduler.load_state_dict(state["scheduler"])
         self.scaler = self.setup.scaler()  # the old one may have stopped in the middle of a step
         self.scaler.load_state_dict(state["scaler"])
+        restore_statistics(self.task.feature_loss, state["loss_network"])
         restore(state["generators"], self.setup.device)
         self.log.restore(state["log"], self.iteration)
         self.micro_batches.restore(state["micro_batches"])

@@ -12,15 +12,15 @@ from lnkit.errors import ImageError
 from lnkit.networks.load import load_loss_network
 from lnkit.networks.loss_network import LossNetwork, check_form, check_images
 from lnkit.plugins.load import default_registry
-from lnkit.specs import DistanceConfig, Normalization
+from lnkit.specs import DistanceConfig, LossMode, Normalization
 from lnkit.training.micro_batch import micro_batched_mean
 
 
 class DeepPerceptualLoss(nn.Module):
     """Mean over a batch of the distance between the features of two images at the points of a loss network.
 
-    The loss network is frozen and stays in evaluation mode. The gradient is finite everywhere, also where the two
-    images are equal.
+    The loss network is frozen and stays in evaluation mode, unless it is made with ``mode="train"``. The gradient is
+    finite everywhere, also where the two images are equal.
 
     Example:
         >>> import torch
@@ -45,6 +45,7 @@ class DeepPerceptualLoss(nn.Module):
         distance: str | DistanceConfig = "squared",  # Pihlgren2023 Eq. 3
         weights: str = "pretrained",
         normalization: Normalization = "backbone",
+        mode: LossMode = "eval",
     ) -> None:
         """Load a loss network by name, or use a given one.
 
@@ -54,6 +55,9 @@ class DeepPerceptualLoss(nn.Module):
             distance: A registered name, such as "spatial", or a DistanceConfig.
             weights: "pretrained", "random" or a file.
             normalization: As for :func:`lnkit.load_loss_network`.
+            mode: "eval", or "train" for a loss network that follows ``train()`` and ``eval()`` of the loss, as part of
+                your module: outputs and targets are two batches then, each with its own statistics. See
+                :class:`lnkit.LossNetwork`.
 
         Raises:
             UnknownNameError: No plugin provides the backbone, the point or the distance.
@@ -62,7 +66,7 @@ class DeepPerceptualLoss(nn.Module):
         """
         super().__init__()
         if isinstance(backbone, str):
-            backbone = load_loss_network(backbone, points, weights=weights, normalization=normalization)
+            backbone = load_loss_network(backbone, points, weights=weights, normalization=normalization, mode=mode)
         self.network = backbone
         config = DistanceConfig(name=distance) if isinstance(distance, str) else distance
         self._points = [point.name for point in self.network.points]

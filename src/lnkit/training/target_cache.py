@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lnkit.progress import Progress
+from lnkit.training.loss_mode import follows_training
 from lnkit.training_task import Batch
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ def cache_targets(
         progress: Shows the progress.
 
     Returns:
-        The cache, or None if caching does not pay: fewer than two passes, or more than 2 GiB of features.
+        The cache, or None if caching does not pay: fewer than two passes, or more than 2 GiB of features. None also if
+        the loss network will be in training mode, where features depend on the batch.
     """
-    if passes < 2 or not count:
+    if passes < 2 or not count or follows_training(loss):
         return None
     device = next(loss.network.buffers()).device
     example = images(np.arange(1)).to(device)

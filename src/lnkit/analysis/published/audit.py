@@ -1,6 +1,7 @@
 """Audit of the published tables: recomputes their figures from each other and from the networks.
 
-No result is hard-coded: each finding is computed from the figures in the package, so a corrected table would pass.
+No result is hard-coded: each finding is computed from the figures in the package, so a corrected table would pass. Only
+the finding on the training mode rests on reading the reference code; its evidence is computed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lnkit.analysis.published import frames as published
-from lnkit.analysis.published.caveats import AGREEING, CONTRADICTING
+from lnkit.analysis.published.caveats import AGREEING, CONTRADICTING, TRAINED
 from lnkit.analysis.rankings import best_points, mean_ranks
 from lnkit.analysis.score_rows import from_published, to_frame
 
@@ -73,11 +74,11 @@ def audit(tables: PublishedTables | None = None) -> list[AuditFinding]:
 
     Returns:
         One finding for each check: completeness, mean ranks (Table III), best points (Table IV), the running sum
-        (Table X), attributes and macs (Table I) of Pihlgren2023; Table 1 of Kumar2022 against its text.
+        (Table X), batch norm and the training mode (Tables X and XI), attributes and macs (Table I) of Pihlgren2023;
+        Table 1 of Kumar2022 against its text.
     """
     tables = tables or PublishedTables.shipped()
-    checks = (_completeness, _mean_ranks, _best_points, _running_sum, _flags, _macs, _early_stopping)
-    return [check(tables) for check in checks]
+    return [check(tables) for check in _CHECKS]
 
 
 def _completeness(tables: PublishedTables) -> AuditFinding:
@@ -223,6 +224,35 @@ def _longest_common_order(scores: pd.DataFrame, keys: Sequence[tuple[str, str]])
     return int(longest.max())
 
 
+def _training_mode(tables: PublishedTables) -> AuditFinding:
+    """Compare the ranks of backbones with and without batch norm, by the mode of the loss network in each benchmark."""
+    ranks = mean_ranks(tables.scores).drop(columns="all", errors="ignore")
+    flags = tables.attributes.set_index("backbone").batch_norm.reindex(ranks.index).astype(bool)
+    means = {has_norm: ranks[flags == has_norm].mean() for has_norm in (True, False)}
+    rows = [
+        (
+            str(name),
+            "training" if name in TRAINED else "evaluation",
+            f"{means[True][name]:.2f}",
+            f"{means[False][name]:.2f}",
+        )
+        for name in ranks.columns
+    ]
+    affected = [name for name in ranks.columns if name in TRAINED] if flags.any() else []
+    return AuditFinding(
+        "training-mode",
+        "Tables X and XI: batch norm, or the mode of the loss network?",
+        ("performance_scores", "average_rankings"),
+        SUSPECT if affected else AGREES,
+        f"In {' and '.join(affected) or 'no benchmark'}, the reference code leaves the loss network in training mode, "
+        f"as part of what it trains. This changes the loss of the {int(flags.sum())} backbones with batch norm and of "
+        "no other, so the tables cannot tell batch norm from the mode. `--protocol reference` does the same, and "
+        "`--set loss_mode=eval` does not.",
+        ("benchmark", "mode", "mean rank with batch norm", "without"),
+        tuple(rows),
+    )
+
+
 def _flags(tables: PublishedTables) -> AuditFinding:
     columns = ["imagenet_top1", "depth", "skip_connections", "branches", "conv_1x1", "batch_norm"]
     both = tables.attributes.merge(tables.computed, on="backbone", suffixes=("", "_computed"))
@@ -307,3 +337,15 @@ def _early_stopping(tables: PublishedTables) -> AuditFinding:
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+_CHECKS = (
+    _completeness,
+    _mean_ranks,
+    _best_points,
+    _running_sum,
+    _training_mode,
+    _flags,
+    _macs,
+    _early_stopping,
+)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from lnkit.analysis.attributes import attributes_by_network, plain_name
 from lnkit.analysis.collect import ScoreSet
+from lnkit.analysis.published.caveats import is_confound
 from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
 from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.results.records import RunRecord
@@ -190,7 +191,10 @@ def _remarks(row: ScoreRow, published: Sequence[ScoreRow]) -> Iterator[str]:
     if row.origin != PUBLISHED:
         yield from _own_remarks(row)
     for caveat in dict.fromkeys(other.caveat for other in published if other.caveat):
-        yield f"A rank among these published values means little: {caveat}."
+        if is_confound(caveat):
+            yield f"On the published values: {caveat}."
+        else:
+            yield f"A rank among these published values means little: {caveat}."
 
 
 def _own_remarks(row: ScoreRow) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lnkit.analysis.collect import count_of
+from lnkit.analysis.published.caveats import is_confound
 from lnkit.analysis.recommend.candidates import Candidate, TaskScore, mean_over_tasks
 from lnkit.analysis.recommend.pairwise import TIE, UNKNOWN, compare_pair, gap, outcome, rivals
 from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
@@ -32,7 +33,7 @@ def no_answer(scores: Sequence[TaskScore], networks: Sequence[ScoreRow], candida
         candidates: the loss networks that meet all constraints and have all scores.
     """
     rows = _rows(scores)
-    if doubtful := [row for row in rows if row.caveat]:
+    if doubtful := [row for row in rows if row.caveat and not is_confound(row.caveat)]:
         benchmarks = dict.fromkeys(row.benchmark for row in doubtful)
         commands = " and ".join(f"`lnkit eval --backbone NAME --point all --bench {name}`" for name in benchmarks)
         return f"The published data cannot answer this: {doubtful[0].caveat}. Measure it: {commands}."
@@ -99,6 +100,11 @@ def say_own_caveats(scores: Sequence[TaskScore]) -> list[str]:
             "over items."
         )
     return sentences
+
+
+def say_published_caveats(scores: Sequence[TaskScore]) -> list[str]:
+    """Qualify an answer that rests on published values."""
+    return [f"But {caveat}." for caveat in dict.fromkeys(row.caveat for row in _rows(scores) if row.caveat)]
 
 
 def say_certainty(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> list[str]:

@@ -12,7 +12,14 @@ from lnkit.analysis.attributes import Attributes, attributes_by_network
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.recommend.candidates import Candidate, TaskScore, complete, ranked, task_scores
 from lnkit.analysis.recommend.constraints import Constraints, meeting, require_known, rules, say_left_out, say_nearest
-from lnkit.analysis.recommend.explanation import FEWEST, no_answer, say_certainty, say_data, say_own_caveats
+from lnkit.analysis.recommend.explanation import (
+    FEWEST,
+    no_answer,
+    say_certainty,
+    say_data,
+    say_own_caveats,
+    say_published_caveats,
+)
 from lnkit.analysis.recommend.pairwise import rivals
 from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
 from lnkit.errors import UsageError, did_you_mean, near_names
@@ -149,7 +156,7 @@ def _of_setting(
         explanation.append(reason)
     else:
         explanation += say_certainty(scores, candidates)
-        explanation += [] if setting == PUBLISHED else say_own_caveats(scores)
+        explanation += say_published_caveats(scores) if setting == PUBLISHED else say_own_caveats(scores)
         explanation += _say_unconstrained(scores, candidates, networks, attributes)
     left_out = say_left_out(networks, attributes, applied)
     if not candidates:
