@@ -255,7 +255,7 @@ def _explained(counts: Array, off: Array) -> float:
     resamples, n = counts.shape
     covariances = (counts - 1).T @ off / resamples
     noise = (1 - 1 / n) * float(off @ off) / resamples**2  # variance of one of these covariances if there is none
-    return max(0.0, float(covariances @ covariances) - n * noise)
+    return max(0.0, float(covariances @ covariances - n * noise))
 
 
 def _p_value(difference: float, error: float, freedom: float, resamples: int) -> float:
