@@ -102,6 +102,16 @@ def test_a_collapse_of_one_training_is_said(copying: FakePlugins, capsys: Captur
     assert record["collapsed"] == ("seed 0: the loss was nan at iteration 12; seed 1: the loss was nan at iteration 12")
 
 
+def test_data_that_depend_on_the_seed_have_no_mean(copying: FakePlugins, tmp_path: Path, capsys: Capture) -> None:
+    file = copying.folder / "copying_plugin.py"
+    file.write_text(file.read_text().replace('"ab" * 32', 'f"{context.seed:064d}"'))
+    assert run([*EVAL, *SHORT, "--seeds", "2"]) == 1
+    assert (
+        "The data of benchmark 'copying' depend on the seed, so there is no mean over seeds." in capsys.readouterr().err
+    )
+    assert stored_seeds(tmp_path / "results") == [0, 1]
+
+
 def test_random_weights_are_drawn_once(copying: FakePlugins) -> None:
     """Otherwise the trainings would be of different loss networks, and their spread no spread over seeds."""
     options: dict[str, Any] = {"weights": "random", "sample": True, "overrides": {"iterations": "2"}}

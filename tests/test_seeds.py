@@ -449,6 +449,9 @@ def test_the_position_among_the_published_ones(tmp_path: Path) -> None:
     (position,) = positions(gather(write(tmp_path, *runs)), "net")
     score = mean_of(*runs).scores["quality"]
     assert (position.low, position.high) == score.interval
+    mean = mean_of(*runs)
+    for name in (mean.id, mean.key.digest()[:8], runs[2].id):
+        assert positions(gather(tmp_path), name) == [position]
     remarks = " ".join(position.remarks)
     assert f"mean over the seeds 0, 1, 2, 3, 4, with a standard deviation of {spread_of(score).sd:.2g}" in remarks
     (alone,) = positions(gather(write(tmp_path / "one", runs[0])), "net")

@@ -43,16 +43,23 @@ class FinishedRun:
     runs: tuple[FinishedRun, ...] = ()  # of a mean: one for each seed
 
 
-def run(request: RunRequest, registry: Registry | None = None, progress: Progress | None = None) -> list[FinishedRun]:
+def run(
+    request: RunRequest,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+    *,
+    weights_seed: int | None = None,
+) -> list[FinishedRun]:
     """Run a benchmark on every loss network that the request names, and store a record of each.
 
     A finished run is found again and not repeated. An interrupted run goes on where it stopped. Several seeds are
-    several runs; the weights of a loss network that are drawn at random are drawn once, with the first seed.
+    several runs; random weights of the loss network are drawn once, with the first seed.
 
     Args:
         request: what to run, on what, and where results go.
         registry: registered names; by default those of all installed plugins.
         progress: receives the progress; by default nothing does.
+        weights_seed: of random weights of the loss network; by default the seed of the request.
 
     Returns:
         One finished run per loss network, in the order of the request; for several seeds the mean of its runs.
@@ -61,31 +68,17 @@ def run(request: RunRequest, registry: Registry | None = None, progress: Progres
         UsageError: a name, a point or a protocol field is unknown.
         LnkitError: data or weights are missing or damaged, or the run failed.
     """
-    resolved, progress = resolve(request, registry or default_registry()), progress or SilentProgress()
-    if not request.seeds:
-        return _run(resolved, progress, request.seed)
-    by_seed = []
-    for seed in request.seeds:
-        single = dataclasses.replace(resolved.request, seed=seed, seeds=())
-        by_seed.append(
-            _run(dataclasses.replace(resolved, request=single), SeedProgress(progress, seed), request.seeds[0])
-        )
-    return [_mean(runs, results_dir(request.results)) for runs in zip(*by_seed, strict=True)]
-
-
-def _mean(runs: tuple[FinishedRun, ...], folder: Path) -> FinishedRun:
-    (record,) = means_over_seeds([run.record for run in runs])
-    return FinishedRun(record, folder, all(run.reused for run in runs), runs)
-
-
-def _run(resolved: ResolvedRequest, progress: Progress, weights_seed: int) -> list[FinishedRun]:
-    """Run a request of one seed; random weights of the loss network have their own seed."""
+    registry, progress = registry or default_registry(), progress or SilentProgress()
+    resolved = resolve(request, registry)
+    if request.seeds:
+        return _run_seeds(request, registry, progress)
     from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch, once all names are known to be right
 
     runner = _Runner(resolved, progress)
     facts = runner.facts(runner.check())
     data = load_function(resolved.benchmark.open_data)(facts)
-    loaded = build_backbone(resolved.backbone, resolved.request.weights, weights_seed, runner.progress)
+    seed = request.seed if weights_seed is None else weights_seed
+    loaded = build_backbone(resolved.backbone, request.weights, seed, progress)
     keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
     missing = tuple(network for network in keys if network not in done)
@@ -94,6 +87,31 @@ def _run(resolved: ResolvedRequest, progress: Progress, weights_seed: int) -> li
         group_facts = dataclasses.replace(facts, networks=group)
         done |= runner.run_group(group_facts, {network: keys[network] for network in group}, data, loaded)
     return [done[network] for network in facts.networks]
+
+
+def _run_seeds(request: RunRequest, registry: Registry, progress: Progress) -> list[FinishedRun]:
+    """Run a request with each of its seeds, and return the means."""
+    first, folder = request.seeds[0], results_dir(request.results)
+    by_seed = [
+        run(
+            dataclasses.replace(request, seed=seed, seeds=()),
+            registry,
+            SeedProgress(progress, seed),
+            weights_seed=first,
+        )
+        for seed in request.seeds
+    ]
+    return [_mean(runs, folder) for runs in zip(*by_seed, strict=True)]
+
+
+def _mean(runs: tuple[FinishedRun, ...], folder: Path) -> FinishedRun:
+    means = means_over_seeds([finished.record for finished in runs])
+    if len(means) > 1:
+        raise PluginError(
+            f"The data of benchmark {runs[0].record.key.benchmark!r} depend on the seed, so there is no mean over "
+            f"seeds. Every training is stored in {folder}; `lnkit results list` lists them."
+        )
+    return FinishedRun(means[0], folder, all(finished.reused for finished in runs), runs)
 
 
 class _Runner:

@@ -14,7 +14,7 @@ from lnkit.analysis.published.caveats import is_confound
 from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
 from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.results.records import RunRecord
-from lnkit.results.seeds import ONE_TRAINING, listed
+from lnkit.results.seeds import ONE_TRAINING, listed, means_over_seeds
 
 DIGITS = 9  # of a difference: beyond are binary fractions, which would tell equal differences apart
 SHORTEST_HASH = 6  # digits of a record's hash that identify it
@@ -102,6 +102,9 @@ def rows_of(scores: ScoreSet, name: str) -> list[ScoreRow]:
         UsageError: there are none.
     """
     own = [row for row in scores.rows if row.origin != PUBLISHED]
+    for mean in means_over_seeds(scores.records):
+        if mean.runs and _is_id(mean.id, name):
+            name = next(iter(mean.runs))  # a row of the mean names its runs
     for rows in (own, scores.rows):  # a published loss network only if no own one has its name
         for fits in (_has_source, _has_name, _has_plain_name):
             if chosen := [row for row in rows if fits(row, name)]:
@@ -115,8 +118,12 @@ def rows_of(scores: ScoreSet, name: str) -> list[ScoreRow]:
 
 def _has_source(row: ScoreRow, name: str) -> bool:
     sources = row.source.split() if row.origin != PUBLISHED else []
-    digest = len(name) >= SHORTEST_HASH
-    return any(name == id_ or (digest and id_.rpartition("_")[2].startswith(name)) for id_ in sources)
+    return any(_is_id(id_, name) for id_ in sources)
+
+
+def _is_id(id_: str, name: str) -> bool:
+    """Whether ``name`` is the id of a record, or the start of the hash in it."""
+    return name == id_ or (len(name) >= SHORTEST_HASH and id_.rpartition("_")[2].startswith(name))
 
 
 def _has_name(row: ScoreRow, name: str) -> bool:
