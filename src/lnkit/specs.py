@@ -23,7 +23,6 @@ __all__ = [
     "EPSILONS",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
-    "LOSS_MODES",
     "LPIPS_MEAN",
     "LPIPS_STD",
     "NORMALIZATIONS",
