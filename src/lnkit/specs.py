@@ -25,7 +25,6 @@ __all__ = [
     "IMAGENET_CLASSES",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
-    "LOSS_MODES",
     "LPIPS_MEAN",
     "LPIPS_STD",
     "NORMALIZATIONS",
