@@ -27,7 +27,7 @@ from lnkit_bapps.protocol import BappsProtocol
 Array = NDArray[np.float64]
 
 OFFICIAL_FAMILIES = DISTORTION_FAMILIES + REAL_FAMILIES
-VOTES_PER_TRIPLET = 5  # of the BAPPS validation set; Zhang2018, section 3
+VOTES_PER_TRIPLET = 5  # of the BAPPS validation set; Zhang2018 2.2
 
 
 @dataclass(frozen=True)
