@@ -14,11 +14,11 @@ PARTS = ("2afc", "jnd", "2afc+jnd")
 class BappsProtocol(Comparing):
     """One way to run the benchmark. Scores compare only where all of these agree."""
 
-    resolution: int = 64  # pixels; Zhang2018 and Pihlgren2023. Kumar2022 also ran 224
+    resolution: int = 64  # pixels; Zhang2018 2.2, Pihlgren2023. Kumar2022 A also ran 224 and more
     resize_filter: str = "bilinear"  # of Pillow, antialiased, for images of another size; Zhang2018's loader
     parts: str = "2afc+jnd"  # Pihlgren2023 ran both
     per_family: int = 0  # items of each family, from the first; 0 takes all
-    resamples: int = 1000  # of the bootstrap behind each interval; ours: no source reports intervals
+    resamples: int = 1000  # of the bootstrap behind each interval; ours
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""

@@ -30,7 +30,7 @@ from lnkit_bapps.protocol import BappsProtocol
 Array = NDArray[np.float64]
 
 OFFICIAL_FAMILIES = DISTORTION_FAMILIES + REAL_FAMILIES
-VOTES_PER_TRIPLET = 5  # of the BAPPS validation set; Zhang2018, section 3
+VOTES_PER_TRIPLET = 5  # of the BAPPS validation set; Zhang2018 2.2
 
 # The average precision of fewer pairs is biased and skewed: simulated intervals miss in up to 15 % of the cases.
 FEWEST_PAIRS = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from earlystopdata import make_judgments
+from lpips.trainer import Trainer
 from realdata import RealData
 from safetensors.torch import load_file
 
@@ -86,10 +88,11 @@ def test_the_learning_rate_falls_as_in_lpips() -> None:
 
 
 def test_the_defaults_are_those_that_zhang2018_states() -> None:
-    """Appendix B of arXiv 1801.03924; Adam's betas are those of its code, lpips/trainer.py."""
+    """In appendix B of arXiv 1801.03924, and in the package of its authors."""
     schedule = Schedule()
     assert (schedule.lr, schedule.batch_size, schedule.epochs, schedule.decay_epochs) == (1e-4, 50, 5, 5)
-    assert schedule.betas == (0.5, 0.999)
+    theirs = inspect.signature(Trainer.initialize).parameters
+    assert (schedule.lr, schedule.betas) == (theirs["lr"].default, (theirs["beta1"].default, 0.999))
     assert {option.name: option.default for option in command.params if option.name in ("lr", "batch_size")} == {
         "lr": 1e-4, "batch_size": 50,
     }  # fmt: skip

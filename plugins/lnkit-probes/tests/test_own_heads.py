@@ -21,8 +21,6 @@ import lnkit
 from lnkit import ExtractionPoint
 from lnkit.plugins.load import default_registry
 from lnkit.specs import IMAGENET_CLASSES, class_digest
-from lnkit_earlystop.backbones import SHIPPED
-from lnkit_earlystop.checkpoints import head_classes, read_header
 from lnkit_probes import sample
 
 BENCH = "perceptual_probes"
@@ -85,11 +83,12 @@ def test_class_means_classify_where_no_head_fits(case: str, sample_data: Path) -
 
 
 def test_a_checkpoint_knows_its_classes_from_the_description_of_its_run(real_data: RealData, tmp_path: Path) -> None:
-    file = SHIPPED / "tiny60.safetensors"
+    checkpoints = pytest.importorskip("lnkit_earlystop.checkpoints")
+    head_classes, file = checkpoints.head_classes, Path(checkpoints.__file__).parent / "shipped" / "tiny60.safetensors"
     names = zipfile.ZipFile(real_data("tiny_imagenet_60.zip")).namelist()
     trained_on = sorted({name.partition("train/")[2].partition("/")[0] for name in names if "train/n" in name})
     assert len(trained_on) == 60
-    header = read_header(file)
+    header = checkpoints.read_header(file)
     assert head_classes(file, header) == class_digest(trained_on)
     run = tmp_path / "run"
     (run / "checkpoints").mkdir(parents=True)

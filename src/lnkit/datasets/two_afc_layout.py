@@ -38,11 +38,11 @@ BAPPS_DATASET = DatasetSpec(
     layout="2afc/val/<family>/{ref,p0,p1}/NNNNNN.png with judge/NNNNNN.npy, and jnd/val/<family>/{p0,p1}/ with same/",
 )
 
-# Validation triplets and pairs per family, counted in the archives; Zhang et al. 2018, Tables 2 and 4.
+# Validation triplets and pairs per family, counted in the archives; Zhang et al. 2018, Table 3.
 TWO_AFC = {"traditional": 4720, "cnn": 4720, "superres": 10856, "deblur": 9440, "color": 4720, "frameinterp": 1888}
 JND = {"traditional": 4800, "cnn": 4800}
 OFFICIAL = {"2afc": TWO_AFC, "jnd": JND}
-DISTORTION_FAMILIES = ("traditional", "cnn")  # Zhang et al. 2018, Table 4
+DISTORTION_FAMILIES = ("traditional", "cnn")  # Zhang et al. 2018, Table 3
 REAL_FAMILIES = ("superres", "deblur", "color", "frameinterp")
 
 COLUMNS = ("ref", "p0", "p1")

@@ -45,7 +45,7 @@ def two_afc_ceilings(judge: NDArray[Any], votes: int | None = None) -> dict[str,
         ``best possible``: agreement of the majority.
 
     References:
-        Zhang2018 (the human scores of BAPPS).
+        Zhang2018, section 4, for ``human``; the other two are ours.
 
     Example:
         >>> import numpy as np

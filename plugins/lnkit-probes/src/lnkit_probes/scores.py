@@ -33,7 +33,7 @@ from lnkit_probes.protocol import POOLINGS, ProbesProtocol
 Array = NDArray[Any]
 Scores = dict[str, Score]
 
-PERCENT = 100  # PS is given in percent (Kumar2022, section 3)
+PERCENT = 100  # PS is given in percent (Kumar2022 3.2)
 BEST = "best possible"  # always with the majority
 
 
@@ -135,7 +135,7 @@ def _sensitivity(judgments: _Judgments, distances: Mapping[str, Array]) -> Score
 
 
 def _margins(judgments: _Judgments, distances: Mapping[str, Array]) -> Scores:
-    """Correlate the margin by which p1 is nearer with the people who found it closer (Kumar2022, rank correlation)."""
+    """Correlate the margin by which p1 is nearer with the people who found it closer (Kumar2022, App. J)."""
     spearmans, kendalls = {}, {}
     for family, d in distances.items():
         margin, judge = d[:, 0] - d[:, 1], judgments.judge[family]
