@@ -162,7 +162,8 @@ def test_images_that_are_not_in_the_matrix_are_left_out_and_counted(usual: dict[
     (root / "names.txt").write_text("\n".join(NAMES))
     record = evaluated(root, results=tmp_path / "own").record  # the same data without the two would be found again
     assert record.scores["spearman"].value == usual["spearman"].value
-    assert record.notes == ("2 images in the folder are not in the matrix, and are left out",)
+    assert record.notes[0] == "2 images in the folder are not in the matrix, and are left out"
+    assert record.notes[1].endswith(": spearman (6)"), "six images, whatever the number of pairs"
 
 
 def test_nothing_hangs_on_batches(tmp_path: Path) -> None:

@@ -289,9 +289,10 @@ def test_the_first_references_alone(tmp_path: Path) -> None:
 @BOTH
 def test_a_part_of_the_set_is_called_one(bench: str, tmp_path: Path) -> None:
     official = {"tid2013": "3,000", "kadid10k": "10,125"}[bench]
-    assert evaluated(bench, MAKERS[bench](tmp_path / "data")).record.notes == (
-        f"partial: 27 distorted images, and the official set has {official}",
-    )
+    part, few = evaluated(bench, MAKERS[bench](tmp_path / "data")).record.notes
+    assert part == f"partial: 27 distorted images, and the official set has {official}"
+    assert "intervals of fewer than 14 independent items" in few
+    assert "srcc (3), krcc (3)" in few, "three references, whatever the number of images"
 
 
 @pytest.mark.filterwarnings("error")

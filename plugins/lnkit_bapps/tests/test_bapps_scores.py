@@ -10,7 +10,7 @@ import pytest
 from realdata import RealData
 from sklearn.metrics import precision_recall_curve
 
-from lnkit.stats import average_precision, central_interval, named_generator, resampled_means, two_afc_agreement
+from lnkit.stats import average_precision, two_afc_agreement
 from lnkit_bapps import scores as scoring
 from lnkit_bapps.scores import OFFICIAL_FAMILIES, Distances, score_distances
 
@@ -133,13 +133,30 @@ def test_weights_of_the_bootstrap_count_pairs() -> None:
     assert average_precision(distance, same, times.astype(float)) == pytest.approx(repeated)
 
 
-def test_interval_covers_the_binomial_standard_error() -> None:
+def test_intervals_cover_the_standard_errors_of_families() -> None:
     rng = np.random.default_rng(3)
-    values = (rng.random(2000) < 0.7).astype(float)
-    low, high = central_interval(resampled_means(values, 4000, named_generator(0, "x"))) or (0, 0)
-    expected = 1.96 * values.std() / math.sqrt(len(values))
-    assert high - values.mean() == pytest.approx(expected, rel=0.08)
-    assert values.mean() - low == pytest.approx(expected, rel=0.08)
+    right = {name: (rng.random(n) < 0.7).astype(float) for name, n in (("small", 1000), ("large", 4000))}
+    scores = score_distances(Distances({name: (x, np.ones_like(x), 0 * x) for name, x in right.items()}))
+    errors = {name: x.std() / math.sqrt(len(x)) for name, x in right.items()}
+    errors["mean"] = math.hypot(*errors.values()) / 2
+    errors["pooled"] = np.concatenate(list(right.values())).std() / math.sqrt(5000)
+    names = {"small": "2afc/small", "large": "2afc/large", "mean": "2afc", "pooled": "2afc_pooled"}
+    for key, error in errors.items():
+        low, high = scores[names[key]].interval or (0, 0)
+        assert high - low == pytest.approx(2 * 1.96 * error, rel=0.02)
+        assert low < scores[names[key]].value < high
+
+
+def test_of_few_pairs_the_average_precision_has_no_interval() -> None:
+    rng = np.random.default_rng(4)
+    pairs = {name: (rng.integers(0, 4, n) / 3, rng.random(n)) for name, n in (("few", 99), ("many", 100))}
+    scores = score_distances(Distances(jnd=pairs))
+    assert scores["jnd_map/few"].interval is None
+    assert scores["jnd_map_mean"].interval is None
+    for name in ("jnd_map/many", "jnd_map"):
+        low, high = scores[name].interval or (1, 0)
+        assert 0 < low < scores[name].value < high < 1
+    assert score_distances(Distances(jnd=pairs), seed=1)["jnd_map"].interval != scores["jnd_map"].interval
 
 
 def test_intervals_do_not_depend_on_which_families_are_there(real_data: RealData) -> None:

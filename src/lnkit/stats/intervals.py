@@ -131,9 +131,17 @@ def estimate_resampled(
     """
     finite = samples[np.isfinite(samples)]
     known = len(finite) > max(1, len(samples) / 2) and cases > 2
-    variance = float(np.var(finite, ddof=1)) * cases / (cases - 1) if known else nan
+    variance = _variance(value, finite, scale) * cases / (cases - 1) if known else nan
     bias = float(np.mean(finite)) - value if known else nan
     return Estimate(value, variance, cases - 2, bias=bias, items=cases, scale=scale, whole=whole)
+
+
+def _variance(value: float, samples: NDArray[Any], scale: str) -> float:
+    """Return the variance of the samples; for correlations that of their transforms, brought back at the value."""
+    if scale != FISHER:
+        return float(np.var(samples, ddof=1))
+    transformed = np.arctanh(np.clip(samples, -_LARGEST, _LARGEST))
+    return float(np.var(transformed, ddof=1)) * (1 - min(abs(value), _LARGEST) ** 2) ** 2
 
 
 def weighted_mean(estimates: Sequence[Estimate], weights: Sequence[float] | NDArray[Any]) -> Estimate:
@@ -203,8 +211,9 @@ def _fisher(estimate: Estimate, quantile: float) -> Interval:
 
 
 def _logit(estimate: Estimate, quantile: float) -> Interval | None:
-    share = (estimate.value - estimate.bias) / estimate.whole
-    if not 0 < share < 1:
+    shares = (value / estimate.whole for value in (estimate.value - estimate.bias, estimate.value))
+    share = next((share for share in shares if 0 < share < 1), None)  # the second if the first is impossible
+    if share is None:
         return None
     half = quantile * sqrt(estimate.variance) / estimate.whole / (share * (1 - share))
     low, high = (estimate.whole * float(expit(logit(share) + side * half)) for side in (-1, 1))
