@@ -423,7 +423,7 @@ def test_recommend_takes_no_difference_within_the_spread_for_one(two: Path) -> N
     (result,) = recommendations(gathered(two), ["delineation"])
     assert (result.answer, result.rivals) == ("other:mid", ("net:mid",))
     said = " ".join(result.by_setting[0].explanation)
-    assert "other:mid is better than net:mid, the next, by 2: no more than the uncertainty" in said
+    assert "other:mid is ahead of net:mid, the next, by 2: no more than the uncertainty" in said
     assert "The intervals include the spread over the seeds 0, 1, 2, 3, 4, as well as that over items." in said
     assert "rank loss networks" not in said
 

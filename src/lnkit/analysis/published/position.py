@@ -215,7 +215,7 @@ def _own_remarks(row: ScoreRow) -> Iterator[str]:
     runs = len(row.source.split())
     if row.spread:
         yield (
-            f"The value is the mean over the seeds {listed(row.spread.seeds)}, with a standard deviation of "
+            f"{row.score} is the mean over the seeds {listed(row.spread.seeds)}, with a standard deviation of "
             f"{row.spread.sd:.2g}; {'it has no interval' if row.low is None else 'the interval includes that spread'}."
         )
     elif runs > 1:

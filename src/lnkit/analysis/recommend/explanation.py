@@ -133,8 +133,10 @@ def _say_gap(score: TaskScore, candidates: Sequence[Candidate], margin: str) -> 
     """Compare the first candidate with the second in a single score."""
     first, second = candidates[0].loss_network, candidates[1].loss_network
     words = {UNKNOWN: "their uncertainty is unknown", TIE: f"no more than {margin}"}
-    verdict = words.get(outcome(score, first, second), f"more than {margin}")
-    return f"{first} is better than {second}, the next, by {abs(gap(score, first, second)):.2g}: {verdict}."
+    result = outcome(score, first, second)
+    verdict = words.get(result, f"more than {margin}")
+    lead = "is ahead of" if result in words else "is better than"
+    return f"{first} {lead} {second}, the next, by {abs(gap(score, first, second)):.2g}: {verdict}."
 
 
 def _say_best(scores: Sequence[TaskScore], candidates: Sequence[Candidate]) -> str:
