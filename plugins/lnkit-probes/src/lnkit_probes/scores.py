@@ -147,9 +147,7 @@ def _entropies(entropy: Mapping[str, Array]) -> Scores:
         return {}
     everything = {"": np.mean(list(known.values()), axis=0)} | known
     return {
-        f"entropy/{layer}" if layer else "entropy": Score(
-            float(values.mean()), len(values), mean_interval(values)
-        )
+        f"entropy/{layer}" if layer else "entropy": Score(float(values.mean()), len(values), mean_interval(values))
         for layer, values in everything.items()
     }
 
