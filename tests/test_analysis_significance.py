@@ -55,6 +55,43 @@ def test_the_difference_of_means_has_the_standard_error_of_paired_items() -> Non
     assert row.resamples == 4000
 
 
+@pytest.mark.parametrize("n", [14, 49])
+def test_p_is_that_of_the_paired_t_test(n: int) -> None:
+    rng = np.random.default_rng(9)
+    first, second = rng.random(n), rng.random(n)
+    expected = stats.ttest_rel(second, first)
+    row = paired_differences(
+        (tiles("early", first), tiles("late", second)), MeanRegistry(), sampling=Sampling(8000)  # type: ignore[arg-type]
+    ).table.iloc[0]  # fmt: skip
+    assert row.p == pytest.approx(expected.pvalue, abs=0.015)
+    interval = expected.confidence_interval()
+    assert (row.low, row.high) == pytest.approx(
+        (interval.low, interval.high), abs=0.03 * (interval.high - interval.low)
+    )
+
+
+def test_families_of_different_size_have_satterthwaites_freedom() -> None:
+    """The mean change of 14 and of 300 triplets is tested as Welch tests a difference of two means."""
+    rng = np.random.default_rng(10)
+    sizes = {"cnn": 14, "deblur": 300}
+    arrays = [
+        named("cnn", triplets(rng, 14, skill)) | named("deblur", triplets(rng, 300, skill)) for skill in (0.4, 0.7)
+    ]
+    gains = [
+        (arrays[1][f"2afc/{f}/d1"] < arrays[1][f"2afc/{f}/d0"]) * 1.0
+        - (arrays[0][f"2afc/{f}/d1"] < arrays[0][f"2afc/{f}/d0"])
+        for f in sizes
+    ]
+    welch = stats.ttest_ind(gains[0], -gains[1], equal_var=False)
+    half = welch.confidence_interval().high - (gains[0].mean() + gains[1].mean())
+    row = paired_differences(
+        (kept("early", arrays[0]), kept("late", arrays[1])), BAPPS, sampling=Sampling(4000)
+    ).table.iloc[0]
+    assert row.difference == pytest.approx((gains[0].mean() + gains[1].mean()) / 2)
+    assert row.high - row.difference == pytest.approx(half / 2, rel=0.06)
+    assert row.p == pytest.approx(welch.pvalue, abs=0.02)
+
+
 def test_pairing_makes_small_differences_visible() -> None:
     rng = np.random.default_rng(1)
     first = triplets(rng, 1000, 0.6)

@@ -67,7 +67,7 @@ def test_of_items_that_are_0_or_1_it_is_wilsons(right: int, n: int) -> None:
 
 
 def test_votes_count_as_more_items_than_right_and_wrong() -> None:
-    """Each bound p is where the mean lies q standard errors from p; the variance is as far below p (1 - p) as at the mean."""
+    """The mean lies q standard errors from each bound p, with the ratio of the variance to p (1 - p) of the mean."""
     values = np.random.default_rng(2).binomial(5, 0.7, 40) / 5
     mean, q = values.mean(), stats.t.ppf(0.975, 39)
     ratio = values.var(ddof=1) / (mean * (1 - mean))

@@ -90,6 +90,7 @@ def test_scores_are_means_of_tiles_with_intervals() -> None:
     assert score.n == 40
     assert score.interval is not None
     half = stats.t.ppf(0.975, 39) * stats.sem(values)
-    assert score.interval == pytest.approx((values.mean() - half, values.mean() + half), abs=0.1 * half)  # but for skewness
+    students = (values.mean() - half, values.mean() + half)
+    assert score.interval == pytest.approx(students, abs=0.1 * half), "but for skewness"
     assert score_all(outcome.arrays).scores == outcome.scores
     assert score_all({"quality": values[:1]}).scores["quality"].interval is None

@@ -255,7 +255,7 @@ def _explained(counts: Array, off: Array) -> float:
     resamples, n = counts.shape
     covariances = (counts - 1).T @ off / resamples
     noise = (1 - 1 / n) * float(off @ off) / resamples**2  # variance of one of these covariances if there is none
-    return max(0.0, float(covariances @ covariances - n * noise))
+    return max(0.0, float(covariances @ covariances) - float(n * noise))
 
 
 def _p_value(difference: float, error: float, freedom: float, resamples: int) -> float:
@@ -263,7 +263,8 @@ def _p_value(difference: float, error: float, freedom: float, resamples: int) ->
         return float("nan")
     if error == 0:  # all samples alike
         return 1.0 if difference == 0 else 2 / (resamples + 1)
-    return max(2 / (resamples + 1), float(2 * stdtr(freedom, -abs(difference) / error)))
+    tails = float(2 * stdtr(freedom, -abs(difference) / error))
+    return max(2 / (resamples + 1), tails)
 
 
 def _dependent(record: RunRecord, names: Sequence[str], drawn: _Drawn, together: str) -> Iterator[str]:

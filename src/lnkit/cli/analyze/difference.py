@@ -47,7 +47,8 @@ def difference(
     That is, by more than the choice of test items explains.
 
     RUN is an id, the start of an id or hash, or backbone:points. Both are scored again, from stored arrays, on the same
-    items drawn with replacement (paired bootstrap). The difference is the second run's score minus the first's.
+    items drawn with replacement (paired bootstrap), whose spread is the standard error of a t test. The difference is
+    the second run's score minus the first's.
 
     Loss networks that were trained with several seeds are compared seed by seed. The interval is then over items and
     seeds, and the table says whether it tells the two apart; there is no p.
