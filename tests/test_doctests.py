@@ -26,6 +26,7 @@ MODULES = (
     "lnkit.results.tables",
     "lnkit.stats.bootstrap",
     "lnkit.stats.coefficients",
+    "lnkit.stats.intervals",
     "lnkit.stats.jnd",
     "lnkit.stats.rank_correlation",
     "lnkit.stats.ranks",
