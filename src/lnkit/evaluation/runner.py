@@ -109,8 +109,8 @@ def _mean(runs: tuple[FinishedRun, ...], folder: Path) -> FinishedRun:
     if len(means) > 1:
         key = runs[0].record.key
         raise PluginError(
-            f"The data of {key.benchmark} or the weights of {key.backbone} differ from seed to seed, so there is no mean "
-            f"over seeds. Every training is stored in {folder}; `lnkit results list` lists them."
+            f"The data of {key.benchmark} or the weights of {key.backbone} differ from seed to seed, so there is no "
+            f"mean over seeds. Every training is stored in {folder}; `lnkit results list` lists them."
         )
     return FinishedRun(means[0], folder, all(finished.reused for finished in runs), runs)
 
