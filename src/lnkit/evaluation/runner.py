@@ -107,9 +107,10 @@ def _run_seeds(request: RunRequest, registry: Registry, progress: Progress) -> l
 def _mean(runs: tuple[FinishedRun, ...], folder: Path) -> FinishedRun:
     means = means_over_seeds([finished.record for finished in runs])
     if len(means) > 1:
+        key = runs[0].record.key
         raise PluginError(
-            f"The data of benchmark {runs[0].record.key.benchmark!r} depend on the seed, so there is no mean over "
-            f"seeds. Every training is stored in {folder}; `lnkit results list` lists them."
+            f"The data of {key.benchmark} or the weights of {key.backbone} differ from seed to seed, so there is no "
+            f"mean over seeds. Every training is stored in {folder}; `lnkit results list` lists them."
         )
     return FinishedRun(means[0], folder, all(finished.reused for finished in runs), runs)
 
