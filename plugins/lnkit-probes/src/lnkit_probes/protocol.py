@@ -30,7 +30,7 @@ class ProbesProtocol(Comparing):
     lowpass_sides: str = "8+16+32+48"  # of squares of frequencies that pass; ours: Kumar2022 plots more
     train_per_class: int = 100  # labelled images to learn class means from; ours: Kumar2022 used own heads
     test_per_class: int = 50  # labelled images to classify: as many as ImageNet has for validation; Kumar2022
-    resamples: int = 1000  # of the bootstrap behind each interval; ours
+    resamples: int = 1000  # of the bootstrap behind intervals of correlations and of the low pass; ours
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
