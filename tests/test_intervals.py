@@ -9,6 +9,8 @@ import pytest
 from scipy import stats
 from scipy.optimize import brentq
 
+from lnkit import Score, ScoreSpec
+from lnkit.evaluation.record import _within, few_items
 from lnkit.stats import (
     FISHER,
     LOGIT,
@@ -150,3 +152,18 @@ def test_there_is_none_where_the_spread_is_unknown() -> None:
     assert estimate_resampled(0.5, np.array([0.4, nan, nan, nan]), 20).interval() is None
     assert estimate_resampled(0.5, np.array([0.4, 0.6]), 2).interval() is None
     assert estimate_resampled(nan, np.array([0.4, 0.6]), 20).interval() is None
+
+
+def test_a_record_names_the_intervals_of_few_items() -> None:
+    few, enough, alone = Score(25.0, 5, (20.0, 30.0)), Score(25.0, 14, (20.0, 30.0)), Score(25.0, 5)
+    (note,) = few_items({"set5": few, "set14": enough, "alone": alone, "srcc": Score(0.9, 3000, (0.8, 0.95), cases=3)})
+    assert note.endswith("in more than 5 % of the cases: set5 (5), srcc (3)")
+    assert few_items({"set14": enough, "alone": alone}) == ()
+    assert few_items({str(i): few for i in range(9)})[0].endswith("5 (5) and 3 more")
+
+
+def test_an_interval_ends_where_the_score_does() -> None:
+    spec = ScoreSpec("quality", "", unit="percent", upper=100)
+    assert _within((97.0, 104.0), spec) == (97.0, 100)
+    assert _within((-1.0, 50.0), spec) == (0, 50.0)
+    assert _within(None, spec) is None

@@ -18,7 +18,7 @@ class BappsProtocol(Comparing):
     resize_filter: str = "bilinear"  # of Pillow, antialiased, for images of another size; Zhang2018's loader
     parts: str = "2afc+jnd"  # Pihlgren2023 ran both
     per_family: int = 0  # items of each family, from the first; 0 takes all
-    resamples: int = 1000  # of the bootstrap behind each interval; ours
+    resamples: int = 1000  # of the bootstrap behind the interval of an average precision; ours: no source reports any
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""

@@ -36,7 +36,7 @@ class ProbesProtocol(Comparing):
     classifier: str = "auto"  # own head, Kumar2022 8.6, if trained on exactly these classes; or "class_means", ours
     train_per_class: int = 100  # labelled images to learn class means from; ours
     test_per_class: int = 50  # labelled images to classify; Kumar2022 uses ImageNet's validation images: 50 per class
-    resamples: int = 1000  # of the bootstrap behind each interval; ours
+    resamples: int = 1000  # of the bootstrap behind intervals of correlations and of the low pass; ours
 
     def __post_init__(self) -> None:
         """Refuse values that no run can use."""
