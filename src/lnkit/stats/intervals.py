@@ -21,7 +21,11 @@ Interval = tuple[float, float]
 # Of fewer they hold only if items vary like a normal distribution, which so few items cannot show.
 FEWEST_ITEMS = 14
 
-PLAIN, SHARE, FISHER, LOGIT = "plain", "share", "fisher", "logit"
+# Scales on which an interval is symmetric but for skewness; see Estimate.interval.
+PLAIN = "plain"
+SHARE = "share"
+FISHER = "fisher"
+LOGIT = "logit"
 
 _UPPER = 0.975  # quantile that leaves 2.5 % on the upper side
 _SYMMETRIC = 1e-9  # skewness: below, the transformation of Hall is the identity but for rounding
