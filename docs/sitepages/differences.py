@@ -6,12 +6,12 @@ import dataclasses
 import tomllib
 from collections.abc import Iterable, Sequence
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lnkit.benchmark import BenchmarkSpec
 from lnkit.plugins.registry import Registry
 from sitepages.comments import field_comments
-from sitepages.markup import code, table
+from sitepages.markup import code, lines, table
 from sitepages.project import ROOT
 
 TABLE = ROOT / "docs" / "background" / "differences.toml"
@@ -64,7 +64,17 @@ def _field_table(rows: Sequence[Sequence[Markup | str]]) -> str:
 
 
 def _difference_table(differences: Iterable[Difference]) -> str:
-    rows = [[d.source, d.there, d.here, d.why, code(d.test) if d.test else d.untested] for d in differences]
-    return (
-        table(["source", "says or does", "lnkit", "reason", "held by the test, or why by none"], rows) if rows else ""
-    )
+    rows = [[lines([_words(f"{d.source}:"), _words(d.there)]), _ours(d)] for d in differences]
+    return table(["the source", "lnkit"], rows) if rows else ""
+
+
+def _ours(difference: Difference) -> Markup:
+    """Return what lnkit does and why, and below it what holds that."""
+    held = f"Test: `{difference.test.rpartition('::')[2]}`." if difference.test else f"No test: {difference.untested}"
+    return lines([_words(f"{difference.here} {difference.why}"), Markup("<small>{}</small>").format(_words(held))])
+
+
+def _words(text: str) -> Markup:
+    """Return text in which words between backticks are code."""
+    parts = text.split("`")
+    return Markup("").join(code(part) if odd % 2 else escape(part) for odd, part in enumerate(parts))
