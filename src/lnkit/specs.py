@@ -120,7 +120,7 @@ class BackboneSpec:
         ""  # how it takes other sizes than it was trained with: "position embeddings interpolated from 224px"
     )
     tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that set
-    classes: str = ""  # of its head, as :func:`class_digest` gives them; "": no head, or unknown
+    classes: str = ""  # of its head, by class_digest; "": no head, or unknown
     imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as stated by their authors
     with_tag: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points
 
