@@ -266,7 +266,7 @@ def test_seeds(given: Any, seeds: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["0", "1", "x", "", "1,1", "0,1,0", "1,x", "0,-1", "-3", "1,", "101", "2.5", 1, [3], []]
+    "given", ["0", "1", "x", "", "1,1", "0,1,0", "1,x", "0,-1", "-3", "1,", "101", "2.5", "--5", "9" * 5000, 1, [3], []]
 )
 def test_wrong_seeds(given: Any) -> None:
     with pytest.raises(

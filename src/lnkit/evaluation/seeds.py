@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
@@ -37,7 +38,7 @@ def seed_list(seeds: str | int | Iterable[int]) -> tuple[int, ...]:
 
 def _read(text: str) -> int | list[int]:
     words = [word.strip() for word in text.split(",")]
-    if not all(word.lstrip("-").isdecimal() for word in words):
+    if not all(re.fullmatch(r"-?\d{1,18}", word) for word in words):
         raise UsageError(_expected(text))
     numbers = [int(word) for word in words]
     return numbers[0] if len(numbers) == 1 else numbers
