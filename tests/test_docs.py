@@ -22,11 +22,14 @@ NOT_RUN = {  # page -> why its blocks are not run, one by one
     "introductions/benchmarks/bapps.md": ["Needs the internet"],
     "tutorial.md": ["Needs the internet"],
 }
+LONGEST = {"how-to/insight.md", "how-to/train.md", "how-to/write-training.md"}  # run by `make test-all` only
 COMMAND = re.compile(r"^(\$ |(lnkit|pip|python|make) )", re.MULTILINE)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", RUN)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.exhaustive] if page in LONGEST else []) for page in RUN]
+)
 def test_a_page_does_what_it_shows(page: str, tmp_path: Path, warm_process: WarmProcess) -> None:
     """The tutorial's commands are processes of their own, as a beginner's are; those of other pages start faster."""
     pytest.importorskip("lnkit_timm", reason="the tutorial's environment has the timm plugin")

@@ -64,6 +64,7 @@ def test_no_name_ends_the_script_of_a_figure() -> None:
     assert "<" not in data
 
 
+@pytest.mark.exhaustive
 def test_the_report_in_a_browser(results: Path, tmp_path: Path) -> None:
     sync = pytest.importorskip("playwright.sync_api")
     if BROWSER is None:
