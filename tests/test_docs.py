@@ -22,7 +22,9 @@ NOT_RUN = {  # page -> why its blocks are not run, one by one
     "introductions/benchmarks/bapps.md": ["Needs the internet"],
     "tutorial.md": ["Needs the internet"],
 }
-LONGEST = {"how-to/insight.md", "how-to/train.md", "how-to/write-training.md"}  # run by `make test-all` only
+LONGEST = {
+    f"how-to/{page}.md" for page in ("insight", "offline", "results", "train", "write-training")
+}  # `make test-all` only
 COMMAND = re.compile(r"^(\$ |(lnkit|pip|python|make) )", re.MULTILINE)
 
 
