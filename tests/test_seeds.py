@@ -27,7 +27,7 @@ from lnkit.evaluation.seeds import seed_list
 from lnkit.report.page import build_report
 from lnkit.results import ResultsFolder, RunRecord, ScoreRecord, SeedSpread, means_over_seeds, scores_frame
 from lnkit.results.seeds import listed, seed_notes
-from lnkit.results.spread import Estimate, difference, estimate_of, mean_of_trainings, student_t
+from lnkit.results.spread import ScoreEstimate, difference, estimate_of, mean_of_trainings, student_t
 
 Capture = pytest.CaptureFixture[str]
 
@@ -134,7 +134,7 @@ def simulated(rng: np.random.Generator, seeds: int, a: float, items: np.ndarray,
     return rng.normal(0, a, (seeds, 1)) + items + rng.normal(0, e, (seeds, len(items)))
 
 
-def mean_of_values(values: np.ndarray) -> Estimate:
+def mean_of_values(values: np.ndarray) -> ScoreEstimate:
     means, n = values.mean(axis=1), values.shape[1]
     half = stats.t.ppf(0.975, n - 1) * values.std(axis=1, ddof=1) / np.sqrt(n)
     ends = list(zip((means - half).tolist(), (means + half).tolist(), strict=True))

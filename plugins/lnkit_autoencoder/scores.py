@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lnkit import Outcome, Score
+from lnkit.stats import wilson_interval as interval_of_share
 
 if TYPE_CHECKING:
     from lnkit_autoencoder.protocol import AutoencoderProtocol
-
-Z = 1.959963984540054  # standard deviations that bound the central 95 % of a normal distribution
 
 
 def wilson_interval(hits: int, n: int) -> tuple[float, float]:
@@ -27,10 +25,7 @@ def wilson_interval(hits: int, n: int) -> tuple[float, float]:
     """
     if n < 1:
         raise ValueError(f"Expected a proportion of 1 item or more, got {n}.")
-    share = hits / n
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z * sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return interval_of_share(hits / n, n)
 
 
 def accuracy(predicted: Any, labels: Any) -> Score:

@@ -23,7 +23,7 @@ from lnkit.data import (
 )
 from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.protocol import STRIDE
-from lnkit_delineation.resizing import Resizing
+from lnkit_delineation.resized_tiles import Resizing
 from lnkit_delineation.sample import NOTE, sample_folder
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.data import find_split, open_data
 from lnkit_delineation.mrd import KINDS, SERVER, list_tiles
 from lnkit_delineation.protocol import PAPER, VARIANTS, DelineationProtocol
-from lnkit_delineation.resizing import Resizing
+from lnkit_delineation.resized_tiles import Resizing
 from lnkit_delineation.sample import COUNTS, NOTE, SIDE, draw_tile, sample_folder, write_sample
 
 SMALL = replace(PAPER, train_tiles="crop", crop=32, size=32)

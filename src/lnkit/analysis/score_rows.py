@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lnkit.analysis.published.tables import read_rows
 from lnkit.results.comparability import DISTANCE, protocol_facts
 from lnkit.results.records import RunRecord, ScoreRecord, SeedSpread
-from lnkit.results.spread import Estimate
+from lnkit.results.spread import ScoreEstimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,10 +58,10 @@ class ScoreRow(NamedTuple):
         return self.value if self.higher_is_better else -self.value
 
     @property
-    def estimate(self) -> Estimate:
+    def estimate(self) -> ScoreEstimate:
         """The value with its uncertainty, which is unknown for a single training."""
         interval = None if self.low is None or self.high is None else (self.low, self.high)
-        return Estimate(self.value, None if self.trained and self.spread is None else interval, self.spread)
+        return ScoreEstimate(self.value, None if self.trained and self.spread is None else interval, self.spread)
 
 
 def from_records(records: Sequence[RunRecord]) -> list[ScoreRow]:

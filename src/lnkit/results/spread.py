@@ -31,7 +31,7 @@ LEVEL = 0.95
 STEPS = 60  # of a bisection: the last halves a distance of less than 2^-52
 
 
-class Estimate(NamedTuple):
+class ScoreEstimate(NamedTuple):
     """A value with its uncertainty."""
 
     value: float
@@ -87,7 +87,7 @@ def _central(t: float, freedom: int) -> float:
 
 def mean_of_trainings(
     values: Sequence[float], intervals: Sequence[Interval | None], seeds: Sequence[int], bounds: Interval | None = None
-) -> Estimate:
+) -> ScoreEstimate:
     """Return the mean over trainings that differ in their seed, and its uncertainty.
 
     Args:
@@ -104,7 +104,7 @@ def mean_of_trainings(
         mean + hypot(over_items[1] - mean, by_seeds),
     )
     spread = SeedSpread(tuple(seeds), tuple(values), sd, _within(over_items, bounds))
-    return Estimate(mean, _within(both, bounds), spread)
+    return ScoreEstimate(mean, _within(both, bounds), spread)
 
 
 def _over_items(mean: float, values: Sequence[float], intervals: Sequence[Interval | None]) -> Interval | None:
@@ -123,17 +123,17 @@ def _within(interval: Interval | None, bounds: Interval | None) -> Interval | No
     return max(interval[0], bounds[0]), min(interval[1], bounds[1])
 
 
-def estimate_of(score: ScoreRecord, *, trained: bool) -> Estimate:
+def estimate_of(score: ScoreRecord, *, trained: bool) -> ScoreEstimate:
     """Return a score as an estimate. Without a spread that of a training has no interval: one seed shows none.
 
     Args:
         score: of a run, or of a mean over seeds.
         trained: by the benchmark, so that the score depends on the seed.
     """
-    return Estimate(score.value, None if trained and score.spread is None else score.interval, score.spread)
+    return ScoreEstimate(score.value, None if trained and score.spread is None else score.interval, score.spread)
 
 
-def difference(first: Estimate, second: Estimate) -> Difference:
+def difference(first: ScoreEstimate, second: ScoreEstimate) -> Difference:
     """Return the difference of two scores, second less first, and its 95 % interval.
 
     Means over the same seeds are compared seed by seed, so that what a seed does to both cancels out. Items are taken
@@ -145,7 +145,7 @@ def difference(first: Estimate, second: Estimate) -> Difference:
         second: the same score of another loss network.
 
     Example:
-        >>> result = difference(Estimate(0.70, (0.67, 0.73)), Estimate(0.76, (0.72, 0.80)))
+        >>> result = difference(ScoreEstimate(0.70, (0.67, 0.73)), ScoreEstimate(0.76, (0.72, 0.80)))
         >>> round(result.value, 3), [round(bound, 3) for bound in result.interval], result.told_apart
         (0.06, [0.01, 0.11], True)
     """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         estimate_resampled as estimate_resampled,
         mean_interval as mean_interval,
         weighted_mean as weighted_mean,
+        wilson_interval as wilson_interval,
     )
     from lnkit.stats.jnd import average_precision as average_precision, resampled_precisions as resampled_precisions
     from lnkit.stats.rank_correlation import (
@@ -56,6 +57,7 @@ __getattr__, __all__ = lazy_exports(
             "estimate_resampled",
             "mean_interval",
             "weighted_mean",
+            "wilson_interval",
         ),
         "lnkit.stats.jnd": ("average_precision", "resampled_precisions"),
         "lnkit.stats.rank_correlation": (

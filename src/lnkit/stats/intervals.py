@@ -27,6 +27,7 @@ SHARE = "share"
 FISHER = "fisher"
 LOGIT = "logit"
 
+NORMAL = 1.959963984540054  # standard deviations that bound the central 95 % of a normal distribution
 _UPPER = 0.975  # quantile that leaves 2.5 % on the upper side
 _SYMMETRIC = 1e-9  # skewness: below, the transformation of Hall is the identity but for rounding
 _LARGEST = 1 - 1e-12  # correlations are clipped to it before the Fisher transform, which is infinite at 1
@@ -148,6 +149,28 @@ def _variance(value: float, samples: NDArray[Any], scale: str) -> float:
     return float(np.var(transformed, ddof=1)) * (1 - min(abs(value), _LARGEST) ** 2) ** 2
 
 
+def wilson_interval(share: float, n: float, quantile: float = NORMAL) -> Interval:
+    """Return the interval of a proportion, which lies inside [0, 1] and is wider than 0 even at 0 and 1.
+
+    Args:
+        share: the proportion.
+        n: number of independent items, above 0.
+        quantile: number of standard errors to each side; that of a normal distribution for 95 %.
+
+    References:
+        Wilson 1927, as for :class:`Estimate`.
+
+    Example:
+        >>> low, high = wilson_interval(1.0, 20)
+        >>> round(low, 3), high
+        (0.839, 1.0)
+    """
+    square = max(0.0, share * (1 - share))
+    middle = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
+    half = quantile * sqrt(square / n + quantile**2 / (4 * n**2)) / (1 + quantile**2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def weighted_mean(estimates: Sequence[Estimate], weights: Sequence[float] | NDArray[Any]) -> Estimate:
     """Estimate the weighted mean of scores of independent parts, such as families.
 
@@ -202,10 +225,8 @@ def _wilson(estimate: Estimate, quantile: float) -> Interval | None:
     ratio = min(1.0, variance * estimate.items / square) if square > _EDGE else 1.0
     if ratio == 0:
         return None  # all items are equal, and neither 0 nor 1
-    n = estimate.items / ratio
-    middle = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
-    half = quantile * sqrt(square / n + quantile**2 / (4 * n**2)) / (1 + quantile**2 / n)
-    return estimate.whole * max(0.0, middle - half), estimate.whole * min(1.0, middle + half)
+    low, high = wilson_interval(share, estimate.items / ratio, quantile)
+    return estimate.whole * low, estimate.whole * high
 
 
 def _fisher(estimate: Estimate, quantile: float) -> Interval:
