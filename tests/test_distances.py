@@ -13,8 +13,9 @@ from torch import Tensor
 
 from lnkit import DistanceConfig, UnknownNameError, UsageError, WeightsError
 from lnkit.distances import functional as distances
+from lnkit.distances.embedding import distances_from_first
 from lnkit.distances.factory import make_distances, total_distance
-from lnkit.distances.functional import builtin_distance, distances_from_first
+from lnkit.distances.functional import builtin_distance
 from lnkit.distances.lin_weights import load_lin_weights
 from lnkit.plugins.load import default_registry
 from lnkit.specs import EPSILONS, DistanceSpec

@@ -162,14 +162,16 @@ def test_the_default_registry_is_loaded_once() -> None:
 
 
 def test_the_bundled_distances(registry: Registry) -> None:
-    """Each gives 0 for equal features and a positive number for others."""
+    """Each gives 0 for equal features, but for a smoothing, and a positive number for others."""
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.rand(2, 8, 4, 4, generator=generator) for _ in range(2))
     pooled = ["mean_pool", "mean_pool_per_channel"]
-    assert list(registry.distances) == ["spatial", *pooled, "style", "sort", "squared", "lin"]
+    trained = ["l1", "charbonnier", "cosine", "angle", "gram", "dists"]
+    assert list(registry.distances) == ["spatial", *pooled, "style", "sort", "squared", "lin", *trained]
     for name, spec in registry.distances.items():
         distance = spec.load(**({"weight": torch.ones(8)} if name == "lin" else {}))
-        assert distance(a, a).tolist() == [0.0, 0.0]
+        smoothing = 1e-6 if name == "charbonnier" else 0.0
+        assert distance(a, a).tolist() == pytest.approx([smoothing, smoothing], abs=1e-12)
         assert (distance(a, b) > 0).all()
 
 

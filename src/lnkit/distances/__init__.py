@@ -11,9 +11,17 @@ from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lnkit.distances.comparer import ImageComparer as ImageComparer
+    from lnkit.distances.criteria import (
+        angle as angle,
+        charbonnier as charbonnier,
+        cosine as cosine,
+        dists as dists,
+        gram as gram,
+        l1 as l1,
+    )
+    from lnkit.distances.embedding import Embedded as Embedded, unit_normalize as unit_normalize
     from lnkit.distances.factory import make_distances as make_distances, total_distance as total_distance
     from lnkit.distances.functional import (
-        Embedded as Embedded,
         builtin_distance as builtin_distance,
         lin as lin,
         mean_pool as mean_pool,
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
         spatial as spatial,
         squared as squared,
         style as style,
-        unit_normalize as unit_normalize,
     )
     from lnkit.distances.lin_weights import load_lin_weights as load_lin_weights
 
@@ -31,8 +38,9 @@ __getattr__, __all__ = lazy_exports(
     {
         "lnkit.distances.comparer": ("ImageComparer",),
         "lnkit.distances.factory": ("make_distances", "total_distance"),
+        "lnkit.distances.criteria": ("angle", "charbonnier", "cosine", "dists", "gram", "l1"),
+        "lnkit.distances.embedding": ("Embedded", "unit_normalize"),
         "lnkit.distances.functional": (
-            "Embedded",
             "builtin_distance",
             "lin",
             "mean_pool",
@@ -41,7 +49,6 @@ __getattr__, __all__ = lazy_exports(
             "spatial",
             "squared",
             "style",
-            "unit_normalize",
         ),
         "lnkit.distances.lin_weights": ("load_lin_weights",),
     },

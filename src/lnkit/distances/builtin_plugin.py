@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STUDY = "Pihlgren et al. 2023 (arXiv 2302.04032)"
 LPIPS = "Zhang et al. 2018 (CVPR)"
+BASICSR, TRAINNER = "BasicSR, criterion l1", "traiNNer-redux, criterion charbonnier"
 EARLY_STOPPING = "Kumar et al. 2022 (TMLR)"
 
 DISTANCES = {
@@ -27,6 +28,12 @@ DISTANCES = {
     "sort": ("`spatial` after sorting each channel over space", f"reference code of {STUDY}"),
     "squared": ("mean squared difference of the features, not normalized", f"{STUDY}, Eq. 3"),
     "lin": ("`spatial` with a learned weight for each channel", LPIPS),
+    "l1": ("mean absolute difference of the features, not normalized", BASICSR),
+    "charbonnier": ("smooth `l1`: mean of sqrt(d^2 + eps^2); option eps, 1e-6", TRAINNER),
+    "cosine": ("1 - cos of the angle between features, position by position", "half of `spatial`"),
+    "angle": ("angle between features in radians, position by position", "Kahan 2006, section 12, for its form"),
+    "gram": ("mean difference of Gram matrices over C H W; option criterion, l1 or squared", "BasicSR, style_weight"),
+    "dists": ("dissimilarity of the channels' means, variances and covariance", "Ding et al. 2020 (arXiv 2004.07728)"),
 }
 
 PIXEL = "pixel"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lnkit.distances.functional import Summed
+from lnkit.distances.embedding import Summed
+from lnkit.distances.expression import DistanceTerm, parse_distance
 from lnkit.distances.lin_weights import load_lin_weights
 from lnkit.errors import UsageError
 from lnkit.specs import DistanceConfig, DistanceSpec, load_function
@@ -49,7 +50,7 @@ def make_distances(
     """
     if config.lin_weights == "lpips":
         config = replace(config, lin_weights=f"lpips:{backbone}")
-    terms = [_load_term(lookup(name), config, points, backbone) for name in config.name.split("+")]
+    terms = [_load_term(lookup(term.name), term, config, points, backbone) for term in parse_distance(config.name)]
     if len(terms) == 1:
         return terms[0]
     if all(len(set(term)) == 1 for term in terms):
@@ -107,7 +108,7 @@ def total_distance(
 
 
 def _load_term(
-    spec: DistanceSpec, config: DistanceConfig, points: Sequence[str], backbone: str
+    spec: DistanceSpec, term: DistanceTerm, config: DistanceConfig, points: Sequence[str], backbone: str
 ) -> tuple[Distance, ...]:
     default = DistanceConfig()
     options: dict[str, object] = {
@@ -115,6 +116,7 @@ def _load_term(
         for option in ("channel_norm", "epsilon")
         if getattr(config, option) != getattr(default, option)
     }
+    options |= term.options
     try:
         if spec.per_point:
             return tuple(load_function(spec.load)(backbone=backbone, point=point, **options) for point in points)

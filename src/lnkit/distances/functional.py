@@ -1,6 +1,6 @@
 """Distances as pure functions: two feature maps (N, C, H, W) give one distance for each image, (N,).
 
-Each distance is an embedding of the feature maps followed by a squared difference. :class:`Embedded` keeps the two
+Each distance is an embedding of the feature maps followed by a squared difference. :class:`.Embedded` keeps the two
 steps apart, so a reference is embedded once however many images are compared with it. The difference of normalized
 features is computed directly, never as 2 - 2 cos, which loses up to 5e-4 to cancellation.
 
@@ -14,39 +14,14 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
 from torch import Tensor
 
+from lnkit.distances.criteria import CRITERIA
+from lnkit.distances.embedding import Embedded, at_least_float32, channel_normalizer, check_epsilon, unit_normalize
 from lnkit.errors import UsageError
-from lnkit.specs import EPSILONS
-
-if TYPE_CHECKING:
-    from lnkit.specs import Distance
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """A distance in two steps: features that are compared many times are embedded once."""
-
-    embed: Callable[[Tensor], Tensor]  # (N, C, H, W) -> (N, ...)
-    compare: Callable[[Tensor, Tensor], Tensor]  # two embeddings -> (N,)
-
-    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.compare(self.embed(a), self.embed(b))
-
-
-@dataclass(frozen=True)
-class Summed:
-    """The sum of several distances between the same features."""
-
-    terms: tuple[Distance, ...]
-
-    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.stack([term(a, b) for term in self.terms]).sum(0)
 
 
 def spatial(a: Tensor, b: Tensor, *, channel_norm: bool = True, epsilon: str = "lpips") -> Tensor:
@@ -250,39 +225,13 @@ def lin(a: Tensor, b: Tensor, *, weight: Tensor, channel_norm: bool = True, epsi
     return _lin(channel_norm, epsilon, weight=weight)(a, b)
 
 
-def unit_normalize(features: Tensor, dim: int, epsilon: str = "lpips") -> Tensor:
-    """Scale features y to unit length along a dimension; a zero vector stays zero and has a bounded gradient.
-
-    Args:
-        features: A floating-point tensor of any shape.
-        dim: Dimension over which the norm is taken.
-        epsilon: Guard against a zero norm: "lpips" y / (|y| + 1e-10), also that of Kumar2022; "reference"
-            y / max(|y|, 1e-12), that of the reference code; "torchmetrics" y / sqrt(sum y^2 + 1e-8).
-
-    Returns:
-        A tensor of the same shape.
-
-    Example:
-        >>> import torch
-        >>> unit_normalize(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), dim=1)
-        tensor([[0.6000, 0.8000],
-                [0.0000, 0.0000]])
-    """
-    if epsilon == "torchmetrics":
-        return features / (features.square().sum(dim, keepdim=True) + 1e-8).sqrt()
-    norm = torch.linalg.vector_norm(features, dim=dim, keepdim=True)
-    guarded = norm + 1e-10 if epsilon == "lpips" else norm.clamp_min(1e-12)
-    # A zero vector is divided by one instead: divided by the guard, its gradient would be 1e10 times too large.
-    return features / torch.where(norm == 0, 1.0, guarded)
-
-
 def _spatial(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(_channel_normalizer(channel_norm, epsilon), _summed_over_channels)
+    return Embedded(channel_normalizer(channel_norm, epsilon), _summed_over_channels)
 
 
 def _mean_pool(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    normalize = _channel_normalizer(channel_norm, epsilon)
-    return Embedded(lambda y: normalize(_at_least_float32(y).mean((2, 3), keepdim=True)), _summed_over_channels)
+    normalize = channel_normalizer(channel_norm, epsilon)
+    return Embedded(lambda y: normalize(at_least_float32(y).mean((2, 3), keepdim=True)), _summed_over_channels)
 
 
 def _mean_pool_per_channel(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
@@ -290,27 +239,27 @@ def _mean_pool_per_channel(channel_norm: bool = True, epsilon: str = "lpips") ->
 
 
 def _style(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    guard = _check_epsilon(epsilon)
-    normalize = partial(unit_normalize, dim=2, epsilon=guard) if channel_norm else _at_least_float32
+    guard = check_epsilon(epsilon)
+    normalize = partial(unit_normalize, dim=2, epsilon=guard) if channel_norm else at_least_float32
 
     def gram(features: Tensor) -> Tensor:
-        channels = normalize(_at_least_float32(features).flatten(2))  # (N, C, H W)
+        channels = normalize(at_least_float32(features).flatten(2))  # (N, C, H W)
         return channels @ channels.transpose(1, 2)  # (N, C, C)
 
     return Embedded(gram, _mean_of_all)
 
 
 def _sort(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    normalize = _channel_normalizer(channel_norm, epsilon)
+    normalize = channel_normalizer(channel_norm, epsilon)
 
     def embed(features: Tensor) -> Tensor:
-        return normalize(_at_least_float32(features).flatten(2).sort(-1).values.unsqueeze(3))
+        return normalize(at_least_float32(features).flatten(2).sort(-1).values.unsqueeze(3))
 
     return Embedded(embed, _summed_over_channels)
 
 
 def _squared(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(_at_least_float32, _mean_of_all)  # ignores channel_norm and epsilon
+    return Embedded(at_least_float32, _mean_of_all)  # ignores channel_norm and epsilon
 
 
 def _lin(channel_norm: bool = True, epsilon: str = "lpips", *, weight: Tensor) -> Embedded:
@@ -322,7 +271,7 @@ def _lin(channel_norm: bool = True, epsilon: str = "lpips", *, weight: Tensor) -
             )
         return ((a - b).square() * weight.to(a).reshape(-1, 1, 1)).sum(1).mean((1, 2))
 
-    return Embedded(_channel_normalizer(channel_norm, epsilon), compare)
+    return Embedded(channel_normalizer(channel_norm, epsilon), compare)
 
 
 def _summed_over_channels(a: Tensor, b: Tensor) -> Tensor:
@@ -333,24 +282,6 @@ def _mean_of_all(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).square().flatten(1).mean(1)
 
 
-def _channel_normalizer(channel_norm: bool, epsilon: str) -> Callable[[Tensor], Tensor]:
-    guard = _check_epsilon(epsilon)  # refused even where nothing is normalized
-    if not channel_norm:
-        return _at_least_float32
-    return lambda features: unit_normalize(_at_least_float32(features), 1, guard)
-
-
-def _at_least_float32(features: Tensor) -> Tensor:
-    """Convert half precision to float32: it can hold neither the epsilons nor the sums."""
-    return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
-
-
-def _check_epsilon(epsilon: str) -> str:
-    if epsilon not in EPSILONS:
-        raise UsageError(f"No epsilon is named {epsilon!r}; there are {', '.join(EPSILONS)}.")
-    return epsilon
-
-
 _BUILTIN: Mapping[str, Callable[..., Embedded]] = {
     "spatial": _spatial,
     "mean_pool": _mean_pool,
@@ -359,15 +290,17 @@ _BUILTIN: Mapping[str, Callable[..., Embedded]] = {
     "sort": _sort,
     "squared": _squared,
     "lin": _lin,
+    **CRITERIA,
 }
 
 
 def builtin_distance(name: str, **options: Any) -> Embedded:
-    """Return one of the seven distances above with its options fixed.
+    """Return a bundled distance with its options fixed.
 
     Args:
-        name: "spatial", "mean_pool", "mean_pool_per_channel", "style", "sort", "squared" or "lin".
-        **options: ``channel_norm``, ``epsilon`` and, for "lin", ``weight``; "squared" ignores the first two.
+        name: From ``lnkit list-distances``: "spatial", "l1".
+        **options: Those of the function of this name. Every distance takes ``channel_norm`` and ``epsilon``; those that
+            normalize nothing ignore them.
 
     Returns:
         A function of two (N, C, H, W) feature maps that gives (N,), and whose two steps can be called separately.
@@ -379,23 +312,3 @@ def builtin_distance(name: str, **options: Any) -> Embedded:
         tensor([2.])
     """
     return _BUILTIN[name](**options)
-
-
-def distances_from_first(distance: Distance, features: Tensor, images: int) -> Tensor:
-    """Compare the first image of each item with its other images, embedding each image once.
-
-    Args:
-        distance: Any distance; an :class:`Embedded` one is taken apart.
-        features: (images * N, C, H, W): N references, then N of the first other image, and so on.
-        images: Number of images of an item, the reference included.
-
-    Returns:
-        Distances (N, images - 1).
-    """
-    if isinstance(distance, Summed):
-        return torch.stack([distances_from_first(term, features, images) for term in distance.terms]).sum(0)
-    embedded, compare = (
-        (distance.embed(features), distance.compare) if isinstance(distance, Embedded) else (features, distance)
-    )
-    reference, *others = embedded.chunk(images)
-    return torch.stack([compare(reference, other) for other in others], dim=1)

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lnkit.distances.embedding import Embedded, Summed
 from lnkit.distances.engines.base import Array, padded
 from lnkit.distances.engines.eager import prepare
-from lnkit.distances.functional import Embedded, Summed
 from lnkit.errors import ImageError
 from lnkit.networks.device import full_float32, is_out_of_memory, place
 

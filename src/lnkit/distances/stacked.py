@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from lnkit.distances.functional import distances_from_first
+from lnkit.distances.embedding import distances_from_first
 from lnkit.networks.loss_network import LossNetwork
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnkit.benchmark import BenchmarkSpec
+from lnkit.distances.expression import parse_distance
 from lnkit.errors import UsageError
 from lnkit.plugins.user_backbones import WEIGHTS_AS_BUILT
 from lnkit.protocols import choose_protocol, usual_variant
@@ -78,8 +79,8 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
     request = replace(request, variant=request.variant or usual_variant(benchmark, request.sample))
     _refuse_training_options(request, benchmark)
     protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
-    for name in protocol.distance.split("+") if hasattr(protocol, "distance") else ():
-        registry.distance(name)
+    for term in parse_distance(protocol.distance) if hasattr(protocol, "distance") else ():
+        registry.distance(term.name)
     networks = [LossNetworkId(backbone.name, names) for names in registry.resolve_points(backbone.name, request.points)]
     points = registry.points_at(backbone.name)
     return ResolvedRequest(

@@ -1,0 +1,103 @@
+"""Distances in two steps, an embedding of the features and a comparison of embeddings, and parts that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lnkit.errors import UsageError
+from lnkit.specs import EPSILONS
+
+if TYPE_CHECKING:
+    from lnkit.specs import Distance
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A distance in two steps: features that are compared many times are embedded once."""
+
+    embed: Callable[[Tensor], Tensor]  # (N, C, H, W) -> (N, ...)
+    compare: Callable[[Tensor, Tensor], Tensor]  # two embeddings -> (N,)
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.compare(self.embed(a), self.embed(b))
+
+
+@dataclass(frozen=True)
+class Summed:
+    """The sum of several distances between the same features."""
+
+    terms: tuple[Distance, ...]
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.stack([term(a, b) for term in self.terms]).sum(0)
+
+
+def distances_from_first(distance: Distance, features: Tensor, images: int) -> Tensor:
+    """Compare the first image of each item with its other images, embedding each image once.
+
+    Args:
+        distance: Any distance; an :class:`Embedded` one is taken apart.
+        features: (images * N, C, H, W): N references, then N of the first other image, and so on.
+        images: Number of images of an item, the reference included.
+
+    Returns:
+        Distances (N, images - 1).
+    """
+    if isinstance(distance, Summed):
+        return torch.stack([distances_from_first(term, features, images) for term in distance.terms]).sum(0)
+    embedded, compare = (
+        (distance.embed(features), distance.compare) if isinstance(distance, Embedded) else (features, distance)
+    )
+    reference, *others = embedded.chunk(images)
+    return torch.stack([compare(reference, other) for other in others], dim=1)
+
+
+def unit_normalize(features: Tensor, dim: int, epsilon: str = "lpips") -> Tensor:
+    """Scale features y to unit length along a dimension; a zero vector stays zero and has a bounded gradient.
+
+    Args:
+        features: A floating-point tensor of any shape.
+        dim: Dimension over which the norm is taken.
+        epsilon: Guard against a zero norm: "lpips" y / (|y| + 1e-10), also that of Kumar2022; "reference"
+            y / max(|y|, 1e-12), that of the reference code; "torchmetrics" y / sqrt(sum y^2 + 1e-8).
+
+    Returns:
+        A tensor of the same shape.
+
+    Example:
+        >>> import torch
+        >>> unit_normalize(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), dim=1)
+        tensor([[0.6000, 0.8000],
+                [0.0000, 0.0000]])
+    """
+    if epsilon == "torchmetrics":
+        return features / (features.square().sum(dim, keepdim=True) + 1e-8).sqrt()
+    norm = torch.linalg.vector_norm(features, dim=dim, keepdim=True)
+    guarded = norm + 1e-10 if epsilon == "lpips" else norm.clamp_min(1e-12)
+    # A zero vector is divided by one instead: divided by the guard, its gradient would be 1e10 times too large.
+    return features / torch.where(norm == 0, 1.0, guarded)
+
+
+def channel_normalizer(channel_norm: bool, epsilon: str) -> Callable[[Tensor], Tensor]:
+    """Return the first step of distances that compare unit vectors over the channels; see :func:`unit_normalize`."""
+    guard = check_epsilon(epsilon)  # refused even where nothing is normalized
+    if not channel_norm:
+        return at_least_float32
+    return lambda features: unit_normalize(at_least_float32(features), 1, guard)
+
+
+def at_least_float32(features: Tensor) -> Tensor:
+    """Convert half precision to float32: it can hold neither the epsilons nor the sums."""
+    return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
+
+
+def check_epsilon(epsilon: str) -> str:
+    """Return ``epsilon``; raise UsageError if it is unknown."""
+    if epsilon not in EPSILONS:
+        raise UsageError(f"No epsilon is named {epsilon!r}; there are {', '.join(EPSILONS)}.")
+    return epsilon
