@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import lnkit
 from lnkit.specs import IMAGENET_CLASSES
+from lnkit_torchvision.layer_names import layer_names
 from lnkit_torchvision.table import NETWORKS, Network
 from lnkit_torchvision.weights import WEIGHTS
 
@@ -58,6 +59,7 @@ def _spec(network: Network, tag: str, name: str) -> lnkit.BackboneSpec:
         eval_size=weights.eval_size,
         classes=IMAGENET_CLASSES,
         imagenet_top1=weights.top1,
+        layer_names=layer_names(network.name),
         tags=tuple(WEIGHTS[network.name]),
         with_tag=partial(_spec_with_tag, network),
     )

@@ -7,8 +7,8 @@ backbones therefore costs a thousand small objects. A function may be given as t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
@@ -122,6 +122,7 @@ class BackboneSpec:
     tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that set
     classes: str = ""  # of its head, by class_digest; "": no head, or unknown
     imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as stated by their authors
+    layer_names: Mapping[str, str] = field(default_factory=dict)  # other names of nodes: "conv1_2" -> "features.2"
     with_tag: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points
 
     @property

@@ -88,9 +88,19 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
         backbone=backbone,
         benchmark=benchmark,
         protocol=protocol,
-        nodes={n: {name: points[name].node if name in points else name for name in n.points} for n in networks},
+        nodes={
+            n: {
+                name: points[name].node if name in points else backbone.layer_names.get(name, name) for name in n.points
+            }
+            for n in networks
+        },
         layers={network: registry.points_of(network) for network in networks},
-        unregistered=tuple(name for network in networks for name in network.points if name not in points),
+        unregistered=tuple(
+            name
+            for network in networks
+            for name in network.points
+            if name not in points and name not in backbone.layer_names
+        ),
         distances=registry.distances,
         suppliers={
             "backbone": registry.provider("backbone", backbone.name),

@@ -106,8 +106,9 @@ class Registry:
         Args:
             backbone: its name.
             text: ``late`` is one point, ``early+mid`` one loss network at two points, ``early,late`` two loss networks,
-                and ``all`` one loss network at each registered single point. A name that is not registered is taken
-                for a node path, which the network checks later, unless it resembles a registered name.
+                and ``all`` one loss network at each registered single point. Layers may have their usual names
+                (``conv3_4``). Any other name is taken for a node path, which the network checks later, unless it
+                resembles a registered name.
 
         Returns:
             The names of the points of each loss network.
@@ -132,10 +133,10 @@ class Registry:
 
         Named sets and node paths become points named after their nodes. A node that occurs more than once is used once.
         """
-        registered = self.points_at(network.backbone)
+        registered, names = self.points_at(network.backbone), self.backbone(network.backbone).layer_names
         points: dict[tuple[str, bool], ExtractionPoint] = {}  # (node, whether its class token) -> point
         for name in network.points:
-            point = registered.get(name) or ExtractionPoint(name, node=name)
+            point = registered.get(name) or ExtractionPoint(name, node=names.get(name, name))
             for node in point.nodes:
                 part = point
                 if len(point.nodes) > 1:
@@ -154,11 +155,12 @@ class Registry:
 
     def _point_name(self, backbone: str, name: str) -> str:
         registered = self.points_at(backbone)
-        if name in registered:
+        layers = self.backbone(backbone).layer_names
+        if name in registered or name in layers:
             return name
         if name == ALL_POINTS:
             raise UsageError("'all' means one loss network at each point and cannot be joined with +; list the points.")
-        near = _misspelled(name, registered)
+        near = _misspelled(name, registered) or _layers_like(name, layers)
         if near or not NODE_PATH.fullmatch(name):
             has = ", ".join(registered) or "none of its own"
             raise UnknownNameError(
@@ -221,6 +223,12 @@ def _describe_tagged(describe: Callable[[str], BackboneSpec], tag: str, name: st
     if spec.name != name:
         raise PluginError(f"Expected the plugin of {name} to describe it, got {spec.name!r}. Tell its author.")
     return spec
+
+
+def _layers_like(name: str, layers: Collection[str]) -> list[str]:
+    """Return the layers nearest to ``name`` if it is formed like their names but is none of them: ``conv3_5``."""
+    form = DIGITS.sub("", name)
+    return near_names(name, [layer for layer in layers if DIGITS.sub("", layer) == form])
 
 
 def _misspelled(name: str, registered: Collection[str]) -> list[str]:

@@ -131,6 +131,12 @@ def are_tags(value: Any) -> bool:
     return isinstance(value, tuple) and _are(value, str) and all(map(TAG.fullmatch, value))
 
 
+def are_layer_names(value: Any) -> bool:
+    """Whether the value is a mapping from names that a point may have to dotted module paths."""
+    texts = isinstance(value, Mapping) and _are((*value, *value.values()), str)
+    return texts and all(map(POINT_NAME.fullmatch, value)) and all(map(NODES.fullmatch, value.values()))
+
+
 def are_protocols(value: Any) -> bool:
     """Whether the value is a non-empty mapping to instances of frozen dataclasses."""
     return isinstance(value, Mapping) and bool(value) and all(map(_is_frozen, value.values()))
