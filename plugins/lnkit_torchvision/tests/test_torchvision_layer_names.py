@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from lnkit_torchvision.layer_names import CONVOLUTIONS, layer_names
 from torch import nn
 from torchvision.models import get_model
 
 import lnkit
 from lnkit.plugins.load import default_registry
+from lnkit_torchvision.layer_names import CONVOLUTIONS, layer_names
 
 KINDS = {"conv": nn.Conv2d, "bn": nn.BatchNorm2d, "relu": nn.ReLU, "pool": nn.MaxPool2d}
 

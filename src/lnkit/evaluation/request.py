@@ -82,25 +82,15 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
     for term in parse_distance(protocol.distance) if hasattr(protocol, "distance") else ():
         registry.distance(term.name)
     networks = [LossNetworkId(backbone.name, names) for names in registry.resolve_points(backbone.name, request.points)]
-    points = registry.points_at(backbone.name)
+    named = {**backbone.layer_names, **{name: p.node for name, p in registry.points_at(backbone.name).items()}}
     return ResolvedRequest(
         request=request,
         backbone=backbone,
         benchmark=benchmark,
         protocol=protocol,
-        nodes={
-            n: {
-                name: points[name].node if name in points else backbone.layer_names.get(name, name) for name in n.points
-            }
-            for n in networks
-        },
+        nodes={network: {name: named.get(name, name) for name in network.points} for network in networks},
         layers={network: registry.points_of(network) for network in networks},
-        unregistered=tuple(
-            name
-            for network in networks
-            for name in network.points
-            if name not in points and name not in backbone.layer_names
-        ),
+        unregistered=tuple(name for network in networks for name in network.points if name not in named),
         distances=registry.distances,
         suppliers={
             "backbone": registry.provider("backbone", backbone.name),
