@@ -25,6 +25,7 @@ __all__ = [
     "IMAGENET_CLASSES",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "INTERPOLATIONS",
     "LPIPS_MEAN",
     "LPIPS_STD",
     "NORMALIZATIONS",
@@ -59,6 +60,7 @@ Normalization = Literal["backbone", "imagenet", "lpips", "none"]  # of images; s
 LossMode = Literal["eval", "train"]  # of a loss network while another network is trained with it; see lnkit.LossNetwork
 
 NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
+INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 LOSS_MODES: tuple[str, ...] = get_args(LossMode)
 EPSILONS = ("lpips", "reference", "torchmetrics")  # guards against a zero norm; see lnkit.distances.spatial
 RESIZE_FILTERS = ("bilinear", "bicubic", "lanczos", "box", "nearest")  # of Pillow, antialiased

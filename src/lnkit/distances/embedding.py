@@ -37,11 +37,22 @@ class Summed:
         return torch.stack([term(a, b) for term in self.terms]).sum(0)
 
 
+@dataclass(frozen=True)
+class Weighted:
+    """A distance times a number."""
+
+    distance: Distance
+    weight: float
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.weight * self.distance(a, b)
+
+
 def distances_from_first(distance: Distance, features: Tensor, images: int) -> Tensor:
     """Compare the first image of each item with its other images, embedding each image once.
 
     Args:
-        distance: Any distance; an :class:`Embedded` one is taken apart.
+        distance: Any distance; an :class:`Embedded` one is taken apart, also in a sum or with a weight.
         features: (images * N, C, H, W): N references, then N of the first other image, and so on.
         images: Number of images of an item, the reference included.
 
@@ -50,6 +61,8 @@ def distances_from_first(distance: Distance, features: Tensor, images: int) -> T
     """
     if isinstance(distance, Summed):
         return torch.stack([distances_from_first(term, features, images) for term in distance.terms]).sum(0)
+    if isinstance(distance, Weighted):
+        return distance.weight * distances_from_first(distance.distance, features, images)
     embedded, compare = (
         (distance.embed(features), distance.compare) if isinstance(distance, Embedded) else (features, distance)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -48,8 +47,6 @@ def make_distances(
         >>> early(torch.zeros(1, 2, 3, 3), torch.ones(1, 2, 3, 3))
         tensor([1.])
     """
-    if config.lin_weights == "lpips":
-        config = replace(config, lin_weights=f"lpips:{backbone}")
     terms = [_load_term(lookup(term.name), term, config, points, backbone) for term in parse_distance(config.name)]
     if len(terms) == 1:
         return terms[0]
@@ -122,7 +119,8 @@ def _load_term(
             return tuple(load_function(spec.load)(backbone=backbone, point=point, **options) for point in points)
         if spec.name != "lin":
             return (load_function(spec.load)(**options),) * len(points)
-        weights = load_lin_weights(config.lin_weights, len(points))
+        source = str(options.pop("weights", config.lin_weights))
+        weights = load_lin_weights(f"lpips:{backbone}" if source == "lpips" else source, len(points))
         return tuple(load_function(spec.load)(weight=weight, **options) for weight in weights)
     except TypeError as error:
         named = ", ".join(f"{option}={value!r}" for option, value in options.items())

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lnkit.distances.embedding import Embedded, Summed
+from lnkit.distances.embedding import Embedded, Summed, Weighted
 from lnkit.distances.engines.base import Array, padded
 from lnkit.distances.engines.eager import prepare
 from lnkit.errors import ImageError
@@ -121,7 +121,13 @@ def _two_steps(distance: Distance) -> list[Embedded]:
     """Split a distance into its embedded terms; a distance without an embedding compares the features themselves."""
     if isinstance(distance, Summed):
         return [step for term in distance.terms for step in _two_steps(term)]
+    if isinstance(distance, Weighted):
+        return [_weighted(step, distance.weight) for step in _two_steps(distance.distance)]
     return [distance if isinstance(distance, Embedded) else Embedded(lambda features: features, distance)]
+
+
+def _weighted(step: Embedded, weight: float) -> Embedded:
+    return Embedded(step.embed, lambda a, b: weight * step.compare(a, b))
 
 
 def _compare_in_parts(step: Embedded, rows: Tensor, image: Tensor) -> Tensor:

@@ -9,9 +9,35 @@ from math import isfinite
 
 from lnkit.distances.expression import parse_distance
 from lnkit.errors import UsageError
+from lnkit.protocols import expect_one_of
+from lnkit.specs import INTERPOLATIONS, NORMALIZATIONS, Interpolation
 
 BACKBONE = re.compile(r"[\w.@/:-]+")  # "vgg16", "timm/vit_tiny_patch16_224", "mynets:build"
 POINT = re.compile(r"[\w.@\[\]-]+")  # "late", "features.29", "blocks.0@cls"
+
+
+@dataclass(frozen=True, slots=True)
+class LossInput:
+    """How a backbone gets the images, where that is not its own way."""
+
+    normalization: str = "backbone"  # as for lnkit.load_loss_network
+    size: int = 0  # side in pixels that images are resized to; 0: the backbone's own rule
+    interpolation: Interpolation = "bicubic"  # of that resizing, which is antialiased
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for values that do not exist."""
+        try:
+            expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+            expect_one_of("interpolation", self.interpolation, INTERPOLATIONS)
+        except ValueError as error:
+            raise UsageError(str(error).replace("Protocol field", "In a loss,")) from error
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 0:
+            raise UsageError(f"In a loss, 'size': expected a number of pixels, got {self.size!r}.")
+
+    def __str__(self) -> str:
+        shown = {"normalization": self.normalization} if self.normalization != "backbone" else {}
+        shown |= {"size": str(self.size), "interpolation": self.interpolation} if self.size else {}
+        return f"({', '.join(f'{name}={value}' for name, value in shown.items())})" if shown else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +53,7 @@ class LossTerm:
     points: Mapping[str, float]  # name of a point -> its weight, in order
     distance: str = ""  # "l1", "charbonnier(eps=1e-3)", "spatial+gram"; "": that of where the loss is used
     weight: float = 1.0  # of the whole term
+    input: LossInput = LossInput()
 
     def __post_init__(self) -> None:
         """Raise UsageError for names or weights that no loss can have."""
@@ -45,12 +72,12 @@ class LossTerm:
     def __str__(self) -> str:
         points = "+".join(point + (f"*{weight:.15g}" if weight != 1 else "") for point, weight in self.points.items())
         factor = f"{self.weight:.15g}*" if self.weight != 1 else ""
-        return f"{factor}{self.backbone}:{points}{', ' if self.distance else ''}{self.distance}"
+        return f"{factor}{self.backbone}{self.input}:{points}{', ' if self.distance else ''}{self.distance}"
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A weighted sum of terms. As text it is what records and signatures call it, and what :func:`parse_loss` reads.
+    """A weighted sum of terms. Its text stands in records and signatures, and :func:`parse_loss` reads it back.
 
     Example:
         >>> loss = Loss((LossTerm("vgg16", {"late": 1.0}, "l1"), LossTerm("pixel", {"image": 1.0}, "squared", 0.1)))

@@ -84,6 +84,17 @@ def build_backbone(
     return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
 
 
+def build_part(spec: BackboneSpec, pretrained: bool, progress: Progress) -> LoadedBackbone:
+    """Build a backbone that is a part of another one, from the current state of the random generators.
+
+    Raises:
+        PluginError: The plugin of the backbone failed to build it.
+        WeightsError: The weights are missing or damaged, or could not be fetched.
+    """
+    module = _load_pretrained(spec, progress) if pretrained else build_random(spec)
+    return LoadedBackbone(module.eval().requires_grad_(False), spec.weights if pretrained else "random", "", spec.name)
+
+
 def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
     """Return the SHA-256 of the tensors of a network, independent of the format of their file.
 

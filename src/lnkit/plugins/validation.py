@@ -14,11 +14,11 @@ from lnkit.data.fetch.safe_paths import clash, is_inside
 from lnkit.errors import PluginError
 from lnkit.plugins import rules
 from lnkit.plugins.rules import POINT_NAME, SCORE_NAME, Rule, check_name
-from lnkit.specs import BackboneSpec, DatasetSpec, DistanceSpec, ExtractionPoint, Interpolation, Layout, RemoteFile
+from lnkit.specs import INTERPOLATIONS, BackboneSpec, DatasetSpec, DistanceSpec, ExtractionPoint, Layout, RemoteFile
 
 Spec = TypeVar("Spec")
 
-LAYOUTS, INTERPOLATIONS = get_args(Layout), get_args(Interpolation)
+LAYOUTS = get_args(Layout)
 TEXT = (rules.is_text, "a text on one line, without control characters")
 FILLED = (rules.is_filled, "a text that is not empty, on one line, without control characters")
 SIGNED = (rules.is_signable, "a text on one line without |, since it stands in signatures")
