@@ -1,0 +1,1 @@
+"""Losses of other projects, read from their option files and names."""
