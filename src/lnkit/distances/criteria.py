@@ -7,6 +7,7 @@ DISTS (Ding2020: "Image Quality Assessment: Unifying Structure and Texture Simil
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -171,45 +172,58 @@ def dists(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _l1(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(at_least_float32, lambda a, b: (a - b).abs().flatten(1).mean(1))
+    return Embedded(at_least_float32, _mean_absolute)
 
 
 def _charbonnier(channel_norm: bool = True, epsilon: str = "lpips", *, eps: float = 1e-6) -> Embedded:
     if not eps > 0:
         raise UsageError(f"Distance charbonnier: expected an eps above 0, got {eps}.")
-    return Embedded(at_least_float32, lambda a, b: ((a - b).square() + eps**2).sqrt().flatten(1).mean(1))
+    return Embedded(at_least_float32, partial(_mean_smooth, eps))
 
 
 def _cosine(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(channel_normalizer(True, epsilon), lambda a, b: (a - b).square().sum(1).mean((1, 2)) / 2)
+    return Embedded(channel_normalizer(True, epsilon), _half_squared)
 
 
 def _angle(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    def compare(a: Tensor, b: Tensor) -> Tensor:
-        apart, together = (torch.linalg.vector_norm(vectors, dim=1) for vectors in (a - b, a + b))
-        together = torch.where((apart == 0) & (together == 0), 1.0, together)  # two zero vectors: a finite gradient
-        return (2 * torch.atan2(apart, together)).mean((1, 2))
-
-    return Embedded(channel_normalizer(True, epsilon), compare)
+    return Embedded(channel_normalizer(True, epsilon), _mean_angle)
 
 
 def _gram(channel_norm: bool = True, epsilon: str = "lpips", *, criterion: str = "l1") -> Embedded:
     if criterion not in GRAM_CRITERIA:
         raise UsageError(f"Distance gram: expected one of {', '.join(GRAM_CRITERIA)} as criterion, got {criterion!r}.")
-
-    def embed(features: Tensor) -> Tensor:
-        channels = at_least_float32(features).flatten(2)  # (N, C, H W)
-        return channels @ channels.transpose(1, 2) / channels[0].numel()
-
-    def compare(a: Tensor, b: Tensor) -> Tensor:
-        difference = a - b
-        return (difference.abs() if criterion == "l1" else difference.square()).flatten(1).mean(1)
-
-    return Embedded(embed, compare)
+    return Embedded(_gram_matrix, _mean_absolute if criterion == "l1" else _mean_squared)
 
 
 def _dists(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
     return Embedded(at_least_float32, _dissimilarity)
+
+
+def _mean_absolute(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).abs().flatten(1).mean(1)
+
+
+def _mean_squared(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).square().flatten(1).mean(1)
+
+
+def _mean_smooth(eps: float, a: Tensor, b: Tensor) -> Tensor:
+    return ((a - b).square() + eps**2).sqrt().flatten(1).mean(1)
+
+
+def _half_squared(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).square().sum(1).mean((1, 2)) / 2
+
+
+def _mean_angle(a: Tensor, b: Tensor) -> Tensor:
+    apart, together = (torch.linalg.vector_norm(vectors, dim=1) for vectors in (a - b, a + b))
+    together = torch.where((apart == 0) & (together == 0), 1.0, together)  # two zero vectors: a finite gradient
+    return (2 * torch.atan2(apart, together)).mean((1, 2))
+
+
+def _gram_matrix(features: Tensor) -> Tensor:
+    channels = at_least_float32(features).flatten(2)  # (N, C, H W)
+    return channels @ channels.transpose(1, 2) / channels[0].numel()
 
 
 def _dissimilarity(a: Tensor, b: Tensor) -> Tensor:

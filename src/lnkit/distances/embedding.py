@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A distance in two steps: features that are compared many times are embedded once."""
+    """A distance in two steps: features that are compared many times are embedded once.
+
+    Both are functions of modules, or partials of such, so that a loss can be pickled.
+    """
 
     embed: Callable[[Tensor], Tensor]  # (N, C, H, W) -> (N, ...)
     compare: Callable[[Tensor, Tensor], Tensor]  # two embeddings -> (N,)
@@ -101,7 +105,11 @@ def channel_normalizer(channel_norm: bool, epsilon: str) -> Callable[[Tensor], T
     guard = check_epsilon(epsilon)  # refused even where nothing is normalized
     if not channel_norm:
         return at_least_float32
-    return lambda features: unit_normalize(at_least_float32(features), 1, guard)
+    return partial(_unit_over_channels, epsilon=guard)
+
+
+def _unit_over_channels(features: Tensor, epsilon: str) -> Tensor:
+    return unit_normalize(at_least_float32(features), 1, epsilon)
 
 
 def at_least_float32(features: Tensor) -> Tensor:

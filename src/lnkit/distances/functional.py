@@ -23,6 +23,8 @@ from lnkit.distances.criteria import CRITERIA
 from lnkit.distances.embedding import Embedded, at_least_float32, channel_normalizer, check_epsilon, unit_normalize
 from lnkit.errors import UsageError
 
+Normalize = Callable[[Tensor], Tensor]
+
 
 def spatial(a: Tensor, b: Tensor, *, channel_norm: bool = True, epsilon: str = "lpips") -> Tensor:
     """Return the squared difference of channel-normalized features, summed over channels, averaged over space.
@@ -230,8 +232,7 @@ def _spatial(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
 
 
 def _mean_pool(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    normalize = channel_normalizer(channel_norm, epsilon)
-    return Embedded(lambda y: normalize(at_least_float32(y).mean((2, 3), keepdim=True)), _summed_over_channels)
+    return Embedded(partial(_pooled, channel_normalizer(channel_norm, epsilon)), _summed_over_channels)
 
 
 def _mean_pool_per_channel(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
@@ -240,22 +241,14 @@ def _mean_pool_per_channel(channel_norm: bool = True, epsilon: str = "lpips") ->
 
 def _style(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
     guard = check_epsilon(epsilon)
-    normalize = partial(unit_normalize, dim=2, epsilon=guard) if channel_norm else at_least_float32
-
-    def gram(features: Tensor) -> Tensor:
-        channels = normalize(at_least_float32(features).flatten(2))  # (N, C, H W)
-        return channels @ channels.transpose(1, 2)  # (N, C, C)
-
-    return Embedded(gram, _mean_of_all)
+    return Embedded(
+        partial(_gram_matrix, partial(unit_normalize, dim=2, epsilon=guard) if channel_norm else at_least_float32),
+        _mean_of_all,
+    )
 
 
 def _sort(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    normalize = channel_normalizer(channel_norm, epsilon)
-
-    def embed(features: Tensor) -> Tensor:
-        return normalize(at_least_float32(features).flatten(2).sort(-1).values.unsqueeze(3))
-
-    return Embedded(embed, _summed_over_channels)
+    return Embedded(partial(_sorted, channel_normalizer(channel_norm, epsilon)), _summed_over_channels)
 
 
 def _squared(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
@@ -263,19 +256,33 @@ def _squared(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
 
 
 def _lin(channel_norm: bool = True, epsilon: str = "lpips", *, weight: Tensor) -> Embedded:
-    def compare(a: Tensor, b: Tensor) -> Tensor:
-        if weight.numel() != a.shape[1]:
-            raise UsageError(
-                f"Expected lin weights for {a.shape[1]} channels, got {weight.numel()}. "
-                "Use weights that were learned for this backbone at these points."
-            )
-        return ((a - b).square() * weight.to(a).reshape(-1, 1, 1)).sum(1).mean((1, 2))
+    return Embedded(channel_normalizer(channel_norm, epsilon), partial(_weighted_over_channels, weight))
 
-    return Embedded(channel_normalizer(channel_norm, epsilon), compare)
+
+def _pooled(normalize: Normalize, y: Tensor) -> Tensor:
+    return normalize(at_least_float32(y).mean((2, 3), keepdim=True))
+
+
+def _gram_matrix(normalize: Normalize, features: Tensor) -> Tensor:
+    channels = normalize(at_least_float32(features).flatten(2))  # (N, C, H W)
+    return channels @ channels.transpose(1, 2)  # (N, C, C)
+
+
+def _sorted(normalize: Normalize, features: Tensor) -> Tensor:
+    return normalize(at_least_float32(features).flatten(2).sort(-1).values.unsqueeze(3))
 
 
 def _summed_over_channels(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).square().sum(1).mean((1, 2))
+
+
+def _weighted_over_channels(weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    if weight.numel() != a.shape[1]:
+        raise UsageError(
+            f"Expected lin weights for {a.shape[1]} channels, got {weight.numel()}. "
+            "Use weights that were learned for this backbone at these points."
+        )
+    return ((a - b).square() * weight.to(a).reshape(-1, 1, 1)).sum(1).mean((1, 2))
 
 
 def _mean_of_all(a: Tensor, b: Tensor) -> Tensor:
