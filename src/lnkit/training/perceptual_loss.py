@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +20,11 @@ from lnkit.training.micro_batch import micro_batched_mean
 class DeepPerceptualLoss(nn.Module):
     """Mean over a batch of the distance between the features of two images at the points of a loss network.
 
-    The loss network is frozen and stays in evaluation mode, unless it is made with ``mode="train"``. The gradient is
-    finite everywhere, also where the two images are equal.
+    The loss network is frozen and stays in evaluation mode, unless it is made with ``mode="train"``. It is no
+    submodule: a parent's ``parameters()``, ``state_dict()``, ``requires_grad_()``, ``apply()`` and averages of weights
+    leave it alone, so it is neither trained by accident nor saved. It follows its parent to another device; its type
+    changes only by ``to(dtype)``, ``double()`` and the like of the loss itself. The gradient is finite everywhere, also
+    where the two images are equal.
 
     Example:
         >>> import torch
@@ -67,12 +71,51 @@ class DeepPerceptualLoss(nn.Module):
         super().__init__()
         if isinstance(backbone, str):
             backbone = load_loss_network(backbone, points, weights=weights, normalization=normalization, mode=mode)
-        self.network = backbone
+        self._frozen = (backbone,)  # nn.Module registers what is assigned to an attribute itself, not in a tuple
         config = DistanceConfig(name=distance) if isinstance(distance, str) else distance
         self._points = [point.name for point in self.network.points]
         self._distances = make_distances(config, self._points, default_registry().distance, self.network.name)
         self._targets_checked = False
         self.micro_batch: int | None = None  # images at a time through the network; None: all. Affects rounding only
+
+    @property
+    def network(self) -> LossNetwork:
+        """The loss network."""
+        return self._frozen[0]
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move or convert the loss network, as ``torch.nn.Module.to`` does for submodules."""
+        self.network.to(*args, **kwargs)
+        return super().to(*args, **kwargs)
+
+    def float(self) -> Self:
+        """Convert the loss network to float32."""
+        return self.to(torch.float32)
+
+    def double(self) -> Self:
+        """Convert the loss network to float64."""
+        return self.to(torch.float64)
+
+    def half(self) -> Self:
+        """Convert the loss network to float16."""
+        return self.to(torch.float16)
+
+    def bfloat16(self) -> Self:
+        """Convert the loss network to bfloat16."""
+        return self.to(torch.bfloat16)
+
+    def train(self, mode: bool = True) -> Self:
+        """Follow ``mode`` if the loss network was made to; else only the flag of the loss itself changes."""
+        self.network.train(mode)
+        return super().train(mode)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow a parent to another device; other changes of its tensors do not reach the loss network."""
+        device = fn(torch.empty(0, device=self.network.device)).device
+        if device != self.network.device:
+            self.network.to(device)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch has no types there
+        return self
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean distance between outputs and targets.
