@@ -22,6 +22,10 @@ class DistanceTerm:
     name: str  # "charbonnier"
     options: Mapping[str, Option] = field(default_factory=dict)  # {"eps": 1e-3}
 
+    def __str__(self) -> str:
+        options = ", ".join(f"{name}={_write(value)}" for name, value in self.options.items())
+        return f"{self.name}({options})" if options else self.name
+
 
 def parse_distance(text: str) -> tuple[DistanceTerm, ...]:
     """Return the terms of a distance.
@@ -58,6 +62,12 @@ def _parse_term(term: str, whole: str) -> DistanceTerm:
             raise UsageError(f"The option {key!r} of {name!r} is given twice in {whole!r}.")
         options[key] = _read(value)
     return DistanceTerm(name, options)
+
+
+def _write(value: Option) -> str:
+    return (
+        str(value).lower() if isinstance(value, bool) else f"{value:.15g}" if isinstance(value, float) else str(value)
+    )
 
 
 def _read(value: str) -> Option:

@@ -114,7 +114,7 @@ def _load_distance(
     """Return the weighted sum of the distances of all terms at one node of the mixture."""
     from lnkit.distances.embedding import Summed, Weighted  # noqa: PLC0415 - torch, only when it is loaded
 
-    node = int(point.removeprefix(NODE))
+    node = 0 if point == POINT else int(point.removeprefix(NODE))  # a set of one node keeps its name
     parts = [
         Weighted(distance, weight)
         for term in loss.terms

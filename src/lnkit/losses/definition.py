@@ -66,8 +66,8 @@ class LossTerm:
                 raise UsageError(f"Expected the name of a point of {self.backbone}, got {point!r}.")
             _require_weight(f"{self.backbone}:{point}", weight)
         _require_weight(f"the term of {self.backbone}", self.weight)
-        if self.distance:
-            parse_distance(self.distance)
+        if self.distance:  # however it is written, the same distance has the same text
+            object.__setattr__(self, "distance", "+".join(map(str, parse_distance(self.distance))))
 
     def __str__(self) -> str:
         points = "+".join(point + (f"*{weight:.15g}" if weight != 1 else "") for point, weight in self.points.items())

@@ -19,7 +19,7 @@ FORM = "'[weight*]backbone:point[*weight]+point, distance', such as 'vgg19:conv1
 _OUTSIDE = r"(?![^()]*\))"  # not inside parentheses
 _PLUS = re.compile(rf"(?<![0-9.][eE])\+{_OUTSIDE}")  # nor the sign of an exponent
 _COMMA = re.compile(rf",{_OUTSIDE}")
-_FACTOR = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*\*\s*(.*)", re.DOTALL)
+_FACTOR = re.compile(r"\s*([-0-9.]+(?:[eE][+-]?\d+)?)\s*\*\s*(.*)", re.DOTALL)
 _BACKBONE = re.compile(r"\s*([^()\s]+)\s*(\([^()]*\))?\s*")
 _POINT = re.compile(r"\s*([^*\s]+)\s*(?:\*\s*(\S+)\s*)?")
 
@@ -38,7 +38,7 @@ def parse_loss(text: str) -> Loss:
         >>> [term.backbone for term in loss.terms]
         ['vgg19', 'pixel']
         >>> print(loss)
-        vgg19:conv1_2*0.1+conv5_4, charbonnier(eps=1e-3) + 0.5*pixel:image
+        vgg19:conv1_2*0.1+conv5_4, charbonnier(eps=0.001) + 0.5*pixel:image
         >>> print(parse_loss("2*convnext_small(size=224, interpolation=bilinear):classifier, squared"))
         2*convnext_small(size=224, interpolation=bilinear):classifier, squared
     """
@@ -59,8 +59,8 @@ def _parse_term(text: str) -> LossTerm:
     backbone = _BACKBONE.fullmatch(named)
     if not colon or backbone is None:
         raise UsageError(f"Expected {FORM} as a term of a loss, got {text!r}.")
-    distance = "".join(rest[0].split()) if rest else ""
-    return LossTerm(backbone[1], _parse_points(points, text), distance, weight, _parse_input(backbone[2]))
+    distance = rest[0] if rest else ""
+    return LossTerm(backbone[1], _parse_points(points, text), distance.strip(), weight, _parse_input(backbone[2]))
 
 
 def _parse_points(points: str, text: str) -> dict[str, float]:

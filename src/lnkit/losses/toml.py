@@ -7,6 +7,7 @@
     points = { conv1_2 = 0.1, conv5_4 = 1 }   # or a list, or text: "conv1_2*0.1+conv5_4"
     distance = "l1"
     weight = 1.0
+    normalization = "none"                    # and size, interpolation; see lnkit.losses.definition.LossInput
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from lnkit.data.stored_files import read_text
 from lnkit.errors import UsageError
-from lnkit.losses.definition import Loss, LossTerm
+from lnkit.losses.definition import Loss, LossInput, LossTerm
 from lnkit.losses.expression import parse_loss
 
-FIELDS = ("backbone", "points", "distance", "weight")
+INPUT = tuple(field.name for field in fields(LossInput))
+FIELDS = ("backbone", "points", "distance", "weight", *INPUT)
+
+USUAL = LossInput()
 
 
 def read_loss(path: Path) -> Loss:
@@ -76,23 +81,25 @@ def loss_to_toml(loss: Loss) -> str:
         weight = 0.5
         <BLANKLINE>
     """
-    return "\n".join(
-        "[[term]]\n"
-        f"backbone = {json.dumps(term.backbone)}\n"
-        f"points = {{ {', '.join(f'{json.dumps(point)} = {float(w)!r}' for point, w in term.points.items())} }}\n"
-        f"distance = {json.dumps(term.distance)}\n"
-        f"weight = {float(term.weight)!r}\n"
-        for term in loss.terms
-    )
+    return "\n".join(map(_table, loss.terms))
 
 
-def _term(fields: Mapping[str, Any]) -> LossTerm:
-    if unknown := [name for name in fields if name not in FIELDS]:
+def _table(term: LossTerm) -> str:
+    points = ", ".join(f"{json.dumps(point)} = {float(weight)!r}" for point, weight in term.points.items())
+    given = {name: getattr(term.input, name) for name in INPUT if getattr(term.input, name) != getattr(USUAL, name)}
+    values = {"distance": term.distance, "weight": float(term.weight), **given}
+    lines = [f"backbone = {json.dumps(term.backbone)}", f"points = {{ {points} }}"]
+    return "\n".join(["[[term]]", *lines, *(f"{name} = {json.dumps(value)}" for name, value in values.items())]) + "\n"
+
+
+def _term(table: Mapping[str, Any]) -> LossTerm:
+    if unknown := [name for name in table if name not in FIELDS]:
         raise UsageError(f"A term has no field {unknown[0]!r}; it has: {', '.join(FIELDS)}.")
-    backbone, distance = fields.get("backbone"), fields.get("distance", "")
+    backbone, distance = table.get("backbone"), table.get("distance", "")
     if not isinstance(backbone, str) or not isinstance(distance, str):
         raise UsageError("Expected text as backbone and distance of a term.")
-    return LossTerm(backbone, _points(backbone, fields.get("points")), distance, fields.get("weight", 1.0))
+    given = LossInput(**{name: table[name] for name in INPUT if name in table})
+    return LossTerm(backbone, _points(backbone, table.get("points")), distance, table.get("weight", 1.0), given)
 
 
 def _points(backbone: str, points: object) -> Mapping[str, float]:

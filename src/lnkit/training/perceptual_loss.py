@@ -13,7 +13,7 @@ from lnkit.errors import ImageError
 from lnkit.networks.load import load_loss_network
 from lnkit.networks.loss_network import LossNetwork, check_form, check_images
 from lnkit.plugins.load import default_registry
-from lnkit.specs import DistanceConfig, LossMode, Normalization
+from lnkit.specs import DistanceConfig, DistanceSpec, LossMode, Normalization
 from lnkit.training.micro_batch import micro_batched_mean
 
 
@@ -50,6 +50,7 @@ class DeepPerceptualLoss(nn.Module):
         weights: str = "pretrained",
         normalization: Normalization = "backbone",
         mode: LossMode = "eval",
+        lookup: Callable[[str], DistanceSpec] | None = None,
     ) -> None:
         """Load a loss network by name, or use a given one.
 
@@ -62,6 +63,7 @@ class DeepPerceptualLoss(nn.Module):
             mode: "eval", or "train" for a loss network that follows ``train()`` and ``eval()`` of the loss, as part of
                 your module: outputs and targets are two batches then, each with its own statistics. See
                 :class:`lnkit.LossNetwork`.
+            lookup: Finds the spec of a distance by name; the default knows those of all plugins.
 
         Raises:
             UnknownNameError: No plugin provides the backbone, the point or the distance.
@@ -74,7 +76,8 @@ class DeepPerceptualLoss(nn.Module):
         self._frozen = (backbone,)  # nn.Module registers what is assigned to an attribute itself, not in a tuple
         config = DistanceConfig(name=distance) if isinstance(distance, str) else distance
         self._points = [point.name for point in self.network.points]
-        self._distances = make_distances(config, self._points, default_registry().distance, self.network.name)
+        lookup = lookup or default_registry().distance
+        self._distances = make_distances(config, self._points, lookup, self.network.name)
         self._targets_checked = False
         self.micro_batch: int | None = None  # images at a time through the network; None: all. Affects rounding only
 

@@ -1,0 +1,59 @@
+"""Load a loss as a PyTorch module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lnkit.losses.as_backbone import DISTANCE, POINT, loss_as_backbone
+from lnkit.losses.definition import Loss
+from lnkit.losses.expression import parse_loss
+from lnkit.losses.toml import read_loss
+from lnkit.networks.load import make_loss_network
+from lnkit.networks.weights import build_backbone
+from lnkit.plugins.load import default_registry
+from lnkit.progress import Progress, SilentProgress
+from lnkit.specs import DistanceConfig, LossNetworkId
+from lnkit.training.perceptual_loss import DeepPerceptualLoss
+
+
+def load_loss(
+    loss: str | Loss | Path,
+    *,
+    distance: str = "squared",
+    weights: str = "pretrained",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> DeepPerceptualLoss:
+    """Load a weighted sum of distances at points of one or more backbones.
+
+    Args:
+        loss: Its text, such as "vgg19:conv1_2*0.1+conv5_4, l1 + 0.1*pixel:image, l1"; a TOML file; or a Loss.
+        distance: Of the terms that name none.
+        weights: "pretrained" or "random", of all backbones.
+        seed: Seed of random weights.
+        progress: Announces downloads before they begin.
+
+    Returns:
+        A module that maps outputs and targets, images (N, 3, H, W) in [0, 1], to the mean loss. Each backbone runs
+        once.
+
+    Raises:
+        DataError: The file cannot be read.
+        UnknownNameError: No plugin provides a backbone, a point or a distance.
+        UsageError: The text or the file is no loss.
+        WeightsError: Weights are missing or damaged, or could not be fetched.
+
+    Example:
+        >>> import torch
+        >>> loss = load_loss("pixel:image, l1 + 0.5*pixel:image, squared")
+        >>> loss(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)).item()
+        0.625
+    """
+    registry, progress = default_registry(), progress or SilentProgress()
+    read = loss if isinstance(loss, Loss) else parse_loss(loss) if isinstance(loss, str) else read_loss(loss)
+    described = loss_as_backbone(read.with_distance(distance), registry, progress)
+    known = registry.with_backbone(described.spec, {POINT: described.point})
+    points = known.points_of(LossNetworkId(described.spec.name, (POINT,)))
+    loaded = build_backbone(described.spec, weights, seed, progress)
+    network = make_loss_network(loaded, described.spec, points)
+    return DeepPerceptualLoss(network, distance=DistanceConfig(DISTANCE), lookup=lambda _: described.distance)
