@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision.models import get_model
 
-from lnkit import DeepPerceptualLoss, DistanceConfig, ExtractionPoint, ImageError, LossNetwork
+from lnkit import DeepPerceptualLoss, DistanceConfig, ExtractionPoint, ImageError, LossNetwork, UsageError
 from lnkit.specs import EPSILONS
 
 
@@ -129,3 +129,41 @@ def test_loads_by_name() -> None:
     loss = DeepPerceptualLoss("alexnet", "early+mid", weights="random", distance="spatial")
     assert [point.name for point in loss.network.points] == ["early", "mid"]
     assert loss(torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)).item() > 0
+
+
+def test_reductions_are_those_of_torch(network: LossNetwork, images: tuple[torch.Tensor, torch.Tensor]) -> None:
+    single = torch.stack([DeepPerceptualLoss(network)(*(image[k : k + 1] for image in images)) for k in range(2)])
+    values = {name: DeepPerceptualLoss(network, reduction=name)(*images) for name in ("none", "mean", "sum")}
+    torch.testing.assert_close(values["none"], single)
+    torch.testing.assert_close(values["mean"], single.mean())
+    torch.testing.assert_close(values["sum"], single.sum())
+    with pytest.raises(UsageError, match="there are mean, sum, none"):
+        DeepPerceptualLoss(network, reduction="batchmean")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value_range", [(-1, 1), (0, 255)])
+def test_images_of_another_range_have_the_same_distance(
+    network: LossNetwork, images: tuple[torch.Tensor, torch.Tensor], value_range: tuple[float, float]
+) -> None:
+    low, high = value_range
+    scaled = [low + image * (high - low) for image in images]
+    loss = DeepPerceptualLoss(network, value_range=value_range)
+    torch.testing.assert_close(loss(*scaled), DeepPerceptualLoss(network)(*images))
+    with pytest.raises(ImageError, match=rf"Expected images with values in \[{low}, {high}\], got"):
+        DeepPerceptualLoss(network, value_range=value_range)(scaled[0], scaled[1] * 3 - high)
+
+
+@pytest.mark.parametrize("value_range", [(1, 0), (0, float("inf")), (float("nan"), 1), (0, 0)])
+def test_ranges_that_cannot_be_meant_are_refused(network: LossNetwork, value_range: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match="value range such as"):
+        DeepPerceptualLoss(network, value_range=value_range)
+
+
+def test_gray_is_gray_rgb_and_rgba_is_refused(network: LossNetwork, images: tuple[torch.Tensor, torch.Tensor]) -> None:
+    gray = [image[:, :1] for image in images]
+    repeated = [image.repeat(1, 3, 1, 1) for image in gray]
+    torch.testing.assert_close(DeepPerceptualLoss(network)(*gray), DeepPerceptualLoss(network)(*repeated))
+    with pytest.raises(ImageError, match="Blend RGBA over a background"):
+        DeepPerceptualLoss(network)(*(torch.cat([image, image[:, :1]], 1) for image in images))
+    with pytest.raises(ImageError, match=r"\(N, 3, H, W\) or \(N, 1, H, W\), got \(2, 2, 48, 48\)"):
+        DeepPerceptualLoss(network)(*(image[:, :2] for image in images))

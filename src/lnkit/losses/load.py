@@ -13,7 +13,7 @@ from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import DistanceConfig, LossNetworkId
-from lnkit.training.perceptual_loss import DeepPerceptualLoss
+from lnkit.training.perceptual_loss import DeepPerceptualLoss, Reduction
 
 
 def load_loss(
@@ -22,6 +22,8 @@ def load_loss(
     distance: str = "squared",
     weights: str = "pretrained",
     seed: int = 0,
+    reduction: Reduction = "mean",
+    value_range: tuple[float, float] = (0.0, 1.0),
     progress: Progress | None = None,
 ) -> DeepPerceptualLoss:
     """Load a weighted sum of distances at points of one or more backbones.
@@ -31,6 +33,8 @@ def load_loss(
         distance: Of the terms that name none.
         weights: "pretrained" or "random", of all backbones.
         seed: Seed of random weights.
+        reduction: As for :class:`lnkit.DeepPerceptualLoss`.
+        value_range: As for :class:`lnkit.DeepPerceptualLoss`.
         progress: Announces downloads before they begin.
 
     Returns:
@@ -56,4 +60,10 @@ def load_loss(
     points = known.points_of(LossNetworkId(described.spec.name, (POINT,)))
     loaded = build_backbone(described.spec, weights, seed, progress)
     network = make_loss_network(loaded, described.spec, points)
-    return DeepPerceptualLoss(network, distance=DistanceConfig(DISTANCE), lookup=lambda _: described.distance)
+    return DeepPerceptualLoss(
+        network,
+        distance=DistanceConfig(DISTANCE),
+        reduction=reduction,
+        value_range=value_range,
+        lookup=lambda _: described.distance,
+    )

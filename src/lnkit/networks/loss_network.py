@@ -161,23 +161,36 @@ def resize(images: Tensor, size: tuple[int, int] | None, interpolation: Interpol
     return functional.interpolate(images, size, mode=interpolation, antialias=smooth)
 
 
-def check_images(images: Tensor) -> None:
-    """Raise ImageError unless ``images`` are (N, 3, H, W), floating point and in [0, 1]."""
+def check_images(images: Tensor, value_range: tuple[float, float] = (0.0, 1.0)) -> None:
+    """Raise ImageError unless ``images`` are (N, 3, H, W), floating point and in [0, 1].
+
+    Args:
+        images: The images, converted to [0, 1] already.
+        value_range: What they were before, for the message.
+    """
     check_form(images)
     if images.numel() == 0:
         return
     low, high = (float(bound) for bound in images.detach().aminmax())
     if not (low >= -_RANGE_TOLERANCE and high <= 1 + _RANGE_TOLERANCE):
+        black, white = value_range
+        low, high = (black + bound * (white - black) for bound in (low, high))
         raise ImageError(
-            f"Expected images with values in [0, 1], got [{low:g}, {high:g}]. Divide 8-bit values by 255, map [-1, 1] "
-            "with (x + 1) / 2, and leave ImageNet normalization to the loss network."
+            f"Expected images with values in [{black:g}, {white:g}], got [{low:g}, {high:g}]. Divide 8-bit values by "
+            "255, map [-1, 1] with (x + 1) / 2, and leave ImageNet normalization to the loss network."
         )
 
 
-def check_form(images: Tensor) -> None:
-    """Raise ImageError unless ``images`` are (N, 3, H, W) and floating point."""
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise ImageError(f"Expected images of shape (N, 3, H, W), got {tuple(images.shape)}.")
+def check_form(images: Tensor, channels: Sequence[int] = (3,)) -> None:
+    """Raise ImageError unless ``images`` are (N, C, H, W), floating point, with an allowed number C of channels."""
+    if images.ndim == 4 and images.shape[1] == 4:
+        raise ImageError(
+            f"Expected RGB images, got four channels in {tuple(images.shape)}. Blend RGBA over a background, or drop "
+            "the fourth channel with images[:, :3]."
+        )
+    if images.ndim != 4 or images.shape[1] not in channels:
+        forms = " or ".join(f"(N, {count}, H, W)" for count in reversed(channels))
+        raise ImageError(f"Expected images of shape {forms}, got {tuple(images.shape)}.")
     if not images.is_floating_point():
         raise ImageError(
             f"Expected floating-point images with values in [0, 1], got {images.dtype}. Divide 8-bit values by 255."

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from lnkit.distances.factory import make_distances, total_distance
-from lnkit.errors import ImageError
+from lnkit.errors import ImageError, UsageError
 from lnkit.networks.load import load_loss_network
 from lnkit.networks.loss_network import LossNetwork, check_form, check_images
 from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig, DistanceSpec, LossMode, Normalization
 from lnkit.training.micro_batch import micro_batched_mean
+
+Reduction = Literal["mean", "sum", "none"]
 
 
 class DeepPerceptualLoss(nn.Module):
@@ -41,7 +44,7 @@ class DeepPerceptualLoss(nn.Module):
         arXiv 2302.04032 (Pihlgren2023), Eq. 3 for the default distance "squared".
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options by name
         self,
         backbone: str | LossNetwork,
         points: str = "late",
@@ -50,6 +53,8 @@ class DeepPerceptualLoss(nn.Module):
         weights: str = "pretrained",
         normalization: Normalization = "backbone",
         mode: LossMode = "eval",
+        reduction: Reduction = "mean",
+        value_range: tuple[float, float] = (0.0, 1.0),
         lookup: Callable[[str], DistanceSpec] | None = None,
     ) -> None:
         """Load a loss network by name, or use a given one.
@@ -63,6 +68,8 @@ class DeepPerceptualLoss(nn.Module):
             mode: "eval", or "train" for a loss network that follows ``train()`` and ``eval()`` of the loss, as part of
                 your module: outputs and targets are two batches then, each with its own statistics. See
                 :class:`lnkit.LossNetwork`.
+            reduction: Of the distances of a batch: "mean", "sum", or "none" for one value per image.
+            value_range: Black and white of the images: (0, 1), (-1, 1) behind a tanh, (0, 255).
             lookup: Finds the spec of a distance by name; the default knows those of all plugins.
 
         Raises:
@@ -78,6 +85,7 @@ class DeepPerceptualLoss(nn.Module):
         self._points = [point.name for point in self.network.points]
         lookup = lookup or default_registry().distance
         self._distances = make_distances(config, self._points, lookup, self.network.name)
+        self.reduction, self.value_range = _checked_reduction(reduction), _checked_range(value_range)
         self._targets_checked = False
         self.micro_batch: int | None = None  # images at a time through the network; None: all. Affects rounding only
 
@@ -123,21 +131,23 @@ class DeepPerceptualLoss(nn.Module):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean distance between outputs and targets.
 
-        Values outside [0, 1] are refused only in the first targets: a network in training may leave the range, and
+        Values out of range are refused only in the first targets: a network in training may leave the range, and
         checking every batch would make a GPU wait.
 
         Args:
-            output: Images (N, 3, H, W), nominally in [0, 1].
-            target: Images of the same shape, in [0, 1]; they get no gradient.
+            output: RGB images (N, 3, H, W), nominally in the value range, or gray ones (N, 1, H, W), whose channel is
+                repeated.
+            target: Images of the same shape, in the value range; they get no gradient.
 
         Returns:
-            A scalar.
+            A scalar; (N,) with the reduction "none".
 
         Raises:
             ImageError: The images have another shape, type or range, or are too small for a point.
         """
         if not torch.compiler.is_compiling():
             self._check(output, target)
+            self._check_range(target)
         return self.loss_to_features(output, self.targets(target))
 
     @torch.no_grad()
@@ -145,11 +155,12 @@ class DeepPerceptualLoss(nn.Module):
         """Return the features of target images, to be compared with many outputs.
 
         Args:
-            images: Images (N, 3, H, W) in [0, 1].
+            images: Images (N, 3, H, W) or (N, 1, H, W) in the value range.
 
         Returns:
             Features (N, C, H', W') by point.
         """
+        images = self._standardize(images)
         parts = [self.network.features(part) for part in images.split(self._batch_size(images))]  # type: ignore[no-untyped-call]
         return parts[0] if len(parts) == 1 else {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
@@ -157,15 +168,17 @@ class DeepPerceptualLoss(nn.Module):
         """Return the mean distance between outputs and precomputed target features.
 
         Args:
-            output: Images (N, 3, H, W), nominally in [0, 1].
+            output: Images (N, 3, H, W) or (N, 1, H, W), nominally in the value range.
             targets: Features of the N targets by point, as :meth:`targets` returns them.
 
         Returns:
-            A scalar.
+            A scalar; (N,) with the reduction "none".
         """
+        output = self._standardize(output)
         size = self._batch_size(output)
-        if size >= len(output):
-            return self._distances_to(output, targets).mean()
+        if self.reduction != "mean" or size >= len(output):
+            distances = self._distances_to(output, targets)
+            return distances if self.reduction == "none" else getattr(distances, self.reduction)()
         return micro_batched_mean(
             output,
             lambda part, rows: self._distances_to(part, {name: target[rows] for name, target in targets.items()}),
@@ -178,12 +191,35 @@ class DeepPerceptualLoss(nn.Module):
     def _distances_to(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         return total_distance(self.network.features(output), targets, self._points, self._distances)
 
+    def _standardize(self, images: Tensor) -> Tensor:
+        """Return the images as RGB in [0, 1]."""
+        low, high = self.value_range
+        if (low, high) != (0.0, 1.0):
+            images = (images - low) / (high - low)
+        return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+
     def _check(self, output: Tensor, target: Tensor) -> None:
-        check_form(output)
         if output.shape != target.shape:
             raise ImageError(
                 f"Expected output and target of the same shape, got {tuple(output.shape)} and {tuple(target.shape)}."
             )
+        for images in (output, target):
+            check_form(images, channels=(1, 3))
+
+    def _check_range(self, target: Tensor) -> None:
         if not self._targets_checked:
-            check_images(target)
+            check_images(self._standardize(target.detach()), self.value_range)
             self._targets_checked = True
+
+
+def _checked_reduction(reduction: str) -> Reduction:
+    if reduction not in get_args(Reduction):
+        raise UsageError(f"No reduction is named {reduction!r}; there are {', '.join(get_args(Reduction))}.")
+    return cast(Reduction, reduction)
+
+
+def _checked_range(value_range: tuple[float, float]) -> tuple[float, float]:
+    low, high = map(float, value_range)
+    if not low < high < math.inf or low == -math.inf:
+        raise UsageError(f"Expected a value range such as (0, 1) or (-1, 1), got {value_range}.")
+    return low, high
