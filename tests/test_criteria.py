@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lnkit import DistanceConfig, UsageError
 from lnkit.distances import functional, gram, l1
+from lnkit.distances.embedding import map_of
 from lnkit.distances.expression import parse_distance
 from lnkit.distances.factory import make_distances
 from lnkit.plugins.load import default_registry
@@ -142,3 +143,20 @@ def test_that_wrong_text_is_refused_in_a_sentence(text: str, said: str) -> None:
 def test_that_an_exponent_ends_no_term() -> None:
     (first, second) = parse_distance(" charbonnier( eps = 1e+2 ) + l1 ")
     assert (first.name, dict(first.options), second.name) == ("charbonnier", {"eps": 100.0}, "l1")
+
+
+@pytest.mark.parametrize("text", ["spatial", "squared", "l1", "charbonnier(eps=0.5)", "cosine", "angle", "l1+spatial"])
+def test_that_the_mean_of_a_map_is_the_distance(text: str, pair: tuple[Tensor, Tensor]) -> None:
+    a, b = pair
+    found = map_of(make(text), a, b)
+    assert found.shape == (3, 4, 6)
+    torch.testing.assert_close(found.mean((1, 2)), make(text)(a, b))
+    changed = b.clone()
+    changed[:, :, 2, 3] += 1
+    assert (map_of(make(text), a, changed) != found).nonzero().tolist() == [[n, 2, 3] for n in range(3)]
+
+
+@pytest.mark.parametrize("text", ["style", "sort", "mean_pool", "gram", "dists", "spatial+gram"])
+def test_that_statistics_have_no_map(text: str, pair: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(UsageError, match="it has no map"):
+        map_of(make(text), *pair)

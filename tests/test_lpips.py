@@ -11,6 +11,7 @@ from lnkit.distances.comparer import ImageComparer
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.plugins.load import default_registry
 from lnkit.specs import LPIPS_MEAN, LPIPS_STD, DistanceConfig, LossNetworkId
+from lnkit.training.perceptual_loss import DeepPerceptualLoss
 
 lpips = pytest.importorskip("lpips")
 
@@ -68,3 +69,18 @@ def test_same_distances_as_the_lpips_package(
     expected = np.stack([with_lpips(metric, ref, other) for other in (p0, p1)], axis=1)
     assert expected.min() > 1e-4  # a comparison of zeros would prove nothing
     assert found == pytest.approx(expected, abs=1e-6, rel=1e-5)
+
+
+def test_same_map_as_the_lpips_package(net: str, metric: torch.nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metric, "spatial", True)
+    network, _ = as_loss_network(metric, NETS[net])
+    ref, p0, _ = photographs()
+    first, second = (torch.from_numpy(images).permute(0, 3, 1, 2) / 255 for images in (ref, p0))
+    loss = DeepPerceptualLoss(network, distance=DistanceConfig("lin", lin_weights="lpips"), reduction="none")
+    with torch.no_grad():
+        expected = metric(first * 2 - 1, second * 2 - 1)
+    assert expected.shape == (3, 1, 64, 64)
+    torch.testing.assert_close(loss.distance_map(first, second), expected, atol=1e-6, rtol=1e-5)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 10:20, 30:50] = 1
+    torch.testing.assert_close(loss(first, second, mask), expected[..., 10:20, 30:50].mean((1, 2, 3)))

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lnkit.distances.embedding import Embedded, at_least_float32, channel_normalizer
+from lnkit.distances.embedding import Embedded, at_least_float32, channel_normalizer, mean_over_space
 from lnkit.errors import UsageError
 
 GRAM_CRITERIA = ("l1", "squared")
@@ -172,21 +172,21 @@ def dists(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _l1(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(at_least_float32, _mean_absolute)
+    return Embedded(at_least_float32, _mean_absolute, _absolute_over_channels)
 
 
 def _charbonnier(channel_norm: bool = True, epsilon: str = "lpips", *, eps: float = 1e-6) -> Embedded:
     if not eps > 0:
         raise UsageError(f"Distance charbonnier: expected an eps above 0, got {eps}.")
-    return Embedded(at_least_float32, partial(_mean_smooth, eps))
+    return Embedded(at_least_float32, partial(_mean_smooth, eps), partial(_smooth_over_channels, eps))
 
 
 def _cosine(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(channel_normalizer(True, epsilon), _half_squared)
+    return Embedded(channel_normalizer(True, epsilon), partial(mean_over_space, _half_squares), _half_squares)
 
 
 def _angle(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(channel_normalizer(True, epsilon), _mean_angle)
+    return Embedded(channel_normalizer(True, epsilon), partial(mean_over_space, _angles), _angles)
 
 
 def _gram(channel_norm: bool = True, epsilon: str = "lpips", *, criterion: str = "l1") -> Embedded:
@@ -211,14 +211,22 @@ def _mean_smooth(eps: float, a: Tensor, b: Tensor) -> Tensor:
     return ((a - b).square() + eps**2).sqrt().flatten(1).mean(1)
 
 
-def _half_squared(a: Tensor, b: Tensor) -> Tensor:
-    return (a - b).square().sum(1).mean((1, 2)) / 2
+def _absolute_over_channels(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).abs().mean(1)
 
 
-def _mean_angle(a: Tensor, b: Tensor) -> Tensor:
+def _smooth_over_channels(eps: float, a: Tensor, b: Tensor) -> Tensor:
+    return ((a - b).square() + eps**2).sqrt().mean(1)
+
+
+def _half_squares(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).square().sum(1) / 2
+
+
+def _angles(a: Tensor, b: Tensor) -> Tensor:
     apart, together = (torch.linalg.vector_norm(vectors, dim=1) for vectors in (a - b, a + b))
     together = torch.where((apart == 0) & (together == 0), 1.0, together)  # two zero vectors: a finite gradient
-    return (2 * torch.atan2(apart, together)).mean((1, 2))
+    return 2 * torch.atan2(apart, together)
 
 
 def _gram_matrix(features: Tensor) -> Tensor:

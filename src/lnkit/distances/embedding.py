@@ -26,6 +26,8 @@ class Embedded:
 
     embed: Callable[[Tensor], Tensor]  # (N, C, H, W) -> (N, ...)
     compare: Callable[[Tensor, Tensor], Tensor]  # two embeddings -> (N,)
+    # Two embeddings -> (N, H, W), whose mean is the distance; None where a distance compares no positions.
+    positions: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         return self.compare(self.embed(a), self.embed(b))
@@ -50,6 +52,37 @@ class Weighted:
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         return self.weight * self.distance(a, b)
+
+
+def map_of(distance: Distance, a: Tensor, b: Tensor) -> Tensor:
+    """Compare two feature maps position by position.
+
+    Args:
+        distance: Any distance.
+        a: Features (N, C, H, W).
+        b: Features of the same shape.
+
+    Returns:
+        Distances (N, H, W); their means over space are the distances of the images.
+
+    Raises:
+        UsageError: The distance compares statistics, not positions.
+    """
+    if isinstance(distance, Summed):
+        return torch.stack([map_of(term, a, b) for term in distance.terms]).sum(0)
+    if isinstance(distance, Weighted):
+        return distance.weight * map_of(distance.distance, a, b)
+    if not isinstance(distance, Embedded) or distance.positions is None:
+        raise UsageError(
+            "This distance compares statistics of whole feature maps, so it has no map. Those that have one: spatial, "
+            "lin, squared, l1, charbonnier, cosine and angle."
+        )
+    return distance.positions(distance.embed(a), distance.embed(b))
+
+
+def mean_over_space(positions: Callable[[Tensor, Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:
+    """Return the means (N,) of a function that gives (N, H, W)."""
+    return positions(a, b).mean((1, 2))
 
 
 def distances_from_first(distance: Distance, features: Tensor, images: int) -> Tensor:

@@ -20,7 +20,14 @@ from typing import Any
 from torch import Tensor
 
 from lnkit.distances.criteria import CRITERIA
-from lnkit.distances.embedding import Embedded, at_least_float32, channel_normalizer, check_epsilon, unit_normalize
+from lnkit.distances.embedding import (
+    Embedded,
+    at_least_float32,
+    channel_normalizer,
+    check_epsilon,
+    mean_over_space,
+    unit_normalize,
+)
 from lnkit.errors import UsageError
 
 Normalize = Callable[[Tensor], Tensor]
@@ -228,7 +235,7 @@ def lin(a: Tensor, b: Tensor, *, weight: Tensor, channel_norm: bool = True, epsi
 
 
 def _spatial(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(channel_normalizer(channel_norm, epsilon), _summed_over_channels)
+    return Embedded(channel_normalizer(channel_norm, epsilon), _summed_over_channels, _squares_over_channels)
 
 
 def _mean_pool(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
@@ -252,11 +259,12 @@ def _sort(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
 
 
 def _squared(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(at_least_float32, _mean_of_all)  # ignores channel_norm and epsilon
+    return Embedded(at_least_float32, _mean_of_all, _mean_squares)  # ignores channel_norm and epsilon
 
 
 def _lin(channel_norm: bool = True, epsilon: str = "lpips", *, weight: Tensor) -> Embedded:
-    return Embedded(channel_normalizer(channel_norm, epsilon), partial(_weighted_over_channels, weight))
+    positions = partial(_weighted_squares, weight)
+    return Embedded(channel_normalizer(channel_norm, epsilon), partial(mean_over_space, positions), positions)
 
 
 def _pooled(normalize: Normalize, y: Tensor) -> Tensor:
@@ -272,17 +280,25 @@ def _sorted(normalize: Normalize, features: Tensor) -> Tensor:
     return normalize(at_least_float32(features).flatten(2).sort(-1).values.unsqueeze(3))
 
 
+def _squares_over_channels(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).square().sum(1)
+
+
 def _summed_over_channels(a: Tensor, b: Tensor) -> Tensor:
-    return (a - b).square().sum(1).mean((1, 2))
+    return _squares_over_channels(a, b).mean((1, 2))
 
 
-def _weighted_over_channels(weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
+def _mean_squares(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).square().mean(1)
+
+
+def _weighted_squares(weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
     if weight.numel() != a.shape[1]:
         raise UsageError(
             f"Expected lin weights for {a.shape[1]} channels, got {weight.numel()}. "
             "Use weights that were learned for this backbone at these points."
         )
-    return ((a - b).square() * weight.to(a).reshape(-1, 1, 1)).sum(1).mean((1, 2))
+    return ((a - b).square() * weight.to(a).reshape(-1, 1, 1)).sum(1)
 
 
 def _mean_of_all(a: Tensor, b: Tensor) -> Tensor:

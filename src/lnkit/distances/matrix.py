@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -127,7 +128,7 @@ def _two_steps(distance: Distance) -> list[Embedded]:
 
 
 def _weighted(step: Embedded, weight: float) -> Embedded:
-    return Embedded(step.embed, lambda a, b: weight * step.compare(a, b))
+    return replace(step, compare=lambda a, b: weight * step.compare(a, b))
 
 
 def _compare_in_parts(step: Embedded, rows: Tensor, image: Tensor) -> Tensor:

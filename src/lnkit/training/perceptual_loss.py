@@ -8,7 +8,9 @@ from typing import Any, Literal, Self, cast, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from lnkit.distances.embedding import map_of
 from lnkit.distances.factory import make_distances, total_distance
 from lnkit.errors import ImageError, UsageError
 from lnkit.networks.load import load_loss_network
@@ -128,7 +130,7 @@ class DeepPerceptualLoss(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch has no types there
         return self
 
-    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+    def forward(self, output: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the mean distance between outputs and targets.
 
         Values out of range are refused only in the first targets: a network in training may leave the range, and
@@ -138,6 +140,8 @@ class DeepPerceptualLoss(nn.Module):
             output: RGB images (N, 3, H, W), nominally in the value range, or gray ones (N, 1, H, W), whose channel is
                 repeated.
             target: Images of the same shape, in the value range; they get no gradient.
+            mask: Weights (N, 1, H, W) or (1, 1, H, W), 0 where nothing counts: the distance of an image is then the
+                weighted mean of its :meth:`distance_map`. Features at the border of a mask still see both sides.
 
         Returns:
             A scalar; (N,) with the reduction "none".
@@ -148,6 +152,8 @@ class DeepPerceptualLoss(nn.Module):
         if not torch.compiler.is_compiling():
             self._check(output, target)
             self._check_range(target)
+        if mask is not None:
+            return self._masked(output, target, mask)
         return self.loss_to_features(output, self.targets(target))
 
     @torch.no_grad()
@@ -177,8 +183,7 @@ class DeepPerceptualLoss(nn.Module):
         output = self._standardize(output)
         size = self._batch_size(output)
         if self.reduction != "mean" or size >= len(output):
-            distances = self._distances_to(output, targets)
-            return distances if self.reduction == "none" else getattr(distances, self.reduction)()
+            return self._reduce(self._distances_to(output, targets))
         return micro_batched_mean(
             output,
             lambda part, rows: self._distances_to(part, {name: target[rows] for name, target in targets.items()}),
@@ -190,6 +195,48 @@ class DeepPerceptualLoss(nn.Module):
 
     def _distances_to(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         return total_distance(self.network.features(output), targets, self._points, self._distances)
+
+    def distance_map(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return where two images differ: the distances at each point, resized to the images and summed.
+
+        They are resized bilinearly, as LPIPS does with ``spatial=True``. Their mean is close to the distance, and equal
+        to it where the features have the size of the images.
+
+        Args:
+            output: Images as for :meth:`forward`.
+            target: Images of the same shape.
+
+        Returns:
+            Distances (N, 1, H, W).
+
+        Raises:
+            ImageError: As for :meth:`forward`.
+            UsageError: The distance compares statistics, not positions.
+        """
+        if not torch.compiler.is_compiling():
+            self._check(output, target)
+            self._check_range(target)
+        return self._map(output, self.targets(target))
+
+    def _map(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        size = output.shape[2:]
+        features = self.network.features(self._standardize(output))
+        maps = [
+            functional.interpolate(map_of(distance, features[point], targets[point])[:, None], size, mode="bilinear")
+            for point, distance in zip(self._points, self._distances, strict=True)
+        ]
+        return torch.stack(maps).sum(0)
+
+    def _masked(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        shape = (len(output), 1, *output.shape[2:])
+        if mask.shape not in {shape, (1, *shape[1:])}:
+            raise ImageError(f"Expected a mask of shape {shape}, got {tuple(mask.shape)}.")
+        weights = mask.to(output).expand(shape)
+        distances = (self._map(output, self.targets(target)) * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
+        return self._reduce(distances)
+
+    def _reduce(self, distances: Tensor) -> Tensor:
+        return distances if self.reduction == "none" else getattr(distances, self.reduction)()
 
     def _standardize(self, images: Tensor) -> Tensor:
         """Return the images as RGB in [0, 1]."""
