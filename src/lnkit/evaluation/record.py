@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import platform
 import re
 import sys
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from pathlib import Path
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from lnkit.plugins.isolation import Plugin
 
 
+logger = logging.getLogger("lnkit")
+
 MOST_NAMED = 6  # scores in one note: 12 of `superres` have few items, and more than 70 of `tid2013`
 
 PACKAGES = ("lnkit", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-image", "onnxruntime")
@@ -44,7 +49,13 @@ class RunEnvironment:
     seconds: float
 
 
-def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkData, loaded: LoadedBackbone) -> RunKey:
+def run_key(
+    resolved: ResolvedRequest,
+    network: LossNetworkId,
+    data: BenchmarkData,
+    loaded: LoadedBackbone,
+    suppliers: Mapping[str, str],
+) -> RunKey:
     """Collect everything that the scores of ``network`` depend on.
 
     Args:
@@ -52,6 +63,7 @@ def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkDa
         network: one of its loss networks.
         data: opened data.
         loaded: the backbone with its weights.
+        suppliers: as :func:`identify_suppliers` gives them.
     """
     request, protocol = resolved.request, resolved.protocol
     files = _weight_files(protocol)
@@ -66,23 +78,54 @@ def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkDa
         data=dict(data.fingerprints),
         seed=request.seed,
         precision=request.precision,
-        plugins={role: _supplier(plugin, loaded) for role, plugin in resolved.suppliers.items()},
+        plugins=suppliers,
         input={
             "mean": list(resolved.backbone.mean),
             "std": list(resolved.backbone.std),
             "size": resolved.backbone.input_rule,
+            **_layouts(resolved, network),
         },
         extra={name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()},
     )
 
 
-def _supplier(plugin: Plugin, loaded: LoadedBackbone) -> str:
-    """Name a plugin with its version: ``lnkit 0.1.0``; user code with the hash of its network instead."""
+def identify_suppliers(resolved: ResolvedRequest, loaded: LoadedBackbone, unknown: str = "") -> dict[str, str]:
+    """Name the plugins of a run with their versions: ``lnkit 0.1.0``; user code with the hash of its network instead.
+
+    Args:
+        resolved: the request of the run.
+        loaded: the backbone with its weights.
+        unknown: instead of the hash of a network that cannot be known by value; by default another text each time, so
+            that no run of unknown code is mistaken for a finished one. A warning says why.
+    """
+    unknown = unknown or uuid.uuid4().hex[:8]
+    return {role: _supplier(plugin, loaded, unknown) for role, plugin in resolved.suppliers.items()}
+
+
+def _supplier(plugin: Plugin, loaded: LoadedBackbone, unknown: str) -> str:
     if plugin is not USER_CODE:
         return f"{plugin.distribution} {plugin.version}"
-    from lnkit.networks.fingerprint import fingerprint  # noqa: PLC0415 - torch, after a network was loaded
+    from lnkit.networks.fingerprint import NotKnown, fingerprint  # noqa: PLC0415 - torch, after a network was loaded
 
-    return f"{plugin.distribution} {fingerprint(loaded.module)}"
+    try:
+        return f"{plugin.distribution} {fingerprint(loaded.module)}"
+    except NotKnown as reason:
+        _warn_once(f"Results of this network are not found again, because {reason}.", unknown)
+        return f"{plugin.distribution} unknown-{unknown}"
+
+
+@cache  # several seeds are several runs of one network
+def _warn_once(sentence: str, _unknown: str) -> None:
+    logger.warning(sentence)
+
+
+def _layouts(resolved: ResolvedRequest, network: LossNetworkId) -> dict[str, dict[str, str]]:
+    """Return how outputs are read at points of user code; those of plugins are identified by the plugin's version."""
+    if resolved.suppliers["backbone"] is not USER_CODE:
+        return {}
+    layouts = {point.node: f"{point.layout} {point.prefix_tokens}" for point in resolved.layers[network]}
+    unusual = {node: layout for node, layout in layouts.items() if layout != "NCHW 0"}
+    return {"layouts": unusual} if unusual else {}
 
 
 def make_record(

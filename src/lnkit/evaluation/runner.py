@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
 from lnkit.data.storage import locked
 from lnkit.errors import PluginError
-from lnkit.evaluation.record import RunEnvironment, make_record, run_key
+from lnkit.evaluation.record import RunEnvironment, identify_suppliers, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
 from lnkit.evaluation.seeds import SeedProgress
 from lnkit.evaluation.services import Services
@@ -49,6 +50,7 @@ def run(
     progress: Progress | None = None,
     *,
     weights_seed: int | None = None,
+    unknown: str = "",
 ) -> list[FinishedRun]:
     """Run a benchmark on every loss network that the request names, and store a record of each.
 
@@ -60,6 +62,7 @@ def run(
         registry: registered names; by default those of all installed plugins.
         progress: receives the progress; by default nothing does.
         weights_seed: of random weights of the loss network; by default the seed of the request.
+        unknown: identifies a network of the user that cannot be known by value; by default another text each time.
 
     Returns:
         One finished run per loss network, in the order of the request; for several seeds the mean of its runs.
@@ -79,7 +82,8 @@ def run(
     data = load_function(resolved.benchmark.open_data)(facts)
     seed = request.seed if weights_seed is None else weights_seed
     loaded = build_backbone(resolved.backbone, request.weights, seed, progress)
-    keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
+    suppliers = identify_suppliers(resolved, loaded, unknown)
+    keys = {network: run_key(resolved, network, data, loaded, suppliers) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
     missing = tuple(network for network in keys if network not in done)
     groups = [(network,) for network in missing] if resolved.benchmark.trains else [missing] if missing else []
@@ -91,13 +95,14 @@ def run(
 
 def _run_seeds(request: RunRequest, registry: Registry, progress: Progress) -> list[FinishedRun]:
     """Run a request with each of its seeds, and return the means."""
-    first, folder = request.seeds[0], results_dir(request.results)
+    first, folder, unknown = request.seeds[0], results_dir(request.results), uuid.uuid4().hex[:8]
     by_seed = [
         run(
             dataclasses.replace(request, seed=seed, seeds=()),
             registry,
             SeedProgress(progress, seed),
             weights_seed=first,
+            unknown=unknown,
         )
         for seed in request.seeds
     ]
