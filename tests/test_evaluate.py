@@ -19,7 +19,6 @@ from torchvision.models import squeezenet1_1
 import lnkit
 from lnkit import UnknownNameError, UsageError
 from lnkit.cli import run
-from lnkit.networks.fingerprint import UNKNOWN, fingerprint
 
 Capture = pytest.CaptureFixture[str]
 
@@ -252,43 +251,3 @@ def test_a_wrong_place_is_a_sentence(name: str, sentence: str, own_code: Path, c
 def test_random_weights_need_a_function_that_takes_pretrained(own_code: Path, capsys: Capture) -> None:
     assert run(["eval", "--backbone", "own_nets:build", "--point", "0", "--weights", "random", *OPTIONS]) == 2
     assert "a function with a parameter `pretrained`" in capsys.readouterr().err
-
-
-# what identifies code that has no version
-
-
-class Scaled(nn.Module):
-    def __init__(self, setting: Any) -> None:
-        super().__init__()
-        self.setting = setting
-
-
-@pytest.mark.parametrize(
-    ("setting", "other"),
-    [
-        (0.5, 0.25),
-        ([1, 2], [2, 1]),
-        ({"a": 1}, {"a": 2}),
-        ({1, 2}, {1, 3}),
-        (torch.float32, torch.float64),
-        (torch.ones(2), torch.zeros(2)),
-        (lambda x: x + 1, lambda x: x + 2),
-        (nn.functional.relu, nn.functional.silu),
-        ([nn.ReLU()], [nn.ReLU(inplace=True)]),
-    ],
-    ids=lambda value: str(type(value).__name__),
-)
-def test_a_setting_is_part_of_the_fingerprint(setting: Any, other: Any) -> None:
-    one = fingerprint(Scaled(setting))
-    assert one == fingerprint(Scaled(setting))
-    assert one != fingerprint(Scaled(other))
-    assert not one.startswith(UNKNOWN)
-
-
-def test_what_cannot_be_identified_is_new_each_time() -> None:
-    strange = Scaled(object())
-    assert fingerprint(strange).startswith(UNKNOWN)
-    assert fingerprint(strange) != fingerprint(strange)
-    hooked = small_network()
-    hooked.a.register_forward_hook(lambda *_: None)
-    assert fingerprint(hooked).startswith(UNKNOWN)

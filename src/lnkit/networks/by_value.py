@@ -371,15 +371,14 @@ class Description:
 
     def _reduced(self, value: Any) -> None:
         try:
-            reduced = value.__reduce_ex__(4)
+            reducer = copyreg.dispatch_table.get(type(value))
+            reduced = reducer(value) if reducer else value.__reduce_ex__(4)
             if isinstance(reduced, str):  # a global of this name
                 self._write("global", reduced)
                 self._class(type(value))
                 return
             make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
             items, pairs = list(items or ()), list(pairs or ())
-        except NotKnown:
-            raise
         except Exception as error:  # code of the object's class: it may raise anything
             raise self._unknown(f"is of type {type(value).__name__}, whose content cannot be read") from error
         self._write("object")
