@@ -66,6 +66,14 @@ class Way(enum.Enum):
     DOWN = 2
 
 
+class SlottedModule(nn.Module):
+    __slots__ = ("factor",)
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+
 class OwnTensor(torch.Tensor):
     pass
 
@@ -191,6 +199,7 @@ ONE_OF_A_KIND: list[tuple[str, Callable[[Any], Any], Any, Any]] = [
     ("an enum", Holder, Way.UP, Way.DOWN),
     ("a dataclass", Holder, Settings(1.0), replace(Settings(1.0), parts=(1,))),
     ("slots", Holder, Slotted(1.0), Slotted(2.0)),
+    ("slots of a module", SlottedModule, 1.0, 2.0),
     ("a state of a generator", Holder, random.Random(0), random.Random(1)),
     ("a generator of NumPy", Holder, np.random.default_rng(0), np.random.default_rng(1)),
     ("a tensor", Holder, torch.ones(2), torch.zeros(2)),

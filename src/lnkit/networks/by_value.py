@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from lnkit.networks.installed_code import installed_version, is_own, stands_for
-from lnkit.networks.names_in_code import ABSENT, Import, look_up, names_in
+from lnkit.networks.names_in_code import ABSENT, Import, attribute_of, look_up, names_in
 from lnkit.networks.tensor_values import TensorKey, tensor_bytes, tensor_key
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), type(NotImplemented), range)
@@ -38,7 +38,7 @@ _BOUND = (types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType)
 
 # Of a class: what says nothing about its instances, or is made from the rest.
 _NOT_OF_CLASS = {
-    *("__module__", "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"),
+    *("__module__", "__doc__", "__dict__", "__weakref__", "__slotnames__", "__firstlineno__", "__static_attributes__"),
     *("__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__", "__type_params__"),
     *("__abstractmethods__", "_abc_impl", "__orig_bases__", "__parameters__"),
     *("__dataclass_fields__", "__dataclass_params__"),
@@ -265,9 +265,13 @@ class Description:
                 self._write("empty")
             else:
                 self.add(content, name)
+        module = function.__globals__.get("__name__")
+        if module in sys.modules and (package := installed_version(module)):
+            self.packages.add(package)
+            return
         used = names_in(function.__code__)
         for chain in used.chains:
-            self._global(function, chain)
+            self._looked_up(function, *look_up(function, chain))
         for found in used.imports:
             self._import(function, found)
 
@@ -277,10 +281,6 @@ class Description:
         for names in (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars):
             self._write("names", str(len(names)), *names)
         self._items("constants", code.co_consts)
-
-    def _global(self, function: types.FunctionType, chain: tuple[str, ...]) -> None:
-        """Add what a name in a function stands for now."""
-        self._looked_up(function, *look_up(function, chain))
 
     def _looked_up(self, function: types.FunctionType, name: str, value: Any) -> None:
         self._write("name", name)
@@ -313,7 +313,8 @@ class Description:
         elif not found.names:
             self._looked_up(function, name, module)
         for attribute in found.names if module else ():
-            value = getattr(module, attribute, sys.modules.get(f"{name}.{attribute}", ABSENT))
+            value = attribute_of(module, attribute)
+            value = sys.modules.get(f"{name}.{attribute}", ABSENT) if value is ABSENT else value
             self._looked_up(function, f"{name}.{attribute}", value)
 
     def _namespace(self, module: types.ModuleType) -> None:
@@ -345,7 +346,8 @@ class Description:
 
     def _module(self, module: nn.Module) -> None:
         self._class(type(module), built=False)
-        state = dict(vars(module))
+        slots = copyreg._slotnames(type(module))  # type: ignore[attr-defined]
+        state = dict(vars(module)) | {name: getattr(module, name, None) for name in slots}
         traced = ("_graph",) if isinstance(module, fx.GraphModule) else ()  # its code is a method of its class
         hooks = {name: _hooks(state, name) for name in _HOOKS}
         self._attributes({name: held for name, held in hooks.items() if held})

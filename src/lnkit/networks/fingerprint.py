@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 
 from torch import Tensor, nn
 from torch.nn.modules import module as shared
 
 from lnkit.networks.by_value import Description, NotKnown
 from lnkit.networks.tensor_values import TensorKey, tensor_key
+from lnkit.plugins.failures import sentence_of
 
 __all__ = ["NotKnown", "fingerprint"]
 
@@ -23,17 +25,27 @@ def fingerprint(module: nn.Module) -> str:
     Raises:
         NotKnown: A part of it cannot be known by value; the message says which and why.
     """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # some names of libraries warn when they are looked up
+            description = _describe(module)
+    except NotKnown:
+        raise
+    except RecursionError as error:
+        raise NotKnown("its objects are nested too deeply") from error
+    except Exception as error:  # code of the network's own objects may run, and raise anything
+        raise NotKnown(f"reading it failed: {sentence_of(error)}") from error
+    text = "\n".join((description.hexdigest(), *sorted(description.packages)))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _describe(module: nn.Module) -> Description:
     state = module.state_dict()
     weights: dict[TensorKey, str] = {}
     for name in sorted(state):
         if isinstance(state[name], Tensor) and (key := tensor_key(state[name])):
             weights.setdefault(key, name)
     description = Description(weights)
-    try:
-        description.add(module)
-        description.add({name: value for name, value in state.items() if not isinstance(value, Tensor)})
-        description.add([list(getattr(shared, hooks).values()) for hooks in _HOOKS_OF_ALL])
-    except RecursionError as error:
-        raise NotKnown("its objects are nested too deeply") from error
-    text = "\n".join((description.hexdigest(), *sorted(description.packages)))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    description.add(module)
+    description.add({name: value for name, value in state.items() if not isinstance(value, Tensor)})  # extra state
+    description.add([list(getattr(shared, hooks).values()) for hooks in _HOOKS_OF_ALL])
+    return description

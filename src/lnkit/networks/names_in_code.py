@@ -79,5 +79,13 @@ def look_up(function: FunctionType, chain: tuple[str, ...]) -> tuple[str, Any]:
     value = function.__globals__.get(name, function.__builtins__.get(name, ABSENT))  # type: ignore[attr-defined]
     while isinstance(value, ModuleType) and rest:
         name = f"{name}.{rest[0]}"
-        value = getattr(value, rest.pop(0), ABSENT)
+        value = attribute_of(value, rest.pop(0))
     return name, value
+
+
+def attribute_of(module: Any, name: str) -> Any:
+    """Return an attribute of a module, or ABSENT; a module may import it only now, and fail."""
+    try:
+        return getattr(module, name)
+    except (AttributeError, ImportError):
+        return ABSENT
