@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lnkit._text_paths import text_paths
+
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -17,6 +19,7 @@ def tmp_name() -> str:
     return f"new-{os.urandom(16).hex()}"
 
 
+@text_paths
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` at the end, or delete it on any error."""
@@ -29,12 +32,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
             tmp.unlink()
 
 
+@text_paths
 def atomic_write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` in UTF-8, completely or not at all."""
     with atomic_write(path) as tmp:
         tmp.write_text(text, encoding="utf-8")
 
 
+@text_paths
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``target``; rename it to ``target`` at the end, or delete it on any error.

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from lnkit._text_paths import text_paths
 from lnkit.data.atomic import atomic_folder
 from lnkit.data.storage import explain_disk_errors, locked
 from lnkit.progress import Progress, SilentProgress
@@ -22,16 +23,19 @@ def cache_dir() -> Path:
     return user_cache_path("lnkit", appauthor=False)
 
 
+@text_paths
 def dataset_dir(name: str, cache: Path | None = None) -> Path:
     """Return the folder of the dataset ``name`` in the cache, whether it exists or not."""
     return (cache or cache_dir()) / "datasets" / name
 
 
+@text_paths
 def download_dir(name: str, cache: Path | None = None) -> Path:
     """Return the folder in the cache for downloads of the dataset ``name`` that are not unpacked yet."""
     return (cache or cache_dir()) / "downloads" / name
 
 
+@text_paths
 def packed_dir(source: Path, cache: Path | None = None) -> Path:
     """Return the folder in the cache for arrays decoded from the folder ``source``; each path has its own."""
     source = source.resolve()
@@ -39,6 +43,7 @@ def packed_dir(source: Path, cache: Path | None = None) -> Path:
     return (cache or cache_dir()) / "packed" / f"{source.name or 'root'}-{key}"
 
 
+@text_paths
 def cached_sample(cache: Path, name: str, size: int, write: Callable[[Path], None]) -> Path:
     """Return the folder of a sample in the cache, writing it on the first call.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def data_folder(facts: RunFacts, dataset: DatasetSpec | str, make_sample: Callab
     return ensure_dataset(dataset, facts.cache, facts.progress)
 
 
+@text_paths
 def image_names(folder: Path, suffixes: Sequence[str], expected: str) -> list[str]:
     """Return the sorted names of the images in ``folder``, without hidden files and files of other kinds.
 
@@ -57,6 +59,7 @@ def image_names(folder: Path, suffixes: Sequence[str], expected: str) -> list[st
     return names
 
 
+@text_paths
 def describe_folder(folder: Path) -> str:
     """Return a sentence with the names in ``folder``, for the end of an error message."""
     if not folder.is_dir():
@@ -66,6 +69,7 @@ def describe_folder(folder: Path) -> str:
     return f"{folder} holds {shown}." if names else f"{folder} is empty."
 
 
+@text_paths
 def require_printable(folder: Path, names: Sequence[str]) -> None:
     """Refuse names that could steer a terminal or fail to be written: they appear in scores, records and messages.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lnkit._text_paths import text_paths
 from lnkit.data.atomic import DISK_FULL
 from lnkit.errors import DataError
 from lnkit.progress import Progress
@@ -35,6 +36,7 @@ def total_size(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
+@text_paths
 def require_space(folder: Path, needed: int, action: str) -> None:
     """Raise DataError if there is too little free space.
 
@@ -52,6 +54,7 @@ def require_space(folder: Path, needed: int, action: str) -> None:
         )
 
 
+@text_paths
 @contextmanager
 def explain_disk_errors(folder: Path, needed: int, action: str) -> Iterator[None]:
     """Turn errors of a full, read-only or forbidden disk into a DataError that says what to do.
@@ -77,6 +80,7 @@ def explain_disk_errors(folder: Path, needed: int, action: str) -> Iterator[None
         raise
 
 
+@text_paths
 @contextmanager
 def locked(target: Path, action: str, progress: Progress) -> Iterator[None]:
     """Hold a lock between processes on ``target``.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lnkit._text_paths import text_paths
 from lnkit.data import atomic_write_text, describe_folder, explain_disk_errors, file_sha256, packed_dir
 from lnkit.datasets.text_tables import text_sha256
 from lnkit.errors import DataError
@@ -21,6 +22,7 @@ __all__ = [
 BATCH = 200  # files read between two reports of progress
 
 
+@text_paths
 class Folder:
     """A folder whose files are found by name, in any case.
 
@@ -57,6 +59,7 @@ class Folder:
         return path
 
 
+@text_paths
 def folder_with(root: Path, name: str, inner: Sequence[str], expected: str) -> Folder:
     """Find the folder that has the file ``name``: ``root``, or one in it.
 
@@ -77,6 +80,7 @@ def folder_with(root: Path, name: str, inner: Sequence[str], expected: str) -> F
     raise DataError(f"{root} has no {name} in it. {expected} {describe_folder(root)}")
 
 
+@text_paths
 def content_sha256(title: str, files: Mapping[str, Path], root: Path, cache: Path, progress: Progress) -> str:
     """Return the identity of image files: the hash of what ``sha256sum`` prints for them, sorted by name.
 

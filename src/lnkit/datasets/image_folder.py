@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lnkit._text_paths import text_paths
 from lnkit.data.folders import describe_folder, image_names, require_printable
 from lnkit.errors import DataError
 
@@ -41,6 +42,7 @@ class Split:
     labels: tuple[int, ...]
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The labelled image files of a folder."""
@@ -51,6 +53,7 @@ class Listing:
     validation: Split
 
 
+@text_paths
 def inner_folder(folder: Path) -> Path:
     """Return the folder itself, or the only folder in it if an archive wraps its content in one."""
     if not folder.is_dir():
@@ -60,6 +63,7 @@ def inner_folder(folder: Path) -> Path:
     return folder if (folder / "train").is_dir() else only
 
 
+@text_paths
 def batch_files(folder: Path) -> tuple[list[Path], Path | None]:
     """Return the files of downsampled ImageNet: batches to train on, in their order, and the validation images."""
     batches = sorted(folder.glob("train_data_batch_*.npz"), key=lambda path: (len(path.name), path.name))
@@ -67,6 +71,7 @@ def batch_files(folder: Path) -> tuple[list[Path], Path | None]:
     return batches, validation if validation.is_file() else None
 
 
+@text_paths
 def list_images(folder: Path) -> Listing:
     """Find the image files of the first two layouts.
 
@@ -87,6 +92,7 @@ def list_images(folder: Path) -> Listing:
     )
 
 
+@text_paths
 def class_names(folder: Path, expected: str) -> tuple[str, ...]:
     """Return the classes of a split: the names of its folders, sorted.
 
@@ -106,6 +112,7 @@ def class_names(folder: Path, expected: str) -> tuple[str, ...]:
     return names
 
 
+@text_paths
 def class_files(folder: Path, root: Path, classes: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> Split:
     """List the images of a split, class after class and by name, in ``<class>/`` or ``<class>/images/``.
 

@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import DataError
 
 __all__ = [
@@ -32,6 +33,7 @@ class Line(NamedTuple):
         return read_number(self.cells[column], f"{self.where}, column {column}")
 
 
+@text_paths
 def read_table(path: Path, columns: Sequence[str]) -> list[Line]:
     """Read a CSV file whose header has at least ``columns``, in any order.
 
@@ -54,6 +56,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Line]:
     return lines
 
 
+@text_paths
 def read_rows(path: Path) -> list[list[str]]:
     """Read the cells of a CSV file, row by row, without empty lines.
 
@@ -63,6 +66,7 @@ def read_rows(path: Path) -> list[list[str]]:
     return [row for row in csv.reader(read_text(path).splitlines()) if row]
 
 
+@text_paths
 def read_text(path: Path) -> str:
     """Read a file in UTF-8, with or without a byte order mark; raises DataError if that fails."""
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lnkit._text_paths import text_paths
 from lnkit.data.cache import packed_dir
 from lnkit.data.pack.columns import Column, ColumnTable, open_columns
 from lnkit.data.pack.decode import read_rgb
@@ -79,6 +80,7 @@ class OpinionImages:
     sha256: str  # of the content
 
 
+@text_paths
 def read_tid2013(root: Path) -> OpinionSet:
     """Read ``mos_with_names.txt`` in ``root``, and find the images that it lists.
 
@@ -93,6 +95,7 @@ def read_tid2013(root: Path) -> OpinionSet:
     return collect(listed, entries, images, references, TYPES)
 
 
+@text_paths
 def open_tid2013(root: Path, cache: Path, progress: Progress) -> OpinionImages:
     """Read TID2013 and its images, all of one size; decode those not decoded yet.
 

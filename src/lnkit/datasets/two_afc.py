@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lnkit._text_paths import text_paths
 from lnkit.data.cache import packed_dir
 from lnkit.data.pack.columns import PackedTable
 from lnkit.data.pack.image_table import ImageTable, open_images
@@ -66,6 +67,7 @@ class JudgedFamily:
         return self.table.arrays[LABEL[self.part]]
 
 
+@text_paths
 def open_families(
     root: Path,
     cache: Path,
@@ -106,6 +108,7 @@ def fingerprint(families: Sequence[JudgedFamily]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+@text_paths
 def read_judgment(data: bytes, path: Path) -> float:
     """Read the fraction of people from a ``.npy`` file of one number.
 

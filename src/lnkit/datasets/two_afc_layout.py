@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lnkit._text_paths import text_paths
 from lnkit.data.folders import describe_folder, require_printable
 from lnkit.errors import DataError
 from lnkit.specs import DatasetSpec, RemoteFile
@@ -51,6 +52,7 @@ LABEL = {"2afc": "judge", "jnd": "same"}  # part -> folder of judgments
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm")  # of images, as the loader of LPIPS accepts them
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class FamilyFiles:
     """The files of one family, relative to its folder and in the same order in every column."""
@@ -70,6 +72,7 @@ class FamilyFiles:
         return len(next(iter(self.images.values())))
 
 
+@text_paths
 def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd"), split: str = "val") -> tuple[FamilyFiles, ...]:
     """Find the families of a split: official ones first, then the others by name.
 
@@ -93,6 +96,7 @@ def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd"), split: str
     return tuple(families)
 
 
+@text_paths
 def split_folder(root: Path, part: str, split: str) -> Path:
     """Return the folder of a part's split, whichever level of the layout ``root`` is; it may not exist."""
     for folder in (root / part / split, root / "dataset" / part / split):

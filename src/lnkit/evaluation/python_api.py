@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnkit.errors import UsageError, did_you_mean, near_names
@@ -78,8 +77,7 @@ def evaluate(
         if "seed" in options:
             raise UsageError("seed names one training, and seeds names several: give one of the two.")
         options["seeds"] = seed_list(options["seeds"])
-    paths = {name: Path(options[name]) for name in ("data", "results") if options.get(name) is not None}
-    return run(RunRequest(backbone, points=points, bench=bench, **options | paths), registry, progress)
+    return run(RunRequest(backbone, points=points, bench=bench, **options), registry, progress)
 
 
 def _describe(network: BackboneSpec | torch.nn.Module, name: str, options: dict[str, Any]) -> BackboneSpec:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lnkit._text_paths import text_paths
 from lnkit.benchmark import BenchmarkSpec
 from lnkit.errors import UsageError
 from lnkit.plugins.user_backbones import WEIGHTS_AS_BUILT
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """A benchmark to run on loss networks of one backbone."""
@@ -27,7 +29,7 @@ class RunRequest:
     bench: str = "bapps"
     variant: str = ""  # "paper"; "": the benchmark's first, or the one for its sample
     overrides: Mapping[str, str] = field(default_factory=dict)  # protocol field -> value as text
-    weights: str = "pretrained"  # or "random", or a file
+    weights: str | Path = "pretrained"  # or "random", or a file
     seed: int = 0
     seeds: tuple[int, ...] = ()  # several trainings, one with each; instead of ``seed``
     data: Path | None = None  # None: the cache

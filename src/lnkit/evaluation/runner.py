@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from lnkit._text_paths import text_paths
 from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
 from lnkit.data.storage import locked
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Keys = Mapping[LossNetworkId, RunKey]
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
     """A record and its folder, or the mean over the seeds of a request with the runs that it is of."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from lnkit._text_paths import text_paths
 from lnkit._version import __version__
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.correlations import attribute_correlations
@@ -34,6 +35,7 @@ MOST_NAMED = 3  # loss networks in a cell
 MAX_SCORES = 12  # figures of single scores; the tables have the others
 
 
+@text_paths
 def write_report(gathered: ScoreSet, file: Path, title: str = "Loss networks") -> int:
     """Write the report.
 

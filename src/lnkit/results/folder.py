@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lnkit._text_paths import text_paths
 from lnkit.data.atomic import DISK_FULL, atomic_write, tmp_name
 from lnkit.errors import DataError, LnkitError, UsageError
 from lnkit.results.records import RunKey, RunRecord, from_json, record_id, to_json
@@ -45,6 +46,7 @@ class DamagedRecord:
     reason: str
 
 
+@text_paths
 @dataclass(frozen=True)
 class ResultsFolder:
     """Records on disk. Several processes may write to it at the same time."""
@@ -65,6 +67,7 @@ class ResultsFolder:
         except DataError as error:
             raise DataError(f"{error} Remove the folder {folder}, or replace it with --force.") from error
 
+    @text_paths
     def read(self, folder: Path) -> RunRecord:
         """Read the record in ``folder``.
 
@@ -99,6 +102,7 @@ class ResultsFolder:
         except Exception as error:  # zip, zlib and numpy each have errors of their own for damaged files
             raise DataError(f"{file} is damaged; run the same command again with --force.") from error
 
+    @text_paths
     def write(
         self, record: RunRecord, arrays: Arrays, files: Mapping[str, Path] | None = None, *, replace: bool = False
     ) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from lnkit._text_paths import text_paths
 from lnkit.data.atomic import atomic_write
 
 Pixels = NDArray[np.uint8]
@@ -30,6 +31,7 @@ class _Row:
     images: list[Image.Image]  # all of one height
 
 
+@text_paths
 def save_contact_sheet(
     path: Path, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Pixels]]], height: int = 160
 ) -> None:
@@ -55,6 +57,7 @@ def save_contact_sheet(
         sheet.save(tmp, "PNG")
 
 
+@text_paths
 def save_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
     """Save an 8-bit image as a PNG file.
 

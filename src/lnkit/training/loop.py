@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import LnkitError
 from lnkit.networks.device import is_out_of_memory, place
 from lnkit.progress import Progress
@@ -45,6 +46,7 @@ READ_EVERY = 20  # iterations; reading the losses makes a GPU finish all queued 
 _log = logging.getLogger("lnkit")
 
 
+@text_paths
 def train(
     task: TrainingTask,
     settings: TrainingSettings,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lnkit._text_paths import text_paths
 from lnkit.benchmark import Outcome
 from lnkit.results.images import Pixels, save_contact_sheet, save_image
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lnkit.training_task import TrainingResult
 
 
+@text_paths
 @dataclass
 class OutcomeBuilder:
     """Collects the values, files and notes of trainings and tests, and builds the outcome of the run from them.

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lnkit._text_paths import text_paths
 from lnkit.data.fetch.safe_paths import INVENTORY, RESERVED
 from lnkit.errors import DataError
 from lnkit.progress import Progress
@@ -32,6 +33,7 @@ class Differences:
         return not (self.missing or self.changed or self.extra)
 
 
+@text_paths
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lnkit._text_paths import text_paths
 from lnkit.data.atomic import atomic_folder
 from lnkit.data.cache import dataset_dir, download_dir
 from lnkit.data.fetch.dataset_download import UNPACKED, announced_size, downloaded_bytes, fetch_dataset
@@ -33,6 +34,7 @@ class DatasetState:
     fetched: int = 0  # bytes downloaded so far, if it is begun
 
 
+@text_paths
 def ensure_dataset(spec: DatasetSpec, cache: Path, progress: Progress) -> Path:
     """Return the dataset's folder in the cache, fetching it first if it is missing; an interrupted call is resumed.
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
+from lnkit._text_paths import text_paths
 from lnkit.data.storage import human_size, require_space
 from lnkit.errors import DataError
 from lnkit.progress import Progress
@@ -37,11 +38,13 @@ class _Member:
     position: int  # bytes of the archive read so far
 
 
+@text_paths
 def is_archive(path: Path) -> bool:
     """Return whether ``path`` is a tar (plain or compressed) or zip archive, judged by its content."""
     return path.is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path))
 
 
+@text_paths
 def unpack(archive: Path, folder: Path, progress: Progress) -> None:
     """Unpack a tar (plain or compressed) or zip archive.
 

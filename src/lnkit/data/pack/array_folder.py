@@ -20,6 +20,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lnkit._text_paths import text_paths
 from lnkit.data.atomic import atomic_folder
 from lnkit.data.storage import explain_disk_errors, locked, require_space
 from lnkit.progress import Progress
@@ -104,6 +105,7 @@ class ArrayFolder:
             return next((f"{name}.npy" for name, crc in pairs if crc != expected[name]), "")
 
 
+@text_paths
 def open_arrays(
     title: str, folder: Path, identity: str, make: Callable[[], Mapping[str, NDArray[Any]]], progress: Progress
 ) -> Mapping[str, NDArray[Any]]:

@@ -22,6 +22,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from lnkit._text_paths import text_paths
 from lnkit.data.pack.array_folder import ArrayFolder, NpyFile
 from lnkit.errors import DataError
 from lnkit.progress import Advance, Progress
@@ -68,6 +69,7 @@ class Conversions:
             self.resized += resized
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class ColumnTable:
     """Columns of rows of any shape, made from files in a folder. Several columns may read the same files."""
@@ -93,6 +95,7 @@ class PackedTable:
     resized: int  # number of images of another size, where counted
 
 
+@text_paths
 def open_columns(table: ColumnTable, folder: Path, progress: Progress) -> PackedTable:
     """Open the packed ``table`` from ``folder``, building it first if it is missing, stale or damaged.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import DataError
 
 # Pillow's decoders raise different errors on damaged files.
@@ -38,6 +39,7 @@ class Decoded:
     resized: bool
 
 
+@text_paths
 def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
     """Decode the image file ``data`` to RGB of ``size`` x ``size`` pixels.
 
@@ -62,6 +64,7 @@ def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
     return Decoded(np.asarray(image), converted_from, resized)
 
 
+@text_paths
 def read_rgb(data: bytes, path: Path) -> tuple[Image.Image, str]:
     """Read the image file ``data`` in RGB at its own size.
 

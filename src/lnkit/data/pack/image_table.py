@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lnkit._text_paths import text_paths
 from lnkit.data.pack.columns import Column, ColumnTable, Conversions, PackedTable, open_columns
 from lnkit.data.pack.decode import decode
 from lnkit.progress import Progress
@@ -18,6 +19,7 @@ def _parse_number(data: bytes, path: Path) -> float:
     return float(data)
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class ImageTable:
     """Rows of square images and numbers, as files in a folder. File names are relative to it, with ``/``."""
@@ -44,6 +46,7 @@ class ImageTable:
         return labels | {name: Column(files, (size, size, 3), read, recipe) for name, files in self.images.items()}
 
 
+@text_paths
 def open_images(table: ImageTable, folder: Path, *, size: int, resize_filter: str, progress: Progress) -> PackedTable:
     """Open ``table`` decoded to ``size`` x ``size`` pixels from ``folder``, decoding it first where that is necessary.
 

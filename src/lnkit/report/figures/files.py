@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import UsageError
 from lnkit.results.folder import output_file
 
 SCALE = 3  # pixels per unit: about 300 dpi at the width of a column
 
 
+@text_paths
 def save_figure(chart: Any, file: Path) -> None:
     """Write a chart as PNG, SVG, PDF, self-contained HTML, or Vega-Lite JSON.
 
