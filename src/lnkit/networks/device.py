@@ -61,7 +61,8 @@ def _open(name: str) -> torch.device:
 def full_float32() -> Iterator[None]:
     """Compute float32 in float32 while inside, whatever the user allows otherwise.
 
-    TF32 on GPUs has a mantissa of 10 bits, and bfloat16 in place of float32 one of 7: rounding would decide near ties.
+    TF32 on GPUs has a mantissa of 10 bits, and bfloat16 in place of float32, as in ``torch.autocast``, one of 7:
+    rounding would decide near ties.
     """
     backends: Any = torch.backends
     # torch 2.9 has a second set of switches. Once a user has set one of these, some of the first set cannot be read.
@@ -75,7 +76,10 @@ def full_float32() -> Iterator[None]:
     for switch in switches:
         switch.fp32_precision = "ieee"
     try:
-        yield
+        with contextlib.ExitStack() as stack:
+            for device in filter(torch.is_autocast_enabled, ("cpu", "cuda", "mps")):
+                stack.enter_context(torch.autocast(device, enabled=False))
+            yield
     finally:
         if matmul is not None:
             torch.set_float32_matmul_precision(matmul)
@@ -83,6 +87,23 @@ def full_float32() -> Iterator[None]:
             backends.cudnn.allow_tf32 = cudnn
         for switch, precision in zip(switches, before, strict=True):
             switch.fp32_precision = precision
+
+
+@contextlib.contextmanager
+def standard_defaults() -> Iterator[None]:
+    """Create tensors in float32 and on the CPU while inside, whatever the user has set.
+
+    ``torch.set_default_dtype`` and ``torch.set_default_device`` change the tensors of every library: weights that lnkit
+    builds or reads would be others, and so would everything computed from them.
+    """
+    dtype = torch.get_default_dtype()
+    with contextlib.ExitStack() as stack:
+        if dtype != torch.float32:
+            torch.set_default_dtype(torch.float32)
+            stack.callback(torch.set_default_dtype, dtype)
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
 
 
 _TWO_SETS = hasattr(torch.backends.cudnn, "conv")

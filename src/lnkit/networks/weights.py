@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
+from lnkit.networks.device import standard_defaults
 from lnkit.networks.hub import fetch_weights
 from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
 from lnkit.plugins.failures import sentence_of
@@ -52,6 +53,7 @@ def check_weights(weights: str) -> None:
         require_file(Path(weights).expanduser())
 
 
+@standard_defaults()
 def build_backbone(
     spec: BackboneSpec, weights: str = "pretrained", seed: int = 0, progress: Progress | None = None
 ) -> LoadedBackbone:
@@ -80,7 +82,7 @@ def build_backbone(
             tensors = read_weights(path)
             module, name, source = build_random(spec), "file", path.name
             absent = fit_weights(module, tensors, spec.name, path)
-    module.eval().requires_grad_(False)
+    module.cpu().float().eval().requires_grad_(False)  # weights of other types round as lnkit computes: in float32
     return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
 
 
