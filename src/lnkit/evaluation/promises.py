@@ -42,10 +42,10 @@ _REASONS = {
 _CAUSES = {"chance": "chance, so another run gives other scores", "batch": "the batch size"}
 
 
-def with_variations(
+def check_promises(
     keys: Mapping[LossNetworkId, RunKey], resolved: ResolvedRequest, loaded: LoadedBackbone, image_size: int
-) -> dict[LossNetworkId, RunKey]:
-    """Return the keys of runs, marked where features or distances vary and the request allows it.
+) -> tuple[dict[LossNetworkId, RunKey], LossNetwork | None]:
+    """Check loss networks and distances, and mark the keys of those that vary if the request allows it.
 
     Args:
         keys: the keys by loss network.
@@ -53,22 +53,25 @@ def with_variations(
         loaded: its backbone.
         image_size: side in pixels of the images that will be compared.
 
+    Returns:
+        The keys, and the network that was cut at the points of all of them; None if nothing had to be checked.
+
     Raises:
         UsageError: the user's own network varies, and the request does not allow it.
         PluginError: a plugin's network or distance does.
     """
     backbone, distances = resolved.suppliers["backbone"], _distances_to_check(resolved)
     if (backbone.tested and not distances) or getattr(resolved.protocol, "loss_mode", "eval") == "train":
-        return dict(keys)
+        return dict(keys), None
     layers = {point.name: point for network in keys for point in resolved.layers[network]}
-    network = cut_network(resolved, loaded, tuple(layers.values()))
-    points, measures = _varying(network, resolved, tuple(distances), image_size)
+    cut = cut_network(resolved, loaded, tuple(layers.values()))
+    points, measures = _varying(cut, resolved, tuple(distances), image_size)
     if not resolved.request.allow_varying:
         for point, variation in points.items():
             _refuse(f"{resolved.backbone.name}, at the point {point!r},", backbone, variation)
         for name, variation in measures.items():
             _refuse(f"The distance {name!r}", distances[name], variation)
-    return {network: _marked(key, resolved, network, points, measures) for network, key in keys.items()}
+    return {network: _marked(key, resolved, network, points, measures) for network, key in keys.items()}, cut
 
 
 def variation_notes(key: RunKey) -> tuple[str, ...]:

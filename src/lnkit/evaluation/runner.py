@@ -15,7 +15,7 @@ from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
 from lnkit.data.storage import locked
 from lnkit.errors import PluginError
-from lnkit.evaluation.promises import with_variations
+from lnkit.evaluation.promises import check_promises
 from lnkit.evaluation.record import RunEnvironment, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
 from lnkit.evaluation.seeds import SeedProgress
@@ -28,6 +28,7 @@ from lnkit.results.seeds import means_over_seeds
 from lnkit.specs import LossNetworkId, load_function
 
 if TYPE_CHECKING:
+    from lnkit.networks.loss_network import LossNetwork
     from lnkit.networks.weights import LoadedBackbone
     from lnkit.plugins.registry import Registry
 
@@ -93,8 +94,9 @@ def _run_resolved(resolved: ResolvedRequest, weights_seed: int, progress: Progre
     keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
     if unknown := {network: key for network, key in keys.items() if network not in done}:
-        keys |= with_variations(unknown, resolved, loaded, data.image_size)
-        done |= {network: run for network in unknown if (run := runner.finished(keys[network]))}
+        marked, runner.checked = check_promises(unknown, resolved, loaded, data.image_size)
+        keys |= marked
+        done |= {network: run for network, key in marked.items() if (run := runner.finished(key))}
     missing = tuple(network for network in keys if network not in done)
     groups = [(network,) for network in missing] if resolved.benchmark.trains else [missing] if missing else []
     for group in groups:
@@ -137,6 +139,7 @@ class _Runner:
         self.resolved, self.request, self.benchmark = resolved, resolved.request, resolved.benchmark
         self.progress = progress
         self.results = ResultsFolder(results_dir(self.request.results))
+        self.checked: LossNetwork | None = None  # cut by check_promises
 
     def check(self) -> str:
         """Refuse what is known to be wrong before data are fetched and packed; return the device to use."""
@@ -181,6 +184,7 @@ class _Runner:
         """Run loss networks together, or the one that the benchmark trains with, and store their records."""
         parts, first = self._parts(keys.values()), facts.networks[0]
         services = Services(self.resolved, facts.networks, loaded, keys[first], parts.path, facts.device, self.progress)
+        services.checked = self.checked
         with self._only_trainer(parts.path, first):
             if self.benchmark.trains:
                 if run := self.finished(keys[first]):  # by the process that held the lock

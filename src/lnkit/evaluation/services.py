@@ -54,6 +54,7 @@ class Services:
         self._device, self._progress = device, progress
         self._layers = [resolved.layers[network] for network in group]
         self._comparers: list[ImageComparer] = []
+        self.checked: LossNetwork | None = None  # cut before the run, at all of its layers
 
     def comparer(self, distances: DistanceConfig | Sequence[DistanceAt], expected_items: int) -> ImageComparer:
         """Make a comparer for one distance of every loss network, or for any distances; see RunServices."""
@@ -62,7 +63,7 @@ class Services:
         if isinstance(distances, DistanceConfig):
             distances = [DistanceAt(tuple(point.name for point in points), distances) for points in self._layers]
         comparer = ImageComparer(
-            self._cut(self._all_layers()),
+            self.checked or self._cut(self._all_layers()),
             [distance.layers for distance in distances],
             [distance.distance for distance in distances],
             device=self._device,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+import numpy.random
 import torch
 from torch import nn
 
 from lnkit.errors import UsageError
 from lnkit.networks.math_kernels import choose_math_kernels
+from lnkit.plugins.process_state import preserved
+from lnkit.plugins.torch_state import GENERATORS
 
 Module = TypeVar("Module", bound=nn.Module)
 Value = TypeVar("Value")
@@ -103,6 +107,16 @@ def standard_defaults() -> Iterator[None]:
             stack.callback(torch.set_default_dtype, dtype)
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the generators of torch, NumPy and Python, and restore their states afterwards."""
+    with preserved(GENERATORS):
+        random.seed(seed)
+        numpy.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(seed)
         yield
 
 

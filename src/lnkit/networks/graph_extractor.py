@@ -27,6 +27,8 @@ from torchvision.models.feature_extraction import NodePathTracer
 from lnkit.errors import UnknownNameError, UsageError, near_names
 from lnkit.networks.hook_extractor import HookExtractor
 from lnkit.networks.own_forward import OwnForward, outputs_of, run_itself
+from lnkit.plugins.process_state import preserved
+from lnkit.plugins.torch_state import GENERATORS
 
 _log = logging.getLogger("lnkit")
 
@@ -66,19 +68,19 @@ def cut_backbone(
         UsageError: The backbone computes with parameters of another network, or a node is an operation in a forward
             that cannot be traced as it runs.
     """
-    checked = check and not any(parameter.is_meta for parameter in backbone.parameters())
-    own = run_itself(backbone, nodes, name, input_size) if checked else None
+    if not check or any(parameter.is_meta for parameter in backbone.parameters()):
+        return _standalone(cut_outline(outline_of(backbone), nodes, name))
+    own = run_itself(backbone, nodes, name, input_size)
     cut = _standalone(cut_outline(outline_of(backbone), nodes, name))
-    if not checked or not isinstance(cut, fx.GraphModule) or _is_right(cut, nodes, own):
-        return cut
-    _log.debug("The trace of %s is not what it computes; it is cut by hooks.", name or type(backbone).__name__)
-    modules = dict(backbone.named_modules())
-    if operations := [node for node in nodes if node not in modules]:
-        raise UsageError(
-            f"{operations[0]!r} is an operation inside a module of {repr(name) if name else 'this backbone'}, and the "
-            "trace that shows it is not what the forward pass computes, or could not be tried. Choose a module."
-        )
-    return _standalone(HookExtractor(outline_of(backbone), nodes))
+    if isinstance(cut, fx.GraphModule):
+        if own and _is_right(cut, nodes, own):
+            return cut
+        _log.debug("The trace of %s is not what it computes; it is cut by hooks.", name or type(backbone).__name__)
+        _refuse_operations(backbone, nodes, name)
+        cut = _standalone(HookExtractor(outline_of(backbone), nodes))
+    if own and not _takes_batches(cut, own.image):
+        cut = _standalone(HookExtractor(outline_of(backbone), nodes, keeps_all=True))
+    return cut
 
 
 def _standalone(cut: nn.Module) -> nn.Module:
@@ -86,12 +88,29 @@ def _standalone(cut: nn.Module) -> nn.Module:
     return copy.deepcopy(cut).eval().requires_grad_(False)
 
 
-def _is_right(cut: fx.GraphModule, nodes: Sequence[str], own: OwnForward | None) -> bool:
+def _is_right(cut: fx.GraphModule, nodes: Sequence[str], own: OwnForward) -> bool:
     """Return whether a cut gives what the backbone itself gave."""
-    if own is None:
-        return False
     outputs = outputs_of(cut, own.image)
     return all(own.gives(node, output) for node, output in zip(nodes, outputs, strict=True))
+
+
+def _takes_batches(cut: nn.Module, image: Tensor) -> bool:
+    """Return whether a cut takes one image and two, although it holds only what a black image reached."""
+    try:
+        for count in (1, 2):
+            outputs_of(cut, image.expand(count, -1, -1, -1))
+    except Exception:  # the backbone's own code may raise anything
+        return False
+    return True
+
+
+def _refuse_operations(backbone: nn.Module, nodes: Sequence[str], name: str) -> None:
+    modules = dict(backbone.named_modules())
+    if operations := [node for node in nodes if node not in modules]:
+        raise UsageError(
+            f"{operations[0]!r} is an operation inside a module of {repr(name) if name else 'this backbone'}, and the "
+            "trace that shows it is not what the forward pass computes, or could not be tried. Choose a module."
+        )
 
 
 def cut_outline(outline: nn.Module, nodes: Sequence[str], name: str = "") -> nn.Module:
@@ -147,7 +166,8 @@ def _trace(backbone: nn.Module) -> tuple[fx.Graph | None, Mapping[fx.Node, str]]
     """Trace a backbone; the graph is None if tracing fails, and the paths then end at the failing operation."""
     tracer = NodePathTracer(autowrap_modules=(math, torchvision.ops))
     try:
-        graph = tracer.trace(backbone)
+        with preserved(GENERATORS):
+            graph = tracer.trace(backbone)
     except Exception as error:  # the backbone's own code runs on proxies and may raise any error
         _log.debug("%s cannot be traced (%s); it is cut by hooks.", type(backbone).__name__, error)
         graph = None

@@ -24,18 +24,22 @@ class HookExtractor(nn.Module):
     If a module runs several times, its first output counts.
     """
 
-    def __init__(self, backbone: nn.Module, nodes: Sequence[str], both_modes: bool = False) -> None:
-        """Wrap a backbone, whose modules that are never reached are left out.
+    def __init__(
+        self, backbone: nn.Module, nodes: Sequence[str], both_modes: bool = False, keeps_all: bool = False
+    ) -> None:
+        """Wrap a backbone.
 
         Args:
             backbone: The network, in evaluation mode.
             nodes: Paths of its modules.
             both_modes: Whether it will run in training mode too: modules that are reached then are kept.
+            keeps_all: Whether modules that a black image does not reach are kept.
         """
         super().__init__()
         self.backbone = backbone
         self.nodes = tuple(nodes)
-        _drop_unreached(self, both_modes)
+        if not keeps_all:
+            _drop_unreached(self, both_modes)
 
     def forward(self, images: Tensor) -> tuple[Any, ...]:
         outputs: dict[str, Any] = {}

@@ -19,14 +19,15 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from lnkit.errors import UsageError
+from lnkit.networks.device import seeded
 from lnkit.networks.hook_extractor import forward_hooks
-from lnkit.plugins.process_state import preserved
-from lnkit.plugins.torch_state import GENERATORS
 
 _log = logging.getLogger("lnkit")
 
 # Sides of square images in pixels, the fastest first; some networks accept one size only.
 SIZES = (64, 224, 32, 96, 128, 256, 299, 384, 448, 512, 518)
+
+_SEED = 6303  # of what a network draws; not the state in which it was traced, so that nothing drawn then passes
 
 Size = tuple[int, int]  # (height, width)
 
@@ -79,9 +80,10 @@ def run_itself(backbone: nn.Module, nodes: Sequence[str], name: str, input_size:
         recorder = _Recorder(modules, stops=not watch.keeps)
         if not recorder.run(twin, image, watch):
             continue
-        if not watch.keeps and len(recorder.outputs) < len(nodes):  # a module of which only forward() is called
+        if len(recorder.outputs) < len(modules):  # a module of which only forward() is called
             watch = _Watch(twin.parameters(), keeps=True)
-            recorder.run(twin, image, watch)
+        watch.results.clear()
+        recorder.run(twin, image, watch)  # again, since counters have moved on
         if watch.foreign:
             raise UsageError(
                 f"The forward pass of {repr(name) if name else type(backbone).__name__} computes with parameters that "
@@ -95,7 +97,7 @@ def run_itself(backbone: nn.Module, nodes: Sequence[str], name: str, input_size:
 
 def outputs_of(cut: Callable[[Tensor], Any], image: Tensor) -> Any:
     """Run a cut as :func:`run_itself` runs the network."""
-    with torch.no_grad(), preserved(GENERATORS), _Watch(()):
+    with torch.no_grad(), seeded(_SEED), _Watch(()):
         return cut(image.clone())
 
 
@@ -118,7 +120,7 @@ class _Recorder:
     def run(self, network: nn.Module, image: Tensor, watch: _Watch) -> bool:
         """Run a network; return whether it accepts the image, at least up to the modules."""
         self.outputs.clear()
-        with torch.no_grad(), preserved(GENERATORS), watch, forward_hooks(self.modules, self._record):
+        with torch.no_grad(), seeded(_SEED), watch, forward_hooks(self.modules, self._record):
             try:
                 network(image.clone())
             except _Complete:
