@@ -229,6 +229,34 @@ def test_own_code_has_no_named_points_and_says_so(own_code: Path, capsys: Captur
     assert "own_nets:build has no named points; any node can be one." in printed.err
 
 
+def test_a_network_in_hand_is_named_with_its_near_nodes_and_no_command() -> None:
+    for points, sentence in {
+        "d": "'Sequential' has no node 'd'. Its first nodes: a, b, c.",
+        "aa": "'Sequential' has no node 'aa'. Similar nodes: a.",
+        "all": "No extraction point is registered for 'Sequential': give node paths",
+    }.items():
+        with pytest.raises(UnknownNameError) as raised:
+            lnkit.evaluate(small_network(), points, **SAMPLE)
+        assert str(raised.value).startswith(sentence)
+        assert "lnkit points" not in str(raised.value)
+
+
+def test_the_command_for_own_code_works(own_code: Path, capsys: Capture) -> None:
+    assert run(["eval", "--backbone", "own_nets:build", "--point", "9", *OPTIONS]) == 2
+    assert "`lnkit points own_nets:build --all` lists every node" in capsys.readouterr().err
+    assert run(["points", "own_nets:build", "--all"]) == 0
+
+
+def test_what_varies_is_allowed_by_an_option(own_code: Path, capsys: Capture) -> None:
+    write_code(own_code, expression="x + __import__('torch').rand_like(x)")
+    command = ["eval", "--backbone", "own_nets:build", "--point", "2", *OPTIONS]
+    assert run(command) == 2
+    assert "--allow-varying" in capsys.readouterr().err
+    assert run([*command, "--allow-varying", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["key"]["extra"] == {"varies": "chance"}
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

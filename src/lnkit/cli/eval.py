@@ -73,6 +73,11 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--batch-size", type=click.IntRange(1), metavar="N", help="Triplets or pairs in a batch; does not change scores."
 )
+@click.option(
+    "--allow-varying",
+    is_flag=True,
+    help="Run a network or distance that depends on chance or on its batch too; the record says so.",
+)
 @click.option("--images", "keep_images", is_flag=True, help="Save every image that the benchmark makes as PNG.")
 @json_option
 def eval_command(as_json: bool, **options: Any) -> None:

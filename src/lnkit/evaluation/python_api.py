@@ -45,9 +45,9 @@ def evaluate(
         name: name of a network in hand in the results; by default the name of its class.
         progress: receives the progress; by default nothing does.
         **options: fields of RunRequest (variant, overrides, weights, seed, data, sample, results, force, device,
-            precision, engine, batch_size, keep_images; and seeds, a number or a list, for several trainings); for a
-            network in hand also of BackboneSpec: mean and std of RGB in [0, 1] (by default ImageNet's), min_size,
-            input_size, interpolation, eval_size.
+            precision, engine, batch_size, keep_images, allow_varying; and seeds, a number or a list, for several
+            trainings); for a network in hand also of BackboneSpec: mean and std of RGB in [0, 1] (by default
+            ImageNet's), min_size, input_size, interpolation, eval_size.
 
     Returns:
         One finished run per loss network, in the order of ``points``. With ``seeds`` its record is the mean, whose

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from lnkit import protocols
 from lnkit.benchmark import BenchmarkData, BenchmarkSpec, Outcome, Score, ScoreSpec
 from lnkit.errors import PluginError
+from lnkit.evaluation.promises import variation_notes
 from lnkit.evaluation.request import ResolvedRequest
 from lnkit.plugins.registry import USER_CODE
 from lnkit.results.folder import ARRAYS_FILES
@@ -160,7 +161,7 @@ def make_record(
         own_distance=resolved.own_distance,
         sample=resolved.request.sample,
         deviations=_deviations(resolved),
-        notes=tuple(dict.fromkeys((*data.notes, *outcome.notes, *few_items(outcome.scores)))),
+        notes=tuple(dict.fromkeys((*data.notes, *outcome.notes, *few_items(outcome.scores), *variation_notes(key)))),
         environment=describe_environment(environment.device, environment.engine),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(environment.seconds, 3),

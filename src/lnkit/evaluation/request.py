@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
 
 
+DISTANCE_ROLE = "distance "  # and a name: the role of its supplier
+
+
 @text_paths
 @dataclass(frozen=True, slots=True)
 class RunRequest:
@@ -41,6 +44,7 @@ class RunRequest:
     engine: str = "auto"
     batch_size: int | None = None  # items at a time; None: chosen by the engine
     keep_images: bool = False  # store every image that the benchmark makes
+    allow_varying: bool = False  # run networks and distances that depend on chance or on the batch, and say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class ResolvedRequest:
     layers: Mapping[LossNetworkId, tuple[ExtractionPoint, ...]]  # the same as points of one node each
     unregistered: tuple[str, ...]  # points that are node paths, which the network may not have
     distances: Mapping[str, DistanceSpec]  # all that are registered
-    suppliers: Mapping[str, Plugin]  # plugins of the "backbone" and the "benchmark"
+    suppliers: Mapping[str, Plugin]  # plugins of the "backbone", the "benchmark" and each "distance NAME" not bundled
 
     @property
     def networks(self) -> tuple[LossNetworkId, ...]:
@@ -80,7 +84,8 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
     request = replace(request, variant=request.variant or usual_variant(benchmark, request.sample))
     _refuse_training_options(request, benchmark)
     protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
-    for name in protocol.distance.split("+") if hasattr(protocol, "distance") else ():
+    distances = protocol.distance.split("+") if hasattr(protocol, "distance") else ()
+    for name in distances:
         registry.distance(name)
     networks = [LossNetworkId(backbone.name, names) for names in registry.resolve_points(backbone.name, request.points)]
     points = registry.points_at(backbone.name)
@@ -96,6 +101,11 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
         suppliers={
             "backbone": registry.provider("backbone", backbone.name),
             "benchmark": registry.provider("benchmark", benchmark.name),
+            **{
+                f"{DISTANCE_ROLE}{name}": plugin
+                for name in distances
+                if not (plugin := registry.provider("distance", name)).bundled
+            },
         },
     )
 

@@ -17,6 +17,7 @@ from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
 from lnkit.data.storage import locked
 from lnkit.errors import PluginError
+from lnkit.evaluation.promises import check_promises
 from lnkit.evaluation.record import RunEnvironment, identify_suppliers, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
 from lnkit.evaluation.seeds import SeedProgress
@@ -29,6 +30,7 @@ from lnkit.results.seeds import means_over_seeds
 from lnkit.specs import LossNetworkId, load_function
 
 if TYPE_CHECKING:
+    from lnkit.networks.loss_network import LossNetwork
     from lnkit.networks.weights import LoadedBackbone
     from lnkit.plugins.registry import Registry
 
@@ -77,16 +79,32 @@ def run(
     resolved = resolve(request, registry)
     if request.seeds:
         return _run_seeds(request, registry, progress)
-    from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch, once all names are known to be right
+    from lnkit.networks.device import (  # noqa: PLC0415 - torch, once all names are known to be right
+        full_float32,
+        standard_defaults,
+    )
+
+    with standard_defaults(), full_float32():  # on every device: the precision is a part of the signature
+        return _run_resolved(resolved, request.seed if weights_seed is None else weights_seed, unknown, progress)
+
+
+def _run_resolved(
+    resolved: ResolvedRequest, weights_seed: int, unknown: str, progress: Progress
+) -> list[FinishedRun]:
+    """Run a request whose names are known to be right."""
+    from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch
 
     runner = _Runner(resolved, progress)
     facts = runner.facts(runner.check())
     data = load_function(resolved.benchmark.open_data)(facts)
-    seed = request.seed if weights_seed is None else weights_seed
-    loaded = build_backbone(resolved.backbone, request.weights, seed, progress)
+    loaded = build_backbone(resolved.backbone, resolved.request.weights, weights_seed, progress)
     suppliers = identify_suppliers(resolved, loaded, unknown)
     keys = {network: run_key(resolved, network, data, loaded, suppliers) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
+    if new := {network: key for network, key in keys.items() if network not in done}:
+        marked, runner.checked = check_promises(new, resolved, loaded, data.image_size)
+        keys |= marked
+        done |= {network: run for network, key in marked.items() if (run := runner.finished(key))}
     missing = tuple(network for network in keys if network not in done)
     groups = [(network,) for network in missing] if resolved.benchmark.trains else [missing] if missing else []
     for group in groups:
@@ -130,6 +148,7 @@ class _Runner:
         self.resolved, self.request, self.benchmark = resolved, resolved.request, resolved.benchmark
         self.progress = progress
         self.results = ResultsFolder(results_dir(self.request.results))
+        self.checked: LossNetwork | None = None  # cut by check_promises
 
     def check(self) -> str:
         """Refuse what is known to be wrong before data are fetched and packed; return the device to use."""
@@ -172,18 +191,16 @@ class _Runner:
         self, facts: RunFacts, keys: Keys, data: BenchmarkData, loaded: LoadedBackbone
     ) -> dict[LossNetworkId, FinishedRun]:
         """Run loss networks together, or the one that the benchmark trains with, and store their records."""
-        from lnkit.networks.device import full_float32  # noqa: PLC0415 - torch
-
         parts, first = self._parts(keys.values()), facts.networks[0]
         services = Services(self.resolved, facts.networks, loaded, keys[first], parts.path, facts.device, self.progress)
+        services.checked = self.checked
         with self._only_trainer(parts.path, first):
             if self.benchmark.trains:
                 if run := self.finished(keys[first]):  # by the process that held the lock
                     return {first: run}
                 self._restore_trainings(keys[first], parts.path)
             context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
-            with full_float32():  # on every device: the precision is a part of the signature
-                outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
+            outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
             finished = self._store(outcomes, keys, data, loaded, services)
             parts.clear()
         return finished

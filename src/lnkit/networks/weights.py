@@ -6,18 +6,17 @@ import contextlib
 import hashlib
 import logging
 import pickle
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 
-import numpy.random
 import torch
 from torch import nn
 
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
+from lnkit.networks.device import seeded, standard_defaults
 from lnkit.networks.hub import fetch_weights
 from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
 from lnkit.plugins.failures import sentence_of
@@ -52,6 +51,7 @@ def check_weights(weights: str) -> None:
         require_file(Path(weights).expanduser())
 
 
+@standard_defaults()
 def build_backbone(
     spec: BackboneSpec, weights: str = "pretrained", seed: int = 0, progress: Progress | None = None
 ) -> LoadedBackbone:
@@ -69,7 +69,7 @@ def build_backbone(
         WeightsError: The weights are missing, damaged, made for another network, or could not be fetched.
     """
     absent: tuple[str, ...] = ()
-    with _seeded(seed):
+    with seeded(seed):
         if weights == "pretrained":
             source = f"{spec.weights} from {spec.remote.url}" if spec.remote else spec.weights
             module, name = _load_pretrained(spec, progress or SilentProgress()), spec.weights
@@ -80,7 +80,7 @@ def build_backbone(
             tensors = read_weights(path)
             module, name, source = build_random(spec), "file", path.name
             absent = fit_weights(module, tensors, spec.name, path)
-    module.eval().requires_grad_(False)
+    module.cpu().float().eval().requires_grad_(False)  # weights of other types round as lnkit computes: in float32
     return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
 
 
@@ -102,16 +102,6 @@ def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
         digest.update(f"{name} {tensor.dtype} {'x'.join(map(str, tensor.shape))}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed the generators of torch, NumPy and Python, and restore their states afterwards."""
-    with preserved(GENERATORS):
-        random.seed(seed)
-        numpy.random.seed(seed % 2**32)
-        torch.default_generator.manual_seed(seed)
-        yield
 
 
 def build_random(spec: BackboneSpec) -> nn.Module:

@@ -24,6 +24,17 @@ from lnkit.plugins.plugin_warnings import collect_warnings
 from lnkit.specs import PluginFailure
 
 BUNDLE = "lnkit"  # the distribution of the bundled plugins
+
+# Distributions of lnkit's own repository, whose tests cover all that they register.
+TESTED = (
+    BUNDLE,
+    "lnkit-calibration",
+    "lnkit-earlystop",
+    "lnkit-judgments",
+    "lnkit-probes",
+    "lnkit-stlpips",
+    "lnkit-timm",
+)
 VARIABLE = "LNKIT_PLUGINS"  # names of the plugins to load besides the bundled ones; empty or "none" for no other
 
 
@@ -45,6 +56,11 @@ class Plugin:
     def bundled(self) -> bool:
         """Whether it comes with lnkit itself."""
         return self.distribution == BUNDLE
+
+    @property
+    def tested(self) -> bool:
+        """Whether lnkit's own tests cover its networks and distances; all others are checked in each run."""
+        return self.distribution in TESTED
 
     @property
     def state(self) -> Literal["ok", "failed", "off"]:

@@ -20,6 +20,8 @@ CUT_DOWN = ("quick", SAMPLE_VARIANT)  # protocol variants that only show that ev
 
 PARTIAL = "partial:"  # first word of a note on how the data differ from the official ones
 
+VARIES = "varies"  # in the ``extra`` of a key: what scores vary with; see lnkit.evaluation.promises
+
 SCHEMA = 2  # increased when a reader of the old form could misread the new one
 
 
@@ -67,7 +69,7 @@ class RunKey:
     precision: str  # "fp32"
     plugins: Mapping[str, str]  # "backbone" -> "lnkit 0.1.0": the distribution that supplied it, and its version
     input: Mapping[str, Any] = field(default_factory=dict)  # mean, std and size rule of the backbone
-    extra: Mapping[str, str] = field(default_factory=dict)  # hashes of other files that scores depend on: "lin_weights"
+    extra: Mapping[str, str] = field(default_factory=dict)  # hashes of other files that scores depend on; VARIES
 
     def digest(self) -> str:
         """Return the SHA-256 of the sorted JSON of all fields."""
