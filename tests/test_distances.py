@@ -208,7 +208,7 @@ def test_damaged_lin_weights_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"not a state dict")
     with pytest.raises(WeightsError, match=r"weights\.pth"):
         load_lin_weights(str(path), 1)
-    with pytest.raises(WeightsError, match="no such file"):
+    with pytest.raises(WeightsError, match="There is no weights file"):
         load_lin_weights(str(tmp_path / "absent.pth"), 1)
     save_file({"fc.weight": torch.ones(3)}, tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match=r"got fc\.weight"):

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from lnkit import BackboneSpec, PluginError, RemoteFile, WeightsError
 from lnkit.networks.hub import hub_file
-from lnkit.networks.weights import build_backbone, hash_weights
+from lnkit.networks.weights import build_backbone
+from lnkit.networks.weights_hash import hash_weights
 from lnkit.progress import SilentProgress
 
 
@@ -61,26 +62,6 @@ def saved(folder: Path, content: Any, name: str = "weights.pth") -> str:
 
 
 # What loads
-
-
-WRAPPINGS: dict[str, Callable[[dict[str, Tensor]], Any]] = {
-    "plain": lambda state: state,
-    "state_dict": lambda state: {"state_dict": state, "epoch": 3},
-    "model": lambda state: {"model": state},
-    "both, and DataParallel": lambda state: {
-        "state_dict": {"model": {f"module.{name}": tensor for name, tensor in state.items()}}
-    },
-}
-
-
-@pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS)
-def test_a_state_dict_loads_however_it_was_saved(
-    tmp_path: Path, state: dict[str, Tensor], wrap: Callable[[dict[str, Tensor]], Any]
-) -> None:
-    loaded = build_backbone(spec(), saved(tmp_path, wrap(state)))
-    for name, tensor in loaded.module.state_dict().items():
-        assert torch.equal(tensor, state[name]), name
-    assert (loaded.weights, loaded.source, loaded.absent) == ("file", "weights.pth", ())
 
 
 def test_a_loaded_backbone_is_frozen_and_in_evaluation_mode(tmp_path: Path, state: dict[str, Tensor]) -> None:
@@ -178,7 +159,6 @@ def refused(weights: str, backbone: BackboneSpec | None = None) -> str:
 def test_a_missing_file_and_a_misspelt_word(tmp_path: Path) -> None:
     assert "There is no weights file" in refused(str(tmp_path / "nothing.safetensors"))
     assert "'pretrained', 'random', or a .safetensors or .pth file" in refused("pretraned")
-    assert "There is no weights file" in refused(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
