@@ -79,7 +79,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         with open_regular(path) as stream:
             yield stream
     except DataError as error:
-        if path.is_dir():
+        if error.__cause__ is None and path.is_dir():  # it was opened
             raise WeightsError(_explain_folder(path)) from error
         if not isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError, ValueError)):
             raise WeightsError(str(error)) from error

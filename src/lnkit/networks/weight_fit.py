@@ -61,11 +61,12 @@ def load_file(module: nn.Module, path: Path, label: str, network: str) -> Fit:
     readings = read_readings(path, label, own.names.__contains__, parameters)
     fitting = [reading for reading in readings if own.fits(reading)] or _fitting_by_own_loading(own, readings)
     reading = _only(fitting, own, path, network)
+    nearest = reading or max(readings, key=own.closeness)
+    _require_values(own, nearest, path, network)
     if reading is None:
-        raise WeightsError(_explain(own, max(readings, key=own.closeness), path, network))
-    _require_values(own, reading, path, network)
-    remarks = (*_partial(own, readings, path), *_remarks(own, reading, path))
-    return _load(own, reading, path, network, remarks)
+        raise WeightsError(_explain(own, nearest, path, network))
+    others = [other for other in readings if other is not reading]
+    return _load(own, reading, path, network, (*_partial(own, others, path), *_remarks(own, reading, path)))
 
 
 class _Own:
@@ -181,10 +182,7 @@ def _require_values(own: _Own, reading: Reading, path: Path, network: str) -> No
     """Refuse values that would not be those of the file once they are in the network."""
     for name, value in reading.tensors.items():
         mine = own.values.get(name)
-        fault = _oddity(value) if isinstance(mine, Tensor) or not own.fits(reading) else ""
-        if not fault and isinstance(mine, Tensor) and own.agrees(name, reading):
-            fault = _fault_of_kind(value, mine.dtype)
-        if fault:
+        if isinstance(mine, Tensor) and (fault := _oddity(value) or _fault_of_kind(value, mine.dtype)):
             raise WeightsError(
                 f"{path} cannot be loaded into {network}: {name!r} {fault}. Convert it to the type that the network "
                 "has, and save the state_dict() again."
@@ -207,7 +205,7 @@ def _rounds(value: Tensor, dtype: torch.dtype) -> bool:
 def _load(own: _Own, reading: Reading, path: Path, network: str, remarks: tuple[str, ...]) -> Fit:
     by_name = own.fits(reading)
     try:
-        with warnings.catch_warnings(record=True) as raised:
+        with warnings.catch_warnings(record=True, action="always") as raised:
             missing = own.module.load_state_dict(own.state(reading), strict=False)
     except Exception as error:  # code of the network
         raise WeightsError(
@@ -232,7 +230,7 @@ def _partial(own: _Own, readings: list[Reading], path: Path) -> Iterable[str]:
 
 def _remarks(own: _Own, reading: Reading, path: Path) -> Iterable[str]:
     mine = {name: value for name, value in reading.tensors.items() if isinstance(own.values.get(name), Tensor)}
-    usual = {name: value for name, value in mine.items() if own.agrees(name, reading) and value.numel()}
+    usual = {name: value for name, value in mine.items() if value.is_floating_point() and value.numel()}
     rounded = [name for name, value in usual.items() if _rounds(value, own.values[name].dtype)]
     if rounded:
         yield f"Values in {path.name} are rounded to the precision of the network: {_some(rounded)}."
