@@ -24,7 +24,7 @@ from lnkit.plugins.rules import printable
 SEPARATOR = "::"  # between a file and a label; no name of a file has it by chance, and no shell changes it
 ROOT = "."  # as a label that the user gives: the tensors at the top, under their own names
 DEEPEST = 16  # keys above a tensor, and dots in its name; no checkpoint has as many
-MOST = 100_000  # mappings and lists that are looked through
+MOST = 20_000  # mappings and lists that are looked through
 SHOWN, LONGEST = 8, 200  # labels in an error message, and characters of one
 PREFIXES = 64  # of one state dict that are tried
 
@@ -170,13 +170,18 @@ def _without_prefixes(label: str, mapping: Mapping[Any, Any], known: Callable[[s
         cut = len(prefix)
         yield Reading(
             ".".join(filter(None, (label, prefix.removesuffix(".")))),
-            {clean(name[cut:]): value for name, value in values.items() if name.startswith(prefix)},
+            _cleaned({name[cut:]: value for name, value in values.items() if name.startswith(prefix)}),
             {
                 clean(f"{path}."[cut:])[:-1]: version
                 for path, version in versions.items()
                 if f"{path}.".startswith(prefix)
             },
         )
+
+
+def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
+    cleaned = {clean(name): value for name, value in values.items()}
+    return cleaned if len(cleaned) == len(values) else values  # two names must not become one
 
 
 def _prefixes(name: str, known: Callable[[str], bool]) -> Iterator[str]:
