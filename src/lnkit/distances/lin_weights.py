@@ -11,10 +11,10 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from lnkit.errors import UsageError, WeightsError
+from lnkit.networks.weight_fit import same_values
 from lnkit.networks.weight_readings import Reading, choices, read_readings, split_label
 from lnkit.plugins.rules import printable
 
@@ -77,7 +77,7 @@ def _read(path: Path, label: str) -> tuple[Tensor, ...]:
             f"got {printable(', '.join(names[:5]))}."
         )
     first = complete[0][1]
-    if any(len(first) != len(other) or not all(map(torch.equal, first, other)) for _, other in complete):
+    if any(len(first) != len(other) or not all(map(same_values, first, other)) for _, other in complete[1:]):
         raise UsageError(
             f"{path.name} holds several sets of lin weights, and they differ. "
             f"{choices(path, [reading for reading, _ in complete])}"

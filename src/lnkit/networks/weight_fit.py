@@ -153,10 +153,11 @@ def _only(fitting: list[Reading], own: _Own, path: Path, network: str) -> Readin
 
 def _equal(a: Reading, b: Reading, own: _Own) -> bool:
     names = own.values if own.fits(a) else {*a.values, *b.values}
-    return all(_same(a.values.get(name), b.values.get(name)) for name in names)
+    return all(same_values(a.values.get(name), b.values.get(name)) for name in names)
 
 
-def _same(a: Any, b: Any) -> bool:
+def same_values(a: Any, b: Any) -> bool:
+    """Whether two values of a file are the same object, or tensors of one type that are equal."""
     if a is b:
         return True
     usual = isinstance(a, Tensor) and isinstance(b, Tensor) and not (_oddity(a) or _oddity(b))

@@ -194,4 +194,5 @@ def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
 
 
 def _reason(error: BaseException) -> str:
-    return printable((str(error) or type(error).__name__).splitlines()[0])
+    first = (str(error) or type(error).__name__).splitlines()[0]
+    return printable(first.partition(" In PyTorch 2.6")[0])  # goes on with an advice to turn off a safety
