@@ -154,7 +154,13 @@ def test_archives_that_would_unpack_to_more_or_to_something_else(tmp_path: Path)
     buffer = io.BytesIO(ZIP)
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr(next(name for name in archive.namelist() if name.endswith("/data/0")), bytes(2400))
-    for content, says in ((bomb, "is compressed"), (buffer.getvalue(), "two of its members have the same name")):
+    long = zip_bytes({**members_of(ZIP), "long/data.pkl": bytes(2**26 + 1)})
+    same = buffer.getvalue()
+    for content, says in (
+        (bomb, "is compressed"),
+        (same, "two of its members have the same name"),
+        (long, "longer than"),
+    ):
         (tmp_path / "x.pth").write_bytes(content)
         with pytest.raises(WeightsError, match=says):
             read_content(tmp_path / "x.pth")

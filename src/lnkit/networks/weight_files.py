@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from lnkit.data.stored_files import open_regular, read_tensors
+from lnkit.data.stored_files import LONGEST, open_regular, read_tensors
 from lnkit.errors import DataError, WeightsError
 from lnkit.plugins.rules import printable
 
@@ -134,6 +134,8 @@ def _fault_of(members: list[zipfile.ZipInfo], size: int) -> str:
         return f"holds a TorchScript module, not a state dict. Open it with torch.jit.load: {_SAVE_AGAIN}."
     if not any(name.endswith("/data.pkl") for name in names):
         return f"is a zip archive that torch.save did not write, such as {printable(', '.join(names[:3]))}. {_UNPACK}"
+    if any(member.file_size > LONGEST for member in members if member.filename.endswith("/data.pkl")):
+        return f"holds more than tensors: the description of its values is longer than {LONGEST:,} bytes. {_DAMAGED}"
     if len(set(names)) < len(names):
         return f"is damaged: two of its members have the same name. {_DAMAGED}"
     packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)

@@ -158,7 +158,7 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
 
 def clean(name: str) -> str:
     """Return the name of a tensor without the wrappers of torch between those of its modules."""
-    return _WRAPPERS.sub("", name)
+    return _WRAPPERS.sub("", name) if "._" in name else name
 
 
 def _without_prefixes(label: str, mapping: Mapping[Any, Any], known: Callable[[str], bool]) -> Iterator[Reading]:
