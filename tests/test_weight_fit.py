@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import mnasnet
 
-from lnkit import BackboneSpec, WeightsError
+from lnkit import BackboneSpec, PluginError, WeightsError
 from lnkit.networks.load import load_backbone
 from lnkit.networks.weights import LoadedBackbone, build_backbone
 from lnkit.progress import SilentProgress
@@ -287,6 +287,18 @@ def test_a_network_whose_loading_raises_is_named(tmp_path: Path) -> None:
     assert "x.pth does not fit tiny: its load_state_dict raised KeyError" in refused(
         tmp_path, plain().state_dict(), module
     )
+
+
+class Exits(nn.Sequential):
+    def state_dict(self, *_: Any, **__: Any) -> Any:
+        raise SystemExit(0)
+
+
+def test_a_network_that_ends_the_process_is_named(tmp_path: Path) -> None:
+    torch.save(plain().state_dict(), tmp_path / "x.pth")
+    for weights in ("random", str(tmp_path / "x.pth")):
+        with pytest.raises(PluginError, match="Backbone tiny cannot be built: its plugin raised SystemExit"):
+            build_backbone(spec(Exits(nn.Conv2d(3, 4, 3))), weights)
 
 
 def test_tensors_that_the_network_shares(tmp_path: Path) -> None:

@@ -220,6 +220,15 @@ def test_a_name_of_many_dots(tmp_path: Path) -> None:
     require_equal(build_backbone(SPEC, str(path)), RAW)
 
 
+def test_keys_that_would_steer_a_terminal(tmp_path: Path) -> None:
+    heard = Heard()
+    path = saved(tmp_path, {"a\x1b[31m\nb\ud800": RAW})
+    loaded = build_backbone(SPEC, str(path), progress=heard)
+    assert loaded.source == "ckpt.pth::a [31m b"
+    assert all(sentence.isprintable() for sentence in heard.sentences)
+    require_equal(build_backbone(SPEC, f"{path}::a [31m b"), RAW)
+
+
 def test_the_nearest_reading_is_named_if_none_fits(tmp_path: Path) -> None:
     part = {name: tensor for name, tensor in under("model.", RAW).items() if "deep" not in name}
     path = saved(tmp_path, {"state_dict": part, "optimizer": {"a": torch.ones(2)}})

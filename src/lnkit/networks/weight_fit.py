@@ -90,7 +90,7 @@ class _Own:
 
     def agrees(self, name: str, reading: Reading) -> bool:
         """Whether a reading has a value of the right shape for a name."""
-        return name in reading.values and shape_of(self.values[name]) in (None, shape_of(reading.values[name]))
+        return name in reading.values and shape_of(self.values.get(name)) in (None, shape_of(reading.values[name]))
 
     def fits(self, reading: Reading) -> bool:
         """Whether a reading has all but the head."""

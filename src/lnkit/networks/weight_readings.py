@@ -113,9 +113,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def choices(path: Path, readings: Sequence[Reading]) -> str:
     """Return the sentence that lists readings to choose from."""
-    labels = list(dict.fromkeys(f"{path.name}{SEPARATOR}{reading.label or ROOT}" for reading in readings))
+    labels = list(dict.fromkeys(f"{printable(path.name)}{SEPARATOR}{reading.label or ROOT}" for reading in readings))
     more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-    return f"Choose with {' or '.join(printable(label)[:LONGEST] for label in labels[:SHOWN])}{more}."
+    return f"Choose with {' or '.join(label[:LONGEST] for label in labels[:SHOWN])}{more}."
 
 
 def _nested(content: Any, parameters: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -169,7 +169,7 @@ def _without_prefixes(label: str, mapping: Mapping[Any, Any], known: Callable[[s
     for prefix in ("", *(prefix for prefix, _ in counts.most_common(PREFIXES) if prefix)):
         cut = len(prefix)
         yield Reading(
-            ".".join(filter(None, (label, prefix.removesuffix(".")))),
+            printable(".".join(filter(None, (label, prefix.removesuffix("."))))),
             _cleaned({name[cut:]: value for name, value in values.items() if name.startswith(prefix)}),
             {
                 clean(f"{path}."[cut:])[:-1]: version

@@ -83,12 +83,26 @@ def build_backbone(
         else:
             path, label = split_label(weights)
             module, name = build_random(spec), "file"
-            fit = load_file(module, path, label, spec.name)
-            absent, source = fit.absent, f"{path.name}{SEPARATOR}{fit.label}" if fit.label else path.name
+            with _blamed(spec):
+                fit = load_file(module, path, label, spec.name)
+            file = printable(path.name)
+            absent, source = fit.absent, f"{file}{SEPARATOR}{fit.label}" if fit.label else file
             _say(fit, path, label, progress)
-    _require_values(module, spec)
-    module.eval().requires_grad_(False)
-    return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
+    with _blamed(spec):
+        _require_values(module, spec)
+        module.eval().requires_grad_(False)
+        return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
+
+
+@contextlib.contextmanager
+def _blamed(spec: BackboneSpec) -> Iterator[None]:
+    """Name the backbone where its own code fails, such as ``state_dict`` and ``train``."""
+    try:
+        yield
+    except (LnkitError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit too
+        raise _broken(spec, error) from error
 
 
 def _say(fit: Fit, path: Path, label: str, progress: Progress | None) -> None:
