@@ -17,7 +17,10 @@ from torchvision.models import mnasnet
 
 from lnkit import BackboneSpec, PluginError, WeightsError
 from lnkit.networks.load import load_backbone
-from lnkit.networks.weights import LoadedBackbone, build_backbone
+from lnkit.networks.weight_fit import _Own
+from lnkit.networks.weight_readings import _without_prefixes
+from lnkit.networks.weights import LoadedBackbone, build_backbone, build_random
+from lnkit.plugins.load import default_registry
 from lnkit.progress import SilentProgress
 
 
@@ -222,6 +225,34 @@ def test_metadata_that_would_steer_the_loading(tmp_path: Path) -> None:
         half._metadata = metadata  # type: ignore[attr-defined]
         backbone, _ = loaded(tmp_path, half, plain())
         assert backbone.module.state_dict()["conv.weight"].dtype == torch.float32
+
+
+def require_one_reading(name: str) -> None:
+    """Require that a backbone takes its own state dict, under any prefix and without versions, and only as it is."""
+    with torch.device("meta"):
+        module = build_random(default_registry().backbone(name))
+    own, state = _Own(module), module.state_dict()
+    for prefix in ("", "module.", "model.net."):
+        readings = _without_prefixes(
+            "", {f"{prefix}{key}": value for key, value in state.items()}, own.names.__contains__
+        )
+        (reading,) = [reading for reading in readings if own.fits(reading)]
+        assert reading.label == prefix.removesuffix(".")
+        assert own.loads(reading)
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mnasnet0_5"])
+def test_a_backbone_fits_its_own_state_in_one_way(name: str) -> None:
+    require_one_reading(name)
+
+
+@pytest.mark.exhaustive
+def test_every_backbone_fits_its_own_state_in_one_way() -> None:
+    without_tensors = {"pixel", "bce"}
+    names = [name for name in default_registry().backbones if name not in without_tensors]
+    timm = [name for name in names if name.startswith("timm/")]
+    for name in [*(name for name in names if not name.startswith("timm/")), *timm[::25]]:
+        require_one_reading(name)
 
 
 # The network's own loading
