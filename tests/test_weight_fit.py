@@ -117,7 +117,22 @@ def test_integers_of_another_width(tmp_path: Path) -> None:
     backbone, _ = loaded(tmp_path, state | {"conv.index": torch.tensor([1, 2, 2**31 - 1])}, module)
     assert backbone.module.state_dict()["conv.index"].tolist() == [1, 2, 2**31 - 1]
     assert "too large" in refused(tmp_path, state | {"conv.index": torch.tensor([1, 2, 2**31])}, module)
+    for dtype in (torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.int8, torch.bool):
+        backbone, _ = loaded(tmp_path, state | {"conv.index": torch.tensor([1, 0, 1], dtype=dtype)}, module)
+        assert backbone.module.state_dict()["conv.index"].tolist() == [1, 0, 1]
     assert "has floating-point values" in refused(tmp_path, state | {"conv.index": torch.ones(3)}, module)
+
+
+class WithoutMemory:
+    """Pickled as a tensor that has no memory, which torch allows for wrappers of other tensors."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments = (Tensor, torch.float32, (4, 3, 3, 3), (27, 9, 3, 1), 0, torch.strided, torch.device("cpu"), False)
+        return torch._utils._rebuild_wrapper_subclass, arguments
+
+
+def test_a_tensor_without_memory(tmp_path: Path) -> None:
+    assert "cannot be read" in refused(tmp_path, with_weight(WithoutMemory()), plain())  # type: ignore[arg-type]
 
 
 def test_a_value_that_is_no_tensor(tmp_path: Path) -> None:

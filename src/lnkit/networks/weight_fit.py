@@ -198,6 +198,10 @@ def _fault_of_kind(value: Tensor, dtype: torch.dtype) -> str:
 
 def _rounds(value: Tensor, dtype: torch.dtype) -> bool:
     """Whether values change when they are converted."""
+    if value.dtype == dtype:
+        return False
+    if not dtype.is_floating_point:
+        return not torch.equal(value.to(dtype).to(value.dtype), value)
     if torch.promote_types(value.dtype, dtype) == dtype:
         return False
     return not torch.equal(value.to(dtype).to(value.dtype).nan_to_num(), value.nan_to_num())
