@@ -67,12 +67,12 @@ def run_key(
         suppliers: as :func:`identify_suppliers` gives them.
     """
     request, protocol = resolved.request, resolved.protocol
-    files = _weight_files(protocol)
+    files, fields = _weight_files(protocol), protocols.as_dict(protocol)
     return RunKey(
         benchmark=resolved.benchmark.name,
         benchmark_version=resolved.benchmark.version,
         variant=request.variant,
-        protocol=protocols.as_dict(protocol) | {name: file.name for name, file in files.items()},  # paths say nothing
+        protocol=fields | {name: Path(fields[name]).name for name in files},  # paths say nothing
         backbone=network.backbone,
         points=dict(resolved.nodes[network]),
         weights_sha256=loaded.sha256,
@@ -240,8 +240,11 @@ def _deviations(resolved: ResolvedRequest) -> tuple[str, ...]:
 
 def _weight_files(protocol: Any) -> dict[str, Path]:
     """Return the files that protocol fields called ``..._weights`` name."""
+    from lnkit.networks.weight_readings import split_label  # noqa: PLC0415 - torch
+
     values = {name: value for name, value in protocols.as_dict(protocol).items() if name.endswith("_weights") and value}
-    return {name: Path(value) for name, value in values.items() if Path(value).is_file()}
+    files = {name: split_label(value)[0] for name, value in values.items()}
+    return {name: file for name, file in files.items() if file.is_file()}
 
 
 def describe_environment(device: str, engine: str) -> dict[str, str]:

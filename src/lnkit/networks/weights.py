@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import pickle
 from collections.abc import Iterator
@@ -14,17 +13,21 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
 from lnkit.networks.device import seeded, standard_defaults
 from lnkit.networks.hub import fetch_weights
-from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
+from lnkit.networks.weight_files import require_file
+from lnkit.networks.weight_fit import Fit, load_file
+from lnkit.networks.weight_readings import SEPARATOR, split_label
+from lnkit.networks.weights_hash import hash_weights
 from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.output import stdout_to_stderr
 from lnkit.plugins.process_state import preserved
 from lnkit.plugins.rules import printable
 from lnkit.plugins.torch_state import GENERATORS, SETTINGS
-from lnkit.plugins.user_backbones import is_user_backbone
+from lnkit.plugins.user_backbones import FAMILY, is_user_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, load_function
 
@@ -46,9 +49,9 @@ class LoadedBackbone:
 
 
 def check_weights(weights: str) -> None:
-    """Raise WeightsError if ``weights``, as for :func:`build_backbone`, is a file that does not exist."""
+    """Raise WeightsError if ``weights``, as for :func:`build_backbone`, is a file that is missing or unreadable."""
     if weights not in ("pretrained", "random"):
-        require_file(Path(weights).expanduser())
+        require_file(split_label(weights)[0])
 
 
 @standard_defaults()
@@ -60,12 +63,14 @@ def build_backbone(
     Args:
         spec: The backbone.
         weights: "pretrained", "random", or the path of a safetensors file or of a state dict saved by ``torch.save``.
+            If the file holds several that fit, ``FILE::KEY`` chooses: "checkpoint.pth::state_dict_ema".
         seed: Seed of random weights, and of the head if the file has none. The random generators of the caller are not
             changed.
-        progress: Announces a download before it begins.
+        progress: Announces a download before it begins, and says where in a file the weights were.
 
     Raises:
         PluginError: The plugin of the backbone failed to build it.
+        UsageError: The file holds several sets of weights that fit, or nothing under the key.
         WeightsError: The weights are missing, damaged, made for another network, or could not be fetched.
     """
     absent: tuple[str, ...] = ()
@@ -76,32 +81,45 @@ def build_backbone(
         elif weights == "random":
             module, name, source = build_random(spec), "random", f"random, seed {seed}"
         else:
-            path = Path(weights).expanduser()
-            tensors = read_weights(path)
-            module, name, source = build_random(spec), "file", path.name
-            absent = fit_weights(module, tensors, spec.name, path)
-    module.cpu().float().eval().requires_grad_(False)  # weights of other types round as lnkit computes: in float32
-    return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
+            path, label = split_label(weights)
+            module, name = build_random(spec), "file"
+            with _blamed(spec):
+                fit = load_file(module, path, label, spec.name)
+            file = printable(path.name)
+            absent, source = fit.absent, f"{file}{SEPARATOR}{fit.label}" if fit.label else file
+            _say(fit, path, label, progress)
+    with _blamed(spec):
+        _require_values(module, spec)
+        module.cpu().float().eval().requires_grad_(False)  # lnkit computes in float32
+        return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
 
 
-def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
-    """Return the SHA-256 of the tensors of a network, independent of the format of their file.
+@contextlib.contextmanager
+def _blamed(spec: BackboneSpec) -> Iterator[None]:
+    """Name the backbone where its own code fails, such as ``state_dict`` and ``train``."""
+    try:
+        yield
+    except (LnkitError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit too
+        raise _broken(spec, error) from error
 
-    For every entry of the state dict, sorted by name, it hashes the UTF-8 text ``name dtype shape`` and a line feed
-    (``features.0.weight torch.float32 64x3x3x3``), then the values, row-major and little-endian. Counters of batch norm
-    are left out, since they have no effect in evaluation mode.
 
-    Args:
-        module: The network.
-        without: Names of tensors to leave out.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        if name in without or name.endswith(COUNTER):
-            continue
-        digest.update(f"{name} {tensor.dtype} {'x'.join(map(str, tensor.shape))}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+def _say(fit: Fit, path: Path, label: str, progress: Progress | None) -> None:
+    found = (f"Weights: those under {fit.label!r} in {path.name}.",) if fit.label not in ("", label) else ()
+    for sentence in (*found, *fit.remarks):
+        logger.info(sentence)
+        (progress or SilentProgress()).say(sentence)
+
+
+def _require_values(module: nn.Module, spec: BackboneSpec) -> None:
+    """Refuse networks that can be neither frozen nor cut."""
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise _error_of(spec, "is compiled by TorchScript, which cannot be cut: build it from its Python code.")
+    values = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    empty = [name for name, value in values.items() if is_lazy(value) or value.device.type == "meta"]
+    if empty:
+        raise _error_of(spec, f"has no values in {empty[0]!r}: call it once with a batch, or load its weights, first.")
 
 
 def build_random(spec: BackboneSpec) -> nn.Module:
@@ -156,7 +174,7 @@ def _broken(spec: BackboneSpec, error: BaseException) -> LnkitError:
 
 def _error_of(spec: BackboneSpec, reason: str) -> LnkitError:
     """Make the error for a failure in the code behind a backbone: that of a plugin, or the user's own."""
-    if is_user_backbone(spec.name):
+    if is_user_backbone(spec.name) or spec.family == FAMILY:
         return UsageError(f"{spec.name} {reason}")
     return PluginError(f"Backbone {spec.name} cannot be built: its plugin {reason} Tell the plugin's author.")
 
@@ -180,4 +198,5 @@ def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
 
 
 def _reason(error: BaseException) -> str:
-    return printable((str(error) or type(error).__name__).splitlines()[0])
+    first = (str(error) or type(error).__name__).splitlines()[0]
+    return printable(first.partition(" In PyTorch 2.6")[0])  # goes on with an advice to turn off a safety
