@@ -11,7 +11,8 @@ import pytest
 from helpers import make_record
 
 from lnkit.errors import DataError, LnkitError, UsageError
-from lnkit.results.folder import FolderPartStore, ResultsFolder
+from lnkit.results.folder import ResultsFolder
+from lnkit.results.part_store import FolderPartStore
 
 ARRAYS = {"2afc/cnn/d0": np.array([0.1, 0.2]), "2afc/cnn/judge": np.array([1.0, 0.0])}
 

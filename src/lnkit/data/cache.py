@@ -7,19 +7,35 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from lnkit.data.atomic import atomic_folder
+from lnkit.data.atomic import atomic_folder, restore_folder
 from lnkit.data.storage import explain_disk_errors, locked
+from lnkit.errors import DataError
 from lnkit.progress import Progress, SilentProgress
 
 
 def cache_dir() -> Path:
-    """Return the cache folder: ``LNKIT_CACHE`` if it is set, else the operating system's folder for caches."""
+    """Return the cache folder: ``LNKIT_CACHE`` if it is set, else the operating system's folder for caches.
+
+    Raises:
+        DataError: There is no home folder, or none of a user whom ``LNKIT_CACHE`` names.
+    """
     named = os.environ.get("LNKIT_CACHE", "")
     if named:
-        return Path(named).expanduser()
+        try:
+            return Path(named).expanduser()
+        except RuntimeError as error:
+            raise DataError(
+                f"LNKIT_CACHE is {named!r}, and that user has no home folder here. Set it to a full path."
+            ) from error
     from platformdirs import user_cache_path  # noqa: PLC0415 - only when nothing else is named
 
-    return user_cache_path("lnkit", appauthor=False)
+    folder = user_cache_path("lnkit", appauthor=False)
+    if not folder.is_absolute():  # "~/.cache/lnkit" of a user without a home
+        raise DataError(
+            "There is no home folder to keep downloads and packed data in. Set LNKIT_CACHE to a folder that you may "
+            "write to."
+        )
+    return folder
 
 
 def dataset_dir(name: str, cache: Path | None = None) -> Path:
@@ -70,6 +86,7 @@ def cached_folder(folder: Path, size: int, action: str, progress: Progress, writ
     if folder.is_dir():
         return folder
     with explain_disk_errors(folder, size, action), locked(folder, action, progress):
+        restore_folder(folder)
         if not folder.is_dir():
             with atomic_folder(folder) as new:
                 write(new)
