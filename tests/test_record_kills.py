@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from helpers import make_record
 from kill_at_event import BORNE, FAILED, at_every_event, until_event
 
 import lnkit.data.atomic
-from lnkit.errors import DataError
+from lnkit.results.editions import ReplacedError
 from lnkit.results.folder import ResultsFolder
 
 OLD, NEW = make_record(0.7, files=("distances.npz", "a/b.txt")), make_record(0.8, files=("distances.npz", "a/b.txt"))

@@ -76,6 +76,12 @@ def restore_folder(target: Path) -> None:
             old.rename(target)
 
 
+def restore_folders(parent: Path) -> None:
+    """Do the same for all folders in ``parent``."""
+    for old in parent.glob(".*.old"):
+        restore_folder(old.with_name(old.name[1:].removesuffix(".old")))
+
+
 def exchange(first: Path, second: Path) -> bool:
     """Exchange two files or folders in one step.
 

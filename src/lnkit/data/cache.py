@@ -9,33 +9,17 @@ from pathlib import Path
 
 from lnkit.data.atomic import atomic_folder, restore_folder
 from lnkit.data.storage import explain_disk_errors, locked
-from lnkit.errors import DataError
 from lnkit.progress import Progress, SilentProgress
 
 
 def cache_dir() -> Path:
-    """Return the cache folder: ``LNKIT_CACHE`` if it is set, else the operating system's folder for caches.
-
-    Raises:
-        DataError: There is no home folder, or none of a user whom ``LNKIT_CACHE`` names.
-    """
+    """Return the cache folder: ``LNKIT_CACHE`` if it is set, else the operating system's folder for caches."""
     named = os.environ.get("LNKIT_CACHE", "")
     if named:
-        try:
-            return Path(named).expanduser()
-        except RuntimeError as error:
-            raise DataError(
-                f"LNKIT_CACHE is {named!r}, and that user has no home folder here. Set it to a full path."
-            ) from error
+        return Path(named).expanduser()
     from platformdirs import user_cache_path  # noqa: PLC0415 - only when nothing else is named
 
-    folder = user_cache_path("lnkit", appauthor=False)
-    if not folder.is_absolute():  # "~/.cache/lnkit" of a user without a home
-        raise DataError(
-            "There is no home folder to keep downloads and packed data in. Set LNKIT_CACHE to a folder that you may "
-            "write to."
-        )
-    return folder
+    return user_cache_path("lnkit", appauthor=False)
 
 
 def dataset_dir(name: str, cache: Path | None = None) -> Path:

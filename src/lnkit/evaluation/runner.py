@@ -82,9 +82,9 @@ def run(
     seed = request.seed if weights_seed is None else weights_seed
     loaded = build_backbone(resolved.backbone, request.weights, seed, progress)
     keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
-    runner.results.clear_leftovers(map(record_id, keys.values()))
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
-    for group in runner.groups(keys, [network for network in keys if network not in done]):
+    missing = tuple(network for network in keys if network not in done)
+    for group in runner.groups(keys, missing):
         group_facts = dataclasses.replace(facts, networks=group)
         done = runner.run_group(group_facts, {network: keys[network] for network in group}, data, loaded) | done
     return [done[network] for network in facts.networks]
@@ -165,8 +165,10 @@ class _Runner:
     def groups(self, keys: Keys, missing: Sequence[LossNetworkId]) -> list[tuple[LossNetworkId, ...]]:
         """Return the loss networks that run together: each for itself in a training, else all that are missing.
 
-        Where an earlier run of all of them was killed while it stored its records, all run again from its parts.
+        What killed runs left is removed. Where one of all loss networks was killed while it stored its records, all of
+        them run again, from its parts.
         """
+        self.results.clear_leftovers(map(record_id, keys.values()))
         if self.benchmark.trains:
             return [(network,) for network in missing]
         together = keys if missing and self._parts(keys.values()).path.is_dir() else missing

@@ -27,6 +27,10 @@ _EDITION = re.compile(r"edition-([1-9]\d{0,8})")
 _TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
+class ReplacedError(DataError):
+    """A record was replaced while it was read."""
+
+
 def is_edition(name: str) -> bool:
     """Return whether files of a record may not have this name, because an edition could have it."""
     return _EDITION.fullmatch(name) is not None
@@ -50,6 +54,7 @@ def read_current(folder: Path, read: Callable[[Path], T]) -> T:
 
     Raises:
         DataError: Of ``read``.
+        ReplacedError: It was replaced over and over.
     """
     for _ in range(TRIES):
         before = (current(folder), _identity(folder))
@@ -62,7 +67,7 @@ def read_current(folder: Path, read: Callable[[Path], T]) -> T:
             if isinstance(result, DataError):
                 raise result
             return result
-    raise DataError(f"{folder} was replaced {TRIES} times while it was read. Run the command again.")
+    raise ReplacedError(f"{folder} was replaced {TRIES} times while it was read. Run the command again.")
 
 
 def put_in_place(new: Path, folder: Path, *, replace: bool) -> None:

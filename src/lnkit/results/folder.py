@@ -14,7 +14,7 @@ from lnkit.data.atomic import atomic_write, sync, sync_names
 from lnkit.data.leftovers import remove, tmp_name
 from lnkit.data.stored_files import read_arrays, read_text
 from lnkit.errors import DataError, LnkitError, PluginError, UsageError
-from lnkit.results.editions import current, is_edition, put_in_place, read_current, tidy
+from lnkit.results.editions import ReplacedError, current, is_edition, put_in_place, read_current, tidy
 from lnkit.results.part_store import PARTS_FOLDER, clear_abandoned
 from lnkit.results.record_files import (
     ARRAYS_FILES,
@@ -98,7 +98,8 @@ class ResultsFolder:
         """Return the arrays stored beside a record, by name.
 
         Raises:
-            DataError: they are missing or damaged, or the record was replaced since it was read.
+            DataError: they are missing or damaged.
+            ReplacedError: the record was replaced since it was read.
         """
 
         def read(place: Path) -> dict[str, np.ndarray]:
@@ -107,7 +108,7 @@ class ResultsFolder:
             except DataError as error:
                 raise DataError(f"{str(error)[:-1]}; run the same command again with --force.") from error
             if to_json(_read(place, record.id)) != to_json(record):
-                raise DataError(f"{record.id} was replaced while it was read; run this command again.")
+                raise ReplacedError(f"{record.id} was replaced while it was read; run this command again.")
             return arrays
 
         return read_current(self.path / record.id, read)

@@ -203,11 +203,11 @@ def write_array(path: Path, array: NDArray[Any]) -> int:
 
 def file_crc32(path: Path) -> int | None:
     """Return the CRC-32 of a file, read rather than mapped; None if it cannot be read."""
-    crc, buffer = 0, memoryview(bytearray(CHUNK))
+    crc = 0
     try:
         with open_regular(path) as file:
-            while count := file.readinto(buffer):
-                crc = zlib.crc32(buffer[:count], crc)
+            while block := file.read(CHUNK):
+                crc = zlib.crc32(block, crc)
     except (OSError, DataError):
         return None
     return crc
