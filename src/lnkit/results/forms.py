@@ -46,7 +46,8 @@ def read_form(form: Any, value: Any, where: str) -> Any:
     if origin is not None:  # Mapping
         _require(isinstance(value, dict), value, where, "an object")
         _require(all(map(_is_name, value)), list(value), where, "names as keys")
-        return {key: read_form(inner[1], item, f"{where}.{key[:50]}") for key, item in value.items()}
+        checked = {key: read_form(inner[1], item, f"{where}.{key[:50]}") for key, item in value.items()}
+        return {key: item if type(item) is int else checked[key] for key, item in value.items()}  # counts stay whole
     return _read_plain(form, value, where)
 
 
