@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import SoftFileLock
 
@@ -101,6 +102,7 @@ def test_names_of_any_length_can_be_written(tmp_path: Path) -> None:
 def test_parts_are_removed_once_all_their_records_are_there_and_nobody_uses_them(tmp_path: Path) -> None:
     parts = FolderPartStore(tmp_path / ".parts" / "0123")
     with parts.in_use(["run_a", "run_b"]):
+        parts.get_or_compute("a", lambda: {"x": np.ones(1)})
         (tmp_path / "run_a").mkdir()
         (tmp_path / "run_b").mkdir()
         clear_abandoned(tmp_path)
@@ -112,11 +114,17 @@ def test_parts_are_removed_once_all_their_records_are_there_and_nobody_uses_them
     (parts.path / f".{name_of_the_dead()}").touch()
     clear_abandoned(tmp_path)
     assert not parts.path.exists()
+    parts.path.mkdir()
+    (parts.path / "run.json").write_text('{"records": ["run_c"], "seconds": 1.0}')
+    (parts.path / f".{name_of_the_dead()}").touch()
+    clear_abandoned(tmp_path)
+    assert not parts.path.exists(), "its run was killed before it had made anything"
 
 
 def test_parts_that_another_process_uses_stay_at_the_end_of_a_run(tmp_path: Path) -> None:
     parts = FolderPartStore(tmp_path / "0123")
     with parts.in_use(["run"]):
+        parts.get_or_compute("a", lambda: {"x": np.ones(1)})
         with parts.in_use(["run"]):
             pass
         parts.finish()

@@ -14,6 +14,7 @@ import pytest
 from helpers import make_record
 
 from lnkit.errors import DataError, LnkitError, UsageError
+from lnkit.results.editions import ReplacedError
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.part_store import FolderPartStore
 from lnkit.results.records import to_json
@@ -50,6 +51,15 @@ def test_the_first_of_two_equal_runs_stays_unless_it_is_replaced(tmp_path: Path)
     results.write(make_record(0.8), ARRAYS, replace=True)
     assert results.read(tmp_path / make_record().id).scores["2afc"].value == 0.8
     assert left_behind(tmp_path) == [make_record().id]
+
+
+def test_arrays_of_another_edition_are_not_mixed_with_a_record(tmp_path: Path) -> None:
+    results, record = ResultsFolder(tmp_path), make_record(0.7)
+    results.write(record, ARRAYS)
+    results.write(make_record(0.8), {"x": np.zeros(3)}, replace=True)
+    with pytest.raises(ReplacedError, match="was replaced while it was read; run this command again"):
+        results.arrays(record)
+    assert list(results.arrays(make_record(0.8))) == ["x"]
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lnkit.cli import run
@@ -70,6 +71,7 @@ def test_the_seconds_of_all_commands_are_summed(tmp_path: Path, monkeypatch: pyt
     parts = FolderPartStore(tmp_path / "0123")
     clock = RunClock(parts, 90.0)
     with parts.in_use(["run"]):
+        parts.get_or_compute("a", lambda: {"x": np.ones(1)})
         now = 130.0
         assert clock.seconds == 40.0
         clock.__exit__(KilledError, KilledError(), None)  # however it ends
@@ -87,7 +89,8 @@ def test_a_kill_loses_ten_seconds_of_the_duration_at_most(tmp_path: Path, monkey
         with ClockedProgress(SilentProgress(), clock).task("work") as advance:
             for now in (104.0, 111.0, 117.0):  # noqa: B007 - what the clock reads
                 advance(1)
-    assert parts.seconds == 11.0
+        assert parts.seconds == 11.0
+    assert not parts.path.exists(), "there is nothing to resume"
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,7 @@ def test_damaged_facts_of_parts_are_passed_over(content: str, tmp_path: Path) ->
     parts.path.mkdir()
     (parts.path / "run.json").write_text(content)
     assert parts.seconds == 0.0
+    parts.get_or_compute("a", lambda: {"x": np.ones(1)})
     assert not parts.is_abandoned(lambda _: True)
     with parts.in_use(["run"]):
         assert json.loads((parts.path / "run.json").read_text()) == {"records": ["run"], "seconds": 0.0}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -81,6 +80,8 @@ class FolderPartStore:
             yield
         finally:
             remove(marker)
+            if not self._names() - {_FACTS}:  # nothing to resume
+                self.clear()
 
     @property
     def seconds(self) -> float:
@@ -99,10 +100,12 @@ class FolderPartStore:
             self.clear()
 
     def is_abandoned(self, has_record: Callable[[str], bool]) -> bool:
-        """Return whether all records are made that the parts were for, and no process works on them any more."""
+        """Return whether no process uses the parts, and there are none or all their records are made."""
+        if self._is_used():
+            return False
         records = self._facts().get("records")
         made = isinstance(records, list) and all(isinstance(id_, str) and has_record(id_) for id_ in records)
-        return made and not self._is_used()
+        return made or not self._names() - {_FACTS}
 
     def clear(self) -> None:
         """Remove all parts."""
@@ -111,11 +114,13 @@ class FolderPartStore:
     def _is_used(self) -> bool:
         """Return whether a living process has marked the parts as used, or writes one."""
         clear_leftovers(self.path)
+        return any(map(is_tmp_name, self._names()))
+
+    def _names(self) -> set[str]:
         try:
-            names = os.listdir(self.path)  # noqa: PTH208
+            return {path.name for path in self.path.iterdir()}
         except OSError:
-            return False
-        return any(is_tmp_name(name) for name in names)
+            return set()
 
     def _facts(self) -> dict[str, Any]:
         try:
@@ -135,11 +140,7 @@ def clear_abandoned(results: Path) -> None:
     """
     unfinished = results / PARTS_FOLDER
     clear_leftovers(unfinished)
-    try:
-        names = os.listdir(unfinished)  # noqa: PTH208
-    except OSError:
-        return
-    for name in names:
-        parts = FolderPartStore(unfinished / name)
-        if not is_tmp_name(name) and parts.is_abandoned(lambda id_: (results / id_).is_dir()):
+    for path in unfinished.glob("*"):
+        parts = FolderPartStore(path)
+        if path.is_dir() and not is_tmp_name(path.name) and parts.is_abandoned(lambda id_: (results / id_).is_dir()):
             parts.clear()
