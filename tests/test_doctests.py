@@ -23,6 +23,7 @@ MODULES = (
     "lnkit.networks.classifier",
     "lnkit.networks.load",
     "lnkit.networks.loss_network",
+    "lnkit.results.record_files",
     "lnkit.results.spread",
     "lnkit.results.tables",
     "lnkit.specs",

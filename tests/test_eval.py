@@ -262,7 +262,7 @@ def test_a_full_disk_is_said(results: Path, capsys: Capture, monkeypatch: pytest
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lnkit.results.folder._write_arrays", full)
+    monkeypatch.setattr("lnkit.results.part_store.write_arrays", full)
     assert run(PIXEL) == 1
     assert "disk is full" in capsys.readouterr().err
     assert not [path for path in results.rglob("*") if path.is_file()]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from lnkit.data.pack.decode import decode as decode, read_rgb as read_rgb
     from lnkit.data.pack.image_table import ImageTable as ImageTable, open_images as open_images
+    from lnkit.data.safetensors_files import write_tensors as write_tensors
     from lnkit.data.storage import (
         explain_disk_errors as explain_disk_errors,
         human_size as human_size,
@@ -60,6 +61,7 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.data.pack.columns": ("Column", "ColumnTable", "PackedTable", "open_columns"),
         "lnkit.data.pack.decode": ("decode", "read_rgb"),
         "lnkit.data.pack.image_table": ("ImageTable", "open_images"),
+        "lnkit.data.safetensors_files": ("write_tensors",),
         "lnkit.data.storage": ("explain_disk_errors", "human_size", "locked", "require_space"),
     },
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lnkit._text_paths import text_paths
-from lnkit.data.atomic import atomic_folder
+from lnkit.data.atomic import atomic_folder, restore_folder
 from lnkit.data.storage import explain_disk_errors, locked
 from lnkit.progress import Progress, SilentProgress
 
@@ -75,6 +75,7 @@ def cached_folder(folder: Path, size: int, action: str, progress: Progress, writ
     if folder.is_dir():
         return folder
     with explain_disk_errors(folder, size, action), locked(folder, action, progress):
+        restore_folder(folder)
         if not folder.is_dir():
             with atomic_folder(folder) as new:
                 write(new)

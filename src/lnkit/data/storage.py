@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from lnkit._text_paths import text_paths
 from lnkit.data.atomic import DISK_FULL
@@ -17,6 +17,7 @@ from lnkit.progress import Progress
 
 FULL = DISK_FULL | {errno.EFBIG}
 UNITS = ("kB", "MB", "GB", "TB")
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}  # the last two: a file in the way
 
 
@@ -83,7 +84,10 @@ def explain_disk_errors(folder: Path, needed: int, action: str) -> Iterator[None
 @text_paths
 @contextmanager
 def locked(target: Path, action: str, progress: Progress) -> Iterator[None]:
-    """Hold a lock between processes on ``target``.
+    """Hold a lock between processes on ``target``; the system releases that of a process that dies.
+
+    On file systems without such locks (some NFS, CIFS and Lustre) a file that names its owner is the lock. If its owner
+    died on this machine, the next process takes it over.
 
     Args:
         target: The file or folder to protect; the lock is a hidden file beside it.
@@ -91,13 +95,28 @@ def locked(target: Path, action: str, progress: Progress) -> Iterator[None]:
         progress: Receives a sentence if another process holds the lock.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(target.with_name(f".{target.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        progress.say(f"Waiting for another process that is {action}.")
+    lock = _acquire_at_once(target)
+    if not lock.is_locked:
+        hint = f" If none is running, delete {lock.lock_file}." if isinstance(lock, SoftFileLock) else ""
+        progress.say(f"Waiting for another process that is {action}.{hint}")
         lock.acquire()
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquire_at_once(target: Path) -> BaseFileLock:
+    """Return a lock on ``target``, which is held unless another process holds it."""
+    file = target.with_name(f".{target.name}.lock")
+    lock: BaseFileLock = FileLock(file, fallback_to_soft=False)
+    try:
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        lock = SoftFileLock(file.with_name(f"{file.name}-owner"))
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+    return lock

@@ -24,7 +24,7 @@ from lnkit.errors import PluginError
 from lnkit.evaluation.promises import variation_notes
 from lnkit.evaluation.request import ResolvedRequest
 from lnkit.plugins.registry import USER_CODE
-from lnkit.results.folder import ARRAYS_FILES
+from lnkit.results.record_files import ARRAYS_FILES
 from lnkit.results.records import RunKey, RunRecord, ScoreRecord
 from lnkit.results.signature import score_signature
 from lnkit.specs import LossNetworkId

@@ -20,12 +20,14 @@ from lnkit.errors import PluginError
 from lnkit.evaluation.promises import check_promises
 from lnkit.evaluation.record import RunEnvironment, identify_suppliers, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
+from lnkit.evaluation.run_clock import ClockedProgress, RunClock
 from lnkit.evaluation.seeds import SeedProgress
 from lnkit.evaluation.services import Services
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
-from lnkit.results.folder import PARTS_FOLDER, FolderPartStore, ResultsFolder, results_dir
-from lnkit.results.records import RunKey, RunRecord
+from lnkit.results.folder import ResultsFolder, results_dir
+from lnkit.results.part_store import PARTS_FOLDER, FolderPartStore
+from lnkit.results.records import RunKey, RunRecord, record_id
 from lnkit.results.seeds import means_over_seeds
 from lnkit.specs import LossNetworkId, load_function
 
@@ -106,10 +108,9 @@ def _run_resolved(
         keys |= marked
         done |= {network: run for network, key in marked.items() if (run := runner.finished(key))}
     missing = tuple(network for network in keys if network not in done)
-    groups = [(network,) for network in missing] if resolved.benchmark.trains else [missing] if missing else []
-    for group in groups:
+    for group in runner.groups(keys, missing):
         group_facts = dataclasses.replace(facts, networks=group)
-        done |= runner.run_group(group_facts, {network: keys[network] for network in group}, data, loaded)
+        done = runner.run_group(group_facts, {network: keys[network] for network in group}, data, loaded) | done
     return [done[network] for network in facts.networks]
 
 
@@ -185,24 +186,42 @@ class _Runner:
         record = None if self.request.force else self.results.find(key)
         if record is None or (self.request.keep_images and not record.has_images):
             return None
-        return FinishedRun(record, self.results.path / record.id, reused=True)
+        return FinishedRun(record, self.results.folder_of(record), reused=True)
+
+    def groups(self, keys: Keys, missing: Sequence[LossNetworkId]) -> list[tuple[LossNetworkId, ...]]:
+        """Return the loss networks that run together: each for itself in a training, else all that are missing.
+
+        What killed runs left is removed. Where one of all loss networks was killed while it stored its records, all of
+        them run again, from its parts.
+        """
+        self.results.clear_leftovers(map(record_id, keys.values()))
+        if self.benchmark.trains:
+            return [(network,) for network in missing]
+        together = keys if missing and self._parts(keys.values()).path.is_dir() else missing
+        return [tuple(together)] if together else []
 
     def run_group(
         self, facts: RunFacts, keys: Keys, data: BenchmarkData, loaded: LoadedBackbone
     ) -> dict[LossNetworkId, FinishedRun]:
         """Run loss networks together, or the one that the benchmark trains with, and store their records."""
         parts, first = self._parts(keys.values()), facts.networks[0]
-        services = Services(self.resolved, facts.networks, loaded, keys[first], parts.path, facts.device, self.progress)
-        services.checked = self.checked
         with self._only_trainer(parts.path, first):
-            if self.benchmark.trains:
-                if run := self.finished(keys[first]):  # by the process that held the lock
-                    return {first: run}
-                self._restore_trainings(keys[first], parts.path)
-            context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
-            outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
-            finished = self._store(outcomes, keys, data, loaded, services)
-            parts.clear()
+            if self.benchmark.trains and (run := self.finished(keys[first])):  # by the process that held the lock
+                return {first: run}
+            with parts.in_use([record_id(key) for key in keys.values()]), RunClock(parts, self.started) as clock:
+                if self.benchmark.trains:
+                    self._restore_trainings(keys[first], parts.path)
+                progress = ClockedProgress(self.progress, clock)
+                services = Services(
+                    self.resolved, facts.networks, loaded, keys[first], parts.path, facts.device, progress
+                )
+                services.checked = self.checked
+                work = {"store": parts, "folder": parts.path, "services": services}
+                context = RunContext(**vars(facts) | {"progress": progress} | work)
+                outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
+                finished = self._store(outcomes, keys, data, loaded, services, clock.seconds)
+            parts.finish()
+        self.started = time.monotonic()  # of the next group
         return finished
 
     def _require_outcomes(self, outcomes: object, networks: Sequence[LossNetworkId]) -> Mapping[LossNetworkId, Outcome]:
@@ -228,11 +247,12 @@ class _Runner:
         data: BenchmarkData,
         loaded: LoadedBackbone,
         services: Services,
+        seconds: float,
     ) -> dict[LossNetworkId, FinishedRun]:
         from lnkit.networks.attributes import attributes_of  # noqa: PLC0415 - torch
 
         attributes = attributes_of(self.resolved.backbone, {network: self.resolved.layers[network] for network in keys})
-        environment = RunEnvironment(*services.device_and_engine, time.monotonic() - self.started)
+        environment = RunEnvironment(*services.device_and_engine, seconds)
         finished = {}
         for network, key in keys.items():
             outcome = outcomes[network]
@@ -248,7 +268,7 @@ class _Runner:
         if not self.request.force and (record := self.results.find(key)):
             from lnkit.training.trainer import restore_trainings  # noqa: PLC0415 - torch
 
-            restore_trainings(self.results.path / record.id, record.files, folder)
+            restore_trainings(self.results.folder_of(record), record.files, folder)
 
     def _parts(self, keys: Iterable[RunKey]) -> FolderPartStore:
         """Open the store for unfinished work of exactly these runs; empty it when the user wants everything anew."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lnkit.data.atomic import atomic_write
+from lnkit.data.stored_files import read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,13 +91,10 @@ def read_log(file: Path) -> pd.DataFrame:
 
 
 def _read(file: Path) -> Iterator[list[str]]:
-    """Yield the lines of the file, except a truncated last line."""
-    if not file.is_file():
-        return
-    with file.open(newline="", encoding="utf-8") as stream:
-        rows = csv.reader(stream)
-        next(rows, None)
-        yield from (row for row in rows if len(row) == len(COLUMNS) and row[-1])
+    """Yield the lines of the file, except its titles and a truncated last line."""
+    if file.exists():
+        rows = csv.reader(read_text(file).splitlines())
+        yield from (row for row in rows if len(row) == len(COLUMNS) and row[0].isdecimal() and row[-1])
 
 
 def _open_tensorboard(folder: Path, iteration: int) -> SummaryWriter | None:

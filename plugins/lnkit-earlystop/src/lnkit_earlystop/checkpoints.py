@@ -53,14 +53,14 @@ def file_name(step: int) -> str:
 
 def write_checkpoint(network: nn.Module, header: CheckpointHeader, folder: Path) -> Path:
     """Write the state of a network to ``folder`` atomically, and return the file."""
-    from safetensors.torch import save_file  # noqa: PLC0415 - torch, which listing does without
+    from lnkit.data import write_tensors  # noqa: PLC0415 - torch, which listing does without
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     metadata = {"format": FORMAT, **{name: str(value) for name, value in asdict(header).items()}}
     file = folder / file_name(header.step)
     with atomic_write(file) as tmp:
-        save_file(tensors, tmp, metadata=metadata)
+        write_tensors(tmp, tensors, metadata)
     return file
 
 
