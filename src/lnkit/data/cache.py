@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lnkit.data.atomic import atomic_folder
-from lnkit.data.cache_location import cache_dir
+from lnkit.data.cache_location import cache_dir as cache_dir
 from lnkit.data.storage import explain_disk_errors, locked
 from lnkit.progress import Progress, SilentProgress
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
@@ -19,12 +19,13 @@ from lnkit.evaluation.record import RunEnvironment, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
 from lnkit.evaluation.seeds import SeedProgress
 from lnkit.evaluation.services import Services
+from lnkit.plugins.benchmark_code import BenchmarkCode
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
 from lnkit.results.folder import PARTS_FOLDER, FolderPartStore, ResultsFolder, results_dir
 from lnkit.results.records import RunKey, RunRecord
 from lnkit.results.seeds import means_over_seeds
-from lnkit.specs import LossNetworkId, load_function
+from lnkit.specs import LossNetworkId
 
 if TYPE_CHECKING:
     from lnkit.networks.weights import LoadedBackbone
@@ -76,7 +77,7 @@ def run(
 
     runner = _Runner(resolved, progress)
     facts = runner.facts(runner.check())
-    data = load_function(resolved.benchmark.open_data)(facts)
+    data = runner.code.open_data(facts)
     seed = request.seed if weights_seed is None else weights_seed
     loaded = build_backbone(resolved.backbone, request.weights, seed, progress)
     keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
@@ -121,6 +122,7 @@ class _Runner:
     def __init__(self, resolved: ResolvedRequest, progress: Progress) -> None:
         self.started = time.monotonic()
         self.resolved, self.request, self.benchmark = resolved, resolved.request, resolved.benchmark
+        self.code = BenchmarkCode(resolved.benchmark, resolved.suppliers["benchmark"])
         self.progress = progress
         self.results = ResultsFolder(results_dir(self.request.results))
 
@@ -176,20 +178,10 @@ class _Runner:
                 self._restore_trainings(keys[first], parts.path)
             context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
             with full_float32():  # on every device: the precision is a part of the signature
-                outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
+                outcomes = self.code.run(context, data)
             finished = self._store(outcomes, keys, data, loaded, services)
             parts.clear()
         return finished
-
-    def _require_outcomes(self, outcomes: object, networks: Sequence[LossNetworkId]) -> Mapping[LossNetworkId, Outcome]:
-        """Refuse what a plugin returned unless it has an Outcome for each loss network."""
-        for network in networks:
-            if not isinstance(outcomes, Mapping) or not isinstance(outcomes.get(network), Outcome):
-                raise PluginError(
-                    f"Benchmark {self.benchmark.name!r} returned no Outcome for {network}. Expected a mapping from "
-                    f"each of context.networks to an Outcome, got {type(outcomes).__name__}."
-                )
-        return cast("Mapping[LossNetworkId, Outcome]", outcomes)
 
     def _only_trainer(self, folder: Path, network: LossNetworkId) -> AbstractContextManager[object]:
         """Let one process at a time train; measurements may run twice at once, and store the same."""

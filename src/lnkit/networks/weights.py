@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import pickle
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 
@@ -21,15 +19,13 @@ from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
 from lnkit.networks.hub import fetch_weights
 from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
 from lnkit.plugins.failures import sentence_of
-from lnkit.plugins.output import stdout_to_stderr
+from lnkit.plugins.guard import foreign_code, warn_of_changes
 from lnkit.plugins.process_state import preserved
 from lnkit.plugins.rules import printable
-from lnkit.plugins.torch_state import GENERATORS, SETTINGS
+from lnkit.plugins.torch_state import GENERATORS
 from lnkit.plugins.user_backbones import is_user_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, load_function
-
-logger = logging.getLogger("lnkit")
 
 # Errors that fetching and reading weights may raise.
 FAILURES = (OSError, HTTPException, RuntimeError, EOFError, pickle.UnpicklingError)
@@ -129,35 +125,23 @@ def build_random(spec: BackboneSpec) -> nn.Module:
 
 def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
     """Call ``load`` of a plugin; errors other than FAILURES become LnkitErrors."""
+
+    def blame(error: BaseException) -> BaseException:
+        if isinstance(error, ImportError):
+            needed = " ".join(f"'{name}'" for name in spec.requires) or "the packages that its plugin needs"
+            return WeightsError(f"Backbone {spec.name} cannot be built ({_reason(error)}). Run: pip install {needed}")
+        return error if isinstance(error, (LnkitError, *FAILURES)) else _broken(spec, error)
+
+    changed: list[str] = []
     try:
-        with _isolated(spec):
+        with foreign_code(blame) as changed:
             module = load_function(spec.load)(pretrained)
-    except ImportError as error:
-        needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "the packages that its plugin needs"
-        raise WeightsError(
-            f"Backbone {spec.name} cannot be built ({_reason(error)}). Run: pip install {needed}"
-        ) from error
-    except (LnkitError, KeyboardInterrupt, *FAILURES):
-        raise
-    except BaseException as error:  # SystemExit too
-        raise _broken(spec, error) from error
+    finally:
+        if changed:
+            warn_of_changes(f"Building {spec.name} changes {', '.join(changed)}")
     if not isinstance(module, nn.Module):
         raise _error_of(spec, f"returned {type(module).__name__} instead of an nn.Module.")
     return module
-
-
-@contextlib.contextmanager
-def _isolated(spec: BackboneSpec) -> Iterator[None]:
-    """Keep the output of a plugin out of the standard output, and undo its changes to global state."""
-    with preserved(GENERATORS), preserved(SETTINGS) as changed, stdout_to_stderr():
-        yield
-    if changed:
-        _warn_once(f"Building {spec.name} changes {', '.join(changed)}, which was undone. Tell the plugin's author.")
-
-
-@cache  # a backbone is built more than once in a run
-def _warn_once(sentence: str) -> None:
-    logger.warning(sentence)
 
 
 def _broken(spec: BackboneSpec, error: BaseException) -> LnkitError:

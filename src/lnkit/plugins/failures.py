@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
@@ -45,15 +46,18 @@ def place_of(error: BaseException, package: str) -> str:
 
     Args:
         error: the exception; where it was raised from another one, the first of them counts.
-        package: top-level package or module: "lnkit_mine".
+        package: top-level package or module: "lnkit_mine"; "" for any but lnkit, torch and the standard library.
     """
     while error.__cause__ is not None and error.__cause__.__traceback__ is not None:
         error = error.__cause__
     place, step = "", error.__traceback__
     while step is not None:
         frame = step.tb_frame
-        if package and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
-            place = _place(frame.f_code.co_filename, step.tb_lineno)
+        top = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        file = frame.f_code.co_filename
+        known = top in ("lnkit", "torch", "torchvision", "numpy") or top in sys.stdlib_module_names
+        if top == package or (not package and not known and not file.startswith("<")):
+            place = _place(file, step.tb_lineno)
         step = step.tb_next
     return place
 

@@ -78,19 +78,25 @@ def foreign_code(
 
 
 @contextmanager
-def guarded(owner: Owner, action: str) -> Iterator[None]:
+def guarded(owner: Owner, action: str, hint: str = "") -> Iterator[None]:
     """Run foreign code inside; its failure is its owner's, changes of process state are restored and logged once.
 
     Args:
         owner: whose code it is.
-        action: what it does, for the sentence: "in run".
+        action: what it does, for the sentence: "to run".
+        hint: what the user can do, as a sentence.
 
     Raises:
         LnkitError: one that the code raised itself, as it is; any other exception as the owner's error.
     """
-    with foreign_code(lambda error: error if isinstance(error, LnkitError) else explain(owner, action, error)) as changed:
-        yield
-    warn_of_changes(f"{owner.title} changes {' and '.join(changed)} {action}" if changed else "")
+    changed: list[str] = []
+    try:
+        # Generators go on: the same numbers in each run would hide that a benchmark draws without a seed.
+        with foreign_code(lambda error: _explained(owner, action, error, hint), silent=()) as changed:
+            yield
+    finally:
+        if changed:
+            warn_of_changes(f"{owner.title} changes {', '.join(changed)}")
 
 
 @contextmanager
@@ -109,13 +115,17 @@ def blamed(owner: Owner, action: str) -> Iterator[None]:
         raise explain(owner, action, error) from error
 
 
-def explain(owner: Owner, action: str, error: BaseException) -> LnkitError:
+def _explained(owner: Owner, action: str, error: BaseException, hint: str) -> BaseException:
+    return error if isinstance(error, LnkitError) else explain(owner, action, error, hint)
+
+
+def explain(owner: Owner, action: str, error: BaseException, hint: str = "") -> LnkitError:
     """Return the error that says whose code failed, doing what, how and where."""
     place = place_of(error, owner.package)
     where = f" ({place})" if place else ""
-    advice = " Tell its author." if owner.error is PluginError else ""
-    reason = sentence_of(error).rstrip(".")
-    return owner.error(f"{owner.title} failed {action}: {reason}{where}. `lnkit --traceback ...` shows more.{advice}")
+    advice = hint or ("Tell its author." if owner.error is PluginError else "")
+    said = f"{owner.title} failed {action}: {sentence_of(error).rstrip('.')}{where}. {advice}".rstrip()
+    return owner.error(f"{said} `lnkit --traceback ...` shows more.")
 
 
 def is_circumstance(error: BaseException) -> bool:
@@ -129,9 +139,8 @@ def is_circumstance(error: BaseException) -> bool:
 
 @cache  # the same code often runs more than once
 def warn_of_changes(sentence: str) -> None:
-    """Log that foreign code changed process state, which was restored; an empty sentence says nothing."""
-    if sentence:
-        warn(f"{sentence}; lnkit undid this. Tell its author.")
+    """Log that foreign code changed process state, which was restored."""
+    warn(f"{sentence}; lnkit undid this. Tell its author.")
 
 
 def warn(sentence: str) -> None:

@@ -98,4 +98,7 @@ def _take(path: str, process: str) -> list[Ended]:
     with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
         lines = [printable(line) for line in file.read(1000).splitlines()]
     os.unlink(path)  # noqa: PTH108
-    return [Ended(*lines, process)] if len(lines) == 3 else []
+    if len(lines) != 3:
+        return []
+    plugin, distribution, stage = lines
+    return [Ended(plugin, distribution, stage, process)]

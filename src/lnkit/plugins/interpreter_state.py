@@ -92,7 +92,7 @@ def _restore_streams(before: list[Any]) -> None:
     for name, stream in zip(STREAMS, before, strict=True):
         number = STREAMS.index(name) % 3 if not name.startswith("__") else 1 + (name == "__stderr__")
         closed = stream is not None and stream.closed
-        setattr(sys, name, open(number, "w", closefd=False) if closed and number else stream)  # noqa: SIM115, PTH123
+        setattr(sys, name, open(number, "w", closefd=False) if closed and number else stream)  # noqa: SIM115
 
 
 def _hooks() -> list[Any]:
@@ -115,8 +115,9 @@ def _same_finders(before: tuple[list[Any], list[Any]], now: tuple[list[Any], lis
 
 
 def _restore_finders(before: tuple[list[Any], list[Any]]) -> None:
-    for hooks, old in zip((sys.meta_path, sys.path_hooks), before, strict=True):
-        hooks[:] = [*old, *(hook for hook in hooks if hook not in old)]  # type: ignore[index]  # a list
+    finders, path_hooks = before
+    sys.meta_path[:] = [*finders, *(finder for finder in sys.meta_path if finder not in finders)]
+    sys.path_hooks[:] = [*path_hooks, *(hook for hook in sys.path_hooks if hook not in path_hooks)]
 
 
 def _modules() -> dict[str, Any]:
@@ -156,7 +157,10 @@ def functions_of(module: str) -> GlobalState:
     def restore(before: dict[str, Any]) -> None:
         vars(sys.modules[module]).update({name: before[name] for name in changed(before, vars(sys.modules[module]))})
 
-    return GlobalState(f"functions of {module}", read, restore, module, is_same=is_same, details=lambda before, now: _some(changed(before, now)))
+    def details(before: dict[str, Any], now: dict[str, Any]) -> str:
+        return _some(changed(before, now))
+
+    return GlobalState(f"functions of {module}", read, restore, module, is_same=is_same, details=details)
 
 
 def _is_of(module: str, function: object) -> bool:
@@ -165,8 +169,8 @@ def _is_of(module: str, function: object) -> bool:
     The file of its code counts, since a wrapper takes over the name of the module.
     """
     folder = os.path.dirname(getattr(sys.modules[module.partition(".")[0]], "__file__", None) or "")  # noqa: PTH120
-    code = getattr(function, "__code__", None)
-    return bool(folder and code) and str(code.co_filename).startswith(f"{folder}{os.sep}") and folder != _LIBRARY
+    file = str(getattr(getattr(function, "__code__", None), "co_filename", ""))
+    return folder not in ("", _LIBRARY) and file.startswith(f"{folder}{os.sep}")
 
 
 _LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120 - a folder of everything

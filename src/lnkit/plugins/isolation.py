@@ -143,9 +143,9 @@ def isolated(plugin: Plugin, stage: str, *, strict: bool) -> Iterator[list[Plugi
 
     trusted = plugin.bundled or stage == "validate"  # which runs next to nothing of a plugin; a test checks the bundled
     marked = nullcontext() if trusted else MARKER.marks(plugin.name, plugin.title, stage)
-    with collect_warnings(plugin.name, stage, plugin.warnings), marked:
-        with foreign_code(record, named=() if trusted else STATES, silent=()) as changed:
-            yield failures
+    waiting = collect_warnings(plugin.name, stage, plugin.warnings)
+    with waiting, marked, foreign_code(record, named=() if trusted else STATES, silent=()) as changed:
+        yield failures
     if changed:
         sentence = f"Plugin {plugin.name!r} changes {', '.join(changed)} {where_in(stage)}; lnkit undid this."
         plugin.warnings.append(sentence)

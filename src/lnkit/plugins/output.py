@@ -60,7 +60,7 @@ def private_stdout() -> Iterator[None]:
     private = os.dup(1)
     os.dup2(2, 1)
     raw = os.fdopen(private, "wb")
-    sys.stdout = MainThreadOutput(raw, usual.encoding, usual.errors, line_buffering=usual.line_buffering)  # type: ignore[attr-defined]  # a TextIOWrapper
+    sys.stdout = MainThreadOutput(raw, usual.encoding, usual.errors, line_buffering=bool(usual.line_buffering))
     try:
         yield
     finally:

@@ -51,7 +51,7 @@ def preserved(states: Sequence[GlobalState], changed: list[str] | None = None) -
         if sys.getrecursionlimit() != limit:  # before anything that calls functions
             sys.setrecursionlimit(limit)
             changed.append("the recursion limit")
-        if _BUILTINS != builtin_functions:  # before anything that uses them
+        if builtin_functions != _BUILTINS:  # before anything that uses them
             changed += _restore_builtins(builtin_functions)
         for state, values in zip(states, before, strict=True):
             if _is_imported(state):

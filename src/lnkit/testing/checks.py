@@ -41,7 +41,7 @@ class CheckResult:
     message: str  # the requirement that holds, the faults, or why the check was skipped
 
 
-class NotChecked(Exception):  # noqa: N818 - no error: the check does not apply, and the message says why
+class NotChecked(LnkitError):  # noqa: N818 - no error: the check does not apply, and the message says why
     pass
 
 
