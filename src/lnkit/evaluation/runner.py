@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
 from lnkit.data.storage import locked
-from lnkit.errors import PluginError
+from lnkit.errors import PluginError, UsageError
 from lnkit.evaluation.record import RunEnvironment, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
 from lnkit.evaluation.seeds import SeedProgress
@@ -90,6 +90,16 @@ def run(
     return [done[network] for network in facts.networks]
 
 
+def open_data(request: RunRequest, registry: Registry, progress: Progress) -> BenchmarkData:
+    """Open the data of a request as :func:`run` does, and run nothing.
+
+    Raises:
+        LnkitError: as for :func:`run`.
+    """
+    runner = _Runner(resolve(request, registry), progress)
+    return runner.code.open_data(runner.facts(runner.check()))
+
+
 def _run_seeds(request: RunRequest, registry: Registry, progress: Progress) -> list[FinishedRun]:
     """Run a request with each of its seeds, and return the means."""
     first, folder = request.seeds[0], results_dir(request.results)
@@ -116,6 +126,13 @@ def _mean(runs: tuple[FinishedRun, ...], folder: Path) -> FinishedRun:
     return FinishedRun(means[0], folder, all(finished.reused for finished in runs), runs)
 
 
+def _require_folder(data: Path | None) -> None:
+    """Refuse data that are no folder: what a benchmark would say about that is its author's guess."""
+    if data is not None and not data.is_dir():
+        got = "a file" if data.exists() else "no such folder"
+        raise UsageError(f"Expected a folder with the data (--data), got {data}, which is {got}.")
+
+
 class _Runner:
     """Carries out one request, cheapest step first, so that errors are raised before anything costs time."""
 
@@ -133,6 +150,7 @@ class _Runner:
         from lnkit.networks.load import check_nodes  # noqa: PLC0415 - torch
         from lnkit.networks.weights import check_weights  # noqa: PLC0415 - torch
 
+        _require_folder(self.request.data)
         check_weights(self.request.weights)
         check_nodes(self.resolved.backbone, self.resolved.unregistered)
         device = open_device(self.request.device)

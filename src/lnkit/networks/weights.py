@@ -18,8 +18,8 @@ from torch import nn
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
 from lnkit.networks.hub import fetch_weights
 from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
-from lnkit.plugins.failures import sentence_of
-from lnkit.plugins.guard import foreign_code, warn_of_changes
+from lnkit.plugins.failures import place_of, sentence_of
+from lnkit.plugins.guard import foreign_code, owner_of, warn_of_changes
 from lnkit.plugins.process_state import preserved
 from lnkit.plugins.rules import printable
 from lnkit.plugins.torch_state import GENERATORS
@@ -145,7 +145,9 @@ def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
 
 
 def _broken(spec: BackboneSpec, error: BaseException) -> LnkitError:
-    return _error_of(spec, f"raised {sentence_of(error).rstrip('.')}. `lnkit --traceback ...` shows where.")
+    place = place_of(error, owner_of("", spec.load).package)
+    where = f" ({place})" if place else ""
+    return _error_of(spec, f"raised {sentence_of(error).rstrip('.')}{where}. `lnkit --traceback ...` shows where.")
 
 
 def _error_of(spec: BackboneSpec, reason: str) -> LnkitError:

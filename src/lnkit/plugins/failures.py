@@ -15,7 +15,7 @@ MAX_LENGTH = 1000  # characters of a reason
 MAX_TRACE = 100_000  # characters of a traceback
 
 
-def describe_failure(plugin: str, distribution: str, stage: str, error: BaseException) -> PluginFailure:
+def describe_failure(plugin: str, distribution: str, stage: str, error: BaseException, package: str) -> PluginFailure:
     """Return a record of the exception that a plugin raised.
 
     Args:
@@ -23,8 +23,9 @@ def describe_failure(plugin: str, distribution: str, stage: str, error: BaseExce
         distribution: name of its distribution.
         stage: "import", "validate", or the hook that raised.
         error: the exception.
+        package: top-level package of its code.
     """
-    return PluginFailure(plugin, stage, sentence_of(error), _trace(error), distribution)
+    return PluginFailure(plugin, stage, sentence_of(error), _trace(error), distribution, place_of(error, package))
 
 
 def sentence_of(error: BaseException) -> str:

@@ -64,6 +64,11 @@ class Plugin:
         return self.distribution == BUNDLE and BUNDLED.get(self.name) == self.module
 
     @property
+    def package(self) -> str:
+        """Top-level package of its code."""
+        return self.module.partition(":")[0].partition(".")[0]
+
+    @property
     def title(self) -> str:
         """Its distribution and version: "lnkit-mine 1.0"."""
         return f"{self.distribution} {self.version}"
@@ -137,7 +142,7 @@ def isolated(plugin: Plugin, stage: str, *, strict: bool) -> Iterator[list[Plugi
     def record(error: BaseException) -> BaseException | None:
         if strict:
             return PluginError(f"Plugin {plugin.name!r} failed ({stage}): {sentence_of(error)}")
-        failures.append(describe_failure(plugin.name, plugin.distribution, stage, error))
+        failures.append(describe_failure(plugin.name, plugin.distribution, stage, error, plugin.package))
         plugin.failures.extend(failures)
         return None
 
