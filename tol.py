@@ -1,5 +1,8 @@
-import torch, torchvision, time
-from lnkit.networks.graph_extractor import cut_backbone
+import time
+
+import torch
+import torchvision
+
 torch.set_num_threads(1)
 names={"squeezenet1_1":64,"alexnet":64,"vgg16":64,"resnet18":64,"resnet152":64,"densenet121":64,"efficientnet_b0":64,"mobilenet_v3_small":64,"convnext_tiny":64,"swin_t":64,"vit_b_16":224,"shufflenet_v2_x1_0":64,"regnet_y_400mf":64,"mnasnet0_5":64,"inception_v3":96}
 worst=0

@@ -269,6 +269,18 @@ FAULTS = {
         "declared scores",
         "asked for 'abc', which is no registered distance",
     ),
+    "no data": (
+        "    images = ",
+        "    context.sample or sorted(context.data.iterdir())\n    images = ",
+        "data folders",
+        "Without --data: Benchmark 'probe' of faulty 1.0 failed to open its data: AttributeError: .*run without",
+    ),
+    "an empty folder": (
+        "    images = ",
+        "    context.data and next(context.data.iterdir())\n    images = ",
+        "data folders",
+        "With an empty folder as --data: Benchmark 'probe' .*StopIteration was raised .*Raise lnkit.DataError",
+    ),
     "undeclared": ('{"nearer": lnkit.S', '{"other": lnkit.S', "declared scores", "'other' that it does not declare"),
     "out of bounds": ("float(value)", "float(value) + 1", "declared scores", r"outside its bounds \[0.0, 1.0\]"),
     "without a score": (

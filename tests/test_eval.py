@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -181,7 +182,7 @@ def test_an_interrupted_run_goes_on(results: Path, capsys: Capture, monkeypatch:
     def interrupted(self: ImageComparer, *images: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)  # as a person's Ctrl-C does
         return real(self, *images, **options)
 
     monkeypatch.setattr(ImageComparer, "compare", interrupted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,6 +14,10 @@ from lnkit.cli._output import Settings, clean
 from lnkit.cli._plugincommands import load_command, plugin_commands
 from lnkit.data.atomic import DISK_FULL
 from lnkit.errors import LnkitError, did_you_mean, near_names
+from lnkit.plugins.failures import sentence_of
+from lnkit.plugins.guard import is_circumstance
+from lnkit.plugins.interrupts import counted_interrupts, interrupts_received
+from lnkit.plugins.output import private_stdout
 
 if TYPE_CHECKING:
     from lnkit.plugins.entrypoints import EntryPoint
@@ -41,6 +46,10 @@ COMMANDS = {
 }
 
 
+class _CarriedError(Exception):
+    """Carries an exception that click would not pass on."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports a command when it is called."""
 
@@ -66,6 +75,13 @@ class LazyGroup(click.Group):
         """Return the commands of plugins; none of them replaces a command of lnkit."""
         return {name: entry for name, entry in plugin_commands().items() if name not in COMMANDS}
 
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command; carry past click what it would take for an interrupt, a closed pipe or an exit code."""
+        try:
+            super().invoke(ctx)  # what a command returns is no exit code
+        except (EOFError, KeyboardInterrupt, OSError, SystemExit) as error:
+            raise _CarriedError from error
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -90,7 +106,8 @@ def cli(ctx: click.Context, strict: bool, traceback: bool, quiet: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    code = run(sys.argv[1:])
+    with private_stdout():
+        code = run(sys.argv[1:])
     if "torch" not in sys.modules:  # its libraries complain about objects that are left
         gc.freeze()  # a last garbage collection would take a tenth of the time of `lnkit list-backbones`
     sys.exit(code)
@@ -98,20 +115,35 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run one command, print an error as a sentence, and return the exit code."""
-    try:
-        code = cli.main(arguments, prog_name="lnkit", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    before = interrupts_received()
+    with counted_interrupts():
+        try:
+            code = cli.main(arguments, prog_name="lnkit", standalone_mode=False)
+            return code if isinstance(code, int) else 0  # one that click.Context.exit() was given
+        except click.exceptions.Exit as exit_:
+            return exit_.exit_code
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except BaseException as error:
+            cause = error.__cause__ if isinstance(error, _CarriedError | click.Abort) else None
+            return _end(cause or error, interrupts_received() > before, _wants_traceback(arguments))
+
+
+def _end(error: BaseException, interrupted: bool, show_traceback: bool) -> int:
+    """Print why a command ended early, and return its exit code.
+
+    Args:
+        error: what it raised.
+        interrupted: whether a person interrupted it.
+        show_traceback: whether to show where it was raised.
+    """
+    if isinstance(error, click.Abort) or (isinstance(error, KeyboardInterrupt) and interrupted):
+        click.echo(err=True)  # closes the line of a terminal's ^C
         return _print_error("Interrupted. Run the same command again to resume.", 130)
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError) and _reader_has_gone():
         return _close_stdout()
-    except Exception as error:
-        return _print_exception(error, _wants_traceback(arguments))
+    return _print_exception(error, show_traceback)
 
 
 def _wants_traceback(arguments: list[str]) -> bool:
@@ -120,11 +152,11 @@ def _wants_traceback(arguments: list[str]) -> bool:
     return "--traceback" in own
 
 
-def _print_exception(error: Exception, show_traceback: bool) -> int:
+def _print_exception(error: BaseException, show_traceback: bool) -> int:
     if show_traceback:
         import traceback  # noqa: PLC0415 - only with --traceback
 
-        traceback.print_exception(error)
+        click.echo("\n".join(map(clean, "".join(traceback.format_exception(error)).splitlines())), err=True)
     if isinstance(error, LnkitError):
         return _print_error(str(error), error.exit_code)
     if isinstance(error, OSError) and error.errno in DISK_FULL:
@@ -132,8 +164,13 @@ def _print_exception(error: Exception, show_traceback: bool) -> int:
         return _print_error(
             f"The disk is full{where}. Free some space or choose another folder, then run the command again.", 1
         )
-    text = " ".join(str(error).split())
-    return _print_error(f"{type(error).__name__}: {text} (`lnkit --traceback ...` shows where this arose.)", 1)
+    if is_circumstance(error):
+        return _print_error(
+            f"The memory is full ({sentence_of(error)[:200]}). Use smaller images, a smaller --batch-size, or, for a "
+            "GPU's, --device cpu.",
+            1,
+        )
+    return _print_error(f"{sentence_of(error)} (`lnkit --traceback ...` shows where this arose.)", 1)
 
 
 def _print_error(sentence: str, code: int) -> int:
@@ -141,8 +178,19 @@ def _print_error(sentence: str, code: int) -> int:
     return code
 
 
+def _reader_has_gone() -> bool:
+    """Whether the reader of stdout has gone (``lnkit ... | head``), and not the other end of another pipe or socket."""
+    import select  # noqa: PLC0415 - only here
+
+    poll = select.poll()
+    with suppress(OSError, ValueError):  # closed, or not a file
+        poll.register(sys.stdout.fileno(), 0)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    return False
+
+
 def _close_stdout() -> int:
-    """Close stdout after its reader has gone (``lnkit ... | head``), so that Python does not complain at exit."""
+    """Close stdout after its reader has gone, so that Python does not complain at exit."""
     import os  # noqa: PLC0415 - only here
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

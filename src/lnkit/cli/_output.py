@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import click
@@ -84,8 +85,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
 
 
 def _terminal_width() -> int:
-    import shutil  # noqa: PLC0415 - only on a terminal
+    import os  # noqa: PLC0415 - only on a terminal
+    import shutil  # noqa: PLC0415
 
+    if "COLUMNS" not in os.environ:
+        with suppress(OSError, ValueError):  # shutil asks descriptor 1, which may stand for stderr
+            return os.get_terminal_size(sys.stdout.fileno()).columns
     return shutil.get_terminal_size().columns
 
 

@@ -85,14 +85,12 @@ def eval_command(as_json: bool, **options: Any) -> None:
 
     The same command again reuses finished runs and resumes interrupted ones.
     """
-    from lnkit.cli._interrupt import listen  # noqa: PLC0415 - nothing of this for --help
-    from lnkit.cli._progress import make_progress  # noqa: PLC0415
+    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - nothing of this for --help
     from lnkit.cli._registry import open_registry  # noqa: PLC0415
     from lnkit.evaluation.runner import run  # noqa: PLC0415
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415
 
     requests = _requests(**options)
-    listen()
     registry, progress = open_registry(), make_progress()
     runs: list[FinishedRun] = []
     exit_code = 0

@@ -9,18 +9,9 @@ from pathlib import Path
 
 from lnkit._text_paths import text_paths
 from lnkit.data.atomic import atomic_folder, restore_folder
+from lnkit.data.cache_location import cache_dir as cache_dir
 from lnkit.data.storage import explain_disk_errors, locked
 from lnkit.progress import Progress, SilentProgress
-
-
-def cache_dir() -> Path:
-    """Return the cache folder: ``LNKIT_CACHE`` if it is set, else the operating system's folder for caches."""
-    named = os.environ.get("LNKIT_CACHE", "")
-    if named:
-        return Path(named).expanduser()
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only when nothing else is named
-
-    return user_cache_path("lnkit", appauthor=False)
 
 
 @text_paths

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from lnkit.distances.foreign import ForeignDistance, is_foreign, owner_of_distance
 from lnkit.distances.functional import Summed
 from lnkit.distances.lin_weights import load_lin_weights
-from lnkit.errors import UsageError
+from lnkit.errors import PluginError, UsageError
+from lnkit.plugins.guard import blamed
 from lnkit.specs import DistanceConfig, DistanceSpec, load_function
 
 if TYPE_CHECKING:
@@ -116,8 +119,8 @@ def _load_term(
         if getattr(config, option) != getattr(default, option)
     }
     try:
-        if spec.per_point:
-            return tuple(load_function(spec.load)(backbone=backbone, point=point, **options) for point in points)
+        if is_foreign(spec):
+            return _load_foreign(spec, points, backbone, options)
         if spec.name != "lin":
             return (load_function(spec.load)(**options),) * len(points)
         weights = load_lin_weights(config.lin_weights, len(points))
@@ -125,3 +128,34 @@ def _load_term(
     except TypeError as error:
         named = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UsageError(f"The distance {spec.name!r} does not take {named}: {error}.") from error
+
+
+def _load_foreign(
+    spec: DistanceSpec, points: Sequence[str], backbone: str, options: Mapping[str, object]
+) -> tuple[Distance, ...]:
+    """Load a distance of others, once for all points, or once for each if it is learned for them."""
+    settings = [{"backbone": backbone, "point": point} for point in points] if spec.per_point else [{}]
+    functions = []
+    for setting in settings:
+        with blamed(owner_of_distance(spec), "to load"):
+            load = load_function(spec.load)
+            _require_options(spec, load, {**setting, **options})
+            function = load(**setting, **options)
+            if not callable(function):
+                raise PluginError(
+                    f"Expected load of the distance {spec.name!r} to return a function of two tensors, got "
+                    f"{type(function).__name__}."
+                )
+        functions.append(ForeignDistance(spec, function))
+    return tuple(functions) if spec.per_point else tuple(functions * len(points))
+
+
+def _require_options(spec: DistanceSpec, load: Callable[..., object], options: Mapping[str, object]) -> None:
+    """Raise UsageError unless the distance takes these options."""
+    try:
+        signature(load).bind(**options)
+    except TypeError as error:
+        named = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise UsageError(f"The distance {spec.name!r} does not take {named}: {error}.") from error
+    except ValueError:  # built in, without a signature
+        return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import platform
-import re
 import sys
 import uuid
 from collections.abc import Mapping
@@ -19,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnkit import protocols
-from lnkit.benchmark import BenchmarkData, BenchmarkSpec, Outcome, Score, ScoreSpec
-from lnkit.errors import PluginError
+from lnkit.benchmark import BenchmarkData, Outcome, Score, ScoreSpec
 from lnkit.evaluation.promises import variation_notes
 from lnkit.evaluation.request import ResolvedRequest
+from lnkit.plugins.outcome_check import declaration_of
 from lnkit.plugins.registry import USER_CODE
 from lnkit.results.record_files import ARRAYS_FILES
 from lnkit.results.records import RunKey, RunRecord, ScoreRecord
@@ -148,9 +147,6 @@ def make_record(
         loaded: the backbone with its weights.
         environment: device, engine and duration.
         attributes: of the loss network; see lnkit.networks.attributes.
-
-    Raises:
-        PluginError: the benchmark returned a score that it does not declare, or one out of its bounds.
     """
     return RunRecord(
         key=key,
@@ -187,29 +183,9 @@ def few_items(scores: Mapping[str, Score]) -> tuple[str, ...]:
     )
 
 
-def declared_score(benchmark: BenchmarkSpec, name: str, value: float) -> ScoreSpec:
-    """Return the declaration of a score that a benchmark returned.
-
-    Raises:
-        PluginError: the benchmark did not declare it, or the value is outside the declared bounds.
-    """
-    spec = next((spec for spec in benchmark.scores if _covers(spec.name, name)), None)
-    if spec is None:
-        raise PluginError(f"Benchmark {benchmark.name!r} returned a score {name!r} that it does not declare.")
-    if not isfinite(value) or not spec.lower <= value <= spec.upper:
-        raise PluginError(
-            f"Benchmark {benchmark.name!r} returned {name} = {value}, outside its bounds [{spec.lower}, {spec.upper}]."
-        )
-    return spec
-
-
-def _covers(declared: str, name: str) -> bool:
-    """Whether a declared name, with any text for its ``<placeholders>``, is ``name``."""
-    return re.fullmatch(".+".join(re.escape(part) for part in re.split(r"<\w+>", declared)), name) is not None
-
-
 def _score(resolved: ResolvedRequest, key: RunKey, loaded: LoadedBackbone, name: str, score: Score) -> ScoreRecord:
-    spec = declared_score(resolved.benchmark, name, score.value)
+    spec = declaration_of(resolved.benchmark, name)
+    assert spec is not None, "checked when the benchmark returned it"
     aggregation, trained = score.aggregation or spec.aggregation, resolved.benchmark.trains
     phrase = protocols.phrase(resolved.protocol)
     return ScoreRecord(

@@ -6,30 +6,31 @@ import dataclasses
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lnkit._text_paths import text_paths
 from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
 from lnkit.data.storage import locked
-from lnkit.errors import PluginError
+from lnkit.errors import PluginError, UsageError
 from lnkit.evaluation.promises import check_promises
 from lnkit.evaluation.record import RunEnvironment, identify_suppliers, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
 from lnkit.evaluation.run_clock import ClockedProgress, RunClock
 from lnkit.evaluation.seeds import SeedProgress
 from lnkit.evaluation.services import Services
+from lnkit.plugins.benchmark_code import BenchmarkCode
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.part_store import PARTS_FOLDER, FolderPartStore
 from lnkit.results.records import RunKey, RunRecord, record_id
 from lnkit.results.seeds import means_over_seeds
-from lnkit.specs import LossNetworkId, load_function
+from lnkit.specs import LossNetworkId
 
 if TYPE_CHECKING:
     from lnkit.networks.loss_network import LossNetwork
@@ -98,7 +99,7 @@ def _run_resolved(
 
     runner = _Runner(resolved, progress)
     facts = runner.facts(runner.check())
-    data = load_function(resolved.benchmark.open_data)(facts)
+    data = runner.code.open_data(facts)
     loaded = build_backbone(resolved.backbone, resolved.request.weights, weights_seed, progress)
     suppliers = identify_suppliers(resolved, loaded, unknown)
     keys = {network: run_key(resolved, network, data, loaded, suppliers) for network in facts.networks}
@@ -112,6 +113,16 @@ def _run_resolved(
         group_facts = dataclasses.replace(facts, networks=group)
         done = runner.run_group(group_facts, {network: keys[network] for network in group}, data, loaded) | done
     return [done[network] for network in facts.networks]
+
+
+def open_data(request: RunRequest, registry: Registry, progress: Progress) -> BenchmarkData:
+    """Open the data of a request as :func:`run` does, and run nothing.
+
+    Raises:
+        LnkitError: as for :func:`run`.
+    """
+    runner = _Runner(resolve(request, registry), progress)
+    return runner.code.open_data(runner.facts(runner.check()))
 
 
 def _run_seeds(request: RunRequest, registry: Registry, progress: Progress) -> list[FinishedRun]:
@@ -141,12 +152,20 @@ def _mean(runs: tuple[FinishedRun, ...], folder: Path) -> FinishedRun:
     return FinishedRun(means[0], folder, all(finished.reused for finished in runs), runs)
 
 
+def _require_folder(data: Path | None) -> None:
+    """Refuse data that are no folder: what a benchmark would say about that is its author's guess."""
+    if data is not None and not data.is_dir():
+        got = "a file" if data.exists() else "no such folder"
+        raise UsageError(f"Expected a folder with the data (--data), got {data}, which is {got}.")
+
+
 class _Runner:
     """Carries out one request, cheapest step first, so that errors are raised before anything costs time."""
 
     def __init__(self, resolved: ResolvedRequest, progress: Progress) -> None:
         self.started = time.monotonic()
         self.resolved, self.request, self.benchmark = resolved, resolved.request, resolved.benchmark
+        self.code = BenchmarkCode(resolved.benchmark, resolved.suppliers["benchmark"])
         self.progress = progress
         self.results = ResultsFolder(results_dir(self.request.results))
         self.checked: LossNetwork | None = None  # cut by check_promises
@@ -158,6 +177,7 @@ class _Runner:
         from lnkit.networks.load import check_nodes  # noqa: PLC0415 - torch
         from lnkit.networks.weights import check_weights  # noqa: PLC0415 - torch
 
+        _require_folder(self.request.data)
         check_weights(self.request.weights)
         check_nodes(self.resolved.backbone, self.resolved.unregistered)
         device = open_device(self.request.device)
@@ -218,21 +238,11 @@ class _Runner:
                 services.checked = self.checked
                 work = {"store": parts, "folder": parts.path, "services": services}
                 context = RunContext(**vars(facts) | {"progress": progress} | work)
-                outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
+                outcomes = self.code.run(context, data)
                 finished = self._store(outcomes, keys, data, loaded, services, clock.seconds)
             parts.finish()
         self.started = time.monotonic()  # of the next group
         return finished
-
-    def _require_outcomes(self, outcomes: object, networks: Sequence[LossNetworkId]) -> Mapping[LossNetworkId, Outcome]:
-        """Refuse what a plugin returned unless it has an Outcome for each loss network."""
-        for network in networks:
-            if not isinstance(outcomes, Mapping) or not isinstance(outcomes.get(network), Outcome):
-                raise PluginError(
-                    f"Benchmark {self.benchmark.name!r} returned no Outcome for {network}. Expected a mapping from "
-                    f"each of context.networks to an Outcome, got {type(outcomes).__name__}."
-                )
-        return cast("Mapping[LossNetworkId, Outcome]", outcomes)
 
     def _only_trainer(self, folder: Path, network: LossNetworkId) -> AbstractContextManager[object]:
         """Let one process at a time train; measurements may run twice at once, and store the same."""

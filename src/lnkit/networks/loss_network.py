@@ -15,6 +15,7 @@ from lnkit.networks.device import is_out_of_memory, standard_defaults
 from lnkit.networks.graph_extractor import cut_backbone, reached_outputs
 from lnkit.networks.math_kernels import choose_math_kernels
 from lnkit.networks.mode_cut import cut_in_both_modes
+from lnkit.plugins.guard import Owner, blamed
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint, Interpolation, LossMode
 
 _RANGE_TOLERANCE = 1e-4  # beyond [0, 1]; rounding, not another range
@@ -84,8 +85,9 @@ class LossNetwork(nn.Module):
         self._nodes = tuple(dict.fromkeys(point.node for point in self.points))
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1))
-        self.backbone = cut_backbone(backbone, self._nodes, name, check=check, input_size=input_size)
-        both = cut_in_both_modes(self.backbone, backbone, self._nodes, name) if mode == "train" else None
+        with blamed(Owner(f"The backbone {name or 'in hand'}"), "while it was cut"):
+            self.backbone = cut_backbone(backbone, self._nodes, name, check=check, input_size=input_size)
+            both = cut_in_both_modes(self.backbone, backbone, self._nodes, name) if mode == "train" else None
         self.backbone = self.backbone if both is None else both
         self.follows_mode = both is not None  # False also for mode="train" if training mode makes no difference
         super().train(False)
@@ -112,11 +114,12 @@ class LossNetwork(nn.Module):
         normalized = self.normalize(images)
         if torch.compiler.is_compiling():
             return self.tap(normalized)
-        try:
-            return self.tap(normalized)
-        except (RuntimeError, AssertionError, ValueError) as error:  # ValueError: batch norm of a single value
-            self._explain(normalized, error)
-            raise
+        with blamed(Owner(f"The backbone {self.name or 'in hand'}"), "in its forward pass"):
+            try:
+                return self.tap(normalized)
+            except (RuntimeError, AssertionError, ValueError) as error:  # ValueError: batch norm of a single value
+                self._explain(normalized, error)
+                raise
 
     @property
     def device(self) -> torch.device:

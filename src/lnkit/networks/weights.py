@@ -7,7 +7,6 @@ import logging
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 
@@ -22,11 +21,9 @@ from lnkit.networks.weight_files import require_file
 from lnkit.networks.weight_fit import Fit, load_file
 from lnkit.networks.weight_readings import SEPARATOR, split_label
 from lnkit.networks.weights_hash import hash_weights
-from lnkit.plugins.failures import sentence_of
-from lnkit.plugins.output import stdout_to_stderr
-from lnkit.plugins.process_state import preserved
+from lnkit.plugins.failures import place_of, sentence_of
+from lnkit.plugins.guard import foreign_code, owner_of, warn_of_changes
 from lnkit.plugins.rules import printable
-from lnkit.plugins.torch_state import GENERATORS, SETTINGS
 from lnkit.plugins.user_backbones import FAMILY, is_user_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, load_function
@@ -137,39 +134,29 @@ def build_random(spec: BackboneSpec) -> nn.Module:
 
 def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
     """Call ``load`` of a plugin; errors other than FAILURES become LnkitErrors."""
+
+    def blame(error: BaseException) -> BaseException:
+        if isinstance(error, ImportError):
+            needed = " ".join(f"'{name}'" for name in spec.requires) or "the packages that its plugin needs"
+            return WeightsError(f"Backbone {spec.name} cannot be built ({_reason(error)}). Run: pip install {needed}")
+        return error if isinstance(error, (LnkitError, *FAILURES)) else _broken(spec, error)
+
+    changed: list[str] = []
     try:
-        with _isolated(spec):
+        with foreign_code(blame) as changed:
             module = load_function(spec.load)(pretrained)
-    except ImportError as error:
-        needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "the packages that its plugin needs"
-        raise WeightsError(
-            f"Backbone {spec.name} cannot be built ({_reason(error)}). Run: pip install {needed}"
-        ) from error
-    except (LnkitError, KeyboardInterrupt, *FAILURES):
-        raise
-    except BaseException as error:  # SystemExit too
-        raise _broken(spec, error) from error
+    finally:
+        if changed:
+            warn_of_changes(f"Building {spec.name} changes {', '.join(changed)}")
     if not isinstance(module, nn.Module):
         raise _error_of(spec, f"returned {type(module).__name__} instead of an nn.Module.")
     return module
 
 
-@contextlib.contextmanager
-def _isolated(spec: BackboneSpec) -> Iterator[None]:
-    """Keep the output of a plugin out of the standard output, and undo its changes to global state."""
-    with preserved(GENERATORS), preserved(SETTINGS) as changed, stdout_to_stderr():
-        yield
-    if changed:
-        _warn_once(f"Building {spec.name} changes {', '.join(changed)}, which was undone. Tell the plugin's author.")
-
-
-@cache  # a backbone is built more than once in a run
-def _warn_once(sentence: str) -> None:
-    logger.warning(sentence)
-
-
 def _broken(spec: BackboneSpec, error: BaseException) -> LnkitError:
-    return _error_of(spec, f"raised {sentence_of(error).rstrip('.')}. `lnkit --traceback ...` shows where.")
+    place = place_of(error, owner_of("", spec.load).package)
+    where = f" ({place})" if place else ""
+    return _error_of(spec, f"raised {sentence_of(error).rstrip('.')}{where}. `lnkit --traceback ...` shows where.")
 
 
 def _error_of(spec: BackboneSpec, reason: str) -> LnkitError:

@@ -94,8 +94,9 @@ POINT_CHECKS: tuple[Check, ...] = (nodes, layout, same_as_uncut, finite_features
 
 
 def _cut_fault(point: ExtractionPoint, subject: BackboneSubject) -> Iterator[str]:
+    module = subject.loaded.module
     try:
-        cut_backbone(subject.loaded.module, [point.node], subject.spec.name)
+        cut_backbone(module, [point.node], subject.spec.name)
     except LnkitError as error:
         yield f"Point {point.name!r}: {error}"
 
