@@ -19,6 +19,7 @@ from lnkit.data import (
     image_names,
     open_columns,
     packed_dir,
+    read_image,
     read_rgb,
 )
 from lnkit_delineation import MRD, SPLITS
@@ -165,7 +166,7 @@ def _reader(mode: str, resizing: Resizing | None) -> Callable[[bytes, Path], Pix
 def _first_size(split: Split) -> tuple[int, int]:
     """Return height and width of the first image, which all others must have."""
     path = split.folder / split.images[0]
-    image, _ = read_rgb(path.read_bytes(), path)
+    image = read_image(path)
     return image.height, image.width
 
 

@@ -38,7 +38,12 @@ if TYPE_CHECKING:
         PackedTable as PackedTable,
         open_columns as open_columns,
     )
-    from lnkit.data.pack.decode import decode as decode, read_rgb as read_rgb
+    from lnkit.data.pack.decode import (
+        decode as decode,
+        read_image as read_image,
+        read_rgb as read_rgb,
+        require_pixels as require_pixels,
+    )
     from lnkit.data.pack.image_table import ImageTable as ImageTable, open_images as open_images
     from lnkit.data.storage import (
         explain_disk_errors as explain_disk_errors,
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
         locked as locked,
         require_space as require_space,
     )
+    from lnkit.data.stored_files import read_bytes as read_bytes
 
 __getattr__, __all__ = lazy_exports(
     __name__,
@@ -58,8 +64,9 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.data.folders": ("data_folder", "describe_folder", "image_names", "require_printable"),
         "lnkit.data.pack.array_folder": ("open_arrays", "release"),
         "lnkit.data.pack.columns": ("Column", "ColumnTable", "PackedTable", "open_columns"),
-        "lnkit.data.pack.decode": ("decode", "read_rgb"),
+        "lnkit.data.pack.decode": ("decode", "read_image", "read_rgb", "require_pixels"),
         "lnkit.data.pack.image_table": ("ImageTable", "open_images"),
         "lnkit.data.storage": ("explain_disk_errors", "human_size", "locked", "require_space"),
+        "lnkit.data.stored_files": ("read_bytes",),
     },
 )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LONGEST = 2**26  # bytes of a text; the longest that lnkit writes, an inventory of a million files, has about as many
+LARGEST = 2**30  # bytes of any file that is read into memory; an image of 179 million pixels has half as many
 DEEPEST = 100  # nested lists and objects in JSON; code that walks through a value is recursive
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
@@ -45,8 +46,8 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def read_bytes(path: Path, longest: int = LONGEST) -> bytes:
-    """Read a file.
+def read_bytes(path: Path, longest: int = LARGEST) -> bytes:
+    """Read a file into memory.
 
     Args:
         path: The file.
@@ -57,11 +58,12 @@ def read_bytes(path: Path, longest: int = LONGEST) -> bytes:
     """
     with open_regular(path) as stream:
         try:
-            data = stream.read(longest + 1)
+            size = max(os.fstat(stream.fileno()).st_size, 2**16)  # files of /proc state 0
+            data = stream.read(min(size, longest) + 1)
         except OSError as error:
             raise unreadable(path, error) from error
     if len(data) > longest:
-        raise DataError(f"{path} is damaged: it is longer than {longest:,} bytes.")
+        raise DataError(f"{path} is longer than {longest:,} bytes, and must fit into memory.")
     return data
 
 
