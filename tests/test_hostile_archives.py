@@ -7,6 +7,7 @@ import io
 import struct
 import tarfile
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def repeated(path: Path, kind: str, names: tuple[str, ...]) -> Path:
         return path
     with zipfile.ZipFile(path, "w") as bundle:
         for number, name in enumerate(names):
-            with pytest.warns(UserWarning, match="Duplicate") if name in names[:number] else open(path):
+            with pytest.warns(UserWarning, match="Duplicate") if name in names[:number] else nullcontext():
                 bundle.writestr(name, b"%d" % number)
     return path
 

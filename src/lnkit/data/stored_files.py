@@ -24,7 +24,7 @@ LONGEST = 2**26  # bytes of a text; the longest that lnkit writes, an inventory 
 LARGEST = 2**30  # bytes of any file that is read into memory; an image of 179 million pixels has half as many
 DEEPEST = 100  # nested lists and objects in JSON; code that walks through a value is recursive
 
-_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+_KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise DataError(f"Expected a file, got {_KINDS.get(stat.S_IFMT(mode), 'a device')}: {path}.")
+        raise DataError(f"Expected a file, got {kind_of(mode)}: {path}.")
     with os.fdopen(descriptor, "rb") as stream:
         yield stream
 
@@ -144,6 +144,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except Exception as error:  # safetensors and torch raise errors of many kinds for damaged headers
         raise DataError(f"{path} is damaged ({_first_line(error)}).") from error
+
+
+def kind_of(mode: int) -> str:
+    """Return what a path's ``st_mode`` stands for: "a FIFO"."""
+    return _KINDS.get(stat.S_IFMT(mode), "a device")
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> DataError:
