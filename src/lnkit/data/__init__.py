@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         locked as locked,
         require_space as require_space,
     )
-    from lnkit.data.stored_files import read_bytes as read_bytes
+    from lnkit.data.stored_files import read_array as read_array, read_arrays as read_arrays, read_bytes as read_bytes
 
 __getattr__, __all__ = lazy_exports(
     __name__,
@@ -67,6 +67,6 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.data.pack.decode": ("decode", "read_image", "read_rgb", "require_pixels"),
         "lnkit.data.pack.image_table": ("ImageTable", "open_images"),
         "lnkit.data.storage": ("explain_disk_errors", "human_size", "locked", "require_space"),
-        "lnkit.data.stored_files": ("read_bytes",),
+        "lnkit.data.stored_files": ("read_array", "read_arrays", "read_bytes"),
     },
 )

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -128,6 +129,34 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
                 return {name: stored[name] for name in stored.files}
         except Exception as error:  # zip, zlib, tokenize and numpy each have errors of their own for damaged files
             raise DataError(f"{path} is damaged ({_first_line(error)}).") from error
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Read the array of an ``.npy`` file.
+
+    Raises:
+        DataError: As for :func:`parse_array`, or the file is missing or unreadable.
+    """
+    return parse_array(read_bytes(path), path)
+
+
+def parse_array(data: bytes, path: Path) -> np.ndarray:
+    """Return the array that the ``.npy`` file ``data`` holds.
+
+    Args:
+        data: The bytes of the file.
+        path: For error messages.
+
+    Raises:
+        DataError: It is damaged, or holds anything but one array of numbers or text.
+    """
+    import numpy as np  # noqa: PLC0415 - listing records needs no numpy
+
+    try:
+        array = np.lib.format.read_array(BytesIO(data), allow_pickle=False)
+    except Exception as error:  # tokenize, ast and numpy each have errors of their own for damaged headers
+        raise DataError(f"{path} is not a readable .npy file ({_first_line(error)}).") from error
+    return array
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lnkit.data.folders import describe_folder, image_names, require_printable
+from lnkit.datasets.text_tables import read_text
 from lnkit.errors import DataError
 
 __all__ = [
@@ -143,7 +144,9 @@ def _annotated(split: Path, folder: Path, classes: Sequence[str]) -> Split:
 
 
 def _annotations(file: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(read_text(file).split("\n"), start=1):
+        if not line:
+            continue
         cells = line.split("\t")
         if len(cells) < 2 or "/" in cells[0] or not cells[0].isprintable():
             raise DataError(

@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from lnkit.data.cache import packed_dir
 from lnkit.data.pack.columns import PackedTable
 from lnkit.data.pack.image_table import ImageTable, open_images
+from lnkit.data.stored_files import parse_array
 from lnkit.datasets.two_afc_layout import IMAGES, LABEL, FamilyFiles, find_families, partial_notes
 from lnkit.errors import DataError
 from lnkit.progress import Progress
@@ -112,14 +112,9 @@ def read_judgment(data: bytes, path: Path) -> float:
     Raises:
         DataError: The file is damaged, or holds anything but one number in [0, 1].
     """
-    try:
-        values = np.load(BytesIO(data), allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise DataError(
-            f"{path} is not a readable .npy file ({error}). Replace it, or fetch the data again."
-        ) from error
-    if not isinstance(values, np.ndarray) or values.size != 1 or values.dtype.kind not in "fiub":
-        content = f"{values.dtype} of shape {values.shape}" if isinstance(values, np.ndarray) else "an archive"
+    values = parse_array(data, path)
+    if values.size != 1 or values.dtype.kind not in "fiub":
+        content = f"{values.dtype} of shape {values.shape}"
         raise DataError(f"Expected one number, the fraction of people, but {path} holds {content}.")
     value = float(values.item())
     if not 0.0 <= value <= 1.0:
