@@ -21,6 +21,7 @@ from lnkit.data import (
     packed_dir,
     read_image,
     read_rgb,
+    same_name,
 )
 from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.protocol import STRIDE
@@ -55,7 +56,7 @@ class Split:
     @property
     def stems(self) -> tuple[str, ...]:
         """Names of the images without folder and ending."""
-        return tuple(Path(name).stem for name in self.images)
+        return tuple(same_name(Path(name).stem) for name in self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def find_split(root: Path, name: str) -> Split:
 def _list_files(folder: Path, kind: str) -> dict[str, str]:
     """Return {stem: name relative to the split's folder} of the images, or of the maps."""
     names = image_names(folder / kind, SUFFIXES, EXPECTED)
-    files = {Path(name).stem: f"{kind}/{name}" for name in names}
+    files = {same_name(Path(name).stem): f"{kind}/{name}" for name in names}
     if len(files) < len(names):
         raise DataError(f"{folder / kind} has two files of one name with different endings. Remove one of them.")
     return files

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from lnkit.data.fetch.datasets import ensure_dataset as ensure_dataset
     from lnkit.data.fetch.unpack import is_archive as is_archive, unpack as unpack
     from lnkit.data.folders import (
+        by_same_name as by_same_name,
         data_folder as data_folder,
         describe_folder as describe_folder,
         image_names as image_names,
         require_printable as require_printable,
+        same_name as same_name,
     )
     from lnkit.data.pack.array_folder import open_arrays as open_arrays, release as release
     from lnkit.data.pack.columns import (
@@ -61,7 +63,14 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.data.fetch.checksums": ("file_sha256",),
         "lnkit.data.fetch.datasets": ("ensure_dataset",),
         "lnkit.data.fetch.unpack": ("is_archive", "unpack"),
-        "lnkit.data.folders": ("data_folder", "describe_folder", "image_names", "require_printable"),
+        "lnkit.data.folders": (
+            "by_same_name",
+            "data_folder",
+            "describe_folder",
+            "image_names",
+            "require_printable",
+            "same_name",
+        ),
         "lnkit.data.pack.array_folder": ("open_arrays", "release"),
         "lnkit.data.pack.columns": ("Column", "ColumnTable", "PackedTable", "open_columns"),
         "lnkit.data.pack.decode": ("decode", "read_image", "read_rgb", "require_pixels"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lnkit.data.folders import describe_folder, require_printable
+from lnkit.data.folders import by_same_name, describe_folder, require_printable, same_name
 from lnkit.errors import DataError
 from lnkit.specs import DatasetSpec, RemoteFile
 
@@ -129,6 +129,7 @@ def _family_folders(split: Path, part: str) -> list[Path]:
     if not folders:
         raise DataError(f"{split} is empty. {_expected(split.name, [part])}")
     require_printable(split, [path.name for path in folders])
+    by_same_name(split, [path.name for path in folders])
     rank = {name: index for index, name in enumerate(OFFICIAL[part])}
     return sorted(folders, key=lambda path: (rank.get(path.name, len(rank)), path.name))
 
@@ -138,7 +139,7 @@ def _read_family(part: str, folder: Path) -> FamilyFiles:
     images = {column: _files(folder / column, SUFFIXES, expected) for column in IMAGES[part]}
     labels = {LABEL[part]: _files(folder / LABEL[part], (".npy",), expected)}
     _check_columns(folder, images | labels)
-    return FamilyFiles(part, folder.name, folder, _names(images), _names(labels))
+    return FamilyFiles(part, same_name(folder.name), folder, _names(images), _names(labels))
 
 
 def _files(folder: Path, suffixes: tuple[str, ...], expected: str) -> dict[str, str]:
@@ -150,7 +151,7 @@ def _files(folder: Path, suffixes: tuple[str, ...], expected: str) -> dict[str, 
     if not names:
         raise DataError(f"{folder} has no {', '.join(suffixes)} files in it. {expected}")
     require_printable(folder, names)
-    by_stem = {name.rpartition(".")[0]: f"{folder.name}/{name}" for name in names}
+    by_stem = {same_name(name.rpartition(".")[0]): f"{folder.name}/{name}" for name in names}
     if len(by_stem) < len(names):
         raise DataError(
             f"{folder} has two files of the same number. Expected one file for each item: remove the other one."

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
-from lnkit.data import describe_folder, read_array, require_printable
+from lnkit.data import describe_folder, read_array, require_printable, same_name
 from lnkit.datasets.image_files import Folder
 from lnkit.datasets.text_tables import read_number, read_rows, read_text
 
@@ -149,8 +149,8 @@ def _files_of(names: Sequence[str], folder: Path, here: Sequence[str]) -> list[s
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         raise DataError(f"The rows of the matrix have the name {twice!r} twice.")
-    lookup, by_stem = Folder(folder), {name.rpartition(".")[0]: name for name in here}
-    files = {name: path.name if (path := lookup.find(name)) else by_stem.get(name) for name in names}
+    lookup, by_stem = Folder(folder), {same_name(name.rpartition(".")[0]): name for name in here}
+    files = {name: path.name if (path := lookup.find(name)) else by_stem.get(same_name(name)) for name in names}
     missing = [name for name, file in files.items() if file is None]
     if missing:
         raise DataError(f"{folder} has no image {missing[0]!r} ({len(missing)} of the {len(names)} named are missing).")
