@@ -30,6 +30,7 @@ from lnkit_bapps.protocol import BappsProtocol
 Array = NDArray[np.float64]
 
 OFFICIAL_FAMILIES = DISTORTION_FAMILIES + REAL_FAMILIES
+SPLIT = 0.5  # a judgment without a majority
 VOTES_PER_TRIPLET = 5  # of the BAPPS validation set; Zhang2018 2.2
 
 # The average precision of fewer pairs is biased and skewed: simulated intervals miss in up to 15 % of the cases.
@@ -109,6 +110,9 @@ def _score_triplets(families: Mapping[str, tuple[Array, Array, Array]]) -> dict[
         return {}
     scored = {name: _score_family(name, *arrays) for name, arrays in families.items()}
     scores = {"2afc": mean_of_families(scored.values()), "2afc_pooled": _pooled(scored)}
+    decided = [_score_majority(*arrays) for arrays in families.values() if (arrays[0] != SPLIT).any()]
+    if decided:
+        scores["2afc_majority"] = mean_of_families(decided)
     for group, members in (("2afc_distortion", DISTORTION_FAMILIES), ("2afc_real", REAL_FAMILIES)):
         if set(members) <= set(scored):
             scores[group] = mean_of_families(scored[name] for name in members)
@@ -121,6 +125,18 @@ def _score_family(name: str, judge: Array, d0: Array, d1: Array) -> FamilyScore:
     votes = votes_of(judge) if name in OFFICIAL_FAMILIES else None
     score = Score(estimate.value, len(agreed), estimate.interval(), two_afc_ceilings(judge, votes))
     return FamilyScore(score, estimate)
+
+
+def _score_majority(judge: Array, d0: Array, d1: Array) -> FamilyScore:
+    """Score the agreement with the side that most people chose; triplets that split people in halves have none."""
+    decided = judge != SPLIT
+    judge, d0, d1 = judge[decided], d0[decided], d1[decided]
+    agreed = two_afc_agreement((judge > SPLIT).astype(np.float64), d0, d1)
+    estimate = estimate_mean(agreed, scale=SHARE)
+    human = float(np.mean(np.maximum(judge, 1 - judge)))  # a vote, drawn at random, with the majority
+    return FamilyScore(
+        Score(estimate.value, len(agreed), estimate.interval(), {"human": human, "best possible": 1.0}), estimate
+    )
 
 
 def _pooled(scored: Mapping[str, FamilyScore]) -> Score:
