@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from math import isfinite
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from lnkit.data import stored_files
@@ -33,6 +33,13 @@ class Line(NamedTuple):
     def number(self, column: str) -> float:
         """Return the number in ``column``; raises DataError if there is none."""
         return read_number(self.cells[column], f"{self.where}, column {column}")
+
+    def file(self, column: str) -> str:
+        """Return the file in ``column``, relative and with ``/``; raises DataError if it leads out of its folder."""
+        path = PurePosixPath(self.cells[column])
+        if path.is_absolute() or ".." in path.parts or not path.parts or not str(path).isprintable():
+            raise DataError(f"{self.where}: expected a file in this folder as {column}, got {str(path)!r:.80}.")
+        return path.as_posix()
 
 
 class Row(NamedTuple):

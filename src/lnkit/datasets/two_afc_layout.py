@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lnkit.data.folders import by_same_name, describe_folder, require_printable, same_name
+from lnkit.datasets.triplet_table import TABLE, read_triplet_table
 from lnkit.errors import DataError
 from lnkit.specs import DatasetSpec, RemoteFile
 
@@ -59,7 +60,9 @@ class FamilyFiles:
     name: str  # "traditional"
     folder: Path
     images: dict[str, tuple[str, ...]]  # column -> files
-    labels: dict[str, tuple[str, ...]]
+    labels: dict[str, tuple[str, ...]]  # empty where a table has the judgments
+    judge: tuple[float, ...] = ()  # judgments of a table
+    votes: tuple[int, ...] = ()  # people who judged each item, if a table says it
 
     def __str__(self) -> str:
         return f"{self.part}/{self.name}"
@@ -75,6 +78,7 @@ def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd"), split: str
 
     Args:
         root: The folder that holds ``2afc`` and/or ``jnd``, one above it named ``dataset``, or one of the two itself.
+            Triplets may also be in a table; see :mod:`lnkit.datasets.triplet_table`.
         parts: "2afc", "jnd" or both.
         split: "val" or "train".
 
@@ -85,12 +89,25 @@ def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd"), split: str
         raise DataError(f"{root} is not a folder. {_expected(split, parts)}")
     folders = {part: split_folder(root, part, split) for part in parts}
     families = [_read_family(part, path) for part, folder in folders.items() for path in _family_folders(folder, part)]
+    if "2afc" in parts and (root / TABLE).exists():
+        families = _of_table(root, split, families) + families
     if not families:
         raise DataError(
             f"{root} has no {' or '.join(parts)} data of the split {split!r}. {_expected(split, parts)} "
             f"{describe_folder(root)}"
         )
     return tuple(families)
+
+
+def _of_table(root: Path, split: str, others: Sequence[FamilyFiles]) -> list[FamilyFiles]:
+    """Return the families of ``triplets.csv``, which has no splits."""
+    if any(family.part == "2afc" for family in others):
+        raise DataError(f"{root} has triplets in {TABLE} and in folders. Remove one of them.")
+    if split != "val":
+        raise DataError(f"{root / TABLE} has no split {split!r}: its triplets are the split 'val'.")
+    folder, families = read_triplet_table(root)
+    families = sorted(families, key=lambda family: _rank("2afc", family.name))
+    return [FamilyFiles("2afc", f.name, folder, f.images, {}, f.judge, f.votes) for f in families]
 
 
 def split_folder(root: Path, part: str, split: str) -> Path:
@@ -130,8 +147,12 @@ def _family_folders(split: Path, part: str) -> list[Path]:
         raise DataError(f"{split} is empty. {_expected(split.name, [part])}")
     require_printable(split, [path.name for path in folders])
     by_same_name(split, [path.name for path in folders])
-    rank = {name: index for index, name in enumerate(OFFICIAL[part])}
-    return sorted(folders, key=lambda path: (rank.get(path.name, len(rank)), path.name))
+    return sorted(folders, key=lambda path: _rank(part, path.name))
+
+
+def _rank(part: str, name: str) -> tuple[int, str]:
+    official = list(OFFICIAL[part])
+    return (official.index(name) if name in official else len(official), name)
 
 
 def _read_family(part: str, folder: Path) -> FamilyFiles:
@@ -174,7 +195,8 @@ def _check_columns(folder: Path, columns: dict[str, dict[str, str]]) -> None:
 
 def _expected(split: str, parts: Sequence[str]) -> str:
     layouts = (f"{p}/{split}/<family>/{{{','.join(IMAGES[p])}}}/NNNNNN.png with {LABEL[p]}/NNNNNN.npy" for p in parts)
-    return f"Expected BAPPS's layout: {', and '.join(layouts)}."
+    table = f"; or triplets in {TABLE} with the columns ref, p0, p1 and judge" if "2afc" in parts else ""
+    return f"Expected BAPPS's layout: {', and '.join(layouts)}{table}."
 
 
 def _names(columns: dict[str, dict[str, str]]) -> dict[str, tuple[str, ...]]:

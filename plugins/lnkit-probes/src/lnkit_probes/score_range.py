@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.stats import truncnorm
 
 from lnkit import DataError
-from lnkit.data import read_arrays, read_bytes
-from lnkit.datasets.two_afc import read_judgment
+from lnkit.data import read_arrays
+from lnkit.datasets.two_afc import read_judgments as read_family
 from lnkit.datasets.two_afc_layout import find_families
 from lnkit.stats import named_generator, two_afc_agreement
 
@@ -38,11 +38,7 @@ def read_judgments(data: Path) -> dict[str, Array]:
     """
     if data.suffix == ".npz":
         return _read_archive(data)
-    judgments = {}
-    for family in find_families(data, ("2afc",)):
-        files = [family.folder / name for names in family.labels.values() for name in names]
-        judgments[family.name] = np.array([read_judgment(read_bytes(file), file) for file in files])
-    return judgments
+    return {family.name: read_family(family) for family in find_families(data, ("2afc",))}
 
 
 def _read_archive(file: Path) -> dict[str, Array]:
