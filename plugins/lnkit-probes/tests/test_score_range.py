@@ -80,7 +80,7 @@ def test_faults_of_archives_are_named(arrays: dict[str, np.ndarray], said: str, 
     with pytest.raises(DataError, match=said):
         read_judgments(tmp_path / "judgments.npz")
     (tmp_path / "damaged.npz").write_bytes(b"PK")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is damaged"):
         read_judgments(tmp_path / "damaged.npz")
 
 

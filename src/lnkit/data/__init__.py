@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from lnkit.data.fetch.datasets import ensure_dataset as ensure_dataset
     from lnkit.data.fetch.unpack import is_archive as is_archive, unpack as unpack
     from lnkit.data.folders import (
+        by_same_name as by_same_name,
         data_folder as data_folder,
         describe_folder as describe_folder,
         image_names as image_names,
         require_printable as require_printable,
+        same_name as same_name,
     )
     from lnkit.data.pack.array_folder import open_arrays as open_arrays, release as release
     from lnkit.data.pack.columns import (
@@ -38,7 +40,12 @@ if TYPE_CHECKING:
         PackedTable as PackedTable,
         open_columns as open_columns,
     )
-    from lnkit.data.pack.decode import decode as decode, read_rgb as read_rgb
+    from lnkit.data.pack.decode import (
+        decode as decode,
+        read_image as read_image,
+        read_rgb as read_rgb,
+        require_pixels as require_pixels,
+    )
     from lnkit.data.pack.image_table import ImageTable as ImageTable, open_images as open_images
     from lnkit.data.safetensors_files import write_tensors as write_tensors
     from lnkit.data.storage import (
@@ -47,6 +54,7 @@ if TYPE_CHECKING:
         locked as locked,
         require_space as require_space,
     )
+    from lnkit.data.stored_files import read_array as read_array, read_arrays as read_arrays, read_bytes as read_bytes
 
 __getattr__, __all__ = lazy_exports(
     __name__,
@@ -56,12 +64,20 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.data.fetch.checksums": ("file_sha256",),
         "lnkit.data.fetch.datasets": ("ensure_dataset",),
         "lnkit.data.fetch.unpack": ("is_archive", "unpack"),
-        "lnkit.data.folders": ("data_folder", "describe_folder", "image_names", "require_printable"),
+        "lnkit.data.folders": (
+            "by_same_name",
+            "data_folder",
+            "describe_folder",
+            "image_names",
+            "require_printable",
+            "same_name",
+        ),
         "lnkit.data.pack.array_folder": ("open_arrays", "release"),
         "lnkit.data.pack.columns": ("Column", "ColumnTable", "PackedTable", "open_columns"),
-        "lnkit.data.pack.decode": ("decode", "read_rgb"),
+        "lnkit.data.pack.decode": ("decode", "read_image", "read_rgb", "require_pixels"),
         "lnkit.data.pack.image_table": ("ImageTable", "open_images"),
         "lnkit.data.safetensors_files": ("write_tensors",),
         "lnkit.data.storage": ("explain_disk_errors", "human_size", "locked", "require_space"),
+        "lnkit.data.stored_files": ("read_array", "read_arrays", "read_bytes"),
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,31 @@ def image_names(folder: Path, suffixes: Sequence[str], expected: str) -> list[st
         raise DataError(f"{folder} has no images in it ({', '.join(suffixes)}). {expected}")
     require_printable(folder, names)
     return names
+
+
+def same_name(name: str) -> str:
+    """Return a name in the form in which names are compared: an ä may be stored as one character or as two."""
+    return unicodedata.normalize("NFC", name)
+
+
+def by_same_name(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Return {name as it is compared: name as it is stored}, in the order of ``names``.
+
+    Args:
+        folder: For the error message.
+        names: Of files or folders in it.
+
+    Raises:
+        DataError: Two names differ only in how their characters are stored, and look the same.
+    """
+    stored: dict[str, str] = {}
+    for name in names:
+        if (other := stored.setdefault(same_name(name), name)) != name:
+            raise DataError(
+                f"{folder} has two entries that look the same, {other!a} and {name!a}: their characters are stored in "
+                "different ways. Rename or merge them."
+            )
+    return stored
 
 
 @text_paths

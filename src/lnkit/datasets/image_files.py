@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lnkit._text_paths import text_paths
-from lnkit.data import atomic_write_text, describe_folder, explain_disk_errors, file_sha256, packed_dir
+from lnkit.data import atomic_write_text, describe_folder, explain_disk_errors, file_sha256, packed_dir, same_name
 from lnkit.datasets.text_tables import text_sha256
 from lnkit.errors import DataError
 from lnkit.progress import Progress
@@ -36,7 +36,7 @@ class Folder:
         self.path = path
         self._by_lower: dict[str, list[str]] = {}
         for name in sorted(entry.name for entry in path.iterdir()):
-            self._by_lower.setdefault(name.lower(), []).append(name)
+            self._by_lower.setdefault(_key(name), []).append(name)
 
     def find(self, name: str) -> Path | None:
         """Return the path of ``name``, or None.
@@ -44,7 +44,7 @@ class Folder:
         Raises:
             DataError: The name exists only in other cases, and in more than one.
         """
-        candidates = self._by_lower.get(name.lower(), [])
+        candidates = self._by_lower.get(_key(name), [])
         if name in candidates:
             return self.path / name
         if len(candidates) > 1:
@@ -57,6 +57,10 @@ class Folder:
         if path is None:
             raise DataError(f"{self.path} has no {name}. {hint}".strip())
         return path
+
+
+def _key(name: str) -> str:
+    return same_name(name).lower()
 
 
 @text_paths

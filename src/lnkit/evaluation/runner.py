@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,9 +91,7 @@ def run(
         return _run_resolved(resolved, request.seed if weights_seed is None else weights_seed, unknown, progress)
 
 
-def _run_resolved(
-    resolved: ResolvedRequest, weights_seed: int, unknown: str, progress: Progress
-) -> list[FinishedRun]:
+def _run_resolved(resolved: ResolvedRequest, weights_seed: int, unknown: str, progress: Progress) -> list[FinishedRun]:
     """Run a request whose names are known to be right."""
     from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch
 

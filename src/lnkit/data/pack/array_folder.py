@@ -28,7 +28,7 @@ from lnkit.errors import DataError
 from lnkit.progress import Progress
 
 MANIFEST = "manifest.json"
-FORMAT = 2  # of the manifest; raised whenever older packed folders must not be used any more
+FORMAT = 3  # of the manifest; raised whenever older packed folders must not be used any more
 CHUNK = 2**23  # bytes read or written at a time
 
 

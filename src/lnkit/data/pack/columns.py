@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from lnkit._text_paths import text_paths
 from lnkit.data.pack.array_folder import ArrayFolder, NpyFile
+from lnkit.data.stored_files import read_bytes
 from lnkit.errors import DataError
 from lnkit.progress import Advance, Progress
 
@@ -229,10 +230,7 @@ def _read_block(name: str, column: Column, source: Path, files: Sequence[str]) -
     hashes = []
     for row, file in enumerate(files):
         path = source / file
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        data = read_bytes(path)
         value = np.asarray(column.read(data, path))
         _check_row(value, name, column, path)
         values[row] = value

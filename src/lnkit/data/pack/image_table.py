@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,18 @@ from numpy.typing import NDArray
 from lnkit._text_paths import text_paths
 from lnkit.data.pack.columns import Column, ColumnTable, Conversions, PackedTable, open_columns
 from lnkit.data.pack.decode import decode
+from lnkit.errors import DataError
 from lnkit.progress import Progress
 
 
 def _parse_number(data: bytes, path: Path) -> float:
-    return float(data)
+    try:
+        value = float(data)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        raise DataError(f"Expected a number, got {data[:40]!r} in {path}.")
+    return value
 
 
 @text_paths
