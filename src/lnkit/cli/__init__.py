@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from lnkit.cli._output import Settings, clean
+from lnkit.cli._output import Settings, echo, print_lines
 from lnkit.cli._plugincommands import load_command, plugin_commands
+from lnkit.cli._process import check_call, open_streams, print_messages
 from lnkit.data.atomic import DISK_FULL
 from lnkit.errors import LnkitError, did_you_mean, near_names
+from lnkit.escapes import printable
 
 if TYPE_CHECKING:
     from lnkit.plugins.entrypoints import EntryPoint
@@ -60,7 +63,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
         if added := self._added():
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, f"From {entry.distribution}.") for name, entry in added.items()])
+                formatter.write_dl(
+                    [(printable(name), printable(f"From {entry.distribution}.")) for name, entry in added.items()]
+                )
 
     def _added(self) -> dict[str, EntryPoint]:
         """Return the commands of plugins; none of them replaces a command of lnkit."""
@@ -90,6 +95,8 @@ def cli(ctx: click.Context, strict: bool, traceback: bool, quiet: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    open_streams()
+    print_messages()
     code = run(sys.argv[1:])
     if "torch" not in sys.modules:  # its libraries complain about objects that are left
         gc.freeze()  # a last garbage collection would take a tenth of the time of `lnkit list-backbones`
@@ -99,12 +106,15 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command, print an error as a sentence, and return the exit code."""
     try:
+        check_call(arguments)
         code = cli.main(arguments, prog_name="lnkit", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        message = io.StringIO()
+        error.show(message)
+        print_lines(message.getvalue(), err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _print_error("Interrupted. Run the same command again to resume.", 130)
@@ -124,7 +134,7 @@ def _print_exception(error: Exception, show_traceback: bool) -> int:
     if show_traceback:
         import traceback  # noqa: PLC0415 - only with --traceback
 
-        traceback.print_exception(error)
+        print_lines("".join(traceback.format_exception(error)), err=True)
     if isinstance(error, LnkitError):
         return _print_error(str(error), error.exit_code)
     if isinstance(error, OSError) and error.errno in DISK_FULL:
@@ -137,7 +147,7 @@ def _print_exception(error: Exception, show_traceback: bool) -> int:
 
 
 def _print_error(sentence: str, code: int) -> int:
-    click.echo(clean(f"Error: {sentence}" if code != 130 else sentence), err=True)
+    echo(f"Error: {sentence}" if code != 130 else sentence, err=True)
     return code
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._output import emit_json, json_option, note, warn
+from lnkit.cli._output import echo, emit_json, json_option, note, warn
 from lnkit.errors import LnkitError, UsageError
 
 if TYPE_CHECKING:
@@ -152,4 +152,4 @@ def _show(runs: list[FinishedRun], as_json: bool) -> None:
         if reused := sum(run.reused for run in single):
             note(f"{reused} of {len(single)} results existed before and were reused; --force runs them again.")
         for run in single:
-            click.echo(f"Results: {run.folder}")
+            echo(f"Results: {run.folder}")

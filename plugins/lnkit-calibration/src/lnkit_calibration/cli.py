@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lnkit
-from lnkit.commands import make_progress, note
+from lnkit.commands import echo, make_progress, note
 
 if TYPE_CHECKING:
     from lnkit_calibration.calibration import CalibrationRequest, CalibrationResult
@@ -70,10 +70,10 @@ def _show(request: CalibrationRequest, result: CalibrationResult) -> None:
     if result.collapsed:
         raise lnkit.LnkitError(f"The training collapsed: {result.collapsed}. Nothing was written; try a smaller --lr.")
     scores = f"{result.before:.4f} before, {result.after:.4f} after"
-    click.echo(f"2AFC on {result.held_out:,} held-out triplets: {scores}")
-    click.echo(f"Weights: {result.lin}")
+    echo(f"2AFC on {result.held_out:,} held-out triplets: {scores}")
+    echo(f"Weights: {result.lin}")
     weights = result.backbone or (request.weights if request.weights != "pretrained" else None)
     if result.backbone:
-        click.echo(f"Backbone: {result.backbone}")
+        echo(f"Backbone: {result.backbone}")
     use = f"--backbone {request.backbone} --point {request.points} --distance lin --set lin_weights={result.lin}"
     note(f"Use it: lnkit eval {use}{f' --weights {weights}' if weights else ''}")

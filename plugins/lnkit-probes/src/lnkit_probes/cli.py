@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import lnkit
-from lnkit.commands import emit_json, json_option, print_table
+from lnkit.commands import echo, emit_json, json_option, print_table
 
 NOISE = "0.01,0.1,0.2,0.3,0.5,0.7,1,2,3"  # standard deviations; ours, Kumar2022 plots theirs only
 
@@ -35,7 +35,7 @@ def score_range(data: Path, noise: str, seed: int, as_json: bool) -> None:
     count = sum(map(len, judgments.values()))
     families = "family" if len(judgments) == 1 else "families"
     print_table(["noise", "perceptual score"], [[f"{value:g}", f"{score:.1f}"] for value, score in scores.items()])
-    click.echo(f"Simulated on {count:,} judgments of {len(judgments)} {families}.")
+    echo(f"Simulated on {count:,} judgments of {len(judgments)} {families}.")
 
 
 def _read_noise(text: str) -> list[float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lnkit.cli._output import clean, emit_json, json_option, note, print_table
+from lnkit.cli._output import echo, emit_json, json_option, note, print_table
 from lnkit.cli._registry import load_plugins
 
 if TYPE_CHECKING:
@@ -80,6 +80,6 @@ def _show(findings: Sequence[CheckResult]) -> None:
         if finding.state == "failed" or (finding.state == "skipped" and not counts[finding.subject, "failed"]):
             problems.setdefault((finding.state, finding.subject, finding.message), []).append(finding.check)
     for (state, subject, sentence), checks in problems.items():
-        click.echo(clean(f"{state.capitalize()}: {subject}, {', '.join(checks)}. {sentence}"))
+        echo(f"{state.capitalize()}: {subject}, {', '.join(checks)}. {sentence}")
     total: Counter[str] = Counter(finding.state for finding in findings)
-    click.echo(", ".join(f"{total[state]} {state}" for state in STATES if total[state]))
+    echo(", ".join(f"{total[state]} {state}" for state in STATES if total[state]))

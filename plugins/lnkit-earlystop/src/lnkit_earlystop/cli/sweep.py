@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import lnkit
-from lnkit.commands import make_progress
+from lnkit.commands import echo, make_progress
 from lnkit_earlystop.cli._options import FIELDS, recipe_options
 from lnkit_earlystop.cli._tables import print_rows
 from lnkit_earlystop.cli.train import BATCH_SIZE
@@ -106,7 +106,7 @@ def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[st
     best = optimum(table)
     print_rows(table, best)
     write_rows(table, folder / TABLE)
-    click.echo(f"Table: {folder / TABLE}")
+    echo(f"Table: {folder / TABLE}")
     title = HYPERPARAMETERS[hyperparameter].title
     if not table:
         return
@@ -115,4 +115,4 @@ def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[st
         charts[SCATTER] = scatter(mean_checkpoints(runs), f"{architecture}: {title}", title)
     for name, chart in charts.items():
         save_figure(chart, folder / name)
-        click.echo(f"Figure: {folder / name}")
+        echo(f"Figure: {folder / name}")

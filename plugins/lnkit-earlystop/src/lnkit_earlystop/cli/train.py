@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lnkit
-from lnkit.commands import make_progress, note
+from lnkit.commands import echo, make_progress, note
 from lnkit_earlystop.cli._options import recipe_options, recipe_with
 from lnkit_earlystop.cli._tables import print_rows
 
@@ -141,4 +141,4 @@ def _show(run: TrainingRun) -> None:
         note(f"Note: the training collapsed: {run.collapsed}.")
     for text in run.notes:
         note(f"Note: {text}.")
-    click.echo(f"Run: {run.folder}")
+    echo(f"Run: {run.folder}")
