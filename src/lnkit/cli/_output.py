@@ -67,7 +67,7 @@ def emit_json(content: Any) -> None:
         text = json.dumps(_without_nan(content), indent=2, ensure_ascii=False, default=str)
     if not (_prints_unicode(sys.stdout) and text.replace("\n", "").isprintable()):
         ascii_ = not _prints_unicode(sys.stdout)
-        text = "".join(c if c == "\n" or c.isprintable() and not (ascii_ and c > "~") else _escaped(c) for c in text)
+        text = "".join(c if c == "\n" or (c.isprintable() and not (ascii_ and c > "~")) else _escaped(c) for c in text)
     _write(text + "\n", err=False)
 
 
@@ -180,6 +180,8 @@ def _write(text: str, *, err: bool) -> None:
         LnkitError: stdout is closed or cannot be written to. What stderr cannot take is lost.
     """
     stream = sys.stderr if err else sys.stdout
+    if not text:
+        return
     try:
         if stream is None:  # the shell closed it
             raise OSError(EBADF, "it is closed")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import click
-
 from lnkit.cli._output import echo, print_table
 from lnkit.results.records import CUT_DOWN, RunRecord, ScoreRecord, SeedSpread
 from lnkit.results.seeds import seed_notes

@@ -13,7 +13,7 @@ from lnkit.analysis.published.tables import read_rows
 from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow
 from lnkit.errors import UsageError
 from lnkit.escapes import markdown
-from lnkit.results.folder import output_file
+from lnkit.results.output_files import output_file
 from lnkit.results.records import RunRecord
 
 MACS = "millions of multiply-adds"

@@ -249,17 +249,3 @@ def _put_in_place(tmp: Path, target: Path, *, replace: bool) -> None:
     except OSError:
         if not target.is_dir():  # otherwise another process finished the same run first
             raise
-
-
-@contextmanager
-def output_file(file: Path) -> Iterator[Path]:
-    """Give a temporary path that becomes ``file`` at the end, for files that a user asked for with --output.
-
-    Raises:
-        LnkitError: the file cannot be written; no part of it is left.
-    """
-    try:
-        with atomic_write(file) as tmp:
-            yield tmp
-    except OSError as error:
-        raise LnkitError(f"Cannot write {file} ({error.strerror}). Name another file with --output.") from error

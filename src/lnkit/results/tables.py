@@ -11,7 +11,7 @@ import pandas as pd
 
 from lnkit import escapes
 from lnkit.errors import UsageError
-from lnkit.results.folder import output_file
+from lnkit.results.output_files import output_file
 from lnkit.results.records import RunRecord
 from lnkit.results.spread import difference, estimate_of
 

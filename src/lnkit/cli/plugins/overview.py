@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from lnkit.cli._output import echo, emit_json, print_lines, print_table
 from lnkit.cli._registry import load_plugins
 

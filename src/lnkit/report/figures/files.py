@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lnkit.errors import UsageError
-from lnkit.results.folder import output_file
+from lnkit.results.output_files import output_file
 
 SCALE = 3  # pixels per unit: about 300 dpi at the width of a column
 
