@@ -12,7 +12,7 @@ import click
 
 from lnkit.cli._output import Settings, echo, print_lines
 from lnkit.cli._plugincommands import load_command, plugin_commands
-from lnkit.cli._process import check_call, open_streams, print_messages
+from lnkit.cli._process import check_call, find_home, open_streams, print_messages
 from lnkit.data.atomic import DISK_FULL
 from lnkit.errors import LnkitError, did_you_mean, near_names
 from lnkit.escapes import printable
@@ -96,6 +96,7 @@ def cli(ctx: click.Context, strict: bool, traceback: bool, quiet: bool) -> None:
 def main() -> NoReturn:
     """Run the command line and exit with its code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     open_streams()
+    find_home()
     print_messages()
     code = run(sys.argv[1:])
     if "torch" not in sys.modules:  # its libraries complain about objects that are left

@@ -30,6 +30,13 @@ def open_streams() -> None:
         sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
 
 
+def find_home() -> None:
+    """Name the cache as the home folder of a user who has none, for libraries that keep files of their own there."""
+    cache = os.environ.get("LNKIT_CACHE", "")
+    if cache and str(Path(os.path.expanduser("~"))) == "~":  # noqa: PTH111 - Path.expanduser would raise
+        os.environ["HOME"] = str(Path(cache).absolute())
+
+
 def print_messages() -> None:
     """Let warnings and messages to loggers, which name files and their content, pass through lnkit's output."""
     logging.lastResort = _Messages(logging.WARNING)

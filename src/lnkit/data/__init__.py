@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         image_names as image_names,
         require_printable as require_printable,
     )
+    from lnkit.data.home import expand_home as expand_home
     from lnkit.data.pack.array_folder import open_arrays as open_arrays, release as release
     from lnkit.data.pack.columns import (
         Column as Column,
@@ -46,6 +47,14 @@ if TYPE_CHECKING:
         locked as locked,
         require_space as require_space,
     )
+    from lnkit.data.stored_files import (
+        open_regular as open_regular,
+        parse_json as parse_json,
+        read_arrays as read_arrays,
+        read_json as read_json,
+        read_tensors as read_tensors,
+        read_text as read_text,
+    )
 
 __getattr__, __all__ = lazy_exports(
     __name__,
@@ -56,10 +65,19 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.data.fetch.datasets": ("ensure_dataset",),
         "lnkit.data.fetch.unpack": ("is_archive", "unpack"),
         "lnkit.data.folders": ("data_folder", "describe_folder", "image_names", "require_printable"),
+        "lnkit.data.home": ("expand_home",),
         "lnkit.data.pack.array_folder": ("open_arrays", "release"),
         "lnkit.data.pack.columns": ("Column", "ColumnTable", "PackedTable", "open_columns"),
         "lnkit.data.pack.decode": ("decode", "read_rgb"),
         "lnkit.data.pack.image_table": ("ImageTable", "open_images"),
         "lnkit.data.storage": ("explain_disk_errors", "human_size", "locked", "require_space"),
+        "lnkit.data.stored_files": (
+            "open_regular",
+            "parse_json",
+            "read_arrays",
+            "read_json",
+            "read_tensors",
+            "read_text",
+        ),
     },
 )

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
-from pathlib import Path
 
 import numpy.random
 import torch
 from torch import nn
 
+from lnkit.data.home import expand_home
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
 from lnkit.networks.hub import fetch_weights
 from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
@@ -49,7 +49,7 @@ class LoadedBackbone:
 def check_weights(weights: str) -> None:
     """Raise WeightsError if ``weights``, as for :func:`build_backbone`, is a file that does not exist."""
     if weights not in ("pretrained", "random"):
-        require_file(Path(weights).expanduser())
+        require_file(expand_home(weights))
 
 
 def build_backbone(
@@ -76,7 +76,7 @@ def build_backbone(
         elif weights == "random":
             module, name, source = build_random(spec), "random", f"random, seed {seed}"
         else:
-            path = Path(weights).expanduser()
+            path = expand_home(weights)
             tensors = read_weights(path)
             module, name, source = build_random(spec), "file", path.name
             absent = fit_weights(module, tensors, spec.name, path)
