@@ -160,7 +160,9 @@ def test_checkpoints_of_two_runs_with_one_name(
     assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"]
 
 
-def test_runs_in_a_configuration_file(data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_in_a_configuration_file(
+    data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     trained_in(tmp_path / "run", data, request(every=12))
     monkeypatch.delenv("LNKIT_EARLYSTOP", raising=False)
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path / "config")
@@ -168,10 +170,37 @@ def test_runs_in_a_configuration_file(data: LabelledData, tmp_path: Path, monkey
     file = tmp_path / "config/earlystop.toml"
     file.write_text(f"runs = [{json.dumps(str(tmp_path / 'run'))}]\n")
     assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"]
-    for text in ("runs = 3", "runs = [", 'runs = ["/nowhere/at/all"]'):
+    run = json.dumps(str(tmp_path / "run"))
+    for text, said in (
+        ("runs = 3", "earlystop.toml cannot be read (runs is 3)"),
+        ("runs = [", "earlystop.toml cannot be read"),
+        ('runs = ["a\\u0000b"]', "earlystop.toml cannot be read"),
+        (f"runs = {'[' * 5000}", "earlystop.toml cannot be read"),
+        (f'runs = ["/nowhere/at/all", {run}]', "got /nowhere/at/all, which cannot be used (No such file or directory)"),
+        (f'runs = ["~nobody-of-this-name/x", {run}]', "There is no home folder for '~nobody-of-this-name/x'"),
+    ):
+        caplog.clear()
         file.write_text(text)
-        with pytest.raises(lnkit.UsageError):
-            list(trained_backbones())
+        assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"] * ("run" in text.partition(",")[2])
+        assert said in caplog.text
+    file.unlink()
+    os.mkfifo(file)
+    assert list(trained_backbones()) == []
+    assert "got a FIFO" in caplog.text
+
+
+def test_a_user_without_a_home_folder_has_all_other_backbones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_entry(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr("pwd.getpwuid", no_entry)
+    for name in ("HOME", "XDG_CONFIG_HOME", "LNKIT_EARLYSTOP"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(RuntimeError):
+        Path("~").expanduser()
+    assert list(trained_backbones()) == []
+    registry = load_registry(strict=True)
+    assert any(name.endswith("@tiny60") for name in registry.backbones)
 
 
 def test_a_damaged_checkpoint_takes_no_other_along(

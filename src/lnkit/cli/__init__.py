@@ -143,6 +143,8 @@ def _print_exception(error: Exception, show_traceback: bool) -> int:
         return _print_error(
             f"The disk is full{where}. Free some space or choose another folder, then run the command again.", 1
         )
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return _print_error(f"Cannot use {error.filename} ({error.strerror}). Change it, or name another one.", 1)
     text = " ".join(str(error).split())
     return _print_error(f"{type(error).__name__}: {text} (`lnkit --traceback ...` shows where this arose.)", 1)
 

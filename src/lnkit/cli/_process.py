@@ -63,11 +63,16 @@ def check_call(arguments: Sequence[str]) -> None:
     """Refuse what would end in the middle of a command, in an error of a library.
 
     Raises:
-        UsageError: the working folder was removed, or a word holds a NUL.
+        UsageError: the working folder was removed, or a word is empty or holds a NUL.
     """
     for word in arguments:
         if "\0" in word:
             raise UsageError(f"Expected names and values without NUL characters, got {word!r}. Leave them out.")
+        if not word:  # as a path it would be the working folder
+            raise UsageError(
+                "Expected a name or a value, got an empty word. Leave it out with its option, or set the variable that "
+                "it comes from."
+            )
     try:
         Path.cwd()
     except OSError as error:

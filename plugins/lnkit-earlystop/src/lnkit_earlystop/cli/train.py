@@ -71,9 +71,10 @@ def _train(
     architecture: Architecture, recipe: Recipe, data: Path, folder: Path, options: dict[str, Any]
 ) -> TrainingRun | None:
     """Train; of several processes, only the first returns its run."""
-    from lnkit.progress import SilentProgress  # noqa: PLC0415 - not for help
+    from lnkit.data import locked  # noqa: PLC0415 - not for help
+    from lnkit.progress import SilentProgress  # noqa: PLC0415
     from lnkit_earlystop.distributed import World  # noqa: PLC0415 - torch
-    from lnkit_earlystop.run import TrainingRequest, remove_training, train_classifier  # noqa: PLC0415 - torch
+    from lnkit_earlystop.run import LOOP_FOLDER, TrainingRequest, remove_training, train_classifier  # noqa: PLC0415 - torch
 
     world = World.from_environment()
     progress = make_progress() if world.is_first else SilentProgress()
@@ -88,11 +89,14 @@ def _train(
         device=options["device"],
         precision=options["precision"],
     )
-    scorer = _find_scorer(options, folder) if world.is_first else None
-    if options["force"] and world.is_first:
-        remove_training(folder)
-    run = train_classifier(request, images, folder, scorer, progress, world)
-    return run if world.is_first else None
+    if not world.is_first:
+        train_classifier(request, images, folder, None, progress, world)
+        return None
+    scorer = _find_scorer(options, folder)
+    with locked(folder / LOOP_FOLDER, f"training in {folder}", progress):
+        if options["force"]:
+            remove_training(folder)
+        return train_classifier(request, images, folder, scorer, progress, world)
 
 
 def _open_data(data: Path, resolution: int, options: dict[str, Any], progress: Progress) -> LabelledData:
