@@ -24,10 +24,10 @@ from lnkit.results.tables import write_table
 
 TEXTS = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "[click](javascript:alert(1))",
-    "![x](http://a.example/b)", "[a][b]", "[a]: javascript:1", "<javascript:alert(1)>", "a|b", "a\nb", "a\r\n\r\n# b", "`x`",
-    "``` x", "**b**", "__b__", "_b_", "a*b*c", "~~s~~", "&lt;b&gt;", "&#x3c;b", "\\", "\\|", "a\\|b", "\\[x](y)", "$x$", "# h",
-    "- a", "1. a", "> q", "---", "<!-- x", "semi_early+late", "[0.69, 0.71]", "\u202ex", "x\u2028y", "'", '"', "\\]\\(javascript:1)",
-    "]\\(x)[a](b)",
+    "![x](http://a.example/b)", "[a][b]", "[a]: javascript:1", "<javascript:alert(1)>", "a|b", "a\nb",
+    "a\r\n\r\n# b", "`x`", "``` x", "**b**", "__b__", "_b_", "a*b*c", "~~s~~", "&lt;b&gt;", "&#x3c;b", "\\", "\\|",
+    "a\\|b", "\\[x](y)", "$x$", "# h", "- a", "1. a", "> q", "---", "<!-- x", "semi_early+late", "[0.69, 0.71]",
+    "\u202ex", "x\u2028y", "'", '"', "\\]\\(javascript:1)", "]\\(x)[a](b)",
 )  # fmt: skip
 FORMULAS = (
     "=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1+1", "'=1", "''=1",

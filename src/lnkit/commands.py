@@ -25,5 +25,6 @@ from __future__ import annotations
 
 from lnkit.cli._output import echo, emit_json, json_option, note, print_table, warn
 from lnkit.cli._progress import make_progress
+from lnkit.cli._seed import SEED
 
-__all__ = ["echo", "emit_json", "json_option", "make_progress", "note", "print_table", "warn"]
+__all__ = ["SEED", "echo", "emit_json", "json_option", "make_progress", "note", "print_table", "warn"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._output import echo, emit_json, json_option, note, warn
+from lnkit.cli._seed import SEED
 from lnkit.errors import LnkitError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     metavar="FILE|random",
     help="Weights: a file, `random`, or `pretrained`.",
 )
-@click.option("--seed", type=int, help="Seed of random weights, training and the bootstrap.  [default: 0]")
+@click.option("--seed", type=SEED, help="Seed of random weights, training and the bootstrap.  [default: 0]")
 @click.option(
     "--seeds",
     metavar="N|LIST",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lnkit
-from lnkit.commands import echo, make_progress, note
+from lnkit.commands import SEED, echo, make_progress, note
 
 if TYPE_CHECKING:
     from lnkit_calibration.calibration import CalibrationRequest, CalibrationResult
@@ -36,7 +36,7 @@ SCHEDULE_OPTIONS = ("lr", "batch_size", "epochs", "decay_epochs")
 @click.option("--batch-size", type=click.IntRange(min=1), default=50, show_default=True, help="Triplets per step.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-4, show_default=True,
               help="Learning rate of Adam.")  # fmt: skip
-@click.option("--seed", default=0, show_default=True, help="Seed of weights, order and dropout.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights, order and dropout.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True,
               help="Precision of the computation.")  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import lnkit
-from lnkit.commands import echo, make_progress
+from lnkit.commands import SEED, echo, make_progress
 from lnkit_earlystop.cli._options import FIELDS, recipe_options
 from lnkit_earlystop.cli._tables import print_rows
 from lnkit_earlystop.cli.train import BATCH_SIZE, command as train_command
@@ -33,7 +33,7 @@ NAMES = ", ".join(HYPERPARAMETERS)
 @recipe_options
 @click.option("--class-ranking", type=click.Path(path_type=Path, exists=True), help="A finished run on the same data.")
 @click.option("--ps-data", type=click.Path(path_type=Path, file_okay=False), help="Human judgments in BAPPS's layout.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the first training of each value.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the first training of each value.")
 @click.option("--repeats", type=click.IntRange(1, 1000), default=1, show_default=True,
               help="Trainings of each value, each with a seed of its own.")  # fmt: skip
 @click.option("--devices", default="", metavar="A,B,...",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lnkit
-from lnkit.commands import echo, make_progress, note
+from lnkit.commands import SEED, echo, make_progress, note
 from lnkit_earlystop.cli._options import recipe_options, recipe_with
 from lnkit_earlystop.cli._tables import print_rows
 
@@ -43,7 +43,7 @@ BATCH_SIZE = 128  # fits a laptop; the learning rate is scaled to it
 @click.option("--class-ranking", type=click.Path(path_type=Path, exists=True), help="A finished run on the same data.")
 @click.option("--ps-data", type=FOLDER, help="Human judgments in BAPPS's layout.  [default: BAPPS, if it was fetched]")
 @click.option("--no-ps", is_flag=True, help="Do not score checkpoints.")
-@click.option("--seed", default=0, show_default=True, help="Seed of weights, order, crops and classes.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights, order, crops and classes.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True,
               help="Precision of the computation; weights stay float32.")  # fmt: skip
