@@ -23,8 +23,8 @@ Example:
 
 from __future__ import annotations
 
+from lnkit.cli._numbers import SEED, FiniteRange
 from lnkit.cli._output import echo, emit_json, json_option, note, print_table, warn
 from lnkit.cli._progress import make_progress
-from lnkit.cli._seed import SEED
 
-__all__ = ["SEED", "echo", "emit_json", "json_option", "make_progress", "note", "print_table", "warn"]
+__all__ = ["SEED", "FiniteRange", "echo", "emit_json", "json_option", "make_progress", "note", "print_table", "warn"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lnkit.cli._numbers import SEED
 from lnkit.cli._output import echo, emit_json, json_option, note, warn
-from lnkit.cli._seed import SEED
 from lnkit.errors import LnkitError, UsageError
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lnkit
-from lnkit.commands import SEED, echo, make_progress, note
+from lnkit.commands import SEED, FiniteRange, echo, make_progress, note
 
 if TYPE_CHECKING:
     from lnkit_calibration.calibration import CalibrationRequest, CalibrationResult
 
 REQUEST_OPTIONS = ("backbone", "points", "mode", "weights", "seed", "hold_out", "device", "precision")
+MOST = 10**6  # epochs, or triplets in a batch
 SCHEDULE_OPTIONS = ("lr", "batch_size", "epochs", "decay_epochs")
 
 
@@ -26,15 +27,15 @@ SCHEDULE_OPTIONS = ("lr", "batch_size", "epochs", "decay_epochs")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="Judgments in BAPPS's layout: 2afc/train/<family>/{ref,p0,p1,judge}.")  # fmt: skip
 @click.option("--split", default="train", show_default=True, help="Split to train on.")
-@click.option("--hold-out", type=click.FloatRange(min=0, max=1, min_open=True, max_open=True), default=0.2,
+@click.option("--hold-out", type=FiniteRange(min=0, max=1, min_open=True, max_open=True), default=0.2,
               show_default=True, help="Fraction to score on, where there is no other split val.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File: .safetensors.")
 @click.option("--weights", default="pretrained", show_default=True, metavar="FILE|random", help="Initial weights.")
-@click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True, help="At the full learning rate.")
-@click.option("--decay-epochs", type=click.IntRange(min=1), default=5, show_default=True,
+@click.option("--epochs", type=click.IntRange(1, MOST), default=5, show_default=True, help="At the full learning rate.")
+@click.option("--decay-epochs", type=click.IntRange(1, MOST), default=5, show_default=True,
               help="Further epochs, over which the learning rate falls.")  # fmt: skip
-@click.option("--batch-size", type=click.IntRange(min=1), default=50, show_default=True, help="Triplets per step.")
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-4, show_default=True,
+@click.option("--batch-size", type=click.IntRange(1, MOST), default=50, show_default=True, help="Triplets per step.")
+@click.option("--lr", type=FiniteRange(min=0, min_open=True), default=1e-4, show_default=True,
               help="Learning rate of Adam.")  # fmt: skip
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights, order and dropout.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")

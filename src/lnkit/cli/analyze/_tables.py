@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lnkit.cli._analysis import FILE, FORMATS, write_frame
+from lnkit.cli._numbers import SEED
 from lnkit.cli._output import emit_json, json_option, note
-from lnkit.cli._seed import SEED
 from lnkit.errors import UsageError, did_you_mean, near_names
 
 if TYPE_CHECKING:

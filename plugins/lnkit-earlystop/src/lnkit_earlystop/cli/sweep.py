@@ -11,7 +11,7 @@ import click
 
 import lnkit
 from lnkit.commands import SEED, echo, make_progress
-from lnkit_earlystop.cli._options import FIELDS, recipe_options
+from lnkit_earlystop.cli._options import FIELDS, MOST, recipe_options
 from lnkit_earlystop.cli._tables import print_rows
 from lnkit_earlystop.cli.train import BATCH_SIZE, command as train_command
 from lnkit_earlystop.sweeps.hyperparameters import HYPERPARAMETERS, command_words, sweep_values
@@ -27,9 +27,9 @@ NAMES = ", ".join(HYPERPARAMETERS)
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False),
               help="Folder of the sweep.  [default: earlystop/HYPERPARAMETER-ARCHITECTURE]")  # fmt: skip
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=BATCH_SIZE, show_default=True, help="Images per step."
+    "--batch-size", type=click.IntRange(1, MOST), default=BATCH_SIZE, show_default=True, help="Images per step."
 )
-@click.option("--checkpoint-every", type=click.IntRange(min=1), metavar="STEPS", help="Steps between checkpoints.")
+@click.option("--checkpoint-every", type=click.IntRange(1, MOST**2), metavar="STEPS", help="Steps between checkpoints.")
 @recipe_options
 @click.option("--class-ranking", type=click.Path(path_type=Path, exists=True), help="A finished run on the same data.")
 @click.option("--ps-data", type=click.Path(path_type=Path, file_okay=False), help="Human judgments in BAPPS's layout.")

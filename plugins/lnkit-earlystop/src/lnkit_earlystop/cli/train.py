@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lnkit
-from lnkit.commands import SEED, echo, make_progress, note
-from lnkit_earlystop.cli._options import recipe_options, recipe_with
+from lnkit.commands import SEED, FiniteRange, echo, make_progress, note
+from lnkit_earlystop.cli._options import MOST, recipe_options, recipe_with
 from lnkit_earlystop.cli._tables import print_rows
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ BATCH_SIZE = 128  # fits a laptop; the learning rate is scaled to it
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Labelled images: a folder or an archive.")
 @click.option("--output", type=FOLDER, help="Folder of the run.  [default: earlystop/ARCHITECTURE]")
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=BATCH_SIZE, show_default=True, help="Images per step."
+    "--batch-size", type=click.IntRange(1, MOST), default=BATCH_SIZE, show_default=True, help="Images per step."
 )
-@click.option("--checkpoint-every", type=click.IntRange(min=1), metavar="STEPS",
+@click.option("--checkpoint-every", type=click.IntRange(1, MOST**2), metavar="STEPS",
               help="Steps between checkpoints.  [default: a twentieth of the training]")  # fmt: skip
-@click.option("--stop-after", type=click.FloatRange(min=0, min_open=True), metavar="EPOCHS",
+@click.option("--stop-after", type=FiniteRange(0, MOST, min_open=True), metavar="EPOCHS",
               help="Stop here, in a schedule of --epochs.")  # fmt: skip
 @recipe_options
 @click.option("--classes", type=click.IntRange(min=2), help="Train on this many classes only.")

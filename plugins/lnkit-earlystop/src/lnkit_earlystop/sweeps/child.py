@@ -12,12 +12,17 @@ import sys
 import threading
 
 
-def _end_with_the_sweep() -> None:
+def end_with_the_sweep() -> None:
+    """Let this process end when its standard input does."""
+    threading.Thread(target=_wait, daemon=True).start()
+
+
+def _wait() -> None:
     os.read(0, 1)  # returns at the end of the input: the sweep writes nothing
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_the_sweep, daemon=True).start()
+    end_with_the_sweep()
     sys.argv[1:1] = ["earlystop", "train"]
     runpy.run_module("lnkit", run_name="__main__")
