@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,16 +49,19 @@ def calibrate(data: Path, split: str, output: Path, force: bool, **options: Any)
     The same command resumes an interrupted calibration; until it is finished, its state lies beside OUTPUT.
     """
     _check_output(output, force)
-    from lnkit.data import cache_dir  # noqa: PLC0415 - not for help
+    from lnkit.data import cache_dir, locked  # noqa: PLC0415 - not for help
     from lnkit_calibration.calibration import CalibrationRequest, calibrate as run_calibration  # noqa: PLC0415 - torch
     from lnkit_calibration.task import Schedule  # noqa: PLC0415
 
     schedule = Schedule(**{name: options[name] for name in SCHEDULE_OPTIONS})
     request = CalibrationRequest(schedule=schedule, **{name: options[name] for name in REQUEST_OPTIONS})
     folder = output.with_name(f"{output.stem}.training")
-    if force:
-        shutil.rmtree(folder, ignore_errors=True)
-    _show(request, run_calibration(request, data, split, output, folder, cache_dir(), make_progress()))
+    progress: Any = make_progress()
+    with locked(folder, f"calibrating {output}", progress):
+        _check_output(output, force)  # again: another process may have written it in the meantime
+        if force:
+            shutil.rmtree(folder, ignore_errors=True)
+        _show(request, run_calibration(request, data, split, output, folder, cache_dir(), progress))
 
 
 def _check_output(output: Path, force: bool) -> None:
@@ -76,5 +80,6 @@ def _show(request: CalibrationRequest, result: CalibrationResult) -> None:
     weights = result.backbone or (request.weights if request.weights != "pretrained" else None)
     if result.backbone:
         echo(f"Backbone: {result.backbone}")
-    use = f"--backbone {request.backbone} --point {request.points} --distance lin --set lin_weights={result.lin}"
-    note(f"Use it: lnkit eval {use}{f' --weights {weights}' if weights else ''}")
+    words = ["--backbone", request.backbone, "--point", request.points, "--distance", "lin"]
+    words += ["--set", f"lin_weights={result.lin}", *(["--weights", str(weights)] if weights else [])]
+    note(f"Use it: lnkit eval {shlex.join(words)}")

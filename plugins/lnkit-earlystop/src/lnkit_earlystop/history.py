@@ -37,12 +37,20 @@ def read_scores(checkpoint: Path) -> Row:
     if not file.exists():
         return {}
     try:
-        scores = {name: float(value) for name, value in read_json(file).items()}
-        if not all(map(math.isfinite, scores.values())):
-            raise lnkit.DataError(f"{file} is damaged: expected finite numbers.")
-    except (lnkit.DataError, ValueError, TypeError, OverflowError) as error:
+        scores = _finite(read_json(file), file)
+    except lnkit.DataError as error:
         _log.warning("%s The checkpoint counts as not scored; `lnkit earlystop score` scores it again.", error)
         return {}
+    return scores
+
+
+def _finite(content: Mapping[str, Any], file: Path) -> Row:
+    try:
+        scores = {name: float(value) for name, value in content.items()}
+    except (ValueError, TypeError, OverflowError):
+        scores = {"": math.nan}
+    if not all(map(math.isfinite, scores.values())):
+        raise lnkit.DataError(f"{file} is damaged: expected finite numbers.")
     return scores
 
 
