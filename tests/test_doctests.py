@@ -18,6 +18,7 @@ MODULES = (
     "lnkit.distances.comparer",
     "lnkit.distances.factory",
     "lnkit.distances.functional",
+    "lnkit.escapes",
     "lnkit.evaluation.python_api",
     "lnkit.evaluation.seeds",
     "lnkit.networks.classifier",

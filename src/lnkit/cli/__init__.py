@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from lnkit.cli._output import Settings, clean
+from lnkit.cli._output import Settings, echo, print_lines
 from lnkit.cli._plugincommands import load_command, plugin_commands
+from lnkit.cli._process import check_call, find_home, open_streams, print_messages
 from lnkit.data.atomic import DISK_FULL
 from lnkit.errors import LnkitError, did_you_mean, near_names
+from lnkit.escapes import printable
 from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.guard import is_circumstance
 from lnkit.plugins.interrupts import counted_interrupts, interrupts_received
@@ -69,7 +72,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
         if added := self._added():
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, f"From {entry.distribution}.") for name, entry in added.items()])
+                formatter.write_dl(
+                    [(printable(name), printable(f"From {entry.distribution}.")) for name, entry in added.items()]
+                )
 
     def _added(self) -> dict[str, EntryPoint]:
         """Return the commands of plugins; none of them replaces a command of lnkit."""
@@ -106,7 +111,10 @@ def cli(ctx: click.Context, strict: bool, traceback: bool, quiet: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    open_streams()
+    find_home()
     with private_stdout():
+        print_messages()
         code = run(sys.argv[1:])
     if "torch" not in sys.modules:  # its libraries complain about objects that are left
         gc.freeze()  # a last garbage collection would take a tenth of the time of `lnkit list-backbones`
@@ -118,12 +126,15 @@ def run(arguments: list[str]) -> int:
     before = interrupts_received()
     with counted_interrupts():
         try:
+            check_call(arguments)
             code = cli.main(arguments, prog_name="lnkit", standalone_mode=False)
             return code if isinstance(code, int) else 0  # one that click.Context.exit() was given
         except click.exceptions.Exit as exit_:
             return exit_.exit_code
         except click.ClickException as error:
-            error.show()
+            message = io.StringIO()
+            error.show(message)
+            print_lines(message.getvalue(), err=True)
             return error.exit_code
         except BaseException as error:
             cause = error.__cause__ if isinstance(error, _CarriedError | click.Abort) else None
@@ -139,7 +150,7 @@ def _end(error: BaseException, interrupted: bool, show_traceback: bool) -> int:
         show_traceback: whether to show where it was raised.
     """
     if isinstance(error, click.Abort) or (isinstance(error, KeyboardInterrupt) and interrupted):
-        click.echo(err=True)  # closes the line of a terminal's ^C
+        echo("", err=True)  # closes the line of a terminal's ^C
         return _print_error("Interrupted. Run the same command again to resume.", 130)
     if isinstance(error, BrokenPipeError) and _reader_has_gone():
         return _close_stdout()
@@ -156,7 +167,7 @@ def _print_exception(error: BaseException, show_traceback: bool) -> int:
     if show_traceback:
         import traceback  # noqa: PLC0415 - only with --traceback
 
-        click.echo("\n".join(map(clean, "".join(traceback.format_exception(error)).splitlines())), err=True)
+        print_lines("".join(traceback.format_exception(error)), err=True)
     if isinstance(error, LnkitError):
         return _print_error(str(error), error.exit_code)
     if isinstance(error, OSError) and error.errno in DISK_FULL:
@@ -164,6 +175,8 @@ def _print_exception(error: BaseException, show_traceback: bool) -> int:
         return _print_error(
             f"The disk is full{where}. Free some space or choose another folder, then run the command again.", 1
         )
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return _print_error(f"Cannot use {error.filename} ({error.strerror}). Change it, or name another one.", 1)
     if is_circumstance(error):
         return _print_error(
             f"The memory is full ({sentence_of(error)[:200]}). Use smaller images, a smaller --batch-size, or, for a "
@@ -174,7 +187,7 @@ def _print_exception(error: BaseException, show_traceback: bool) -> int:
 
 
 def _print_error(sentence: str, code: int) -> int:
-    click.echo(clean(f"Error: {sentence}" if code != 130 else sentence), err=True)
+    echo(f"Error: {sentence}" if code != 130 else sentence, err=True)
     return code
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._output import emit_json, json_option, note, warn
+from lnkit.cli._numbers import SEED
+from lnkit.cli._output import echo, emit_json, json_option, note, warn
 from lnkit.errors import LnkitError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     metavar="FILE|random",
     help="Weights: a file, `random`, or `pretrained`.",
 )
-@click.option("--seed", type=int, help="Seed of random weights, training and the bootstrap.  [default: 0]")
+@click.option("--seed", type=SEED, help="Seed of random weights, training and the bootstrap.  [default: 0]")
 @click.option(
     "--seeds",
     metavar="N|LIST",
@@ -155,4 +156,4 @@ def _show(runs: list[FinishedRun], as_json: bool) -> None:
         if reused := sum(run.reused for run in single):
             note(f"{reused} of {len(single)} results existed before and were reused; --force runs them again.")
         for run in single:
-            click.echo(f"Results: {run.folder}")
+            echo(f"Results: {run.folder}")

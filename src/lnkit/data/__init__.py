@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         require_printable as require_printable,
         same_name as same_name,
     )
+    from lnkit.data.home import expand_home as expand_home
     from lnkit.data.pack.array_folder import open_arrays as open_arrays, release as release
     from lnkit.data.pack.columns import (
         Column as Column,
@@ -54,7 +55,16 @@ if TYPE_CHECKING:
         locked as locked,
         require_space as require_space,
     )
-    from lnkit.data.stored_files import read_array as read_array, read_arrays as read_arrays, read_bytes as read_bytes
+    from lnkit.data.stored_files import (
+        open_regular as open_regular,
+        parse_json as parse_json,
+        read_array as read_array,
+        read_arrays as read_arrays,
+        read_bytes as read_bytes,
+        read_json as read_json,
+        read_tensors as read_tensors,
+        read_text as read_text,
+    )
 
 __getattr__, __all__ = lazy_exports(
     __name__,
@@ -72,12 +82,22 @@ __getattr__, __all__ = lazy_exports(
             "require_printable",
             "same_name",
         ),
+        "lnkit.data.home": ("expand_home",),
         "lnkit.data.pack.array_folder": ("open_arrays", "release"),
         "lnkit.data.pack.columns": ("Column", "ColumnTable", "PackedTable", "open_columns"),
         "lnkit.data.pack.decode": ("decode", "read_image", "read_rgb", "require_pixels"),
         "lnkit.data.pack.image_table": ("ImageTable", "open_images"),
         "lnkit.data.safetensors_files": ("write_tensors",),
         "lnkit.data.storage": ("explain_disk_errors", "human_size", "locked", "require_space"),
-        "lnkit.data.stored_files": ("read_array", "read_arrays", "read_bytes"),
+        "lnkit.data.stored_files": (
+            "open_regular",
+            "parse_json",
+            "read_array",
+            "read_arrays",
+            "read_bytes",
+            "read_json",
+            "read_tensors",
+            "read_text",
+        ),
     },
 )

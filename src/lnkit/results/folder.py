@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit._text_paths import text_paths
-from lnkit.data.atomic import atomic_write, sync, sync_names
+from lnkit.data.atomic import sync, sync_names
 from lnkit.data.leftovers import remove, tmp_name
 from lnkit.data.stored_files import read_arrays, read_text
-from lnkit.errors import DataError, LnkitError, PluginError, UsageError
+from lnkit.errors import DataError, PluginError, UsageError
 from lnkit.results.editions import ReplacedError, current, is_edition, put_in_place, read_current, tidy
 from lnkit.results.part_store import PARTS_FOLDER, clear_abandoned
 from lnkit.results.record_files import (
@@ -262,17 +261,3 @@ def _checked_json(record: RunRecord, names: Iterable[str]) -> str:
 def _arrays_file(record: RunRecord) -> str:
     """Return the name of the file with the arrays of a record, even if it has none."""
     return next((name for name in record.files if name in ARRAYS_FILES), ARRAYS_FILES[0])
-
-
-@contextmanager
-def output_file(file: Path) -> Iterator[Path]:
-    """Give a temporary path that becomes ``file`` at the end, for files that a user asked for with --output.
-
-    Raises:
-        LnkitError: the file cannot be written; no part of it is left.
-    """
-    try:
-        with atomic_write(file) as tmp:
-            yield tmp
-    except OSError as error:
-        raise LnkitError(f"Cannot write {file} ({error.strerror}). Name another file with --output.") from error

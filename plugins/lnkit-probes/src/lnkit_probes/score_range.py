@@ -36,7 +36,7 @@ def read_judgments(data: Path) -> dict[str, Array]:
     Raises:
         lnkit.DataError: there are no judgments, or some are damaged.
     """
-    if data.suffix == ".npz":
+    if not data.is_dir():
         return _read_archive(data)
     return {family.name: read_family(family) for family in find_families(data, ("2afc",))}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lnkit.cli._output import clean, emit_json, json_option, note, print_table
+from lnkit.cli._output import echo, emit_json, json_option, note, print_table
 from lnkit.cli._registry import load_plugins
 
 if TYPE_CHECKING:
@@ -82,6 +82,6 @@ def _show(findings: Sequence[CheckResult]) -> None:
             problems.setdefault(problem, []).append(finding.check)
     for (state, subject, sentence, place), checks in problems.items():
         where = f" See {place}." if place else ""
-        click.echo(clean(f"{state.capitalize()}: {subject}, {', '.join(checks)}. {sentence}{where}"))
+        echo(f"{state.capitalize()}: {subject}, {', '.join(checks)}. {sentence}{where}")
     total: Counter[str] = Counter(finding.state for finding in findings)
-    click.echo(", ".join(f"{total[state]} {state}" for state in STATES if total[state]))
+    echo(", ".join(f"{total[state]} {state}" for state in STATES if total[state]))
