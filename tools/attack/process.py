@@ -1,0 +1,204 @@
+"""Commands of lnkit in forked children of one interpreter that has imported everything, and how to kill them.
+
+A command of its own process spends seconds on importing torch; a child starts in milliseconds and is as clean, since
+nothing but imports happened before the fork.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib.metadata
+import mmap
+import os
+import pkgutil
+import signal
+import struct
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+PACKAGES = (
+    "lnkit",
+    "lnkit_torchvision",
+    "lnkit_bapps",
+    "lnkit_superres",
+    "lnkit_delineation",
+    "lnkit_autoencoder",
+    "lnkit_judgments",
+    "lnkit_earlystop",
+    "lnkit_calibration",
+    "lnkit_probes",
+)
+OTHERS = ("torch", "torchvision", "torch.fx", "torch.utils.tensorboard", "torch.utils.flop_counter", "pandas", "skimage.data", "altair", "rich.table")
+SECONDS = 20.0  # a command that needs more hangs
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+EVENTS = frozenset(
+    {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.utime"}
+)
+
+
+def warm() -> None:
+    """Import everything that commands need; call it before the first command."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    for name in OTHERS:
+        with suppress(ImportError):
+            import_module(name)
+    for package in PACKAGES:
+        with suppress(ImportError):
+            folders = import_module(package).__path__
+            for module in pkgutil.walk_packages(folders, f"{package}."):
+                if not module.name.endswith("__main__"):
+                    import_module(module.name)
+    # The same in every child, and it takes half a second.
+    importlib.metadata.packages_distributions = cache(importlib.metadata.packages_distributions)
+    gc.freeze()
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of lnkit, and when to kill it."""
+
+    arguments: Sequence[str]
+    folder: Path  # working folder
+    variables: Mapping[str, str] = field(default_factory=dict)  # of the environment
+    path: Sequence[str] = ()  # put before sys.path: folders of installed distributions
+    seconds: float = SECONDS  # until it counts as hanging
+    kill_at: int = 0  # kill it before this file-system event; 0: never
+    kill_after: float = 0.0  # kill it after so many seconds; 0: never
+    eager: bool = False  # write a checkpoint after every step
+
+    def __str__(self) -> str:
+        return " ".join(("lnkit", *self.arguments))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    command: Command
+    code: int  # negative: the signal that ended it
+    stdout: str
+    stderr: str
+    seconds: float
+    events: int  # file-system events before the end
+    hung: bool
+    orphans: bool = False  # processes that it had started lived on
+
+    @property
+    def killed(self) -> bool:
+        return self.code == -signal.SIGKILL and not self.hung
+
+
+def run(command: Command) -> Ended:
+    """Run a command in a forked child, and kill it when it is due."""
+    with TemporaryDirectory() as folder, mmap.mmap(-1, 8) as counter:
+        out, err = Path(folder) / "stdout", Path(folder) / "stderr"
+        start = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            _be(command, out, err, counter)
+        code, hung = _wait(child, command)
+        seconds = time.monotonic() - start
+        orphans = _end_group(child)
+        texts = [file.read_bytes().decode(errors="backslashreplace") for file in (out, err)]
+        return Ended(command, code, *texts, seconds, struct.unpack("q", counter[:8])[0], hung, orphans)
+
+
+def _wait(child: int, command: Command) -> tuple[int, bool]:
+    """Return the exit code and whether the command hung."""
+    start, pause = time.monotonic(), 0.001
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status), False
+        passed = time.monotonic() - start
+        due, hung = bool(command.kill_after) and passed >= command.kill_after, passed >= command.seconds
+        if due or hung:
+            os.kill(child, signal.SIGKILL)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), hung and not due
+        time.sleep(min(pause, command.kill_after - passed) if command.kill_after else pause)
+        pause = min(0.01, pause * 1.5)
+
+
+def _end_group(group: int, seconds: float = 5.0) -> bool:
+    """Wait for the processes that the child started, then kill those left; return whether there were any."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # macOS, for a group of dead processes
+            return False
+        time.sleep(0.02)
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+    return True
+
+
+def _be(command: Command, out: Path, err: Path, counter: mmap.mmap) -> None:
+    """Take the place of a process, and end as an interpreter ends."""
+    code = 1
+    try:
+        atexit._clear()  # what the parent registered is the parent's
+        os.setsid()
+        os.chdir(command.folder)
+        for number, target in ((0, os.devnull), (1, out), (2, err)):
+            os.dup2(os.open(target, os.O_RDWR | os.O_CREAT), number)
+        os.environ.update(command.variables)
+        sys.path[:0] = command.path
+        sys.argv = ["lnkit", *command.arguments]
+        if command.eager:
+            import_module("lnkit.training.loop").CHECKPOINT_SECONDS = -1.0  # type: ignore[attr-defined]
+        _count_events(command, counter)
+        main = import_module("lnkit.cli").main
+        code = _code_of(main)
+        threading._shutdown()  # type: ignore[attr-defined]  # as an interpreter does: wait for threads
+        atexit._run_exitfuncs()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        os._exit(code & 0xFF)
+
+
+def _code_of(main: object) -> int:
+    try:
+        main()  # type: ignore[operator]
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _count_events(command: Command, counter: mmap.mmap) -> None:
+    """Count changes of the file system below the working folder's parent, and die before the chosen one."""
+    below, seen = str(command.folder.parent), 0
+
+    def notice(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal seen
+        if event in EVENTS:
+            changes = True
+        elif event == "open":
+            flags = arguments[2]
+            changes = isinstance(flags, int) and bool(flags & WRITING)
+        else:
+            return
+        path = str(arguments[0])  # relative ones are names in a folder that is being removed
+        if changes and (not path.startswith("/") or path.startswith(below)):
+            seen += 1
+            counter[:8] = struct.pack("q", seen)
+            if seen == command.kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(notice)
