@@ -24,11 +24,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 
-from . import kills
+from . import kills, records
 from .process import warm
 from .report import Finding, Report
 
-ATTACKS: dict[str, ModuleType] = {"kills": kills}
+ATTACKS: dict[str, ModuleType] = {"kills": kills, "records": records}
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ def _json(path: Path) -> bytes:
 def _lasting(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _lasting(inner) for name, inner in value.items() if name not in CHANGING}
-    return [_lasting(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_lasting(inner) for inner in value if "tfevents" not in str(inner)]
+    return value
 
 
 def _table(path: Path) -> bytes:

@@ -63,6 +63,11 @@ def warm() -> None:
     gc.freeze()
 
 
+def patience() -> float:
+    """Return the seconds after which a command hangs, which are more on a machine that has much else to do."""
+    return SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 @dataclass(frozen=True)
 class Command:
     """A command of lnkit, and when to kill it."""
@@ -71,7 +76,7 @@ class Command:
     folder: Path  # working folder
     variables: Mapping[str, str] = field(default_factory=dict)  # of the environment
     path: Sequence[str] = ()  # put before sys.path: folders of installed distributions
-    seconds: float = SECONDS  # until it counts as hanging
+    seconds: float = field(default_factory=patience)  # until it counts as hanging
     kill_at: int = 0  # kill it before this file-system event; 0: never
     kill_after: float = 0.0  # kill it after so many seconds; 0: never
     eager: bool = False  # write a checkpoint after every step
@@ -149,14 +154,7 @@ def _be(command: Command, out: Path, err: Path, counter: mmap.mmap) -> None:
     """Take the place of a process, and end as an interpreter ends."""
     code = 1
     try:
-        atexit._clear()  # what the parent registered is the parent's
-        os.setsid()
-        os.chdir(command.folder)
-        for number, target in ((0, os.devnull), (1, out), (2, err)):
-            os.dup2(os.open(target, os.O_RDWR | os.O_CREAT), number)
-        os.environ.update(command.variables)
-        sys.path[:0] = command.path
-        sys.argv = ["lnkit", *command.arguments]
+        enter(command, out, err)
         if command.eager:
             import_module("lnkit.training.loop").CHECKPOINT_SECONDS = -1.0  # type: ignore[attr-defined]
         _count_events(command, counter)
@@ -171,6 +169,25 @@ def _be(command: Command, out: Path, err: Path, counter: mmap.mmap) -> None:
             with suppress(Exception):
                 stream.flush()
         os._exit(code & 0xFF)
+
+
+def enter(command: Command, out: Path, err: Path) -> None:
+    """Give a forked child what a process of its own would have."""
+    atexit._clear()  # what the parent registered is the parent's
+    os.setsid()
+    os.chdir(command.folder)
+    redirect(0, Path(os.devnull))
+    redirect(1, out)
+    redirect(2, err)
+    os.environ.update(command.variables)
+    sys.path[:0] = command.path
+    sys.argv = ["lnkit", *command.arguments]
+
+
+def redirect(descriptor: int, target: Path) -> None:
+    opened = os.open(target, os.O_RDWR | os.O_CREAT)
+    os.dup2(opened, descriptor)
+    os.close(opened)
 
 
 def _code_of(main: object) -> int:
