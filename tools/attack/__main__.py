@@ -24,11 +24,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 
-from . import kills, records
+from . import inputs, kills, records
 from .process import warm
 from .report import Finding, Report
 
-ATTACKS: dict[str, ModuleType] = {"kills": kills, "records": records}
+ATTACKS: dict[str, ModuleType] = {"kills": kills, "inputs": inputs, "records": records}
 
 
 @dataclass(frozen=True)

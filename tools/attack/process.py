@@ -15,6 +15,7 @@ import pkgutil
 import signal
 import struct
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -180,6 +181,7 @@ def enter(command: Command, out: Path, err: Path) -> None:
     redirect(1, out)
     redirect(2, err)
     os.environ.update(command.variables)
+    tempfile.tempdir = None  # the parent's
     sys.path[:0] = command.path
     sys.argv = ["lnkit", *command.arguments]
 

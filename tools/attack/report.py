@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .process import Ended
 
+PROGRAM = "attack: a program was started: "  # printed where that is noticed
 TRACEBACK = "Traceback (most recent call last)"
 CATCH_ALL = "(`lnkit --traceback ...` shows where this arose.)"  # ends a sentence about an error that nobody foresaw
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -21,6 +22,10 @@ class Finding:
     case: str  # give it to --case to try it again
     fault: str
     output: str = ""  # the end of what the command printed
+
+    def noting(self, what: str) -> Finding:
+        """Return the finding with a remark on the input."""
+        return replace(self, output=f"{printable(what)}\n{self.output}")
 
     def __str__(self) -> str:
         text = f"{self.case}: {self.fault}"
@@ -54,6 +59,8 @@ class Report:
             self.find("a traceback", ended)
         if CATCH_ALL in both:
             self.find("a catch-all sentence", ended)
+        if PROGRAM in both:
+            self.find("starts a program", ended)
         if found := CONTROL.search(both):
             self.find(f"prints the control character {found[0]!r}", ended)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .process import Command, Ended, enter, redirect
+from .report import PROGRAM
 
 
 def run_series(commands: Sequence[Command]) -> Iterator[Ended]:
@@ -72,11 +73,19 @@ def _be(commands: Sequence[Command], folder: Path, writer: int) -> None:
             out, err = folder / f"out{number}", folder / f"err{number}"
             if number == 0:
                 enter(command, out, err)
+                sys.addaudithook(_notice_programs)
+            os.environ.update(command.variables)
+            os.chdir(command.folder)
             redirect(1, out)
             redirect(2, err)
             os.write(writer, json.dumps(_code_of(command)).encode().ljust(100))
     finally:
         os._exit(99)
+
+
+def _notice_programs(event: str, arguments: tuple[object, ...]) -> None:
+    if event in {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"}:
+        os.write(2, f"{PROGRAM}{arguments[0]!r}\n".encode(errors="replace"))
 
 
 def _code_of(command: Command) -> int:
