@@ -12,6 +12,7 @@ The exit code is 1 if anything was found.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import time
@@ -24,11 +25,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 
-from . import inputs, kills, records
+from . import inputs, kills, plugins, records
 from .process import warm
 from .report import Finding, Report
 
-ATTACKS: dict[str, ModuleType] = {"kills": kills, "inputs": inputs, "records": records}
+ATTACKS: dict[str, ModuleType] = {"kills": kills, "inputs": inputs, "plugins": plugins, "records": records}
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Plan:
 
 def attempt(name: str, case: str, seed: int, ground: Path) -> Report:
     """Try one case in a folder of its own, which stays if something was found."""
-    folder = ground.parent / "cases" / case.replace("/", "_")
+    folder = ground.parent / "cases" / re.sub(r"[^A-Za-z0-9]+", "_", case)[:100]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     report: Report = ATTACKS[name].attempt(case, seed, ground, folder)

@@ -12,6 +12,7 @@ import importlib.metadata
 import mmap
 import os
 import pkgutil
+import platform
 import signal
 import struct
 import sys
@@ -61,6 +62,7 @@ def warm() -> None:
                     import_module(module.name)
     # The same in every child, and it takes half a second.
     importlib.metadata.packages_distributions = cache(importlib.metadata.packages_distributions)
+    platform.uname().processor  # noqa: B018 - starts a program once, and remembers
     gc.freeze()
 
 
