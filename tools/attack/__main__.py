@@ -25,11 +25,17 @@ from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 
-from . import inputs, kills, plugins, records
+from . import concurrency, inputs, kills, plugins, records
 from .process import warm
 from .report import Finding, Report
 
-ATTACKS: dict[str, ModuleType] = {"kills": kills, "inputs": inputs, "plugins": plugins, "records": records}
+ATTACKS: dict[str, ModuleType] = {
+    "kills": kills,
+    "inputs": inputs,
+    "plugins": plugins,
+    "records": records,
+    "concurrency": concurrency,
+}
 
 
 @dataclass(frozen=True)

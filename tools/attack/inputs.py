@@ -124,9 +124,9 @@ def _check_end(report: Report, each: _Input, ended: Ended) -> None:
     """Find a success without a result, a failure without a sentence, and files in other places."""
     if ended.code == 0 and not ended.stdout.strip() and "--output" not in " ".join(ended.command.arguments):
         report.find("exit code 0, and nothing was printed", ended)
-    if ended.code == 0 and ended.command.arguments[0] == "eval" and not [*each.here.glob("results/*/result.json")]:
-        if "--help" not in ended.command.arguments and "-h" not in ended.command.arguments:
-            report.find("exit code 0 without a record", ended)
+    evaluated = ended.command.arguments[0] == "eval" and not {"--help", "-h"} & set(ended.command.arguments)
+    if ended.code == 0 and evaluated and not [*each.here.glob("results/*/result.json")]:
+        report.find("exit code 0 without a record", ended)
     if ended.code in {1, 2} and not ended.stderr.strip() and "--json" not in ended.command.arguments:
         report.find(f"exit code {ended.code} without a sentence", ended)
     if ended.code == 130:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .facts import facts
 from .material import EVAL, make
-from .process import Command, Ended, run
+from .process import Command, Ended, patience, run
 from .report import Report, tree
 
 UNIT, COUNT = "kills", 1000
@@ -191,14 +191,21 @@ class _Story:
         """Find records that are missing or damaged after a kill."""
         if ended.orphans:
             self.report.find("processes that it had started live on after a kill", ended)
-        for folder in (self.folder / "results", self.folder / "results" / "run" / "results"):
-            listed = run(replace(self.command(("results", "list", "--json")),
-                                 variables={"LNKIT_RESULTS": str(folder)}, eager=False))  # fmt: skip
+        folders = (self.folder / "results", self.folder / "results" / "run" / "results")  # the latter of earlystop
+        for folder, records in zip(folders, (reference.records, ()), strict=True):
+            words = (
+                "results",
+                "list",
+                "--each-seed",
+                *("--sample",) * ("--sample" in self.scenario.arguments),
+                "--json",
+            )
+            variables = {"LNKIT_RESULTS": str(folder)}
+            listed = run(replace(self.command(words), variables=variables, eager=False, seconds=patience()))
             self.report.judge(listed)
             if listed.code or "Warning" in listed.stderr:
                 self.report.find(f"a record cannot be read after a kill before event {ended.events}", listed)
-            lost = [name for name in reference.records if name not in listed.stdout]
-            if lost and folder.name == folder.parent.name == "results" or lost and folder.parent == self.folder:
+            if lost := [name for name in records if name not in listed.stdout]:
                 self.report.find(f"a record is lost after a kill before event {ended.events}: {lost[0]}", ended)
 
     def check_end(self, ended: Ended, reference: Reference) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 NETWORK = "attacked:build"
-MODULE = '''
+MODULE = """
 import torch
 from torch import nn
 
@@ -21,7 +21,7 @@ def build(pretrained=True):
     network = nn.Sequential(nn.Conv2d(3, 8, 5, 2), nn.ReLU(), nn.Conv2d(8, 8, 3, 2), nn.ReLU())
     torch.random.set_rng_state(state)
     return network
-'''
+"""
 EVAL = ("eval", "--backbone", NETWORK, "--engine", "eager")
 
 

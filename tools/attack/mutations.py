@@ -12,8 +12,26 @@ from contextlib import suppress
 from pathlib import Path
 
 EXTREME = (0, 1, -1, 2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1, 2**16 - 1, 255)
-TEXTS = (b"\x1b]0;x\x07\x1b[31m", "\u202eevil\u2066".encode(), b"\0", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b"9" * 5000,
-         b"1e999", b"NaN", b"-1", b"\xed\xa0\x80", b"\\ud800", b"<script>", b"=1+1", b"../../", b"\r\n" * 100, b"%s%n", b"x" * 200_000)  # fmt: skip
+TEXTS = (
+    b"\x1b]0;x\x07\x1b[31m",
+    "\u202eevil\u2066".encode(),
+    b"\0",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"a":' * 50_000,
+    b"9" * 5000,
+    b"1e999",
+    b"NaN",
+    b"-1",
+    b"\xed\xa0\x80",
+    b"\\ud800",
+    b"<script>",
+    b"=1+1",
+    b"../../",
+    b"\r\n" * 100,
+    b"%s%n",
+    b"x" * 200_000,
+)
 
 
 def mutate(data: bytes, other: bytes, chance: random.Random) -> bytes:
@@ -25,7 +43,7 @@ def mutate(data: bytes, other: bytes, chance: random.Random) -> bytes:
         chance: Everything is drawn from it.
     """
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        data = chance.choice(_WAYS)(data, other, chance)
+        data = _WAYS[chance.randrange(len(_WAYS))](data, other, chance)
     return data
 
 
@@ -60,7 +78,7 @@ def _number(data: bytes, _other: bytes, chance: random.Random) -> bytes:
     number = chance.choice(EXTREME)
     form = chance.choice(("<i", ">i", "<q", ">q", "<h", ">h"))
     bits = 8 * struct.calcsize(form)
-    packed = (number % 2**bits).to_bytes(bits // 8, "little" if form[0] == "<" else "big")
+    packed: bytes = (number % 2**bits).to_bytes(bits // 8, "little" if form[0] == "<" else "big")
     place = chance.randint(0, min(len(data), chance.choice((16, 64, 256, 10**9))))
     return data[:place] + packed + data[place + len(packed) :]
 
@@ -80,7 +98,8 @@ def _blank(data: bytes, _other: bytes, chance: random.Random) -> bytes:
 
 
 def _replace(_data: bytes, other: bytes, chance: random.Random) -> bytes:
-    return chance.choice((b"", b"\n", other, chance.choice(TEXTS), chance.randbytes(300)))
+    choices: tuple[bytes, ...] = (b"", b"\n", other, chance.choice(TEXTS), chance.randbytes(300))
+    return chance.choice(choices)
 
 
 def _range(data: bytes, chance: random.Random) -> tuple[int, int]:
@@ -89,8 +108,20 @@ def _range(data: bytes, chance: random.Random) -> tuple[int, int]:
 
 
 _WAYS: tuple[Callable[[bytes, bytes, random.Random], bytes], ...] = (
-    _flip, _flip, _flip, _cut, _behead, _double, _drop, _number, _number, _insert, _splice, _blank, _replace
-)  # fmt: skip
+    _flip,
+    _flip,
+    _flip,
+    _cut,
+    _behead,
+    _double,
+    _drop,
+    _number,
+    _number,
+    _insert,
+    _splice,
+    _blank,
+    _replace,
+)
 
 
 def make_special(path: Path, chance: random.Random) -> str:
@@ -127,8 +158,28 @@ _SPECIAL: dict[str, Callable[[Path], object]] = {
 def special_name(chance: random.Random) -> bytes:
     """Return a name that file systems take and programs dislike."""
     return chance.choice(
-        (b"x" * 255, b"\xff\xfe\x80", b"a\nb", b"\x1b[31mred", "\u202egnp".encode(), b"-rf", b" ", b"a;b|c&d", b"$(x)",
-         b"...", "é".encode(), "e\u0301".encode(), b"con", b"%s", b"<b>", b"a\tb", b"'\"", b"\\", b"*", b"~")  # fmt: skip
+        (
+            b"x" * 255,
+            b"\xff\xfe\x80",
+            b"a\nb",
+            b"\x1b[31mred",
+            "\u202egnp".encode(),
+            b"-rf",
+            b" ",
+            b"a;b|c&d",
+            b"$(x)",
+            b"...",
+            "é".encode(),
+            "e\u0301".encode(),
+            b"con",
+            b"%s",
+            b"<b>",
+            b"a\tb",
+            b"'\"",
+            b"\\",
+            b"*",
+            b"~",
+        )
     )
 
 

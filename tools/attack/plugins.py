@@ -9,18 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .behaviours import (
-    CHANGES,
-    DISTRIBUTIONS,
-    ENDS,
-    EVERYWHERE,
-    GOOD_OUTCOMES,
-    NAMES,
-    OUTCOMES,
-    RAISES,
-    RETURNS,
-    WHERE_LISTED,
-)
+from lnkit.plugins.entrypoints import find_entry_points
+
+from .behaviours import USUAL as PLAIN, Behaviour, behaviours
 from .material import EVAL, NETWORK, make
 from .process import Command, Ended, run
 from .report import Report
@@ -43,7 +34,8 @@ import dataclasses
 import click
 import lnkit
 
-NAMES = at("names", {{"backbone": "hostile", "bench": "hostile_bench", "distance": "hostile_distance", "title": "hostile"}})
+NAMES = {{"backbone": "hostile", "bench": "hostile_bench", "distance": "hostile_distance", "title": "hostile"}}
+NAMES = at("names", NAMES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,25 +125,19 @@ REACHING = {  # the command that reaches a place
     "open_data": ("eval", "--backbone", NETWORK, "--point", "1", "--bench", "hostile_bench"),
     "command": ("hostile",),
 }
-REACHING |= {"forward": REACHING["load"], "run": REACHING["open_data"], "rescore": ("results", "rescore", "hostile_bench")}
-KINDS = {"raises": RAISES, "ends": ENDS, "changes": CHANGES, "returns": RETURNS, "outcomes": OUTCOMES, "good": GOOD_OUTCOMES,
-         "names": NAMES, "distributions": dict.fromkeys(DISTRIBUTIONS, "")}  # fmt: skip
-PLACES = {
-    "raises": EVERYWHERE,
-    "ends": EVERYWHERE,
-    "changes": (*WHERE_LISTED, "load", "run", "command"),
-    "returns": ("load", "forward", "distance", "open_data", "run", "rescore"),
-    "outcomes": ("run",),
-    "good": ("run",),
-    "names": ("names",),
-    "distributions": ("import",),
+REACHING |= {
+    "forward": REACHING["load"],
+    "run": REACHING["open_data"],
+    "rescore": ("results", "rescore", "hostile_bench"),
 }
+WHERE_LISTED = ("import", "hook")  # reached by every command
 
 
 def prepare(ground: Path) -> None:
     """Write down what the usual commands say without a plugin."""
     make(ground)
-    plain = _Attack("", "", "", ground, ground / "plain", Report("plain"))
+    nobody = Behaviour("", "", "", "", PLAIN)
+    plain = _Attack(nobody, ground, ground / "plain", Report("plain"))
     shutil.copytree(ground / "work", plain.folder / "work")
     run(plain.command(_ONE))
     shutil.copytree(plain.folder / "results", ground / "results")
@@ -160,24 +146,22 @@ def prepare(ground: Path) -> None:
 
 
 def cases(_seed: int) -> Iterator[str]:
-    """Yield kind/place/behaviour, kinds in turn."""
-    every = [
-        [f"{kind}|{place}|{behaviour}" for behaviour in table for place in PLACES[kind]] for kind, table in KINDS.items()
-    ]
+    """Yield kind|place|behaviour, kinds in turn."""
+    every = list(behaviours().values())
     for number in range(max(map(len, every))):
-        yield from (listed[number] for listed in every if number < len(listed))
+        yield from (listed[number].id for listed in every if number < len(listed))
 
 
 def attempt(case: str, _seed: int, ground: Path, work: Path) -> Report:
     """Install a plugin, run the command that reaches it, and then the usual commands."""
-    kind, place, behaviour = case.split("|", 2)
     report = Report(case)
     report.counts["plugins"] += 1
-    attack = _Attack(kind, place, behaviour, ground, work, report)
+    behaviour = next(each for listed in behaviours().values() for each in listed if each.id == case)
+    attack = _Attack(behaviour, ground, work, report)
     attack.install()
     shutil.copytree(ground / "work", work / "work")
     shutil.copytree(ground / "results", work / "results")
-    if place in REACHING:
+    if behaviour.place in REACHING:
         attack.reach()
     attack.run_usual()
     return report
@@ -185,94 +169,104 @@ def attempt(case: str, _seed: int, ground: Path, work: Path) -> Report:
 
 @dataclass(frozen=True)
 class _Attack:
-    kind: str
-    place: str
-    behaviour: str
+    behaviour: Behaviour
     ground: Path
     folder: Path
     report: Report
 
     def install(self) -> None:
         """Write the plugin and what pip would write."""
-        site = self.folder / "site"
-        name, version, entry = DISTRIBUTIONS.get(self.behaviour, ("hostile", "1.0", "hostile = hostile"))
-        metadata = site / f"{'hostile' if name.isprintable() is False else name.replace('-', '_')}-1.0.dist-info"
+        site, (name, version, entry) = self.folder / "site", self.behaviour.distribution
+        metadata = site / f"{name.replace('-', '_') if name.isprintable() else 'hostile'}-1.0.dist-info"
         metadata.mkdir(parents=True)
-        code = KINDS[self.kind][self.behaviour]
-        (site / "hostile.py").write_text(PLUGIN.format(place=self.place, code=code), encoding="utf-8")
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+        plugin = PLUGIN.format(place=self.behaviour.place, code=self.behaviour.code)
+        (site / "hostile.py").write_text(plugin, encoding="utf-8")
+        headers = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (metadata / "METADATA").write_text(headers, encoding="utf-8")
         commands = "[lnkit.commands]\nhostile = hostile:command\n"
         (metadata / "entry_points.txt").write_text(f"[lnkit]\n{entry}\n\n{commands}", encoding="utf-8")
 
     def command(self, words: tuple[str, ...], **variables: str) -> Command:
-        own = {"LNKIT_CACHE": str(self.folder / "cache"), "LNKIT_RESULTS": str(self.folder / "results"),
-               "XDG_CONFIG_HOME": str(self.folder / "config"), "XDG_STATE_HOME": str(self.folder / "state")}  # fmt: skip
+        own = {
+            "LNKIT_CACHE": str(self.folder / "cache"),
+            "LNKIT_RESULTS": str(self.folder / "results"),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+        }
         arguments = tuple(word.replace("{ground}", str(self.ground)) for word in words)
-        site = [str(self.folder / "site")] if self.behaviour else []
+        site = [str(self.folder / "site")] if self.behaviour.kind else []
         return Command(arguments, self.folder / "work", {**own, **variables}, path=site)
 
     def reach(self) -> None:
         """Run the command that reaches the place."""
-        words = REACHING[self.place]
-        if self.place == "rescore":
-            run(self.command(REACHING["run"]))
-            stored = [*(self.folder / "results").glob("hostile_bench*")]
-            words = ("results", "rescore", stored[0].name if stored else "nothing")
-        ended = run(self.command(words))
-        if self.kind == "ends":
+        kind, place = self.behaviour.kind, self.behaviour.place
+        results = str(self.folder / "reached")  # apart from those of the usual commands
+        words = REACHING[place]
+        if place == "rescore":
+            run(self.command(REACHING["run"], LNKIT_RESULTS=results))
+            words = ("results", "rescore", *(path.name for path in Path(results).glob("hostile_bench*")))
+        ended = run(self.command(words, LNKIT_RESULTS=results))
+        if kind == "ends":
             self._check_next(ended)
             return
         self.report.judge(ended)
-        fails = self.kind in {"raises", "returns", "outcomes"}
-        if fails and ended.code == 0 and "raise" in KINDS[self.kind][self.behaviour]:
+        self._check_code(ended)
+        if kind in {"raises", "returns", "outcomes"} and ended.code and "hostile" not in ended.stderr:
+            self.report.find("a failure of a plugin does not name it", ended)
+        if kind == "good" and ended.code:
+            self.report.find("numbers that are right once converted are refused", ended)
+
+    def _check_code(self, ended: Ended) -> None:
+        """Find exit codes that do not say what happened."""
+        if self.behaviour.kind == "raises" and ended.code == 0:
             self.report.find("exit code 0 although foreign code raised", ended)
-        if ended.code == 130 and "KeyboardInterrupt" not in self.behaviour and "Abort" not in self.behaviour and "SIGINT" not in self.behaviour:
+        if ended.code == 130 and not any(word in self.behaviour.name for word in ("SIGINT", "Abort")):
             self.report.find("says that it was interrupted", ended)
         if ended.code == 0 and not ended.stdout.strip():
             self.report.find("exit code 0, and nothing was printed", ended)
-        if fails and ended.code and "hostile" not in ended.stderr:
-            self.report.find("a failure of a plugin does not name it", ended)
-        if self.kind == "good" and ended.code:
-            self.report.find("numbers that are right once converted are refused", ended)
 
     def _check_next(self, ended: Ended) -> None:
         """After the end of a process, find an exit code 0; the next command names the plugin."""
-        if ended.code == 0:
+        if ended.code == 0 and self.behaviour.name != "exec":  # then it is another program's
             self.report.find("exit code 0, and nothing was done", ended)
         again = run(self.command(USUAL["distances"]))
-        if self.place in WHERE_LISTED and "hostile" not in again.stderr:
+        if self.behaviour.place in WHERE_LISTED and "hostile" not in again.stderr:
             self.report.find("the plugin that ended the last command is not named", again)
 
     def run_usual(self) -> None:
         """Compare what the usual commands say with what they say without the plugin."""
         usual = json.loads((self.ground / "usual.json").read_text(encoding="utf-8"))
-        without = self.kind == "ends" and self.place in WHERE_LISTED
+        kind, place = self.behaviour.kind, self.behaviour.place
+        without = kind == "ends" and place in WHERE_LISTED
         if without:
             self._check_next(run(self.command(USUAL["distances"])))
         named = ""
         for name, words in USUAL.items():
-            ended = run(self.command(words, **({"LNKIT_PLUGINS": "none"} if without else {})))
+            ended = run(self.command(words, **({"LNKIT_PLUGINS": others()} if without else {})))
             self.report.judge(ended)
             named += ended.stderr
-            if name == "distances" and self.kind in {"names", "distributions"}:
+            if name == "distances" and kind in {"names", "distributions"}:
                 continue
-            said = _said(name, ended).replace(f"{'hostile_distance'}", "")
-            if ended.code or not _same(name, said, usual[name]):
+            if ended.code or not _same(name, _said(name, ended), usual[name]):
                 self.report.find(f"`{name}` does not say what it says without the plugin", ended)
-        if self.place in WHERE_LISTED and not without:
+        if place in WHERE_LISTED and not without:
             ended = run(self.command(("plugins",)))
             self.report.judge(ended)
-            if self.kind == "raises" and "hostile" not in named + ended.stdout:
+            if kind == "raises" and "hostile" not in named + ended.stdout:
                 self.report.find("no command names the plugin", ended)
         self._check_places()
 
     def _check_places(self) -> None:
         """Find files that are where no command may write."""
-        allowed = {"site", "work", "cache", "results", "config", "state"}
+        allowed = {"site", "work", "reached", "cache", "results", "config", "state"}
         strange = set(os.listdir(self.folder)) - allowed  # noqa: PTH208
         strange |= {name for name in ("/tmp/attacked", "/x") if Path(name).exists()}
         if strange:
             self.report.find(f"written outside its folder: {sorted(strange)}")
+
+
+def others() -> str:
+    """Return the names of the plugins that are really installed, for LNKIT_PLUGINS."""
+    return ",".join(entry.name for entry in find_entry_points() if entry.distribution != "lnkit")
 
 
 def _said(name: str, ended: Ended) -> str:
@@ -288,5 +282,7 @@ def _said(name: str, ended: Ended) -> str:
 def _same(name: str, said: str, usual: str) -> bool:
     """Whether two outputs are the same; the plugin may add a distance."""
     if name == "distances":
-        return {line.split()[0] for line in usual.splitlines() if line} <= {line.split()[0] for line in said.splitlines() if line.strip()}
+        return {line.split()[0] for line in usual.splitlines() if line} <= {
+            line.split()[0] for line in said.splitlines() if line.strip()
+        }
     return said == usual

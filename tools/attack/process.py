@@ -13,6 +13,7 @@ import mmap
 import os
 import pkgutil
 import platform
+import shutil
 import signal
 import struct
 import sys
@@ -26,7 +27,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 PACKAGES = (
     "lnkit",
@@ -40,7 +40,17 @@ PACKAGES = (
     "lnkit_calibration",
     "lnkit_probes",
 )
-OTHERS = ("torch", "torchvision", "torch.fx", "torch.utils.tensorboard", "torch.utils.flop_counter", "pandas", "skimage.data", "altair", "rich.table")
+OTHERS = (
+    "torch",
+    "torchvision",
+    "torch.fx",
+    "torch.utils.tensorboard",
+    "torch.utils.flop_counter",
+    "pandas",
+    "skimage.data",
+    "altair",
+    "rich.table",
+)
 SECONDS = 20.0  # a command that needs more hangs
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 EVENTS = frozenset(
@@ -108,33 +118,59 @@ class Ended:
 
 def run(command: Command) -> Ended:
     """Run a command in a forked child, and kill it when it is due."""
-    with TemporaryDirectory() as folder, mmap.mmap(-1, 8) as counter:
-        out, err = Path(folder) / "stdout", Path(folder) / "stderr"
-        start = time.monotonic()
-        child = os.fork()
-        if child == 0:
-            _be(command, out, err, counter)
-        code, hung = _wait(child, command)
-        seconds = time.monotonic() - start
-        orphans = _end_group(child)
-        texts = [file.read_bytes().decode(errors="backslashreplace") for file in (out, err)]
-        return Ended(command, code, *texts, seconds, struct.unpack("q", counter[:8])[0], hung, orphans)
+    return run_together([command])[0]
 
 
-def _wait(child: int, command: Command) -> tuple[int, bool]:
-    """Return the exit code and whether the command hung."""
-    start, pause = time.monotonic(), 0.001
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status), False
-        passed = time.monotonic() - start
-        due, hung = bool(command.kill_after) and passed >= command.kill_after, passed >= command.seconds
-        if due or hung:
-            os.kill(child, signal.SIGKILL)
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), hung and not due
-        time.sleep(min(pause, command.kill_after - passed) if command.kill_after else pause)
+def run_together(commands: Sequence[Command]) -> list[Ended]:
+    """Run commands at the same time, each in a forked child."""
+    children = [_Child(command) for command in commands]
+    pause = 0.001
+    while sum(child.poll() for child in children) < len(children):
+        time.sleep(pause)
         pause = min(0.01, pause * 1.5)
+    return [child.result() for child in children]
+
+
+class _Child:
+    """A command that runs."""
+
+    def __init__(self, command: Command) -> None:
+        self.command, self.folder, self.counter = command, Path(tempfile.mkdtemp()), mmap.mmap(-1, 8)
+        self.out, self.err = self.folder / "stdout", self.folder / "stderr"
+        self.start, self.seconds, self.hung = time.monotonic(), 0.0, False
+        self.code: int | None = None
+        self.child = os.fork()
+        if self.child == 0:
+            _be(command, self.out, self.err, self.counter)
+
+    def poll(self) -> bool:
+        """Return whether it has ended; kill it if that is due."""
+        if self.code is not None:
+            return True
+        ended, status = os.waitpid(self.child, os.WNOHANG)
+        self.seconds = time.monotonic() - self.start
+        due = 0 < self.command.kill_after <= self.seconds
+        if not ended and (due or self.seconds >= self.command.seconds):
+            os.kill(self.child, signal.SIGKILL)
+            ended, status = os.waitpid(self.child, 0)
+            self.hung = not due
+        if ended:
+            self.code = os.waitstatus_to_exitcode(status)
+        return bool(ended)
+
+    def result(self) -> Ended:
+        """Return how it ended, once it has."""
+        assert self.code is not None
+        orphans = _end_group(self.child)
+        texts = [_text(file) for file in (self.out, self.err)]
+        shutil.rmtree(self.folder)
+        (events,) = struct.unpack("q", self.counter[:8])
+        self.counter.close()
+        return Ended(self.command, self.code, texts[0], texts[1], self.seconds, events, self.hung, orphans)
+
+
+def _text(file: Path) -> str:
+    return file.read_bytes().decode(errors="backslashreplace") if file.exists() else ""
 
 
 def _end_group(group: int, seconds: float = 5.0) -> bool:

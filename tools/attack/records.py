@@ -41,7 +41,7 @@ PAYLOADS = (
     f"+{MARK}",
     f"-{MARK}",
     f"\t={MARK}",
-    f"{MARK},\"{MARK}\n{MARK}",
+    f'{MARK},"{MARK}\n{MARK}',
     f"\\input{{{MARK}}}",
     f"../../../{MARK}",
     f"/tmp/{MARK}",
@@ -49,8 +49,25 @@ PAYLOADS = (
     f"{MARK}\0{MARK}",
     MARK * 5000,
     f"javascript:{MARK}",
-)  # fmt: skip
-ODD = (None, True, [], {}, "", 0, -1, 10**400, 1.5, float("nan"), float("inf"), [[]], {"a": {}}, [None], "x", 2**63)
+)
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    [],
+    {},
+    "",
+    0,
+    -1,
+    10**400,
+    1.5,
+    float("nan"),
+    float("inf"),
+    [[]],
+    {"a": {}},
+    [None],
+    "x",
+    2**63,
+)
 TABLES = ("csv", "markdown", "latex", "parquet")
 
 
@@ -203,12 +220,19 @@ def _check_files(report: Report, work: Path) -> None:
 
 
 def _steering_html(text: str) -> list[str]:
-    text = re.sub(r"<script[^>]*>.*?</script>", lambda m: m[0] if MARK in m[0] and "<script>" + MARK in m[0] else "", text, flags=re.S)
+    text = re.sub(
+        r"<script[^>]*>.*?</script>",
+        lambda m: m[0] if MARK in m[0] and "<script>" + MARK in m[0] else "",
+        text,
+        flags=re.S,
+    )
     return [printable(found[0]) for found in re.finditer(rf"<(script|img|svg)[^>]*{MARK}|<script>{MARK}", text)]
 
 
 def _steering_markdown(text: str) -> list[str]:
-    found = re.finditer(rf"(?<!\\)<(script|img|svg)\b[^\n]*{MARK}|(?<!\\)\]\((javascript|http)[^\n]*{MARK}|^\| {MARK} \|$", text, re.M)
+    found = re.finditer(
+        rf"(?<!\\)<(script|img|svg)\b[^\n]*{MARK}|(?<!\\)\]\((javascript|http)[^\n]*{MARK}|^\| {MARK} \|$", text, re.M
+    )
     return [printable(match[0]) for match in found]
 
 

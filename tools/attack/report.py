@@ -76,4 +76,4 @@ def _end(text: str, characters: int = 1500) -> str:
 def tree(folder: Path) -> list[str]:
     """Every path below a folder, with random names replaced by stars."""
     names = (str(path.relative_to(folder)) for path in folder.rglob("*"))
-    return sorted(re.sub(r"[0-9a-f]{32}|events\.out\.tfevents.*", "*", name) for name in names)
+    return sorted(re.sub(r"[0-9a-f]{12,32}|events\.out\.tfevents.*", "*", name) for name in names)

@@ -45,7 +45,7 @@ def _run_child(commands: Sequence[Command]) -> Iterator[Ended]:
                 seconds = time.monotonic() - start
                 code = json.loads(line) if line else _end(child, bool(ready))
                 texts = [_text(folder / f"{stream}{number}") for stream in ("out", "err")]
-                yield Ended(command, code, *texts, seconds, 0, not ready)
+                yield Ended(command, code, texts[0], texts[1], seconds, 0, not ready)
                 if not line:
                     return
         finally:

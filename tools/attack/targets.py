@@ -18,7 +18,24 @@ from .kills import REDUCED
 from .material import EVAL, MODULE, NETWORK, make_classes, make_judged, noise
 from .process import Command, run
 
-UNPROMISED = ("GIF", "TIFF", "WEBP", "EPS", "ICO", "PCX", "SGI", "TGA", "PDF", "DDS", "IM", "JPEG2000", "AVIF", "MPO", "ICNS", "SPIDER")
+UNPROMISED = (
+    "GIF",
+    "TIFF",
+    "WEBP",
+    "EPS",
+    "ICO",
+    "PCX",
+    "SGI",
+    "TGA",
+    "PDF",
+    "DDS",
+    "IM",
+    "JPEG2000",
+    "AVIF",
+    "MPO",
+    "ICNS",
+    "SPIDER",
+)
 FIELDS = [word for field in REDUCED["superres"].split() for word in ("--set", field)]
 ONE = (*EVAL, "--point", "1", "--results", "{here}/results")
 BAPPS = (*ONE, "--bench", "bapps", "--data", "{here}/data")
@@ -58,7 +75,9 @@ def _weights(suffix: str) -> Callable[[Path], object]:
         exec(MODULE, namespace)
         tensors = namespace["build"]().state_dict()
         make_judged(here / "data", 2)
-        save_file(tensors, here / f"w{suffix}") if suffix == ".safetensors" else torch.save(tensors, here / f"w{suffix}")
+        save_file(tensors, here / f"w{suffix}") if suffix == ".safetensors" else torch.save(
+            tensors, here / f"w{suffix}"
+        )
 
     return write
 
@@ -160,14 +179,22 @@ TARGETS = {
     "judgments": Target(BAPPS, "data/*/val/noise/[js]*/*.npy", _judged(".png"), 6),
     "classes": Target(TRAIN, "data/*/*/*.png", lambda here: make_classes(here / "data")),
     "batches": Target(TRAIN, "data/*.npz", _batches, 2),
-    "matrix csv": Target((*ONE, "--bench", "similarity_matrix", "--data", "{here}/data"), "data/*.csv", _matrix(".csv"), 3),
-    "matrix npy": Target((*ONE, "--bench", "similarity_matrix", "--data", "{here}/data"), "data/*.npy", _matrix(".npy"), 3),
+    "matrix csv": Target(
+        (*ONE, "--bench", "similarity_matrix", "--data", "{here}/data"), "data/*.csv", _matrix(".csv"), 3
+    ),
+    "matrix npy": Target(
+        (*ONE, "--bench", "similarity_matrix", "--data", "{here}/data"), "data/*.npy", _matrix(".npy"), 3
+    ),
     "nights": Target((*ONE, "--bench", "nights", "--data", "{here}/data"), "data/*.csv", _sample("nights")),
     "tid2013": Target((*ONE, "--bench", "tid2013", "--data", "{here}/data"), "data/mos*", _sample("tid2013")),
     "kadid10k": Target((*ONE, "--bench", "kadid10k", "--data", "{here}/data"), "data/*.csv", _sample("kadid10k")),
     "weights pth": Target((*BAPPS, "--weights", "{here}/w.pth"), "w.pth", _weights(".pth"), 6),
-    "weights safetensors": Target((*BAPPS, "--weights", "{here}/w.safetensors"), "w.safetensors", _weights(".safetensors"), 6),
-    "lin weights": Target((*BAPPS, "--set", "distance=lin", "--set", "lin_weights={here}/w.pth"), "w.pth", _weights(".pth"), 2),
+    "weights safetensors": Target(
+        (*BAPPS, "--weights", "{here}/w.safetensors"), "w.safetensors", _weights(".safetensors"), 6
+    ),
+    "lin weights": Target(
+        (*BAPPS, "--set", "distance=lin", "--set", "lin_weights={here}/w.pth"), "w.pth", _weights(".pth"), 2
+    ),
     "zip": Target(("data", "import", "bapps", "{here}/a.zip"), "a.zip", _archive("a.zip"), 8),
     "tar": Target(("data", "import", "bapps", "{here}/a.tar"), "a.tar", _archive("a.tar"), 8),
     "tgz": Target(("data", "import", "bapps", "{here}/a.tar.gz"), "a.tar.gz", _archive("a.tar.gz"), 6),
@@ -176,6 +203,8 @@ TARGETS = {
     "packed cache": Target(BAPPS, "cache/packed/*/*/manifest.json", _packed, 3),
     "packed arrays": Target(BAPPS, "cache/packed/*/*/*.npy", _packed, 2),
     "checkpoints": Target(SUPERRES, "results/.parts/*/**/*.*", _unfinished),
-    "earlystop runs": Target(("earlystop", "score", "{here}/results", "--ps-data", "{here}/judged"), "results/**/*.*", _trained, 2),
+    "earlystop runs": Target(
+        ("earlystop", "score", "{here}/results", "--ps-data", "{here}/judged"), "results/**/*.*", _trained, 2
+    ),
 }
 assert NETWORK in EVAL

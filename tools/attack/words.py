@@ -12,12 +12,85 @@ from lnkit.cli import COMMANDS, cli
 from .material import EVAL
 
 WORDS = {"protocol values": 6, "options": 6}  # kind -> how often it is taken
-VALUES = ("", "0", "-1", "1", "nan", "inf", "-inf", "1e400", "1e-400", str(10**30), "9" * 5000, "true", "None", "a,b", "a+b", "+", "=",
-          "x" * 10_000, "\x1b[31m", "\u202e", "\udcff", "é", "../..", "/dev/null", "/dev/zero", "{}", "[1]", "%s", "$(id)", "0x10", "１", "1_0",
-          "spatial", "lin", "style+sort", "spatial+spatial", "all", "1+3", "1+1", "64", "65", "cpu", "random", "-h", "--")  # fmt: skip
-BENCHES = ("bapps", "tid2013", "similarity_matrix", "perceptual_probes", "superres", "autoencoder", "delineation", "nights")
-FIELDS = ("distance", "channel_norm", "epsilon", "lin_weights", "normalization", "transform_input", "parts", "resolution", "resize_filter",
-          "loss_mode", "batch_size", "lr", "size", "crop", "factors", "seed", "split", "threshold", "nothing", "")  # fmt: skip
+VALUES = (
+    "",
+    "0",
+    "-1",
+    "1",
+    "nan",
+    "inf",
+    "-inf",
+    "1e400",
+    "1e-400",
+    str(10**30),
+    "9" * 5000,
+    "true",
+    "None",
+    "a,b",
+    "a+b",
+    "+",
+    "=",
+    "x" * 10_000,
+    "\x1b[31m",
+    "\u202e",
+    "\udcff",
+    "é",
+    "../..",
+    "/dev/null",
+    "/dev/zero",
+    "{}",
+    "[1]",
+    "%s",
+    "$(id)",
+    "0x10",
+    "１",
+    "1_0",
+    "spatial",
+    "lin",
+    "style+sort",
+    "spatial+spatial",
+    "all",
+    "1+3",
+    "1+1",
+    "64",
+    "65",
+    "cpu",
+    "random",
+    "-h",
+    "--",
+)
+BENCHES = (
+    "bapps",
+    "tid2013",
+    "similarity_matrix",
+    "perceptual_probes",
+    "superres",
+    "autoencoder",
+    "delineation",
+    "nights",
+)
+FIELDS = (
+    "distance",
+    "channel_norm",
+    "epsilon",
+    "lin_weights",
+    "normalization",
+    "transform_input",
+    "parts",
+    "resolution",
+    "resize_filter",
+    "loss_mode",
+    "batch_size",
+    "lr",
+    "size",
+    "crop",
+    "factors",
+    "seed",
+    "split",
+    "threshold",
+    "nothing",
+    "",
+)
 UNTRIED = {"fetch", "train", "sweep", "calibrate", "new", "check"}  # they reach for the network, or take long
 
 
@@ -26,7 +99,17 @@ def random_words(kind: str, ground: Path, chance: random.Random) -> tuple[str, .
     if kind == "protocol values":
         value, field = chance.choice(VALUES), chance.choice(FIELDS)
         bench = chance.choice(BENCHES)
-        words = (*EVAL, "--point", "1", "--bench", bench, "--data", f"{ground}/png/data", "--set", f"{field}={value}")
+        words: tuple[str, ...] = (
+            *EVAL,
+            "--point",
+            "1",
+            "--bench",
+            bench,
+            "--data",
+            f"{ground}/png/data",
+            "--set",
+            f"{field}={value}",
+        )
     else:
         words = _options(chance)
     return tuple(word for word in words if "\0" not in word)
