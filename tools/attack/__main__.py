@@ -17,7 +17,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -47,6 +47,7 @@ class Plan:
     seed: int
     folder: Path
     jobs: int
+    only: str  # cases that begin so
 
     @property
     def attack(self) -> ModuleType:
@@ -59,12 +60,19 @@ class Plan:
         self.attack.prepare(ground)
         counts: Counter[str] = Counter()
         findings: list[Finding] = []
-        for report in self._reports(self.attack.cases(self.seed), ground, counts):
+        cases = (case for case in self.attack.cases(self.seed) if case.startswith(self.only))
+        for report in self._reports(cases, ground, counts):
             counts.update(report.counts)
             counts["cases"] += 1
             findings += report.findings
+            self.write(report.findings)
         shutil.rmtree(ground)
         return counts, findings
+
+    def write(self, findings: Sequence[Finding]) -> None:
+        """Add findings to the list, at once, so that nothing is lost."""
+        with (self.folder / "findings.txt").open("a", encoding="utf-8") as file:
+            file.writelines(f"{finding}\n\n" for finding in findings)
 
     def _reports(self, cases: Iterator[str], ground: Path, counts: Counter[str]) -> Iterator[Report]:
         """Yield reports while there are cases and ``counts`` has not reached the count."""
@@ -99,6 +107,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
     parser.add_argument("--case", help="try this case again, and keep its folder")
+    parser.add_argument("--only", default="", help="cases that begin so: --only png")
     parser.add_argument("--output", type=Path, default=Path("attack"), help="folder for what is found")
     arguments = parser.parse_args()
     warm()
@@ -108,10 +117,9 @@ def main() -> int:
         folder = arguments.output.resolve() / name
         shutil.rmtree(folder, ignore_errors=True)
         count = arguments.count or ATTACKS[name].COUNT
-        plan, start = Plan(name, count, arguments.seed, folder, arguments.jobs), time.monotonic()
+        plan, start = Plan(name, count, arguments.seed, folder, arguments.jobs, arguments.only), time.monotonic()
         counts, findings = _again(plan, arguments.case) if arguments.case else plan.run()
         found += len(findings)
-        (folder / "findings.txt").write_text("\n\n".join(map(str, findings)), encoding="utf-8")
         done = ", ".join(f"{number:,} {unit}" for unit, number in sorted(counts.items()))
         print(f"{name:<12} {done:<55} {len(findings):>7} {time.monotonic() - start:>8.0f}", flush=True)
         for fault, number in Counter(finding.fault for finding in findings).most_common(20):
@@ -126,6 +134,7 @@ def _again(plan: Plan, case: str) -> tuple[Counter[str], list[Finding]]:
     ground.mkdir(parents=True)
     plan.attack.prepare(ground)
     report = attempt(plan.name, case, plan.seed, ground)
+    plan.write(report.findings)
     print("\n".join(map(str, report.findings)))
     return report.counts, report.findings
 

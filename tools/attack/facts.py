@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-CHANGING = {"created", "seconds", "environment", "duration", "started", "ended", "time"}  # in JSON and tables
+CHANGING = {
+    "created",
+    "seconds",
+    "environment",
+    "duration",
+    "started",
+    "ended",
+    "time",
+    "date",
+    "imported",
+    "fetched",
+}  # in JSON and tables
 SKIPPED = {".log", ".lock"}
 
 
