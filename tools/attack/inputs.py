@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from .material import MODULE
 from .mutations import make_special, mutate, special_name
 from .process import Command, Ended, run
@@ -22,11 +24,18 @@ BATCH = 20  # inputs in a case
 NOTHING = {"results", "cache", "data", "judged", "config"}  # folders in which lnkit may write
 
 
-def prepare(ground: Path) -> None:
-    """Make a folder of valid files for each kind of input."""
-    for name, target in TARGETS.items():
-        target.write(ground / name)
-        (ground / name / "attacked.py").write_text(MODULE, encoding="utf-8")
+def prepare(_ground: Path) -> None:
+    """Leave it to the first case of each kind to make its valid files."""
+
+
+def _valid(name: str, ground: Path) -> Path:
+    """Return the folder of the valid files of a kind, made once."""
+    folder = ground / name
+    with FileLock(ground / f"{name}.lock"):
+        if not (folder / "attacked.py").is_file():
+            TARGETS[name].write(folder)
+            (folder / "attacked.py").write_text(MODULE, encoding="utf-8")
+    return folder
 
 
 def cases(_seed: int) -> Iterator[str]:
@@ -82,9 +91,9 @@ def _make(case: str, seed: int, ground: Path, here: Path) -> _Input:
     if target is None:
         here.mkdir(parents=True)
         (here / "attacked.py").write_text(MODULE, encoding="utf-8")
-        words, what = random_words(name, ground, chance), ""
+        words, what = random_words(name, _valid("png", ground), chance), ""
     else:
-        shutil.copytree(ground / name, here, copy_function=os.link)
+        shutil.copytree(_valid(name, ground), here, copy_function=os.link)
         words, what = target.command, _damage(target, here, chance)
     for folder in ("home", "tmp"):
         (here / folder).mkdir()
@@ -95,8 +104,15 @@ def _make(case: str, seed: int, ground: Path, here: Path) -> _Input:
         "HOME": str(here / "home"),
         "TMPDIR": str(here / "tmp"),
     }
-    arguments = tuple(word.replace("{here}", str(here)) for word in words)
+    places = {"{here}": here, "{valid}": ground / name}
+    arguments = tuple(_placed(word, places) for word in words)
     return _Input(case, Command(arguments, here, variables), here, what)
+
+
+def _placed(word: str, places: dict[str, Path]) -> str:
+    for sign, folder in places.items():
+        word = word.replace(sign, str(folder))
+    return word
 
 
 def _damage(target: Target, here: Path, chance: random.Random) -> str:

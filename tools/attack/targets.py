@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from .kills import REDUCED
-from .material import EVAL, MODULE, NETWORK, make_classes, make_judged, noise
+from .material import EVAL, MODULE, make_classes, make_judged, noise
 from .process import Command, run
 
 UNPROMISED = (
@@ -39,6 +39,7 @@ UNPROMISED = (
 FIELDS = [word for field in REDUCED["superres"].split() for word in ("--set", field)]
 ONE = (*EVAL, "--point", "1", "--results", "{here}/results")
 BAPPS = (*ONE, "--bench", "bapps", "--data", "{here}/data")
+PACKED = (*ONE, "--bench", "bapps", "--data", "{valid}/data")  # a cache knows the folder by its path
 SUPERRES = (*ONE, "--bench", "superres", "--sample", *FIELDS)
 EARLYSTOP = ("--epochs", "1", "--batch-size", "12", "--no-ps", "--output", "{here}/results")
 TRAIN = ("earlystop", "train", "resnet6", "--data", "{here}/data", *EARLYSTOP)
@@ -48,7 +49,7 @@ TRAIN = ("earlystop", "train", "resnet6", "--data", "{here}/data", *EARLYSTOP)
 class Target:
     """A kind of input."""
 
-    command: tuple[str, ...]  # {here} is a copy of what ``write`` wrote
+    command: tuple[str, ...]  # {valid} is what ``write`` wrote, {here} a copy with damage
     files: str  # those to damage, as a pattern
     write: Callable[[Path], object]
     weight: int = 1
@@ -200,11 +201,10 @@ TARGETS = {
     "tgz": Target(("data", "import", "bapps", "{here}/a.tar.gz"), "a.tar.gz", _archive("a.tar.gz"), 6),
     "toml": Target(("list-backbones", "--json"), "config/lnkit/*.toml", _toml, 4, alone=True),
     "manifests": Target(("data", "verify", "bapps"), "cache/datasets/bapps/*", _imported, 4),
-    "packed cache": Target(BAPPS, "cache/packed/*/*/manifest.json", _packed, 3),
-    "packed arrays": Target(BAPPS, "cache/packed/*/*/*.npy", _packed, 2),
+    "packed cache": Target(PACKED, "cache/packed/*/*/manifest.json", _packed, 3),
+    "packed arrays": Target(PACKED, "cache/packed/*/*/*.npy", _packed, 2),
     "checkpoints": Target(SUPERRES, "results/.parts/*/**/*.*", _unfinished),
     "earlystop runs": Target(
         ("earlystop", "score", "{here}/results", "--ps-data", "{here}/judged"), "results/**/*.*", _trained, 2
     ),
 }
-assert NETWORK in EVAL

@@ -94,8 +94,8 @@ FIELDS = (
 UNTRIED = {"fetch", "train", "sweep", "calibrate", "new", "check"}  # they reach for the network, or take long
 
 
-def random_words(kind: str, ground: Path, chance: random.Random) -> tuple[str, ...]:
-    """Return a command line without NUL, which no process can be given."""
+def random_words(kind: str, folder: Path, chance: random.Random) -> tuple[str, ...]:
+    """Return a command line without NUL, which no process can be given; the folder has judged images."""
     if kind == "protocol values":
         value, field = chance.choice(VALUES), chance.choice(FIELDS)
         bench = chance.choice(BENCHES)
@@ -106,7 +106,7 @@ def random_words(kind: str, ground: Path, chance: random.Random) -> tuple[str, .
             "--bench",
             bench,
             "--data",
-            f"{ground}/png/data",
+            f"{folder}/data",
             "--set",
             f"{field}={value}",
         )
