@@ -121,7 +121,7 @@ def _options(chance: random.Random) -> tuple[str, ...]:
     command: click.Command = cli
     while isinstance(command, click.Group):
         names = list(COMMANDS) if command is cli else sorted(command.commands)
-        name = chance.choice([name for name in names if name not in UNTRIED])
+        name = chance.choice([name for name in names if name not in UNTRIED] or [""])
         words.append(name)
         context = click.Context(command)
         command = command.get_command(context, name) or command
