@@ -76,7 +76,7 @@ def look_up(function: FunctionType, chain: tuple[str, ...]) -> tuple[str, Any]:
     Attributes are followed as long as they are those of modules: ``math.sqrt``. A name that nothing has is ABSENT.
     """
     name, *rest = chain
-    value = function.__globals__.get(name, function.__builtins__.get(name, ABSENT))
+    value = function.__globals__.get(name, getattr(function, "__builtins__", {}).get(name, ABSENT))
     while isinstance(value, ModuleType) and rest:
         name = f"{name}.{rest[0]}"
         value = attribute_of(value, rest.pop(0))
