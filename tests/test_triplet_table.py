@@ -102,7 +102,7 @@ def test_scores_are_equal_bit_by_bit(tmp_path: Path, table: Path, monkeypatch: p
             device="cpu",
         )
         (finished,) = run(request, progress=SilentProgress())
-        scores.append(dict(finished.record.scores))
+        scores.append({name: (s.value, s.interval, s.ceilings) for name, s in finished.record.scores.items()})
     assert scores[0] == scores[1]
     assert {"2afc", "2afc_majority", "2afc/mine", "2afc/traditional"} <= scores[0].keys()
 
