@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from filelock import SoftFileLock
 from lnkit.data import leftovers
 from lnkit.data.atomic import atomic_write_text
 from lnkit.data.leftovers import FORGOTTEN, clear_leftovers, is_leftover, tmp_name
-from lnkit.data.storage import locked
+from lnkit.data.storage import clear_locks, locked
 from lnkit.progress import SilentProgress
 from lnkit.results.part_store import FolderPartStore, clear_abandoned
 
@@ -184,7 +185,7 @@ def test_a_lock_works_without_flock(tmp_path: Path) -> None:
 HOLDER = """
 import fcntl, time, sys
 from pathlib import Path
-from lnkit.data.storage import locked
+from lnkit.data.storage import clear_locks, locked
 from lnkit.progress import SilentProgress
 
 def flock(_descriptor, _operation):
@@ -217,3 +218,36 @@ def test_a_lock_without_flock_is_waited_for_and_taken_from_the_dead(tmp_path: Pa
         f"Waiting for another process that is packing. If none is running, delete {tmp_path / '.data.lock-owner'}."
     ]
     assert not (tmp_path / ".data.lock-owner").exists()
+
+
+def test_locks_that_nobody_holds_are_removed(tmp_path: Path) -> None:
+    (tmp_path / ".dead.lock").touch()
+    with locked(tmp_path / "data", "packing", SilentProgress()):
+        in_a_child(lambda: clear_locks(tmp_path))
+        assert (tmp_path / ".data.lock").exists()
+    assert not (tmp_path / ".dead.lock").exists()
+
+
+@pytest.mark.usefixtures("without_flock")
+def test_locks_of_the_dead_are_removed_without_flock(tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "data")], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    clear_locks(tmp_path)
+    assert (tmp_path / ".data.lock-owner").exists()
+    holder.kill()
+    holder.communicate()
+    for _ in range(2):  # the first removes it or takes it over
+        clear_locks(tmp_path)
+    assert not (tmp_path / ".data.lock-owner").exists()
+
+
+def in_a_child(action: Callable[[], object]) -> None:
+    """A process of its own: locks are shared within one."""
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)

@@ -15,8 +15,11 @@ from helpers import RUN_KEY, make_record
 from lnkit.cli import run
 from lnkit.errors import DataError, PluginError
 from lnkit.results.folder import ResultsFolder
+from lnkit.results.images import save_image
+from lnkit.results.part_store import FolderPartStore
 from lnkit.results.record_files import fault_of_names
 from lnkit.results.records import RunKey, from_json, to_json
+from lnkit.training.outcome_builder import OutcomeBuilder
 
 HUGE = 10**400
 PLAIN: dict[str, Any] = json.loads(to_json(make_record(files=("distances.npz",))))
@@ -239,6 +242,19 @@ def test_files_cannot_leave_the_folder_of_their_record(name: Any, tmp_path: Path
         ResultsFolder(tmp_path / "results").write(make_record(), {}, {name: source})
     assert len(str(caught.value)) < 500
     assert sorted(path.name for path in tmp_path.rglob("*")) in (["source.txt"], ["results", "source.txt"])
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "", "a\nb"])
+def test_nothing_is_written_outside_before_a_record_is(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "inner" / "folder"
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    with pytest.raises(PluginError, match="expected a relative path"):
+        save_image(folder, name, pixels)
+    with pytest.raises(PluginError, match="expected a relative path"):
+        OutcomeBuilder(folder).add_sheet(name, ["a"], [("b", [pixels])], 20)
+    with pytest.raises(PluginError, match="Expected the name of a file as the key of a part"):
+        FolderPartStore(folder).get_or_compute(f"{name}/", lambda: {"x": pixels})
+    assert not list(tmp_path.rglob("*"))
 
 
 @pytest.mark.parametrize("names", [("a.png", "A.PNG"), ("ä.png", "ä.png"), ("a", "a/b"), ("A/x", "a/X")])

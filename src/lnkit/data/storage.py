@@ -120,3 +120,13 @@ def _acquire_at_once(target: Path) -> BaseFileLock:
         with suppress(Timeout):
             lock.acquire(timeout=0)
     return lock
+
+
+def clear_locks(folder: Path) -> None:
+    """Remove the files of locks in ``folder`` that nobody holds: what killed processes left of :func:`locked`."""
+    for file in folder.glob(".*.lock"):
+        with suppress(OSError, Timeout), FileLock(file, timeout=0, fallback_to_soft=False):
+            file.unlink()  # who waits for it notices, and makes a new one
+    for file in folder.glob(".*.lock-owner"):
+        with suppress(OSError, Timeout), SoftFileLock(file, timeout=0):
+            pass

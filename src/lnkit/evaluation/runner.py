@@ -78,6 +78,7 @@ def run(
         UsageError: a name, a point or a protocol field is unknown.
         LnkitError: data or weights are missing or damaged, or the run failed.
     """
+    results_dir(request.results)  # refused first: in a directory that was removed, torch's libraries end the process
     registry, progress = registry or default_registry(), progress or SilentProgress()
     resolved = resolve(request, registry)
     if request.seeds:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnkit.data.atomic import atomic_write, atomic_write_text
+from lnkit.data.fetch.safe_paths import is_inside
 from lnkit.data.leftovers import clear_leftovers, is_tmp_name, remove, tmp_name
 from lnkit.data.stored_files import read_arrays, read_json
-from lnkit.errors import DataError
+from lnkit.errors import DataError, PluginError
 from lnkit.results.record_files import explain_write_errors, write_arrays
 
 if TYPE_CHECKING:
@@ -39,8 +40,11 @@ class FolderPartStore:
             compute: returns the arrays of the part, by name.
 
         Raises:
+            PluginError: the key cannot be a file name.
             LnkitError: the folder cannot be written to.
         """
+        if "/" in key or not is_inside(f"{key}.npz"):
+            raise PluginError(f"Expected the name of a file as the key of a part, got {key[:80]!r}.")
         file = self.path / f"{key}.npz"
         with suppress(DataError):
             return read_arrays(file)
@@ -133,13 +137,16 @@ class FolderPartStore:
 
 
 def clear_abandoned(results: Path) -> None:
-    """Remove what dead processes left in a results folder: drafts of records, and parts of runs that have ended.
+    """Remove what dead processes left in a results folder: drafts of records, parts of runs that have ended, and locks.
 
     Args:
         results: The results folder.
     """
+    from lnkit.data.storage import clear_locks  # noqa: PLC0415 - listing results needs no locks
+
     unfinished = results / PARTS_FOLDER
     clear_leftovers(unfinished)
+    clear_locks(unfinished)
     for path in unfinished.glob("*"):
         parts = FolderPartStore(path)
         if path.is_dir() and not is_tmp_name(path.name) and parts.is_abandoned(lambda id_: (results / id_).is_dir()):

@@ -47,6 +47,23 @@ def fault_of_names(names: Iterable[object]) -> str:
     return ""
 
 
+def place_of(folder: Path, name: str) -> Path:
+    """Return the path of a file that is going to lie beside a record, and make its folder.
+
+    Args:
+        folder: That ``name`` is relative to.
+        name: As :func:`fault_of_names` accepts it.
+
+    Raises:
+        PluginError: It leads out of the folder, or is lnkit's own.
+    """
+    if fault := fault_of_names([name]):
+        raise PluginError(f"A file of a benchmark cannot be stored: {fault}.")
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def copy_files(files: Mapping[str, Path], folder: Path, benchmark: str) -> None:
     """Copy files into the new folder of a record.
 
@@ -89,7 +106,7 @@ def explain_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = "the disk is full" if error.errno in DISK_FULL else error.strerror
+        reason = "the disk is full" if error.errno in DISK_FULL else error.strerror or error
         raise LnkitError(
             f"Cannot write results to {folder}: {reason}. Change that, or name another folder with --results DIR, "
             "and run the command again; finished parts are not computed again."

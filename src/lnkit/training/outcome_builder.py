@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lnkit._text_paths import text_paths
 from lnkit.benchmark import Outcome
 from lnkit.results.images import Pixels, save_contact_sheet, save_image
+from lnkit.results.record_files import place_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,9 +82,9 @@ class OutcomeBuilder:
             height: of the rows, in pixels.
         """
         if rows:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_contact_sheet(self.folder / name, columns, rows, height)
-            self.files[name] = self.folder / name
+            path = place_of(self.folder, name)
+            save_contact_sheet(path, columns, rows, height)
+            self.files[name] = path
 
     def build(self, scored: Outcome) -> Outcome:
         """Return the scores and arrays of ``scored`` with everything else that was collected."""
