@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from lnkit.data.home import expand_home
 from lnkit.errors import UsageError, WeightsError
 from lnkit.networks.weight_files import read_content
 from lnkit.plugins.rules import printable
@@ -51,9 +51,7 @@ def split_label(text: str) -> tuple[Path, str]:
     Returns:
         The file, and the label; "" if there is none.
     """
-    path = Path(text)
-    with suppress(RuntimeError):  # the home of an unknown user
-        path = path.expanduser()
+    path = expand_home(text)
     file, _, label = str(path).rpartition(SEPARATOR)
     return (Path(file), label or ROOT) if file and not _exists(path) else (path, "")
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lnkit.errors import WeightsError
+from lnkit.networks.by_value import Description
+from lnkit.networks.tensor_values import tensor_bytes
 from lnkit.networks.weight_fit import COUNTER
 from lnkit.plugins.failures import sentence_of
-
-_PLAIN = (bool, int, float, complex, str, bytes, bytearray, type(None), torch.dtype, torch.device)
 
 
 def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
@@ -23,7 +20,7 @@ def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
     For every entry of the state dict, sorted by name, it hashes the UTF-8 text ``name dtype shape`` and a line feed
     (``features.0.weight torch.float32 64x3x3x3``), then the values, row-major and little-endian. Counters of batch norm
     are left out, since they have no effect in evaluation mode. Extra state that is no tensor (``get_extra_state``) is
-    hashed as ``name``, a space, a description by value, and a line feed.
+    hashed as ``name``, a space, the hash of its description by value, and a line feed.
 
     Args:
         module: The network.
@@ -54,40 +51,13 @@ def _header(tensor: Tensor) -> str:
     return f"{tensor.dtype} {'x'.join(map(str, tensor.shape))}"
 
 
-def _bytes(tensor: Tensor) -> memoryview:
+def _bytes(tensor: Tensor) -> Any:
     if tensor.is_quantized:  # its bytes lack the scale
         raise ValueError("quantized")
-    dense = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-    return dense.reshape(-1).view(torch.uint8).numpy().data
+    return tensor_bytes(tensor)
 
 
-def _describe(value: Any, above: tuple[int, ...] = ()) -> str:
-    """Write a value so that equal values give equal text, whichever process made them."""
-    if isinstance(value, Tensor):
-        return f"{_header(value)} {hashlib.sha256(_bytes(value)).hexdigest()}"
-    if type(value) in _PLAIN:
-        return f"{type(value).__name__} {value!r}"
-    if id(value) in above:
-        return f"the value {len(above) - above.index(id(value))} above"
-    kind, above = type(value).__qualname__, (*above, id(value))
-    if type(value) is dict:
-        return f"{kind}({', '.join(sorted(f'{_describe(k, above)}: {_describe(v, above)}' for k, v in value.items()))})"
-    if type(value) in (set, frozenset):
-        return f"{kind}({', '.join(sorted(_describe(item, above) for item in value))})"
-    if type(value) in (list, tuple):
-        return f"{kind}({', '.join(_describe(item, above) for item in value)})"
-    if isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
-    return _describe_object(value, above)
-
-
-def _describe_object(value: Any, above: tuple[int, ...]) -> str:
-    """Describe a value by what pickle would store of it."""
-    if isinstance(value, (FunctionType, MethodType, ModuleType)):
-        raise TypeError(f"a {type(value).__name__} has no value")
-    reduced = value.__reduce_ex__(4)
-    if isinstance(reduced, str):
-        return f"{type(value).__module__}.{reduced}"
-    function, *parts = reduced
-    values = [list(part) if isinstance(part, Iterator) else part for part in parts]
-    return f"{function.__module__}.{function.__qualname__}({_describe(values, above)})"
+def _describe(value: object) -> str:
+    description = Description()
+    description.add(value)
+    return description.hexdigest()
