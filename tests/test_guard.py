@@ -82,7 +82,7 @@ CHANGES = {
     "the handler of SIGINT": "signal.signal(signal.SIGINT, signal.SIG_IGN)",
     "a timer": "signal.alarm(1000)",
     "the recursion limit": "sys.setrecursionlimit(sys.getrecursionlimit() - 7)",
-    "resource limits": "resource.setrlimit(resource.RLIMIT_NOFILE, (99, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))",
+    "resource limits": "n = resource.RLIMIT_NOFILE; resource.setrlimit(n, (99, resource.getrlimit(n)[1]))",
     "the standard streams": "sys.stdout = None; sys.stderr = None",
     "descriptor 2": "os.close(2)",
     "builtins.open": "import builtins; builtins.open = None",
