@@ -25,6 +25,7 @@ from lnkit.plugins.output import stdout_to_stderr
 from lnkit.plugins.process_state import preserved
 from lnkit.plugins.rules import printable
 from lnkit.plugins.torch_state import GENERATORS, SETTINGS
+from lnkit.plugins.unusable_networks import require_usable
 from lnkit.plugins.user_backbones import is_user_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, load_function
@@ -46,14 +47,14 @@ class LoadedBackbone:
     absent: tuple[str, ...] = ()  # tensors of the head that were not in the file
 
 
-def check_weights(weights: str) -> None:
+def check_weights(weights: str | Path) -> None:
     """Raise WeightsError if ``weights``, as for :func:`build_backbone`, is a file that does not exist."""
     if weights not in ("pretrained", "random"):
         require_file(Path(weights).expanduser())
 
 
 def build_backbone(
-    spec: BackboneSpec, weights: str = "pretrained", seed: int = 0, progress: Progress | None = None
+    spec: BackboneSpec, weights: str | Path = "pretrained", seed: int = 0, progress: Progress | None = None
 ) -> LoadedBackbone:
     """Build a backbone with its weights.
 
@@ -80,6 +81,7 @@ def build_backbone(
             tensors = read_weights(path)
             module, name, source = build_random(spec), "file", path.name
             absent = fit_weights(module, tensors, spec.name, path)
+    require_usable(module, spec.name)
     module.eval().requires_grad_(False)
     return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
 
