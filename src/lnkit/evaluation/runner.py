@@ -99,7 +99,7 @@ def _run_resolved(resolved: ResolvedRequest, weights_seed: int, unknown: str, pr
     runner = _Runner(resolved, progress)
     facts = runner.facts(runner.check())
     data = runner.code.open_data(facts)
-    loaded = build_backbone(resolved.backbone, str(resolved.request.weights), weights_seed, progress)
+    loaded = build_backbone(resolved.backbone, resolved.request.weights, weights_seed, progress)
     suppliers = identify_suppliers(resolved, loaded, unknown)
     keys = {network: run_key(resolved, network, data, loaded, suppliers) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
@@ -177,7 +177,7 @@ class _Runner:
         from lnkit.networks.weights import check_weights  # noqa: PLC0415 - torch
 
         _require_folder(self.request.data)
-        check_weights(str(self.request.weights))
+        check_weights(self.request.weights)
         check_nodes(self.resolved.backbone, self.resolved.unregistered)
         device = open_device(self.request.device)
         check_engine(self.request.engine, device)

@@ -29,6 +29,7 @@ from lnkit.networks.hook_extractor import HookExtractor
 from lnkit.networks.own_forward import OwnForward, outputs_of, run_itself
 from lnkit.plugins.process_state import preserved
 from lnkit.plugins.torch_state import GENERATORS
+from lnkit.plugins.unusable_networks import copy_network
 
 _log = logging.getLogger("lnkit")
 
@@ -159,7 +160,7 @@ class _Walk(fx.Interpreter):
 def outline_of(backbone: nn.Module) -> nn.Module:
     """Copy the modules of a backbone but share its tensors: cheap at any size, and safe to change."""
     tensors = chain(backbone.parameters(), backbone.buffers())
-    return copy.deepcopy(backbone, {id(tensor): tensor for tensor in tensors}).eval()
+    return copy_network(backbone, {id(tensor): tensor for tensor in tensors}).eval()
 
 
 def _trace(backbone: nn.Module) -> tuple[fx.Graph | None, Mapping[fx.Node, str]]:

@@ -16,6 +16,7 @@ from lnkit.networks.graph_extractor import cut_backbone, reached_outputs
 from lnkit.networks.math_kernels import choose_math_kernels
 from lnkit.networks.mode_cut import cut_in_both_modes
 from lnkit.plugins.guard import Owner, blamed
+from lnkit.plugins.unusable_networks import explain_mismatch
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint, Interpolation, LossMode
 
 _RANGE_TOLERANCE = 1e-4  # beyond [0, 1]; rounding, not another range
@@ -149,6 +150,8 @@ class LossNetwork(nn.Module):
         try:
             self.tap(blank)
         except (RuntimeError, AssertionError, ValueError):
+            if mismatch := explain_mismatch(self.backbone, normalized, error):
+                raise ImageError(mismatch) from error
             height, width = normalized.shape[2:]
             reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".!")
             reason = re.sub(r"Proxy\(\w+\)", "another", reason)  # a placeholder of the tracer for a size

@@ -45,7 +45,7 @@ class Reading:
         return {name: value for name, value in self.values.items() if isinstance(value, Tensor)}
 
 
-def split_label(text: str) -> tuple[Path, str]:
+def split_label(text: str | Path) -> tuple[Path, str]:
     """Split ``FILE::LABEL``; a file of that very name comes first.
 
     Returns:

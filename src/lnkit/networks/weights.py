@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
 from lnkit.networks.device import seeded, standard_defaults
@@ -24,6 +22,7 @@ from lnkit.networks.weights_hash import hash_weights
 from lnkit.plugins.failures import place_of, sentence_of
 from lnkit.plugins.guard import foreign_code, owner_of, warn_of_changes
 from lnkit.plugins.rules import printable
+from lnkit.plugins.unusable_networks import why_unusable
 from lnkit.plugins.user_backbones import FAMILY, is_user_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, load_function
@@ -45,7 +44,7 @@ class LoadedBackbone:
     absent: tuple[str, ...] = ()  # tensors of the head that were not in the file
 
 
-def check_weights(weights: str) -> None:
+def check_weights(weights: str | Path) -> None:
     """Raise WeightsError if ``weights``, as for :func:`build_backbone`, is a file that is missing or unreadable."""
     if weights not in ("pretrained", "random"):
         require_file(split_label(weights)[0])
@@ -53,7 +52,7 @@ def check_weights(weights: str) -> None:
 
 @standard_defaults()
 def build_backbone(
-    spec: BackboneSpec, weights: str = "pretrained", seed: int = 0, progress: Progress | None = None
+    spec: BackboneSpec, weights: str | Path = "pretrained", seed: int = 0, progress: Progress | None = None
 ) -> LoadedBackbone:
     """Build a backbone with its weights.
 
@@ -86,7 +85,8 @@ def build_backbone(
             absent, source = fit.absent, f"{file}{SEPARATOR}{fit.label}" if fit.label else file
             _say(fit, path, label, progress)
     with _blamed(spec):
-        _require_values(module, spec)
+        if reason := why_unusable(module):
+            raise _error_of(spec, reason)
         module.cpu().float().eval().requires_grad_(False)  # lnkit computes in float32
         return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
 
@@ -107,16 +107,6 @@ def _say(fit: Fit, path: Path, label: str, progress: Progress | None) -> None:
     for sentence in (*found, *fit.remarks):
         logger.info(sentence)
         (progress or SilentProgress()).say(sentence)
-
-
-def _require_values(module: nn.Module, spec: BackboneSpec) -> None:
-    """Refuse networks that can be neither frozen nor cut."""
-    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
-        raise _error_of(spec, "is compiled by TorchScript, which cannot be cut: build it from its Python code.")
-    values = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    empty = [name for name, value in values.items() if is_lazy(value) or value.device.type == "meta"]
-    if empty:
-        raise _error_of(spec, f"has no values in {empty[0]!r}: call it once with a batch, or load its weights, first.")
 
 
 def build_random(spec: BackboneSpec) -> nn.Module:

@@ -101,6 +101,7 @@ def _takes_pretrained(build: Callable[..., Any]) -> bool:
 
 def _copy(module: torch.nn.Module, _pretrained: bool) -> torch.nn.Module:
     """Return a copy, since loading freezes a backbone and sets evaluation mode."""
-    from copy import deepcopy  # noqa: PLC0415 - only for user code
+    from lnkit.plugins.unusable_networks import copy_network, require_usable  # noqa: PLC0415 - only for user code
 
-    return deepcopy(module)
+    require_usable(module, type(module).__name__)
+    return copy_network(module)
