@@ -108,7 +108,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
     parser.add_argument("--case", help="try this case again, and keep its folder")
     parser.add_argument("--only", default="", help="cases that begin so: --only png")
-    parser.add_argument("--output", type=Path, default=Path("attack"), help="folder for what is found")
+    parser.add_argument("--output", type=Path, default=Path("results/attack"), help="folder for what is found")
     arguments = parser.parse_args()
     warm()
     found = 0
