@@ -52,7 +52,7 @@ def script() -> nn.Module:
         (lambda: network(made=(x for x in [1])), r"1\.made is of type generator"),
         (lambda: network(scale=torch.ones(2, requires_grad=True) * 2), r"1\.scale is a tensor .* with \.detach\(\)"),
         (script, "is a ScriptModule, whose inner outputs cannot be read. Give the nn.Module"),
-        (sparse, r"0 \(Conv2d\) of Sequential has sparse weights"),
+        (sparse, r"Sequential has sparse weights in '0' \(Conv2d\)"),
     ],
 )
 def test_a_network_that_cannot_be_used_is_explained(make: Callable[[], nn.Module], sentence: str) -> None:

@@ -23,7 +23,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from lnkit import WeightsError
+from lnkit import UsageError, WeightsError
 from lnkit.networks.weight_files import read_content
 from lnkit.networks.weights import check_weights
 
@@ -206,7 +206,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_home_of_nobody() -> None:
-    with pytest.raises(WeightsError, match=r"There is no weights file ~nobody-of-that-name/x\.pth"):
+    with pytest.raises(UsageError, match=r"There is no home folder for '~nobody-of-that-name/x\.pth'"):
         check_weights("~nobody-of-that-name/x.pth")
 
 

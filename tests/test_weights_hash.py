@@ -162,8 +162,8 @@ def scripted() -> nn.Module:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (scripted, "is compiled by TorchScript, which cannot be cut"),
-        (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), scripted()), "is compiled by TorchScript"),
+        (scripted, "is a ScriptModule, whose inner outputs cannot be read"),
+        (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), scripted()), "has in '1' a ScriptModule"),
         (lambda: nn.Sequential(nn.LazyConv2d(4, 3)), r"has no values in '0\.weight': call it once with a batch"),
         (lambda: nn.Sequential(nn.Conv2d(3, 4, 3, device="meta")), r"has no values in '0\.weight'"),
     ],

@@ -101,7 +101,8 @@ def _takes_pretrained(build: Callable[..., Any]) -> bool:
 
 def _copy(module: torch.nn.Module, _pretrained: bool) -> torch.nn.Module:
     """Return a copy, since loading freezes a backbone and sets evaluation mode."""
-    from lnkit.plugins.unusable_networks import copy_network, require_usable  # noqa: PLC0415 - only for user code
+    from lnkit.plugins.unusable_networks import copy_network, why_unusable  # noqa: PLC0415 - only for user code
 
-    require_usable(module, type(module).__name__)
+    if reason := why_unusable(module):
+        raise UsageError(f"{type(module).__name__} {reason}")
     return copy_network(module)
