@@ -197,12 +197,6 @@ FAULTS = {
     ),
     "prefix tokens forgotten": (", prefix_tokens=1", "", "layout", "'tokens' .*maps of 1 x 257 positions, not square"),
     "images joined": ("nn.Flatten(2)", "nn.Flatten(0, 1)", "layout", "'tokens' .*not one map for each of the 2"),
-    "a hook of the network": (
-        "return Network()",
-        "n = Network(); n.register_forward_pre_hook(lambda _, given: (given[0] * 2,)); return n",
-        "same as uncut",
-        "Point 'early': its features differ from those of the uncut network by 0",
-    ),
     "not finite": ("(images).relu()", "(images).log()", "finite features", "Point 'late' .*NaN or infinite"),
     "dropout for good": (
         "self.first(images).relu()",

@@ -112,8 +112,8 @@ def _difference_from_uncut(
     if (difference := _relative_difference(subject.features[point.name], uncut)) > ROUNDING:
         yield (
             f"Point {point.name!r}: its features differ from those of the uncut network by {difference:.2g} of the "
-            "largest. A cut keeps what forward computes from the images, but not hooks of the whole network, counters, "
-            "or branches that depend on values."
+            "largest. A cut keeps what forward computes from the images, but not counters or branches that depend on "
+            "values."
         )
 
 
