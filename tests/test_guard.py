@@ -51,7 +51,27 @@ def test_whatever_a_benchmark_raises_is_its_failure(
     assert ("name their folder with --data" in said) == (where == "open")
 
 
-@pytest.mark.parametrize("ends", ["os._exit(0)", "os.abort()"])
+@pytest.mark.parametrize(
+    "at_import", ["import os; os._exit(0)", "raise MemoryError", "import errno; raise OSError(errno.ENOSPC, 'full')"]
+)
+def test_a_plugin_that_ends_its_import_stops_no_command(at_import: str, fake_plugins: FakePlugins) -> None:
+    fake_plugins.add("changer", PLUGIN.format(at_import=at_import))
+    done = lnkit(fake_plugins)
+    assert done.returncode == 0
+    assert any(backbone["name"] == "pixel" for backbone in json.loads(done.stdout))
+    assert "changer" in done.stderr
+
+
+def test_a_benchmark_that_ends_the_process_has_failed(
+    fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_plugins.add("faulty", BENCHMARK.format(body="import os; os._exit(0)", open="open_data"))
+    default_registry.cache_clear()
+    assert run(["eval", "--backbone", "pixel", "--bench", "faulty", "--device", "cpu"]) == 1
+    assert "Benchmark 'faulty' of faulty 1.0 failed to run: SystemExit: os._exit(0)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ends", ["os.kill(os.getpid(), 9)", "os.abort()"])
 def test_a_plugin_that_ends_the_process_is_named_by_the_next_command(ends: str, fake_plugins: FakePlugins) -> None:
     fake_plugins.add("changer", PLUGIN.format(at_import=f"import os; {ends}"))
     first, second = lnkit(fake_plugins), lnkit(fake_plugins)

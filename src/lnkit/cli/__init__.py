@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from lnkit._version import __version__
 from lnkit.cli._output import Settings, echo, print_lines
 from lnkit.cli._plugincommands import load_command, plugin_commands
 from lnkit.cli._process import check_call, find_home, open_streams, print_messages
@@ -99,7 +100,7 @@ class LazyGroup(click.Group):
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="lnkit", prog_name="lnkit")
+@click.version_option(__version__, prog_name="lnkit")
 @click.option("--strict", is_flag=True, help="Stop at the first plugin that fails instead of going on without it.")
 @click.option("--traceback", is_flag=True, help="Show where in the code an error arose.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only results, warnings and errors: no progress and no notes.")

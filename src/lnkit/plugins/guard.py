@@ -6,11 +6,12 @@ code failed and where. Process state that it changes is restored and named.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from lnkit.data.atomic import DISK_FULL
 from lnkit.errors import LnkitError, PluginError
@@ -48,6 +49,7 @@ def foreign_code(
     *,
     named: Sequence[GlobalState] = SETTINGS,
     silent: Sequence[GlobalState] = GENERATORS,
+    circumstances: bool = False,
 ) -> Iterator[list[str]]:
     """Run foreign code inside: its output goes to stderr, its errors to ``blame``, and process state is restored.
 
@@ -56,6 +58,7 @@ def foreign_code(
             neither an interrupt that a person sent, nor a full disk or memory.
         named: states that are restored; changes of them are named.
         silent: states that are restored without a word.
+        circumstances: whether ``blame`` gets a full disk or memory too, as for code that only registers something.
 
     Yields:
         A list that holds the names of changed states afterwards.
@@ -65,16 +68,37 @@ def foreign_code(
     with counted_interrupts():
         try:
             kept = kept_descriptors(changed) if named else nullcontext()
-            with stdout_to_stderr(), kept, preserved(silent), preserved(named, changed):
+            with stdout_to_stderr(), kept, no_early_end(), preserved(silent), preserved(named, changed):
                 yield changed
         except BaseException as error:
-            if is_circumstance(error) or (isinstance(error, KeyboardInterrupt) and interrupts_received() > before):
+            sent = isinstance(error, KeyboardInterrupt) and interrupts_received() > before
+            if sent or (is_circumstance(error) and not circumstances):
                 raise
             blamed = blame(error)
             if blamed is error:
                 raise
             if blamed is not None:
                 raise blamed from error
+
+
+@contextmanager
+def no_early_end() -> Iterator[None]:
+    """Turn ``os._exit`` of foreign code into SystemExit, since the process would end as if it had done its work.
+
+    Child processes end as they like. Compiled code can still end this one.
+    """
+    usual, process = os._exit, os.getpid()
+
+    def end(status: int) -> NoReturn:
+        if os.getpid() != process:
+            usual(status)
+        raise SystemExit(f"os._exit({status})")
+
+    os._exit = end
+    try:
+        yield
+    finally:
+        os._exit = usual
 
 
 @contextmanager

@@ -164,7 +164,8 @@ def isolated(plugin: Plugin, stage: str, *, strict: bool) -> Iterator[list[Plugi
     trusted = plugin.bundled or stage == "validate"  # which runs next to nothing of a plugin; a test checks the bundled
     marked = nullcontext() if trusted else MARKER.marks(plugin.name, plugin.title, stage)
     waiting = collect_warnings(plugin.name, stage, plugin.warnings)
-    with waiting, marked, foreign_code(record, named=() if trusted else STATES, silent=()) as changed:
+    states = () if trusted else STATES
+    with waiting, marked, foreign_code(record, named=states, silent=(), circumstances=True) as changed:
         yield failures
     if changed:
         sentence = f"Plugin {plugin.name!r} changes {', '.join(changed)} {where_in(stage)}; lnkit undid this."

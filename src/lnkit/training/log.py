@@ -6,7 +6,9 @@ The columns are ``iteration,epoch,series,value``, one line per value. Losses are
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,10 +93,20 @@ def read_log(file: Path) -> pd.DataFrame:
 
 
 def _read(file: Path) -> Iterator[list[str]]:
-    """Yield the lines of the file, except its titles and a truncated last line."""
+    """Yield the lines of the file, except its titles and lines that are truncated or damaged."""
     if file.exists():
         rows = csv.reader(read_text(file).splitlines())
-        yield from (row for row in rows if len(row) == len(COLUMNS) and row[0].isdecimal() and row[-1])
+        with suppress(csv.Error):  # a field without an end: nothing more can be read
+            yield from filter(_is_complete, rows)
+
+
+def _is_complete(row: list[str]) -> bool:
+    if len(row) != len(COLUMNS) or not re.fullmatch("[0-9]{1,18}", row[0]):
+        return False
+    try:
+        return all(isinstance(float(number), float) for number in (row[1], row[-1]))
+    except ValueError:
+        return False
 
 
 def _open_tensorboard(folder: Path, iteration: int) -> SummaryWriter | None:
