@@ -174,7 +174,7 @@ def test_wrong_calls_are_sentences() -> None:
         lnkit.evaluate("pixel", devise="cpu")
     with pytest.raises(UsageError, match="'pixel' is registered, and so are its points"):
         lnkit.evaluate("pixel", {"a": "image"})
-    with pytest.raises(UnknownNameError, match="give node paths, such as --point layer1,layer2"):
+    with pytest.raises(UnknownNameError, match="give node paths, such as points='layer1,layer2'"):
         lnkit.evaluate(small_network(), **SAMPLE)
     with pytest.raises(UnknownNameError, match="no node 'd'"):
         lnkit.evaluate(small_network(), {"end": "d"}, **SAMPLE)
