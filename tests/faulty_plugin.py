@@ -197,6 +197,13 @@ FAULTS = {
     ),
     "prefix tokens forgotten": (", prefix_tokens=1", "", "layout", "'tokens' .*maps of 1 x 257 positions, not square"),
     "images joined": ("nn.Flatten(2)", "nn.Flatten(0, 1)", "layout", "'tokens' .*not one map for each of the 2"),
+    "a hook that counts": (
+        "return Network()",
+        "n = Network(); n.calls = []; "
+        "n.register_forward_pre_hook(lambda m, given: (m.calls.append(1), given[0] * len(m.calls))[1:]); return n",
+        "same as uncut",
+        "Point 'early': its features differ from those of the uncut network by",
+    ),
     "not finite": ("(images).relu()", "(images).log()", "finite features", "Point 'late' .*NaN or infinite"),
     "dropout for good": (
         "self.first(images).relu()",
