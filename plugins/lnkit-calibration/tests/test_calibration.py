@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import signal
 import threading
 import time
 from dataclasses import replace
@@ -231,7 +232,7 @@ def test_a_calibration_holds_a_lock_and_replaces_no_file_of_another(
     def calibrate(*_: object) -> None:
         with pytest.raises(Timeout):
             FileLock(lock_file).acquire(timeout=0)
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(lnkit_calibration.calibration, "calibrate", calibrate)
     assert run(words) == 130

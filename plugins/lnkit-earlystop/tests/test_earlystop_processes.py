@@ -75,7 +75,7 @@ def test_a_training_holds_a_lock(images: Path, tmp_path: Path, monkeypatch: pyte
     def train(*_: object) -> None:
         with pytest.raises(Timeout):
             FileLock(out / ".training.lock").acquire(timeout=0)
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(lnkit_earlystop.run, "train_classifier", train)
     words = ["earlystop", "train", NETWORK, "--data", str(images), *TRAIN, "--no-ps", "--device", "cpu"]

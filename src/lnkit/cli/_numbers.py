@@ -10,7 +10,7 @@ import click
 
 
 class SeedType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A whole number from 0, with at most 18 digits, as in the lists of `lnkit eval --seeds`."""
+    """A whole number from 0, with at most 18 digits, as in the lists of ``--seeds``."""
 
     name = "integer"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
+from lnkit.cli._output import echo
 from lnkit.errors import LnkitError, PluginError
 from lnkit.plugins.entrypoints import COMMANDS, EntryPoint, find_entry_points
 from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.guard import Owner, explain, foreign_code, is_circumstance
-from lnkit.plugins.rules import printable
 
 # What a command raises for lnkit or click, and an interrupt, of which only the whole command line knows who sent it.
 PASSED = (
@@ -83,5 +83,5 @@ def _exit_code(error: SystemExit) -> int:
     """Return the exit code as Python defines it: a text is printed, and is a failure."""
     if error.code is None or isinstance(error.code, int):
         return int(error.code or 0)
-    click.echo(printable(str(error.code)), err=True)
+    echo(str(error.code), err=True)
     return 1

@@ -65,6 +65,7 @@ def same_name(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+@text_paths
 def by_same_name(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """Return {name as it is compared: name as it is stored}, in the order of ``names``.
 

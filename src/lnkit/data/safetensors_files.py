@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lnkit._text_paths import text_paths
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 LENGTH_BYTES = 8  # at the start of a file: the length of its header, which is JSON
 
 
+@text_paths
 def write_tensors(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors, which must not share memory, as a safetensors file.
 

@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ DEEPEST = 100  # nested lists and objects in JSON; code that walks through a val
 _KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
 
 
+@text_paths
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
     """Open a regular file, or a link to one, for reading.
@@ -47,6 +49,7 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
+@text_paths
 def read_bytes(path: Path, longest: int = LARGEST) -> bytes:
     """Read a file into memory.
 
@@ -68,6 +71,7 @@ def read_bytes(path: Path, longest: int = LARGEST) -> bytes:
     return data
 
 
+@text_paths
 def read_text(path: Path, longest: int = LONGEST) -> str:
     """Read a text in UTF-8; line ends become line feeds.
 
@@ -81,6 +85,7 @@ def read_text(path: Path, longest: int = LONGEST) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@text_paths
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
@@ -115,6 +120,7 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
     return value
 
 
+@text_paths
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by name.
 
@@ -131,6 +137,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             raise DataError(f"{path} is damaged ({_first_line(error)}).") from error
 
 
+@text_paths
 def read_array(path: Path) -> np.ndarray:
     """Read the array of an ``.npy`` file.
 
@@ -159,6 +166,7 @@ def parse_array(data: bytes, path: Path) -> np.ndarray:
     return array
 
 
+@text_paths
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a safetensors file by name, on the CPU.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
+from lnkit._text_paths import text_paths
 from lnkit.data.folders import same_name
 from lnkit.datasets.text_tables import Line, read_table
 from lnkit.errors import DataError
@@ -37,6 +38,7 @@ class TableFamily:
     votes: tuple[int, ...]  # people who judged each triplet; () if unknown
 
 
+@text_paths
 def read_triplet_table(root: Path) -> tuple[Path, list[TableFamily]]:
     """Read ``triplets.csv`` in ``root``.
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
+from lnkit._text_paths import text_paths
 from lnkit.data.home import expand_home
 from lnkit.errors import UsageError, WeightsError
 from lnkit.networks.weight_files import read_content
@@ -89,6 +90,7 @@ def read_readings(
     return chosen
 
 
+@text_paths
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read the one state dict of a file, under its own names, without running code in the file.
 

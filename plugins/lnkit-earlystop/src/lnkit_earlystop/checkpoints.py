@@ -119,7 +119,9 @@ def _read_metadata(file: Path) -> Mapping[str, str]:
             length = int.from_bytes(opened.read(LENGTH_BYTES), "little")
             header = opened.read(length).decode() if length < LONGEST_HEADER else ""
         metadata: Any = parse_json(header, f"The header of {file}").get("__metadata__", {})
-    except (lnkit.DataError, OSError, ValueError) as error:
+    except lnkit.DataError as error:
+        raise lnkit.WeightsError(f"{error} Copy it again.") from error
+    except (OSError, ValueError) as error:
         raise lnkit.WeightsError(f"{file} cannot be read as safetensors ({error}). Copy it again.") from error
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise lnkit.WeightsError(f"The header of {file} is damaged. Copy it again.")

@@ -97,6 +97,7 @@ def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
     return Decoded(np.asarray(image), converted_from, resized)
 
 
+@text_paths
 def read_image(path: Path) -> Image.Image:
     """Read an image file in RGB at its own size, as :func:`read_rgb` does.
 
@@ -146,6 +147,7 @@ def most_pixels() -> int:
     return int(stated)
 
 
+@text_paths
 def require_pixels(width: int, height: int, path: Path) -> None:
     """Refuse an image that would take too much memory.
 
