@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 CHANGING = {
     "created",
+    "made",
     "seconds",
     "environment",
     "duration",

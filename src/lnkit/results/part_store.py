@@ -112,8 +112,12 @@ class FolderPartStore:
         return made or not self._names() - {_FACTS}
 
     def clear(self) -> None:
-        """Remove all parts."""
-        remove(self.path)
+        """Remove all parts; what a kill leaves of them has a name that says so."""
+        gone = self.path.with_name(f".{tmp_name()}")
+        with suppress(OSError):
+            self.path.rename(gone)
+        remove(gone)
+        remove(self.path)  # where it could not be renamed
 
     def _is_used(self) -> bool:
         """Return whether a living process has marked the parts as used, or writes one."""
