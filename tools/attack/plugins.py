@@ -226,7 +226,7 @@ class _Attack:
 
     def _check_next(self, ended: Ended) -> None:
         """After the end of a process, find an exit code 0; the next command names the plugin."""
-        if ended.code == 0 and self.behaviour.name != "exec":  # then it is another program's
+        if ended.code == 0 and not ended.stdout.strip() and self.behaviour.name != "exec":  # another program's code
             self.report.find("exit code 0, and nothing was done", ended)
         again = run(self.command(USUAL["distances"]))
         if self.behaviour.place in WHERE_LISTED and "hostile" not in again.stderr:

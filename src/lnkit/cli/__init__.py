@@ -19,7 +19,7 @@ from lnkit.data.atomic import DISK_FULL
 from lnkit.errors import LnkitError, did_you_mean, near_names
 from lnkit.escapes import printable
 from lnkit.plugins.failures import sentence_of
-from lnkit.plugins.guard import is_circumstance
+from lnkit.plugins.guard import is_circumstance, no_early_end
 from lnkit.plugins.interrupts import counted_interrupts, interrupts_received
 from lnkit.plugins.output import private_stdout
 
@@ -125,7 +125,7 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command, print an error as a sentence, and return the exit code."""
     before = interrupts_received()
-    with counted_interrupts():
+    with counted_interrupts(), no_early_end():
         try:
             check_call(arguments)
             code = cli.main(arguments, prog_name="lnkit", standalone_mode=False)

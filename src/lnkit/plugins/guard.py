@@ -68,7 +68,7 @@ def foreign_code(
     with counted_interrupts():
         try:
             kept = kept_descriptors(changed) if named else nullcontext()
-            with stdout_to_stderr(), kept, no_early_end(), preserved(silent), preserved(named, changed):
+            with stdout_to_stderr(), kept, preserved(silent), preserved(named, changed):
                 yield changed
         except BaseException as error:
             sent = isinstance(error, KeyboardInterrupt) and interrupts_received() > before
