@@ -50,7 +50,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     default="pretrained",
     show_default=True,
     metavar="FILE|random",
-    help="Weights: a file, `random`, or `pretrained`.",
+    help="Weights: a file, a set of those in it (FILE::KEY), `random`, or `pretrained`.",
 )
 @click.option("--seed", type=SEED, help="Seed of random weights, training and the bootstrap.  [default: 0]")
 @click.option(
