@@ -25,7 +25,7 @@ def content(value: float) -> dict[str, np.ndarray]:
 
 
 def write(results: Path, value: float, *, replace: bool = False) -> None:
-    source = results.parent / f"{value}.txt"
+    source = results.parent / f"{value}-{os.getpid()}.txt"  # of one writer alone
     source.write_text(str(value))
     ResultsFolder(results).write({0.7: OLD, 0.8: NEW}[value], content(value), {"a/b.txt": source}, replace=replace)
 
