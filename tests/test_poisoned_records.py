@@ -178,7 +178,7 @@ COMMANDS = (
     ["analyze", "difference", "vgg16:mid", "vgg11:mid"],
     ["plot", "best-points", "--output", "{}/plot.svg"],
     ["report", "--output", "{}/report.html"],
-    ["reproduce"],
+    ["reproduce", "--output", "{}/reproduction.html"],
 )
 
 
