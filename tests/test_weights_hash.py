@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch import nn
 
+import lnkit
 from lnkit import UsageError, WeightsError, evaluate
 from lnkit.networks.weights_hash import hash_weights
 
@@ -172,3 +173,12 @@ def scripted() -> nn.Module:
 def test_networks_that_cannot_be_cut_are_refused_in_a_sentence(make: Callable[[], nn.Module], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         evaluate(make(), points="0", sample=True)
+
+
+def test_a_full_memory_is_nobodys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("lnkit.networks.weights.hash_weights", full)
+    with pytest.raises(MemoryError):
+        lnkit.load_backbone("pixel")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import pickle
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from lnkit.networks.weight_fit import Fit, load_file
 from lnkit.networks.weight_readings import SEPARATOR, split_label
 from lnkit.networks.weights_hash import hash_weights
 from lnkit.plugins.failures import place_of, sentence_of
-from lnkit.plugins.guard import foreign_code, owner_of, warn_of_changes
+from lnkit.plugins.guard import foreign_code, owner_of, raised_as, warn_of_changes
 from lnkit.plugins.rules import printable
 from lnkit.plugins.unusable_networks import why_unusable
 from lnkit.plugins.user_backbones import FAMILY, is_user_backbone
@@ -79,27 +78,16 @@ def build_backbone(
         else:
             path, label = split_label(weights)
             module, name = build_random(spec), "file"
-            with _blamed(spec):
+            with raised_as(partial(_broken, spec)):  # its own code, such as state_dict and train
                 fit = load_file(module, path, label, spec.name)
             file = printable(path.name)
             absent, source = fit.absent, f"{file}{SEPARATOR}{fit.label}" if fit.label else file
             _say(fit, path, label, progress)
-    with _blamed(spec):
+    with raised_as(partial(_broken, spec)):
         if reason := why_unusable(module):
             raise _error_of(spec, reason)
         module.cpu().float().eval().requires_grad_(False)  # lnkit computes in float32
         return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
-
-
-@contextlib.contextmanager
-def _blamed(spec: BackboneSpec) -> Iterator[None]:
-    """Name the backbone where its own code fails, such as ``state_dict`` and ``train``."""
-    try:
-        yield
-    except (LnkitError, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # SystemExit too
-        raise _broken(spec, error) from error
 
 
 def _say(fit: Fit, path: Path, label: str, progress: Progress | None) -> None:

@@ -125,9 +125,16 @@ def guarded(owner: Owner, action: str, hint: str = "") -> Iterator[None]:
 
 @contextmanager
 def blamed(owner: Owner, action: str) -> Iterator[None]:
-    """Turn what foreign code raises inside into its owner's error; for calls inside others that are `guarded`.
+    """Turn what foreign code raises inside into its owner's error; for calls inside others that are `guarded`."""
+    with raised_as(lambda error: explain(owner, action, error)):
+        yield
 
-    A KeyboardInterrupt passes: only the guard around it all knows whether a person sent it.
+
+@contextmanager
+def raised_as(make: Callable[[BaseException], LnkitError]) -> Iterator[None]:
+    """Turn what foreign code raises inside into the error that ``make`` returns for it.
+
+    A full disk or memory passes, and so does a KeyboardInterrupt: only the guard around it all knows who sent it.
     """
     try:
         yield
@@ -136,7 +143,7 @@ def blamed(owner: Owner, action: str) -> Iterator[None]:
     except BaseException as error:
         if is_circumstance(error):
             raise
-        raise explain(owner, action, error) from error
+        raise make(error) from error
 
 
 def _explained(owner: Owner, action: str, error: BaseException, hint: str) -> BaseException:
