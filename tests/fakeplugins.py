@@ -9,6 +9,8 @@ from textwrap import dedent
 
 import pytest
 
+from lnkit.plugins.load import default_registry
+
 BACKBONE = """
     import lnkit
 
@@ -47,6 +49,7 @@ def fake_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fa
     monkeypatch.syspath_prepend(folder)
     known = set(sys.modules)
     yield FakePlugins(folder)
+    default_registry.cache_clear()
     for name in set(sys.modules) - known:
         if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]

@@ -197,11 +197,12 @@ FAULTS = {
     ),
     "prefix tokens forgotten": (", prefix_tokens=1", "", "layout", "'tokens' .*maps of 1 x 257 positions, not square"),
     "images joined": ("nn.Flatten(2)", "nn.Flatten(0, 1)", "layout", "'tokens' .*not one map for each of the 2"),
-    "a hook of the network": (
+    "a hook that counts": (
         "return Network()",
-        "n = Network(); n.register_forward_pre_hook(lambda _, given: (given[0] * 2,)); return n",
+        "n = Network(); n.calls = []; "
+        "n.register_forward_pre_hook(lambda m, given: (m.calls.append(1), given[0] * len(m.calls))[1:]); return n",
         "same as uncut",
-        "Point 'early': its features differ from those of the uncut network by 0",
+        "Point 'early': its features differ from those of the uncut network by",
     ),
     "not finite": ("(images).relu()", "(images).log()", "finite features", "Point 'late' .*NaN or infinite"),
     "dropout for good": (
@@ -268,6 +269,18 @@ FAULTS = {
         "DistanceConfig('abc')",
         "declared scores",
         "asked for 'abc', which is no registered distance",
+    ),
+    "no data": (
+        "    images = ",
+        "    context.sample or sorted(context.data.iterdir())\n    images = ",
+        "data folders",
+        "Without --data: Benchmark 'probe' of faulty 1.0 failed to open its data: AttributeError: .*run without",
+    ),
+    "an empty folder": (
+        "    images = ",
+        "    context.data and next(context.data.iterdir())\n    images = ",
+        "data folders",
+        "With an empty folder as --data: Benchmark 'probe' .*StopIteration was raised .*Raise lnkit.DataError",
     ),
     "undeclared": ('{"nearer": lnkit.S', '{"other": lnkit.S', "declared scores", "'other' that it does not declare"),
     "out of bounds": ("float(value)", "float(value) + 1", "declared scores", r"outside its bounds \[0.0, 1.0\]"),

@@ -10,6 +10,7 @@ import pytest
 from helpers import make_record
 from scipy import stats
 
+from lnkit import ScoreSpec
 from lnkit.analysis.paired_items import Part, draw, groups_by, parts_of, take
 from lnkit.analysis.significance import StoredRun, paired_differences
 from lnkit.errors import DataError, UsageError
@@ -159,6 +160,8 @@ class MeanRegistry:
     def __init__(self, trains: bool = True) -> None:
         self.trains, self.version, self.name = trains, "1", "mean"
         self.protocols = {"paper": Simple()}
+        self.providers: dict[tuple[str, str], Any] = {}
+        self.scores = (ScoreSpec("quality", "of tiles", lower=-1e9, upper=1e9),)
 
     def benchmark(self, name: str) -> Any:
         return self

@@ -34,11 +34,27 @@ SHARDS = "from lnkit.evaluation import open_shards\n    with open_shards(context
 @pytest.mark.parametrize(
     ("body", "open_data", "sentence"),
     [
-        ("return None", "open_data", "'faulty' returned no Outcome for pixel:image. Expected a mapping from"),
-        ("return {}", "open_data", "'faulty' returned no Outcome for pixel:image."),
-        (SCORED.format(name="s", value=1.5), "open_data", "'faulty' returned s = 1.5, outside its bounds [0.0, 1.0]."),
-        (SCORED.format(name="s", value="float('nan')"), "open_data", "'faulty' returned s = nan, outside its bounds"),
-        (SCORED.format(name="t", value=0.5), "open_data", "'faulty' returned a score 't' that it does not declare."),
+        (
+            "return None",
+            "open_data",
+            "'faulty' of faulty 1.0 returned no Outcome for pixel:image. Expected a mapping from",
+        ),
+        ("return {}", "open_data", "'faulty' of faulty 1.0 returned no Outcome for pixel:image."),
+        (
+            SCORED.format(name="s", value=1.5),
+            "open_data",
+            "'faulty' of faulty 1.0 returned s = 1.5, outside its bounds [0.0, 1.0].",
+        ),
+        (
+            SCORED.format(name="s", value="float('nan')"),
+            "open_data",
+            "'faulty' of faulty 1.0 returned s = nan, outside its bounds",
+        ),
+        (
+            SCORED.format(name="t", value=0.5),
+            "open_data",
+            "'faulty' of faulty 1.0 returned a score 't' that it does not declare.",
+        ),
         (SHARDS, "open_data", "a protocol that inherits from lnkit.protocols.Comparing, got Protocol. Inherit from it"),
         (
             "return {}",

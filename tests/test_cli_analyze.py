@@ -16,6 +16,7 @@ from scipy import stats
 
 from lnkit.analysis.published.frames import average_rankings, best_points, performance_scores
 from lnkit.cli import run
+from lnkit.results import forms
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import RunRecord, ScoreRecord
 
@@ -233,17 +234,15 @@ def test_mixed_and_foreign_json_is_passed_over_and_said(tmp_path: Path, capsys: 
         (folder / name).mkdir()
         (folder / name / "result.json").write_text(text)
     missing = make_record(backbone="b", scores={"other": ScoreRecord(1.0, "dB", False, True, "mean", "other|b", 5)})
-    undefined = make_record(float("nan"), backbone="c")
-    keep(tmp_path, missing, undefined)
+    keep(tmp_path, missing)
     assert run(["analyze", "best-points", "--from", "own"]) == 0
     captured = capsys.readouterr()
-    for part in ("alien", "torn", "Expected schema 2", "settings.json", "1 record on sample data left out"):
+    for part in ("alien", "torn", "schema 99", "settings.json", "1 record on sample data left out"):
         assert part in captured.err
     lines = [line.split() for line in captured.out.splitlines()]
     assert lines[1] == ["backbone", "2afc", "other"]
     assert ["b", "-", "mid"] in lines
     assert ["a0", "mid", "-"] in lines
-    assert "c" not in [line[0] for line in lines]
     assert run(["analyze", "correlations", "--from", "own", "--among-scores"]) == 0
     captured = capsys.readouterr()
     assert "No two scores have a loss network in common" in captured.err
@@ -285,7 +284,10 @@ def test_names_that_are_not_there_are_answered_with_near_ones(capsys: Capture) -
         assert sentence in capsys.readouterr().err
 
 
-def test_hostile_names_do_not_steer_the_terminal(tmp_path: Path, capsys: Capture) -> None:
+def test_hostile_names_do_not_steer_the_terminal(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "_is_name", lambda text: True)  # else such names are refused when they are read
     score = make_record().scores["2afc"]
     keep(tmp_path, replace(make_record(), scores={"2afc\x07\x1b[2J": score}, family="\x07"))
     for command in ("best-points", "ranks", "correlations", "front", "proxies"):

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import pytest
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
 import lnkit
-from lnkit.cli import COMMANDS, run
+from lnkit.cli import COMMANDS, listings, run
 from lnkit.cli._output import print_table
 from lnkit.cli._progress import MessageProgress, make_progress
 from lnkit.errors import DataError, UsageError
@@ -118,7 +119,17 @@ def test_wrong_usage(arguments: list[str], said: str, capsys: Capture) -> None:
             "Error: The disk is full while writing /x/y. Free some space",
         ),
         (ValueError("odd\nthing"), 1, "Error: ValueError: odd thing (`lnkit --traceback ...` shows where"),
-        (KeyboardInterrupt(), 130, "Interrupted. Run the same command again to resume.\n"),
+        (KeyboardInterrupt(), 1, "Error: KeyboardInterrupt was raised (`lnkit"),  # by code: no person sent it
+        (EOFError("cut off"), 1, "Error: EOFError: cut off (`lnkit"),
+        (SystemExit(0), 1, "Error: SystemExit: 0 (`lnkit"),
+        (GeneratorExit(), 1, "Error: GeneratorExit was raised (`lnkit"),
+        (type("Outcome", (BaseException,), {})("x" * 10**7), 1, f"Error: Outcome: {'x' * 1000}... (`lnkit"),
+        (type("Mute", (Exception,), {"__str__": lambda self: sys.exit(0)})(), 1, "Error: Mute was raised (`lnkit"),
+        (BrokenPipeError(errno.EPIPE, "of a socket"), 1, "Error: BrokenPipeError: [Errno 32] of a socket (`lnkit"),
+        (RecursionError("too deep"), 1, "Error: RecursionError: too deep (`lnkit"),
+        (MemoryError("x"), 1, "Error: The memory is full (MemoryError: x)."),
+        (RuntimeError("\x1b[2J\u202e"), 1, "Error: RuntimeError: [2J (`lnkit"),
+        (click.Abort(), 130, "Interrupted. Run the same command again to resume.\n"),  # at a prompt
     ],
 )
 def test_errors_are_sentences(error: BaseException, code: int, said: str, failing: Raise, capsys: Capture) -> None:
@@ -129,6 +140,17 @@ def test_errors_are_sentences(error: BaseException, code: int, said: str, failin
     assert said in err
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_an_interrupt_of_a_person(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr(listings.list_distances, "callback", lambda **_: os.kill(os.getpid(), signal.SIGINT))
+    assert run(["list-distances"]) == 130
+    assert capsys.readouterr().err == "\nInterrupted. Run the same command again to resume.\n"
+
+
+def test_what_a_command_returns_is_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listings.list_distances, "callback", lambda **_: 3)
+    assert run(["list-distances"]) == 0
 
 
 def test_traceback_on_request(failing: Raise, capsys: Capture) -> None:

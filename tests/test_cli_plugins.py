@@ -94,6 +94,7 @@ def test_results_as_json(fake_plugins: FakePlugins, capsys: Capture) -> None:
         "subject": "plugin faulty",
         "state": "passed",
         "message": "It is installed once, can be imported, and implements only hooks of lnkit.",
+        "place": "",
     }
 
 

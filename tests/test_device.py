@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from lnkit import DistanceConfig, ExtractionPoint, LossNetwork
+from lnkit import DistanceConfig, ExtractionPoint, LossNetwork, PluginError
 from lnkit.distances.comparer import ImageComparer
 from lnkit.distances.engines import inductor
 from lnkit.distances.engines.eager import EagerEngine
@@ -91,7 +91,7 @@ def test_a_benchmark_runs_in_full_float32(tmp_path: Path, own_switches: None) ->
     BACKENDS.cudnn.allow_tf32 = True
     registry = default_registry()
     registry = replace(registry, benchmarks={"bapps": replace(registry.benchmark("bapps"), run=look)})
-    with pytest.raises(SeenError, match="False"):
+    with pytest.raises(PluginError, match="SeenError: False"):
         run(RunRequest("pixel", sample=True, results=tmp_path, device="cpu"), registry)
 
 

@@ -204,12 +204,34 @@ def test_lin_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         load_lin_weights("lpips:resnet50", 4)
 
 
+def test_lin_weights_in_a_checkpoint(tmp_path: Path) -> None:
+    """As a training of LPIPS saves them, with its trunk, and raw and averaged ones."""
+    raw, averaged = (torch.rand(1, 5, 1, 1) for _ in range(2))
+    path = tmp_path / "weights.part"
+    state = {"module.lin0.model.1.weight": raw, "module.lins.0.model.1.weight": raw, "module.net.a.weight": averaged}
+    torch.save({"state_dict": state}, path)
+    assert torch.equal(load_lin_weights(str(path), 1)[0], raw.flatten())
+    torch.save({"state_dict": state, "ema": {"lin0.weight": averaged}}, path)
+    with pytest.raises(UsageError, match=r"weights\.part::state_dict\.module or weights\.part::ema"):
+        load_lin_weights(str(path), 1)
+    assert torch.equal(load_lin_weights(f"{path}::ema", 1)[0], averaged.flatten())
+
+
+@pytest.mark.parametrize(
+    "weight", [torch.ones(2, 5, 1, 1), torch.ones(5, dtype=torch.int64), torch.full((1, 5, 1, 1), torch.nan)]
+)
+def test_lin_weights_of_another_kind_are_refused(weight: Tensor, tmp_path: Path) -> None:
+    save_file({"lin0.weight": weight}, tmp_path / "weights.safetensors")
+    with pytest.raises(WeightsError, match="Expected one finite number for each channel in lin0 of"):
+        load_lin_weights(str(tmp_path / "weights.safetensors"), 1)
+
+
 def test_damaged_lin_weights_are_named(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     path.write_bytes(b"not a state dict")
     with pytest.raises(WeightsError, match=r"weights\.pth"):
         load_lin_weights(str(path), 1)
-    with pytest.raises(WeightsError, match="no such file"):
+    with pytest.raises(WeightsError, match="There is no weights file"):
         load_lin_weights(str(tmp_path / "absent.pth"), 1)
     save_file({"fc.weight": torch.ones(3)}, tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match=r"got fc\.weight"):

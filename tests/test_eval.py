@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -181,7 +182,7 @@ def test_an_interrupted_run_goes_on(results: Path, capsys: Capture, monkeypatch:
     def interrupted(self: ImageComparer, *images: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)  # as a person's Ctrl-C does
         return real(self, *images, **options)
 
     monkeypatch.setattr(ImageComparer, "compare", interrupted)
@@ -262,10 +263,29 @@ def test_a_full_disk_is_said(results: Path, capsys: Capture, monkeypatch: pytest
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lnkit.results.folder._write_arrays", full)
+    monkeypatch.setattr("lnkit.results.part_store.write_arrays", full)
     assert run(PIXEL) == 1
     assert "disk is full" in capsys.readouterr().err
     assert not [path for path in results.rglob("*") if path.is_file()]
+
+
+def test_the_user_chooses_between_raw_and_averaged_weights(results: Path, tmp_path: Path, capsys: Capture) -> None:
+    """The scores are those of a file that holds the chosen tensors only."""
+    raw = build_random(default_registry().backbone("squeezenet1_1")).state_dict()
+    averaged = {name: value + 0.01 for name, value in raw.items()}
+    ema, path = {f"module.{name}": value for name, value in averaged.items()}, tmp_path / "checkpoint.pth"
+    torch.save({"state_dict": raw, "state_dict_ema": ema}, path)
+    save_file(averaged, tmp_path / "alone.safetensors")
+    command = ["eval", "--backbone", "squeezenet1_1", "--point", "early", "--sample", "--protocol", "quick", "--json"]
+    assert run([*command, "--weights", str(path)]) == 2
+    assert "Choose with checkpoint.pth::state_dict or checkpoint.pth::state_dict_ema.module" in capsys.readouterr().err
+    found = []
+    for weights in (f"{path}::state_dict_ema", str(tmp_path / "alone.safetensors")):
+        assert run([*command, "--weights", weights, "--force"]) == 0
+        (record,) = json.loads(capsys.readouterr().out)
+        found.append((record["scores"]["2afc"]["value"], record["key"]["weights_sha256"]))
+        assert record["weights_source"] in ("checkpoint.pth::state_dict_ema.module", "alone.safetensors")
+    assert found[0] == found[1]
 
 
 def test_distances_that_are_no_numbers_are_refused(results: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -19,7 +19,6 @@ from torchvision.models import squeezenet1_1
 import lnkit
 from lnkit import UnknownNameError, UsageError
 from lnkit.cli import run
-from lnkit.networks.fingerprint import UNKNOWN, fingerprint
 
 Capture = pytest.CaptureFixture[str]
 
@@ -174,7 +173,7 @@ def test_wrong_calls_are_sentences() -> None:
         lnkit.evaluate("pixel", devise="cpu")
     with pytest.raises(UsageError, match="'pixel' is registered, and so are its points"):
         lnkit.evaluate("pixel", {"a": "image"})
-    with pytest.raises(UnknownNameError, match="give node paths, such as --point layer1,layer2"):
+    with pytest.raises(UnknownNameError, match="give node paths, such as points='layer1,layer2'"):
         lnkit.evaluate(small_network(), **SAMPLE)
     with pytest.raises(UnknownNameError, match="no node 'd'"):
         lnkit.evaluate(small_network(), {"end": "d"}, **SAMPLE)
@@ -230,6 +229,34 @@ def test_own_code_has_no_named_points_and_says_so(own_code: Path, capsys: Captur
     assert "own_nets:build has no named points; any node can be one." in printed.err
 
 
+def test_a_network_in_hand_is_named_with_its_near_nodes_and_no_command() -> None:
+    for points, sentence in {
+        "d": "'Sequential' has no node 'd'. Its first nodes: a, b, c.",
+        "aa": "'Sequential' has no node 'aa'. Similar nodes: a.",
+        "all": "No extraction point is registered for 'Sequential': give node paths",
+    }.items():
+        with pytest.raises(UnknownNameError) as raised:
+            lnkit.evaluate(small_network(), points, **SAMPLE)
+        assert str(raised.value).startswith(sentence)
+        assert "lnkit points" not in str(raised.value)
+
+
+def test_the_command_for_own_code_works(own_code: Path, capsys: Capture) -> None:
+    assert run(["eval", "--backbone", "own_nets:build", "--point", "9", *OPTIONS]) == 2
+    assert "`lnkit points own_nets:build --all` lists every node" in capsys.readouterr().err
+    assert run(["points", "own_nets:build", "--all"]) == 0
+
+
+def test_what_varies_is_allowed_by_an_option(own_code: Path, capsys: Capture) -> None:
+    write_code(own_code, expression="x + __import__('torch').rand_like(x)")
+    command = ["eval", "--backbone", "own_nets:build", "--point", "2", *OPTIONS]
+    assert run(command) == 2
+    assert "--allow-varying" in capsys.readouterr().err
+    assert run([*command, "--allow-varying", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["key"]["extra"] == {"varies": "chance"}
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -252,43 +279,3 @@ def test_a_wrong_place_is_a_sentence(name: str, sentence: str, own_code: Path, c
 def test_random_weights_need_a_function_that_takes_pretrained(own_code: Path, capsys: Capture) -> None:
     assert run(["eval", "--backbone", "own_nets:build", "--point", "0", "--weights", "random", *OPTIONS]) == 2
     assert "a function with a parameter `pretrained`" in capsys.readouterr().err
-
-
-# what identifies code that has no version
-
-
-class Scaled(nn.Module):
-    def __init__(self, setting: Any) -> None:
-        super().__init__()
-        self.setting = setting
-
-
-@pytest.mark.parametrize(
-    ("setting", "other"),
-    [
-        (0.5, 0.25),
-        ([1, 2], [2, 1]),
-        ({"a": 1}, {"a": 2}),
-        ({1, 2}, {1, 3}),
-        (torch.float32, torch.float64),
-        (torch.ones(2), torch.zeros(2)),
-        (lambda x: x + 1, lambda x: x + 2),
-        (nn.functional.relu, nn.functional.silu),
-        ([nn.ReLU()], [nn.ReLU(inplace=True)]),
-    ],
-    ids=lambda value: str(type(value).__name__),
-)
-def test_a_setting_is_part_of_the_fingerprint(setting: Any, other: Any) -> None:
-    one = fingerprint(Scaled(setting))
-    assert one == fingerprint(Scaled(setting))
-    assert one != fingerprint(Scaled(other))
-    assert not one.startswith(UNKNOWN)
-
-
-def test_what_cannot_be_identified_is_new_each_time() -> None:
-    strange = Scaled(object())
-    assert fingerprint(strange).startswith(UNKNOWN)
-    assert fingerprint(strange) != fingerprint(strange)
-    hooked = small_network()
-    hooked.a.register_forward_hook(lambda *_: None)
-    assert fingerprint(hooked).startswith(UNKNOWN)

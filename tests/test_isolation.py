@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 
 import pytest
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
@@ -308,10 +309,23 @@ def test_register_after_the_hook(fake_plugins: FakePlugins) -> None:
     assert "after the hook had returned" in registry.failures[-1].reason
 
 
-def test_keyboard_interrupt_is_raised(fake_plugins: FakePlugins) -> None:
-    fake_plugins.add("slow", "raise KeyboardInterrupt")
+@pytest.mark.parametrize("where", ["at import", "in a hook"])
+def test_an_interrupt_that_a_plugin_raises_is_its_failure(where: str, fake_plugins: FakePlugins) -> None:
+    """Only a person's interrupt ends a command."""
+    source = "raise KeyboardInterrupt" if where == "at import" else hook("register_backbone", "raise KeyboardInterrupt")
+    fake_plugins.add("impatient", source)
+    (failure,) = [failure for failure in load_registry().failures if failure.plugin == "impatient"]
+    assert failure.reason == "KeyboardInterrupt was raised"
+
+
+@pytest.mark.parametrize("where", ["at import", "in a hook"])
+def test_an_interrupt_of_a_person_ends_the_command(where: str, fake_plugins: FakePlugins) -> None:
+    pressed = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    fake_plugins.add("slow", pressed if where == "at import" else hook("register_backbone", pressed))
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         load_registry()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_output_of_plugins_goes_to_stderr(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,3 +97,61 @@ def test_no_plugin_replaces_a_command_of_lnkit(plugins: FakePlugins, capsys: pyt
     assert "spatial" in capsys.readouterr().out
     run(["--help"])
     assert "fake-thief" not in capsys.readouterr().out
+
+
+ENDS = """
+import sys
+import click
+
+@click.command()
+@click.argument("way")
+def end(way):
+    if way == "raise":
+        1 / 0
+    if way.startswith("exit"):
+        sys.exit({"exit 0": None, "exit 3": 3}.get(way, "no more"))
+    if way == "ctx":
+        click.get_current_context().exit(4)
+    if way in ("KeyboardInterrupt", "EOFError"):
+        raise getattr(__import__("builtins"), way)
+    return 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "code", "said"),
+    [
+        ("exit 0", 0, ""),
+        ("exit 3", 3, ""),
+        ("exit words", 1, "no more\n"),
+        ("ctx", 4, ""),
+        ("return", 0, ""),
+        (
+            "raise",
+            1,
+            "Error: The command 'end' of fake-ends failed in its code: ZeroDivisionError: division by zero "
+            "(site/ends.py, line 9). Tell its author. `lnkit --traceback ...` shows more.\n",
+        ),
+        (
+            "EOFError",
+            1,
+            "Error: The command 'end' of fake-ends failed in its code: EOFError was raised (site/ends.py",
+        ),
+        ("KeyboardInterrupt", 1, "Error: KeyboardInterrupt was raised"),
+    ],
+)
+def test_the_exit_code_of_a_command(
+    way: str, code: int, said: str, fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (fake_plugins.folder / "ends.py").write_text(ENDS)
+    announce(fake_plugins, "end", "ends:end", "fake-ends")
+    assert run(["end", way]) == code
+    err = capsys.readouterr().err
+    assert err.startswith(said) if said else not err
+
+
+def test_a_command_whose_module_exits_is_broken(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
+    (fake_plugins.folder / "leaver.py").write_text("import sys; sys.exit(0)")
+    announce(fake_plugins, "leave", "leaver:leave", "fake-leaver")
+    assert run(["leave"]) == 1
+    assert "The command 'leave' of fake-leaver cannot be used: SystemExit: 0. Install" in capsys.readouterr().err

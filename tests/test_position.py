@@ -19,6 +19,7 @@ from lnkit.analysis.published.position import Position, positions
 from lnkit.analysis.rankings import loss_network_ranks, mean_ranks, score_ranks
 from lnkit.cli import cli
 from lnkit.errors import UsageError
+from lnkit.results import forms
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import RunRecord, ScoreRecord
 
@@ -324,7 +325,8 @@ def test_json_names_all_that_it_beats(tmp_path: Path) -> None:
     assert pd.DataFrame(one["below"]).value.is_monotonic_decreasing
 
 
-def test_hostile_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
+def test_hostile_names_do_not_steer_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "_is_name", lambda text: True)  # else such names are refused when they are read
     hostile = make_record(0.7, backbone="evil\x1b[31m\nnet", weights="[red]", family="\x07")
     said = run("evil\x1b[31m\nnet", folder=write(tmp_path, hostile))
     assert said.exit_code == 0

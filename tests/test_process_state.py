@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -340,7 +341,7 @@ def test_building_restores(what: str, weights: str, caplog: pytest.LogCaptureFix
     build_backbone(spec(load, f"{what} {weights}"), weights)
     assert look() == before
     assert [record.getMessage() for record in caplog.records] == [
-        f"Building {what} {weights} changes {what}, which was undone. Tell the plugin's author."
+        f"Building {what} {weights} changes {what}; lnkit undid this. Tell its author."
     ], "said once"
 
 
@@ -388,7 +389,10 @@ def test_building_may_not_seed(caplog: pytest.LogCaptureFixture) -> None:
     assert "Building seeder changes torch's random generator" in caplog.text
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), ValueError("no\nluck"), ZeroDivisionError(), GeneratorExit("x")])
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(3), ValueError("no\nluck"), ZeroDivisionError(), GeneratorExit("x"), KeyboardInterrupt()],
+)
 @pytest.mark.parametrize("weights", ["random", "pretrained"])
 def test_building_that_fails_is_a_sentence(error: BaseException, weights: str) -> None:
     def load(pretrained: bool) -> nn.Module:
@@ -403,7 +407,8 @@ def test_building_that_fails_is_a_sentence(error: BaseException, weights: str) -
 
 def test_building_can_be_interrupted() -> None:
     def load(pretrained: bool) -> nn.Module:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        return nn.Identity()
 
     with pytest.raises(KeyboardInterrupt):
         build_backbone(spec(load), "random")

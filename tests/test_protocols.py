@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from lnkit import BackboneSpec, DistanceConfig, UsageError
 from lnkit.protocols import (
+    Comparing,
     Training,
     as_dict,
     choose_protocol,
@@ -107,3 +108,32 @@ def test_numbers_outside_of_a_range_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=re.escape(sentence)):
             check()
+
+
+@dataclass(frozen=True)
+class Inherits(Comparing):
+    side: int = 8
+
+    def __post_init__(self) -> None:
+        """Check nothing: the base's fields are checked all the same."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    normalization: str = "backbone"
+
+
+@dataclass(frozen=True)
+class Trains(Training):
+    def __post_init__(self) -> None:
+        """Check nothing."""
+
+
+@pytest.mark.parametrize(
+    ("protocol", "field"),
+    [(Inherits(), "epsilon"), (Inherits(), "normalization"), (Plain(), "normalization"), (Trains(), "loss_mode")],
+)
+def test_shared_fields_are_checked_whoever_has_them(protocol: object, field: str) -> None:
+    benchmark = replace(BAPPS, protocols={"paper": protocol})
+    with pytest.raises(UsageError, match=rf"^Protocol field '{field}': expected one of .*, got 'foo'\.$"):
+        choose_protocol(benchmark, "paper", {field: "foo"}, NETWORK)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +14,10 @@ import pytest
 from helpers import make_record
 
 from lnkit.errors import DataError, LnkitError, UsageError
-from lnkit.results.folder import FolderPartStore, ResultsFolder
+from lnkit.results.editions import ReplacedError
+from lnkit.results.folder import ResultsFolder, results_dir
+from lnkit.results.part_store import FolderPartStore
+from lnkit.results.records import to_json
 
 ARRAYS = {"2afc/cnn/d0": np.array([0.1, 0.2]), "2afc/cnn/judge": np.array([1.0, 0.0])}
 
@@ -45,6 +51,15 @@ def test_the_first_of_two_equal_runs_stays_unless_it_is_replaced(tmp_path: Path)
     results.write(make_record(0.8), ARRAYS, replace=True)
     assert results.read(tmp_path / make_record().id).scores["2afc"].value == 0.8
     assert left_behind(tmp_path) == [make_record().id]
+
+
+def test_arrays_of_another_edition_are_not_mixed_with_a_record(tmp_path: Path) -> None:
+    results, record = ResultsFolder(tmp_path), make_record(0.7)
+    results.write(record, ARRAYS)
+    results.write(make_record(0.8), {"x": np.zeros(3)}, replace=True)
+    with pytest.raises(ReplacedError, match="was replaced while it was read; run this command again"):
+        results.arrays(record)
+    assert list(results.arrays(make_record(0.8))) == ["x"]
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,3 +173,56 @@ def test_a_part_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         FolderPartStore(tmp_path).get_or_compute("a", fail)
     assert list(tmp_path.iterdir()) == []
+
+
+STORED = Path(__file__).parent / "stored_results"  # written by lnkit 0.1.0: what each later version must read or refuse
+
+
+def test_a_folder_of_the_first_version_is_read(tmp_path: Path) -> None:
+    """In a form that this version knows: against a plain reading of the same files."""
+    results = ResultsFolder(shutil.copytree(STORED, tmp_path / "results"))
+    (record,), damaged = results.load()
+    assert not damaged
+    (file,) = STORED.glob("*/result.json")
+    plain = json.loads(file.read_text())
+    assert record.id == file.parent.name == plain["id"]
+    assert record.key.digest()[:12] == file.parent.name[-12:]
+    assert {name: score.value for name, score in record.scores.items()} == {
+        name: score["value"] for name, score in plain["scores"].items()
+    }
+    assert to_json(record) == file.read_text()
+    with np.load(file.parent / "distances.npz") as stored:
+        assert {name: array.tolist() for name, array in results.arrays(record).items()} == {
+            name: stored[name].tolist() for name in stored.files
+        }
+
+
+def test_two_of_three_judges_of_the_first_version_agree(tmp_path: Path) -> None:
+    """The score that its stored distances give when they are counted by hand."""
+    results = ResultsFolder(shutil.copytree(STORED, tmp_path / "results"))
+    ((record,), _) = results.load()
+    arrays = results.arrays(record)
+    first, second, judge = (arrays[f"2afc/sample_blur/{name}"] for name in ("d0", "d1", "judge"))
+    assert record.scores["2afc/sample_blur"].value == ((second < first) == judge).mean() == 2 / 3
+
+
+def test_a_folder_that_is_closed_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(_path: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\)\. Change .*, or .*--results"):
+        ResultsFolder(tmp_path).load()
+
+
+def test_results_need_a_folder_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(UsageError, match="Expected a folder for results"):
+        results_dir(tmp_path / "fifo")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.delenv("LNKIT_RESULTS", raising=False)
+    with pytest.raises(UsageError, match="The working directory was removed"):
+        results_dir()
+    assert results_dir(tmp_path) == tmp_path

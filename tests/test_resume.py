@@ -77,7 +77,8 @@ def test_an_interrupt_that_python_drops_ends_the_run_all_the_same() -> None:
     """One that falls into a destructor is only printed there; the next step of the run raises it."""
     code = """
 import os, signal, sys
-from lnkit.cli._interrupt import Interruptible, listen
+from lnkit.cli._interrupt import Interruptible
+from lnkit.plugins.interrupts import counted_interrupts
 from lnkit.progress import SilentProgress
 
 class Falls:
@@ -85,8 +86,7 @@ class Falls:
         os.kill(os.getpid(), signal.SIGINT)
         for _ in range(1000): pass
 
-listen()
-with Interruptible(SilentProgress()).task("work", 2) as advance:
+with counted_interrupts(), Interruptible(SilentProgress()).task("work", 2) as advance:
     advance(1)
     Falls()
     print("went on", flush=True)
@@ -102,16 +102,16 @@ def test_an_interrupt_of_one_command_does_not_end_the_next() -> None:
     """Several may run in one process, as they do here."""
     code = """
 import os, signal
-from lnkit.cli._interrupt import Interruptible, listen
+from lnkit.cli._interrupt import Interruptible
+from lnkit.plugins.interrupts import counted_interrupts
 from lnkit.progress import SilentProgress
 
-listen()
 try:
-    os.kill(os.getpid(), signal.SIGINT)
+    with counted_interrupts():
+        os.kill(os.getpid(), signal.SIGINT)
 except KeyboardInterrupt:
     print("interrupted")
-listen()
-with Interruptible(SilentProgress()).task("work", 1) as advance:
+with counted_interrupts(), Interruptible(SilentProgress()).task("work", 1) as advance:
     advance(1)
 print("finished")
 """

@@ -26,8 +26,8 @@ def test_markdown() -> None:
     lines = write_table(FRAME, "markdown", None, WANTED).splitlines()
     assert lines[2:] == [
         "| a_b:late | <u>30.0000</u> | **0.1000** |",
-        "| 50%&$# | **31.0000** | <u>0.2000</u> |",
-        "| c\\|d\\x | 29.0000 | **0.1000** |",
+        "| 50%&amp;\\$# | **31.0000** | <u>0.2000</u> |",
+        "| c\\|d\\\\x | 29.0000 | **0.1000** |",
     ]
 
 

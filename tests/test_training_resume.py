@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import resource
@@ -12,6 +13,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from toytraining import SETTINGS, Toy, digest, train
 from lnkit.errors import DataError, LnkitError
 from lnkit.training import loop
 from lnkit.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from lnkit.training.outcome import TrainingOutcome, read_outcome, write_outcome
 from lnkit.training_task import Batch, Validation
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -218,11 +221,75 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, often: None)
         train(tmp_path)
 
 
-def test_a_damaged_finished_training_is_named(tmp_path: Path) -> None:
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "half of the facts": lambda folder: (folder / "training.json").write_text("{"),
+    "no facts": lambda folder: (folder / "training.json").unlink(),
+    "no network": lambda folder: (folder / "network.safetensors").unlink(),
+    "half of the network": lambda folder: (folder / "network.safetensors").write_bytes(b"x" * 20),
+    "text for a number": lambda folder: change(folder / "training.json", best_value="high"),
+    "notes that are a text": lambda folder: change(folder / "training.json", notes="abc"),
+    "facts that are a list": lambda folder: change(folder / "training.json", facts=[1, 2]),
+    "deep facts": lambda folder: (folder / "training.json").write_text('{"facts": ' + "[" * 100_000),
+    "a FIFO": lambda folder: make_fifo(folder / "training.json"),
+}
+
+
+def make_fifo(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def change(file: Path, **fields: Any) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_finished_training_is_named(damage: str, tmp_path: Path) -> None:
     train(tmp_path)
-    (tmp_path / "finished" / "training.json").write_text("{")
+    DAMAGES[damage](tmp_path / "finished")
     with pytest.raises(DataError, match="finished is damaged"):
         train(tmp_path)
+
+
+EMPTY: dict[str, Any] = {"state": {"pairs": []}}
+
+
+@pytest.mark.parametrize("fields", [{"facts": [1]}, {"iteration": "x"}, {"state": {"pairs": 3}}, {"state": []}, EMPTY])
+def test_a_checkpoint_of_another_form_is_named(fields: dict[str, Any], tmp_path: Path, often: None) -> None:
+    stop_after(tmp_path, 8)
+    (file,) = tmp_path.glob("checkpoints/*/state.json")
+    change(file, **fields)
+    with pytest.raises(DataError, match=r"checkpoints/00000008 is damaged .* Give --force"):
+        train(tmp_path)
+
+
+def test_a_checkpoint_whose_replacement_was_killed_comes_back(tmp_path: Path, often: None) -> None:
+    """Where folders cannot be exchanged, a checkpoint that is written again is away for a moment."""
+    whole = train(tmp_path / "whole")
+    stop_after(tmp_path / "stopped", 8)
+    checkpoints = tmp_path / "stopped" / "checkpoints"
+    (checkpoints / "00000008").rename(checkpoints / ".00000008.old")
+    kept = read_checkpoint(tmp_path / "stopped", vars_of(SETTINGS))
+    assert kept is not None
+    assert kept.iteration == 8
+    assert digest(train(tmp_path / "stopped")) == digest(whole)
+
+
+def test_a_training_without_a_validated_network_is_found_again(tmp_path: Path) -> None:
+    """Its best value is not a number, which JSON does not have."""
+    write_file(tmp_path / "log.csv")
+    outcome = TrainingOutcome(0, math.nan, 7, "collapsed", ("a note",))
+    write_outcome(tmp_path, outcome, None, {"seed": 3}, "title")
+    stored = json.loads((tmp_path / "finished" / "training.json").read_text(), parse_constant=pytest.fail)
+    assert stored["best_value"] is None
+    found = read_outcome(tmp_path, {"seed": 3})
+    assert found is not None
+    assert math.isnan(found[0].best_value)
+    assert (found[0].iterations, found[0].notes, found[1]) == (7, ("a note",), None)
+
+
+def write_file(file: Path) -> None:
+    file.write_text("iteration,epoch,series,value\n1,0.1,loss,0.5\n")
 
 
 def test_what_a_kill_left_of_a_checkpoint_is_passed_over(tmp_path: Path, often: None) -> None:
@@ -272,7 +339,7 @@ def test_a_checkpoint_keeps_its_name_before_the_older_one_goes(tmp_path: Path, m
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(shutil, "rmtree", rmtree)
     write_checkpoint(tmp_path, Checkpoint(2, {"network": weights}, weights), {})
-    assert events == ["folder flushed", "00000001 removed"]
+    assert events == ["folder flushed", "folder flushed", "00000001 removed"]  # its own names, and its name
 
 
 def test_a_full_disk_is_a_sentence_and_the_last_checkpoint_stays(tmp_path: Path, often: None) -> None:

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from lnkit import BackboneSpec, PluginError, RemoteFile, WeightsError
 from lnkit.networks.hub import hub_file
-from lnkit.networks.weights import build_backbone, hash_weights
+from lnkit.networks.weights import build_backbone
+from lnkit.networks.weights_hash import hash_weights
 from lnkit.progress import SilentProgress
 
 
@@ -61,26 +62,6 @@ def saved(folder: Path, content: Any, name: str = "weights.pth") -> str:
 
 
 # What loads
-
-
-WRAPPINGS: dict[str, Callable[[dict[str, Tensor]], Any]] = {
-    "plain": lambda state: state,
-    "state_dict": lambda state: {"state_dict": state, "epoch": 3},
-    "model": lambda state: {"model": state},
-    "both, and DataParallel": lambda state: {
-        "state_dict": {"model": {f"module.{name}": tensor for name, tensor in state.items()}}
-    },
-}
-
-
-@pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS)
-def test_a_state_dict_loads_however_it_was_saved(
-    tmp_path: Path, state: dict[str, Tensor], wrap: Callable[[dict[str, Tensor]], Any]
-) -> None:
-    loaded = build_backbone(spec(), saved(tmp_path, wrap(state)))
-    for name, tensor in loaded.module.state_dict().items():
-        assert torch.equal(tensor, state[name]), name
-    assert (loaded.weights, loaded.source, loaded.absent) == ("file", "weights.pth", ())
 
 
 def test_a_loaded_backbone_is_frozen_and_in_evaluation_mode(tmp_path: Path, state: dict[str, Tensor]) -> None:
@@ -178,7 +159,6 @@ def refused(weights: str, backbone: BackboneSpec | None = None) -> str:
 def test_a_missing_file_and_a_misspelt_word(tmp_path: Path) -> None:
     assert "There is no weights file" in refused(str(tmp_path / "nothing.safetensors"))
     assert "'pretrained', 'random', or a .safetensors or .pth file" in refused("pretraned")
-    assert "There is no weights file" in refused(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pth"])
@@ -325,9 +305,10 @@ def test_a_download_that_is_not_what_its_name_promises(content: bytes) -> None:
     with serving(Behavior(content), "tiny-01234567.pth") as server:
         backbone = downloaded(server.url)
         message = refused("pretrained", backbone)
-        assert "Expected a file with the SHA-256 01234567..." in message
+        expected = f"got one with the SHA-256 {hashlib.sha256(content).hexdigest()[:8]}... instead of 01234567..."
+        assert expected in message
         assert not hub_file(backbone.remote).exists()
-        assert "Expected a file with the SHA-256 01234567..." in refused("pretrained", backbone), "and nothing was kept"
+        assert expected in refused("pretrained", backbone), "and nothing was kept"
     assert "Alternatives:" in message
 
 
@@ -353,6 +334,46 @@ def test_a_damaged_file_in_the_hub_folder_is_named(content: bytes) -> None:
     message = refused("pretrained", backbone)
     assert f"in {kept} are damaged" in message
     assert "Delete that file" in message
+
+
+@pytest.mark.parametrize("page", [b"<html>Sign in to the network</html>", b"", b"\n"])
+def test_a_page_instead_of_a_file(page: bytes) -> None:
+    with serving(Behavior(page), "tiny.pth") as server:
+        backbone = downloaded(server.url)
+        message = refused("pretrained", backbone)
+    assert "Expected weights from http" in message
+    assert ("got a web page" if page.strip() else "got nothing") in message
+    assert not hub_file(backbone.remote).exists()
+
+
+def test_a_file_in_the_hub_folder_that_is_not_what_its_name_promises(content: bytes) -> None:
+    """torch.hub checks hashes only while it downloads, and unpickles anything."""
+    name = f"tiny-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    backbone = downloaded(f"http://127.0.0.1:9/{name}")
+    there = hub_file(backbone.remote)
+    there.parent.mkdir(parents=True)
+    for wrong in (content[:-1], b"<html>404</html>", b""):
+        there.write_bytes(wrong)
+        message = refused("pretrained", backbone)
+        assert f"at {there}, got" in message
+        assert "Delete it and run again" in message
+    there.write_bytes(content)
+    assert build_backbone(backbone).weights == "v1"
+
+
+def test_what_is_in_the_way_of_a_download(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(Behavior(content), "tiny.pth") as server:
+        backbone = downloaded(server.url)
+        target = hub_file(backbone.remote)
+        target.mkdir(parents=True)
+        assert f"got the folder {target}: move it away" in refused("pretrained", backbone)
+        target.rmdir()
+        target.symlink_to(tmp_path / "gone" / "nothing")
+        assert build_backbone(backbone).weights == "v1"
+        target.unlink()
+        (tmp_path / "file").write_bytes(b"")
+        monkeypatch.setenv("LNKIT_CACHE", str(tmp_path / "file"))
+        assert "Cannot write in" in refused("pretrained", backbone)
 
 
 def break_down(pretrained: bool) -> nn.Module:

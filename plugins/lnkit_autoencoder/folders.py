@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
-from lnkit.data import Column, ColumnTable, open_columns, packed_dir, read_rgb, require_printable
+from lnkit.data import Column, ColumnTable, open_columns, packed_dir, read_image, read_rgb, require_printable
 from lnkit.datasets.image_folder import Split, class_files, class_names
 from lnkit_autoencoder.checks import checked_labels, padding_for, require_some
 from lnkit_autoencoder.images import LabeledSet
@@ -101,7 +101,7 @@ def _require_same_classes(root: Path, train: Sequence[str], test: Sequence[str])
 
 def _side(path: Path) -> int:
     """Return the side in pixels of the first image; all others must have the same."""
-    image, _ = read_rgb(path.read_bytes(), path)
+    image = read_image(path)
     if image.width != image.height:
         raise DataError(f"Expected square images, but {path} is {image.width} x {image.height} pixels. Crop it first.")
     return image.width

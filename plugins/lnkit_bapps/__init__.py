@@ -20,6 +20,11 @@ SCORES = (
         primary=True,
     ),
     lnkit.ScoreSpec("2afc_pooled", "the same over all triplets at once", aggregation="mean of triplets"),
+    lnkit.ScoreSpec(
+        "2afc_majority",
+        "share of triplets on which the network chooses as most people did",
+        aggregation="mean of families",
+    ),
     lnkit.ScoreSpec("2afc_distortion", "the families traditional and cnn", aggregation="mean of families"),
     lnkit.ScoreSpec(
         "2afc_real", "the families superres, deblur, color and frameinterp", aggregation="mean of families"

@@ -22,10 +22,11 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
     with open_shards(context, sum(len(family.judgments[items]) for family in families), "pairs") as shards:
         for family in families:
             judgments = family.judgments[items].astype(np.float64)  # means of float32 would lose digits
+            votes = None if family.votes is None else family.votes[items]
             images = [column[items] for column in family.images]
             distances = shards.compare(f"{family.part}-{family.name}", *images)
             for index, table in enumerate(tables.values()):
-                table.add(family.part, family.name, judgments, distances[..., index])
+                table.add(family.part, family.name, judgments, distances[..., index], votes)
     return {network: score_all(table, context.protocol, context.seed) for network, table in tables.items()}
 
 

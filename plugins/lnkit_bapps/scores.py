@@ -30,6 +30,7 @@ from lnkit_bapps.protocol import BappsProtocol
 Array = NDArray[np.float64]
 
 OFFICIAL_FAMILIES = DISTORTION_FAMILIES + REAL_FAMILIES
+SPLIT = 0.5  # a judgment without a majority
 VOTES_PER_TRIPLET = 5  # of the BAPPS validation set; Zhang2018 2.2
 
 # The average precision of fewer pairs is biased and skewed: simulated intervals miss in up to 15 % of the cases.
@@ -42,8 +43,9 @@ class Distances:
 
     two_afc: dict[str, tuple[Array, Array, Array]] = field(default_factory=dict)
     jnd: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    votes: dict[str, Array] = field(default_factory=dict)  # people who judged each triplet (N,), by family, if known
 
-    def add(self, part: str, name: str, judgments: Array, distances: Array) -> None:
+    def add(self, part: str, name: str, judgments: Array, distances: Array, votes: Array | None = None) -> None:
         """Add a family.
 
         Args:
@@ -51,9 +53,12 @@ class Distances:
             name: of the family.
             judgments: (N,) in [0, 1].
             distances: (N, 2) of triplets, or (N, 1) of pairs.
+            votes: (N,), the number of people who judged each triplet, if known.
         """
         if part == "2afc":
             self.two_afc[name] = (judgments, distances[:, 0], distances[:, 1])
+            if votes is not None:
+                self.votes[name] = votes
         else:
             self.jnd[name] = (judgments, distances[:, 0])
 
@@ -62,6 +67,7 @@ class Distances:
         arrays: dict[str, Array] = {}
         for name, (judge, d0, d1) in self.two_afc.items():
             arrays |= {f"2afc/{name}/judge": judge, f"2afc/{name}/d0": d0, f"2afc/{name}/d1": d1}
+        arrays |= {f"2afc/{name}/votes": votes for name, votes in self.votes.items()}
         for name, (same, d) in self.jnd.items():
             arrays |= {f"jnd/{name}/same": same, f"jnd/{name}/d": d}
         return arrays
@@ -75,6 +81,8 @@ class Distances:
             family = f"{part}/{name}"
             if part == "2afc":
                 distances.two_afc[name] = (exact[f"{family}/judge"], exact[f"{family}/d0"], exact[f"{family}/d1"])
+                if f"{family}/votes" in exact:
+                    distances.votes[name] = exact[f"{family}/votes"]
             else:
                 distances.jnd[name] = (exact[f"{family}/same"], exact[f"{family}/d"])
         return distances
@@ -101,26 +109,41 @@ def score_distances(distances: Distances, *, resamples: int = 1000, seed: int = 
     """
     if not distances.two_afc and not distances.jnd:
         raise ValueError("There is no family of judged images to score.")
-    return _score_triplets(distances.two_afc) | _score_pairs(distances.jnd, resamples, seed)
+    return _score_triplets(distances.two_afc, distances.votes) | _score_pairs(distances.jnd, resamples, seed)
 
 
-def _score_triplets(families: Mapping[str, tuple[Array, Array, Array]]) -> dict[str, Score]:
+def _score_triplets(families: Mapping[str, tuple[Array, Array, Array]], votes: Mapping[str, Array]) -> dict[str, Score]:
     if not families:
         return {}
-    scored = {name: _score_family(name, *arrays) for name, arrays in families.items()}
+    scored = {name: _score_family(name, *arrays, votes.get(name)) for name, arrays in families.items()}
     scores = {"2afc": mean_of_families(scored.values()), "2afc_pooled": _pooled(scored)}
+    decided = [_score_majority(*arrays) for arrays in families.values() if (arrays[0] != SPLIT).any()]
+    if decided:
+        scores["2afc_majority"] = mean_of_families(decided)
     for group, members in (("2afc_distortion", DISTORTION_FAMILIES), ("2afc_real", REAL_FAMILIES)):
         if set(members) <= set(scored):
             scores[group] = mean_of_families(scored[name] for name in members)
     return scores | {f"2afc/{name}": family.score for name, family in scored.items()}
 
 
-def _score_family(name: str, judge: Array, d0: Array, d1: Array) -> FamilyScore:
+def _score_family(name: str, judge: Array, d0: Array, d1: Array, stated: Array | None) -> FamilyScore:
     agreed = two_afc_agreement(judge, d0, d1)
     estimate = estimate_mean(agreed, scale=SHARE)
-    votes = votes_of(judge) if name in OFFICIAL_FAMILIES else None
+    votes = stated if stated is not None else votes_of(judge) if name in OFFICIAL_FAMILIES else None
     score = Score(estimate.value, len(agreed), estimate.interval(), two_afc_ceilings(judge, votes))
     return FamilyScore(score, estimate)
+
+
+def _score_majority(judge: Array, d0: Array, d1: Array) -> FamilyScore:
+    """Score the agreement with the side that most people chose; triplets that split people in halves have none."""
+    decided = judge != SPLIT
+    judge, d0, d1 = judge[decided], d0[decided], d1[decided]
+    agreed = two_afc_agreement((judge > SPLIT).astype(np.float64), d0, d1)
+    estimate = estimate_mean(agreed, scale=SHARE)
+    human = float(np.mean(np.maximum(judge, 1 - judge)))  # a vote, drawn at random, with the majority
+    return FamilyScore(
+        Score(estimate.value, len(agreed), estimate.interval(), {"human": human, "best possible": 1.0}), estimate
+    )
 
 
 def _pooled(scored: Mapping[str, FamilyScore]) -> Score:

@@ -19,7 +19,9 @@ from lnkit.data import (
     image_names,
     open_columns,
     packed_dir,
+    read_image,
     read_rgb,
+    same_name,
 )
 from lnkit_delineation import MRD, SPLITS
 from lnkit_delineation.protocol import STRIDE
@@ -54,7 +56,7 @@ class Split:
     @property
     def stems(self) -> tuple[str, ...]:
         """Names of the images without folder and ending."""
-        return tuple(Path(name).stem for name in self.images)
+        return tuple(same_name(Path(name).stem) for name in self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def find_split(root: Path, name: str) -> Split:
 def _list_files(folder: Path, kind: str) -> dict[str, str]:
     """Return {stem: name relative to the split's folder} of the images, or of the maps."""
     names = image_names(folder / kind, SUFFIXES, EXPECTED)
-    files = {Path(name).stem: f"{kind}/{name}" for name in names}
+    files = {same_name(Path(name).stem): f"{kind}/{name}" for name in names}
     if len(files) < len(names):
         raise DataError(f"{folder / kind} has two files of one name with different endings. Remove one of them.")
     return files
@@ -165,7 +167,7 @@ def _reader(mode: str, resizing: Resizing | None) -> Callable[[bytes, Path], Pix
 def _first_size(split: Split) -> tuple[int, int]:
     """Return height and width of the first image, which all others must have."""
     path = split.folder / split.images[0]
-    image, _ = read_rgb(path.read_bytes(), path)
+    image = read_image(path)
     return image.height, image.width
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import BenchmarkData, DataError
-from lnkit.data import Column, ColumnTable, describe_folder, image_names, open_columns, packed_dir, read_rgb
+from lnkit.data import Column, ColumnTable, describe_folder, image_names, open_columns, packed_dir, read_bytes, read_rgb
 from lnkit_superres import BSDS300, COCO_IMAGES, SET5, SET14, TEST_SETS, TITLES
 from lnkit_superres.degradation import LEAST_LOW, Degradation
 from lnkit_superres.sample import NOTE, sample_folder
@@ -203,7 +203,7 @@ def _open_test(name: str, folder: Folder, count: int, least: int) -> ImageSet:
     content, images = hashlib.sha256(), []
     for file in names:
         path = folder.path / file
-        data = path.read_bytes()
+        data = read_bytes(path)
         image, _ = read_rgb(data, path)
         if min(image.size) < least:
             raise DataError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lnkit._text_paths import text_paths
 from lnkit.progress import Progress
 from lnkit.specs import BackboneSpec, DatasetSpec, DistanceAt, DistanceConfig, ExtractionPoint, LossNetworkId
 
@@ -122,6 +123,7 @@ class RunServices(Protocol):
         ...
 
 
+@text_paths
 @dataclass(frozen=True)
 class RunFacts:
     """What is run, on what and how; plain values, known before anything is loaded."""
@@ -140,6 +142,7 @@ class RunFacts:
     keep_images: bool = False  # the user wants every output image, not only an overview
 
 
+@text_paths
 @dataclass(frozen=True)
 class RunContext(RunFacts):
     """The facts of a run, with its store, its folder and lnkit's services."""
@@ -176,6 +179,7 @@ class Score:
     cases: int = 0  # independent groups among the items, such as reference images; 0: every item is one
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of a benchmark for one loss network."""

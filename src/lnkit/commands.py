@@ -1,4 +1,4 @@
-"""Output of plugins' commands in the style of lnkit's own: progress bars, tables, JSON, notes and warnings.
+"""Output of plugins' commands in the style of lnkit's own: lines, tables, JSON, progress bars, notes and warnings.
 
 A plugin registers a click command as an entry point of the group ``lnkit.commands``. Errors that the command raises as
 :class:`lnkit.LnkitError` become a sentence and an exit code; interrupts and ``--traceback`` work as in lnkit's own
@@ -23,7 +23,8 @@ Example:
 
 from __future__ import annotations
 
-from lnkit.cli._output import emit_json, json_option, note, print_table, warn
+from lnkit.cli._numbers import SEED, FiniteRange
+from lnkit.cli._output import echo, emit_json, json_option, note, print_table, warn
 from lnkit.cli._progress import make_progress
 
-__all__ = ["emit_json", "json_option", "make_progress", "note", "print_table", "warn"]
+__all__ = ["SEED", "FiniteRange", "echo", "emit_json", "json_option", "make_progress", "note", "print_table", "warn"]

@@ -39,6 +39,9 @@ __all__ = [
 
 SAMPLE_VARIANT = "sample"  # run by --sample, for benchmarks whose first variant would take too long
 
+# Fields that mean the same in every benchmark, and their values.
+SHARED = {"normalization": NORMALIZATIONS, "loss_mode": LOSS_MODES}
+
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -46,7 +49,7 @@ _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, 
 class Comparing:
     """Base of protocols that measure distances between images: how two images are compared.
 
-    Call :meth:`check_comparing` in ``__post_init__``. ``lnkit.distances`` lists the sources.
+    Its fields are checked whenever a protocol is chosen. ``lnkit.distances`` lists the sources.
     """
 
     distance: str = "spatial"  # Pihlgren2023 Eq. 1, Kumar2022 Eq. 1, "baseline" in LPIPS; sums are joined with "+"
@@ -77,7 +80,7 @@ class Comparing:
 class Training:
     """Base of protocols that train a network with the feature loss of a loss network.
 
-    Call :meth:`check_training` in ``__post_init__``. Repeat a field in the subclass to change its default or comment.
+    Its fields are checked whenever a protocol is chosen. Repeat a field in the subclass to change its default.
     """
 
     distance: str = "squared"  # mean squared difference of features; Pihlgren2023 Eq. 3 and 5. Eq. 6 is a sum
@@ -137,9 +140,25 @@ def choose_protocol(
     if backbone.distance and "distance" not in changes and hasattr(protocol, "distance"):
         changes["distance"] = backbone.distance
     try:
-        return dataclasses.replace(protocol, **changes)
+        chosen = dataclasses.replace(protocol, **changes)
+        _check_shared(chosen)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    return chosen
+
+
+def _check_shared(protocol: Any) -> None:
+    """Raise ValueError for a value of a shared field that no run could honor, whatever class the protocol is of.
+
+    A subclass may have a ``__post_init__`` of its own that does not call its base's.
+    """
+    for field, allowed in SHARED.items():
+        if hasattr(protocol, field):
+            expect_one_of(field, getattr(protocol, field), allowed)
+    if isinstance(protocol, Comparing):
+        protocol.check_comparing()
+    if isinstance(protocol, Training):
+        protocol.check_training()
 
 
 def _read_value(benchmark: BenchmarkSpec, protocol: Any, name: str, text: str) -> Any:

@@ -232,3 +232,4 @@ class PluginFailure:
     reason: str  # one sentence
     traceback: str = ""
     distribution: str = ""
+    place: str = ""  # in its code: "mine/backbones.py, line 12"

@@ -9,6 +9,8 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from lnkit._text_paths import text_paths
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -67,6 +69,7 @@ class TrainingSettings:
     constant_below: float = 1 / 255  # variation below which outputs have collapsed: one step of an 8-bit image
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
     """The result of a training that finished or collapsed."""

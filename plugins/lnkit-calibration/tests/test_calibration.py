@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import signal
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from earlystopdata import make_judgments
+from filelock import FileLock, Timeout
 from lpips.trainer import Trainer
 from realdata import RealData
 from safetensors.torch import load_file
@@ -202,6 +206,55 @@ def test_wrong_usage(
     assert run([*begin, *shown]) == code
     assert said in capsys.readouterr().err
     assert not (tmp_path / "lin.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["--lr", "nan"], ["--lr", "inf"], ["--hold-out", "nan"], ["--seed", "-1"], ["--epochs", "9" * 30]]
+)
+def test_numbers_that_no_training_can_have(
+    words: list[str], judgments: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin = ["calibrate", "--backbone", "resnet3_64", "--point", "stage1", "--data", str(judgments)]
+    assert run([*begin, "--output", str(tmp_path / "lin.safetensors"), *words]) == 2
+    assert f"Invalid value for '{words[0]}'" in capsys.readouterr().err
+
+
+def test_a_calibration_holds_a_lock_and_replaces_no_file_of_another(
+    judgments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import lnkit_calibration.calibration
+
+    output = tmp_path / "lin.safetensors"
+    words = ["calibrate", "--backbone", "resnet3_64", "--point", "stage1", "--data", str(judgments)]
+    words += ["--output", str(output)]
+    lock_file = tmp_path / ".lin.training.lock"
+
+    def calibrate(*_: object) -> None:
+        with pytest.raises(Timeout):
+            FileLock(lock_file).acquire(timeout=0)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(lnkit_calibration.calibration, "calibrate", calibrate)
+    assert run(words) == 130
+    capsys.readouterr()
+
+    held = threading.Event()
+
+    def write_meanwhile() -> None:
+        with FileLock(lock_file):
+            held.set()
+            time.sleep(1)
+            output.write_bytes(b"of another")
+
+    other = threading.Thread(target=write_meanwhile)
+    other.start()
+    held.wait()
+    assert run(words) == 2
+    other.join()
+    err = capsys.readouterr().err
+    assert "Waiting for another process that is calibrating" in err
+    assert f"{output} exists" in err
+    assert output.read_bytes() == b"of another"
 
 
 def test_the_command_says_how_to_use_it(judgments: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,7 +129,8 @@ def test_faults_are_named(spoil, said: str, tmp_path: Path) -> None:  # type: ig
         ({"data": np.zeros((2, 3 * 32 * 32), np.uint8)}, "holds data"),
         ({"data": np.zeros((2, 100), np.uint8), "labels": np.ones(2)}, "`data` "),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": np.zeros(2)}, "a label of 0"),
-        ({"data": np.array([{}, {}], dtype=object), "labels": np.ones(2)}, "cannot be read"),
+        ({"data": np.array([{}, {}], dtype=object), "labels": np.ones(2)}, "is damaged"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": np.full(2, 1.5)}, "`labels` of float64"),
     ],
 )
 def test_faults_of_batches_are_named(content: dict[str, np.ndarray], said: str, tmp_path: Path) -> None:

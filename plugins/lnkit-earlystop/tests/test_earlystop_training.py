@@ -160,7 +160,9 @@ def test_checkpoints_of_two_runs_with_one_name(
     assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"]
 
 
-def test_runs_in_a_configuration_file(data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_in_a_configuration_file(
+    data: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     trained_in(tmp_path / "run", data, request(every=12))
     monkeypatch.delenv("LNKIT_EARLYSTOP", raising=False)
     monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: tmp_path / "config")
@@ -168,10 +170,37 @@ def test_runs_in_a_configuration_file(data: LabelledData, tmp_path: Path, monkey
     file = tmp_path / "config/earlystop.toml"
     file.write_text(f"runs = [{json.dumps(str(tmp_path / 'run'))}]\n")
     assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"]
-    for text in ("runs = 3", "runs = [", 'runs = ["/nowhere/at/all"]'):
+    run = json.dumps(str(tmp_path / "run"))
+    for text, said in (
+        ("runs = 3", "earlystop.toml cannot be read (runs is 3)"),
+        ("runs = [", "earlystop.toml cannot be read"),
+        ('runs = ["a\\u0000b"]', "earlystop.toml cannot be read"),
+        (f"runs = {'[' * 5000}", "earlystop.toml cannot be read"),
+        (f'runs = ["/nowhere/at/all", {run}]', "got /nowhere/at/all, which cannot be used (No such file or directory)"),
+        (f'runs = ["~nobody-of-this-name/x", {run}]', "There is no home folder for '~nobody-of-this-name/x'"),
+    ):
+        caplog.clear()
         file.write_text(text)
-        with pytest.raises(lnkit.UsageError):
-            list(trained_backbones())
+        assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"] * ("run" in text.partition(",")[2])
+        assert said in caplog.text
+    file.unlink()
+    os.mkfifo(file)
+    assert list(trained_backbones()) == []
+    assert "got a FIFO" in caplog.text
+
+
+def test_a_user_without_a_home_folder_has_all_other_backbones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_entry(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr("pwd.getpwuid", no_entry)
+    for name in ("HOME", "XDG_CONFIG_HOME", "LNKIT_EARLYSTOP"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(RuntimeError):
+        Path("~").expanduser()
+    assert list(trained_backbones()) == []
+    registry = load_registry(strict=True)
+    assert any(name.endswith("@tiny60") for name in registry.backbones)
 
 
 def test_a_damaged_checkpoint_takes_no_other_along(
@@ -182,7 +211,7 @@ def test_a_damaged_checkpoint_takes_no_other_along(
     first.write_bytes(first.read_bytes()[:100])
     monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path))
     assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step12"]
-    assert f"{first} cannot be read" in caplog.text
+    assert f"The header of {first} is damaged" in caplog.text
     caplog.clear()
     registry = load_registry()
     assert f"{NETWORK}@step12" in registry.backbones
@@ -212,10 +241,10 @@ def test_strange_checkpoints_are_refused(data: LabelledData, tmp_path: Path) -> 
     with pytest.raises(lnkit.WeightsError, match="Expected a checkpoint of `lnkit earlystop train`"):
         read_header(other)
     other.write_bytes(file.read_bytes()[:-40])
-    with pytest.raises(lnkit.WeightsError, match="cut short"):
+    with pytest.raises(lnkit.WeightsError, match=r"is damaged .*Copy it again"):
         read_network(other)
     other.write_bytes(b"nonsense")
-    with pytest.raises(lnkit.WeightsError, match="cannot be read"):
+    with pytest.raises(lnkit.WeightsError, match="is damaged"):
         read_header(other)
 
 
@@ -260,3 +289,87 @@ def test_the_launchers_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     assert World(1, 2).share(5) == slice(1, None, 2)
     with pytest.raises(lnkit.UsageError, match="larger --batch-size"):
         World(0, 4).share(3)
+
+
+def header_of(changes: dict[str, object]) -> bytes:
+    """A safetensors file without tensors whose header is that of a checkpoint, changed."""
+    metadata = {
+        "format": checkpoints.FORMAT, "architecture": NETWORK, "classes": "3", "step": "6", "epoch": "1.0",
+        "top1": "0.5", "data": "ab", "seed": "0", "batch_size": "12", "recipe": "{}",
+    }  # fmt: skip
+    text = json.dumps({"__metadata__": metadata | changes}).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+DAMAGED_HEADERS = {
+    "empty": b"", "cut": header_of({})[:40], "no JSON": b"\x04" + bytes(7) + b"abcd",
+    "no UTF-8": b"\x02" + bytes(7) + b"\xff\xff",
+    "long": b"\xff" * 8 + b"{}", "deep": (200_000).to_bytes(8, "little") + b"[" * 200_000,
+    "a list": b"\x02" + bytes(7) + b"[]",
+    "architecture": header_of({"architecture": "evil"}), "no text": header_of({"architecture": [1]}),
+    "step": header_of({"step": "9" * 5000}), "step below 0": header_of({"step": "-1"}),
+    "NaN": header_of({"top1": "nan"}),
+    "classes": header_of({"classes": "0"}), "half a character": header_of({"data": "\ud800"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", [*DAMAGED_HEADERS, "FIFO", "folder", "dangling"])
+def test_a_damaged_checkpoint_is_named_and_passed_over(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    file = folder / "step-0000001.safetensors"
+    if damage == "FIFO":
+        os.mkfifo(file)
+    elif damage == "folder":
+        file.mkdir()
+    elif damage == "dangling":
+        file.symlink_to("nowhere")
+    else:
+        file.write_bytes(DAMAGED_HEADERS[damage])
+    (folder / "step-0000006.safetensors").write_bytes(header_of({}))
+    monkeypatch.setenv("LNKIT_EARLYSTOP", str(tmp_path))
+    assert [spec.name for spec in trained_backbones()] == [f"{NETWORK}@step6"]
+    assert str(file) in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "{", "[" * 100_000, '{"ps_spatial": NaN}', '{"ps_spatial": "x"}', '{"ps_spatial": 1e999}',
+             '{"ps_spatial": {}}', '{"a": 1' + "0" * 400 + "}", "\ufeff", "\x00", "FIFO"], ids=lambda text: text[:20]
+)  # fmt: skip
+def test_damaged_scores_are_named_and_count_as_none(
+    text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "step-0000006.json"
+    assert history.read_scores(file.with_suffix(".safetensors")) == {}
+    assert caplog.text == ""
+    if text == "FIFO":
+        os.mkfifo(file)
+    else:
+        file.write_text(text)
+    assert history.read_scores(file.with_suffix(".safetensors")) == {}
+    assert str(file) in caplog.text
+
+
+def test_scores_that_are_no_numbers_are_not_written(tmp_path: Path) -> None:
+    file = tmp_path / "step-0000006.safetensors"
+    history.write_scores(file, {"validation_loss": float("nan"), "ps_spatial": 60.5, "other": float("inf")})
+    assert json.loads(file.with_suffix(".json").read_text(), parse_constant=pytest.fail) == {"ps_spatial": 60.5}
+    assert history.read_scores(file) == {"ps_spatial": 60.5}
+
+
+def test_a_ranking_keeps_the_names_of_classes_and_no_cell_is_a_formula(tmp_path: Path) -> None:
+    names = ("=1+1", "-x", "@a", "'=b", "a,b", 'q"r', "plain")
+    history.write_class_accuracy(names, [i / 10 for i in range(len(names), 0, -1)], tmp_path / "class_accuracy.csv")
+    assert history.read_ranking(tmp_path) == names
+    lines = (tmp_path / "class_accuracy.csv").read_text().splitlines()
+    assert not any(line.lstrip('"').startswith(("=", "-", "@")) for line in lines)
+    for text in ("class,top1\n" + "x" * 200_000, ""):
+        (tmp_path / "class_accuracy.csv").write_text(text)
+        with pytest.raises(lnkit.UsageError, match=r"class_accuracy\.csv"):
+            history.read_ranking(tmp_path)
+    (tmp_path / "class_accuracy.csv").unlink()
+    os.mkfifo(tmp_path / "class_accuracy.csv")
+    with pytest.raises(lnkit.UsageError, match="FIFO"):
+        history.read_ranking(tmp_path)

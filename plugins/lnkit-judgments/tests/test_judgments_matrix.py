@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,7 @@ def test_an_interrupted_run_goes_on(usual: dict[str, Any], tmp_path: Path, monke
     def stop_at_the_second(self: PairwiseDistances, images: Array, part: slice, *rest: Any) -> Any:
         rows.append(part.start)
         if len(rows) == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)  # as a person's Ctrl-C does
         return block(self, images, part, *rest)
 
     monkeypatch.setattr(PairwiseDistances, "_block", stop_at_the_second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -213,7 +214,7 @@ def test_an_interrupted_run_goes_on(root: Path, tmp_path: Path, monkeypatch: pyt
     def stop_at_the_second(self: ImageComparer, *images: Any, **options: Any) -> Any:
         compared.append(len(images[0]))
         if len(compared) == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)  # as a person's Ctrl-C does
         return compare(self, *images, **options)
 
     monkeypatch.setattr(ImageComparer, "compare", stop_at_the_second)
@@ -267,7 +268,7 @@ FAULTS = {
     "an absolute path": (put("left_path", "/etc/passwd"), r"expected a file in this folder as left_path"),
     "missing image": (lambda root: (root / "distort/000/003_1.png").unlink(), r"003_1.png cannot be read"),
     "broken image": (lambda root: (root / "ref/000/000.png").write_bytes(b"no"), r"000.png is not a readable image"),
-    "no text": (lambda root: (root / "data.csv").write_bytes(b"\xff\xfe\x00"), r"it is no text in UTF-8"),
+    "no text": (lambda root: (root / "data.csv").write_bytes(b"\xff\xfe\x00"), r"it is not UTF-8"),
     "no table": (lambda root: (root / "data.csv").unlink(), r"has no data.csv in it. Expected NIGHTS's layout"),
     "empty table": (lambda root: (root / "data.csv").write_text(""), r"in its first line, got nothing"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -245,7 +246,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         nonlocal calls
         calls += 1
         if calls == 5:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)  # as a person's Ctrl-C does
         return compare(self, *images, **options)
 
     monkeypatch.setattr(ImageComparer, "compare", stop_at_the_fifth)

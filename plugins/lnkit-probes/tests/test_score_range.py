@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -73,15 +74,34 @@ def test_folders_and_archives_give_the_same_judgments(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arrays", "said"),
-    [({"one/d0": np.ones(3)}, "has no array <family>/judge"), ({"one/judge": np.full(3, 2.0)}, "fractions of people")],
+    [
+        ({"one/d0": np.ones(3)}, "has no array <family>/judge"),
+        ({"one/judge": np.full(3, 2.0)}, "fractions of people"),
+        ({"one/judge": np.full(3, np.nan)}, "fractions of people"),
+        ({"one/judge": np.array(["a"])}, "fractions of people"),
+        ({"one/judge": np.full(3, 1j)}, "fractions of people"),
+        ({"one/judge": np.ones((2, 2))}, "fractions of people"),
+    ],
 )
 def test_faults_of_archives_are_named(arrays: dict[str, np.ndarray], said: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "judgments.npz", **arrays)
     with pytest.raises(DataError, match=said):
         read_judgments(tmp_path / "judgments.npz")
     (tmp_path / "damaged.npz").write_bytes(b"PK")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is damaged"):
         read_judgments(tmp_path / "damaged.npz")
+    os.mkfifo(tmp_path / "fifo.npz")
+    with pytest.raises(DataError, match="got a FIFO"):
+        read_judgments(tmp_path / "fifo.npz")
+
+
+def test_a_judgment_that_is_no_file_is_named(tmp_path: Path) -> None:
+    write_sample(tmp_path / "data")
+    judgment = sorted((tmp_path / "data").rglob("judge/*.npy"))[0]
+    judgment.unlink()
+    os.mkfifo(judgment)
+    with pytest.raises(DataError, match="FIFO"):
+        read_judgments(tmp_path / "data")
 
 
 def command(*words: str) -> None:

@@ -384,3 +384,16 @@ def test_real_photographs_in_folders_are_opened(real_data: RealData, home: Path)
     assert data.classes[0] == "airplane"
     first = np.asarray(Image.open(real_data("labelled_32") / "test" / "truck" / "0599.jpg").convert("RGB"))
     np.testing.assert_array_equal(data.test[-1], first)
+
+
+def test_a_class_may_be_stored_differently_in_train_and_test(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "mine")
+    plain = opened(root, tmp_path).content[0]
+    (root / "train" / "cat").rename(root / "train" / "c\u00e4t")
+    (root / "test" / "cat").rename(root / "test" / "ca\u0308t")
+    (root / "train" / "dog").rename(root / "train" / "zebra")
+    (root / "test" / "dog").rename(root / "test" / "zebra")
+    (found,) = opened(root, tmp_path).content
+    assert found.classes == ("c\u00e4t", "zebra")
+    np.testing.assert_array_equal(found.test, plain.test)
+    np.testing.assert_array_equal(found.test_labels, plain.test_labels)

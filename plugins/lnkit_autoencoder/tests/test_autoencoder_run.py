@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lnkit import UsageError
+from lnkit import PluginError, UsageError
 from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.progress import SilentProgress
@@ -190,7 +190,7 @@ def test_a_killed_run_ends_as_one_that_was_not(
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     with monkeypatch.context() as patch:
         patch.setattr(task, "losses", killing(task, when))
-        with pytest.raises(Killed):
+        with pytest.raises(PluginError, match="Killed"):
             ran(root, tmp_path / "killed")
     resumed = ran(root, tmp_path / "killed")
     assert weights_of(resumed) == weights_of(whole)
@@ -214,7 +214,7 @@ def test_it_would_not_if_a_part_of_the_state_were_left_out(
     with monkeypatch.context() as patch:
         patch.setattr(loop._Training, "_state", forgetful)
         patch.setattr(AutoencoderTask, "losses", killing(AutoencoderTask, 3))
-        with pytest.raises(Killed):
+        with pytest.raises(PluginError, match="Killed"):
             ran(root, tmp_path / "killed")
     assert weights_of(ran(root, tmp_path / "killed")) != weights_of(whole)
 

@@ -75,6 +75,39 @@ def test_mean_of_families_does_not_weigh_by_size() -> None:
     assert scores["2afc_pooled"].value == pytest.approx(0.1)
 
 
+def test_the_majority_by_hand() -> None:
+    judge = np.array([0.8, 0.6, 0.5, 0.0, 1.0, 0.4])
+    d0, d1 = np.array([2.0, 1.0, 1.0, 1.0, 1.0, 1.0]), np.array([1.0, 2.0, 2.0, 2.0, 1.0, 0.5])
+    score = score_distances(Distances({"mine": (judge, d0, d1)}))["2afc_majority"]
+    assert score.value == pytest.approx((1 + 0 + 1 + 0.5 + 0) / 5), "the third triplet has no majority"
+    assert score.n == 5
+    assert score.ceilings == pytest.approx({"human": (0.8 + 0.6 + 1 + 1 + 0.6) / 5, "best possible": 1})
+
+
+def test_the_majority_of_real_judgments(real_data: RealData) -> None:
+    """Counted triplet by triplet: BAPPS has five votes, so there is always a majority."""
+    distances = real_distances(real_data)
+    score = score_distances(distances, resamples=0)["2afc_majority"]
+    shares = []
+    for judge, d0, d1 in distances.two_afc.values():
+        votes = [round(VOTES * value) for value in judge.tolist()]
+        pairs = zip(d0.tolist(), d1.tolist(), strict=True)
+        right = [
+            0.5 if zero == one else (one < zero) == (vote >= 3) for vote, (zero, one) in zip(votes, pairs, strict=True)
+        ]
+        shares.append(sum(right) / len(votes))
+    assert score.n == 36_344
+    assert score.value == pytest.approx(sum(shares) / 6, abs=1e-12)
+    assert score.ceilings["human"] == pytest.approx(0.801, abs=6e-4)
+    assert score.interval is not None
+    assert score_distances(Distances.from_arrays(distances.arrays()), resamples=0)["2afc_majority"] == score
+
+
+def test_without_any_majority_there_is_no_such_score() -> None:
+    split = np.full(3, 0.5)
+    assert "2afc_majority" not in score_distances(Distances({"mine": (split, split, split)}))
+
+
 def test_groups_need_all_their_families(real_data: RealData) -> None:
     full = real_distances(real_data)
     part = Distances({name: full.two_afc[name] for name in ("traditional", "superres")})

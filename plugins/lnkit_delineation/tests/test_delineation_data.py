@@ -375,3 +375,25 @@ def test_the_cracks_are_in_the_layout(real_data: RealData, tmp_path: Path) -> No
     assert 0.01 < (data.train.maps > 127).mean() < 0.03
     dark = data.train.images.mean(-1)
     assert dark[data.train.maps > 127].mean() < dark[data.train.maps <= 127].mean() - 5, "cracks are dark: aligned"
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 1), (8, 3)])
+def test_photographs_that_are_stored_turned_fit_their_maps(root: Path, orientation: int, turns: int) -> None:
+    """A camera stores what it saw and says which side is up; maps are drawn on what is displayed."""
+    upright = opened(root).content.train
+    for number in range(2):
+        path = root / "train" / "sat" / f"{number}.tiff"
+        pixels = np.asarray(Image.open(path))
+        exif = Image.Exif()
+        exif[274] = orientation
+        path.unlink()
+        Image.fromarray(np.rot90(pixels, turns).copy()).save(path.with_suffix(".png"), exif=exif)
+    turned = opened(root).content.train
+    np.testing.assert_array_equal(turned.images, upright.images)
+    np.testing.assert_array_equal(turned.maps, upright.maps)
+
+
+def test_names_of_images_and_maps_may_be_stored_differently(root: Path) -> None:
+    (root / "train" / "sat" / "0.tiff").rename(root / "train" / "sat" / "stra\u00dfe\u00e4.tiff")
+    (root / "train" / "map" / "0.tif").rename(root / "train" / "map" / "stra\u00dfea\u0308.tif")
+    assert find_split(root, "train").stems == ("1", "stra\u00dfe\u00e4")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lnkit._text_paths import text_paths
 from lnkit.analysis.attributes import attributes_frame
 from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow, from_published, from_records, merge_repeats, to_frame
 from lnkit.errors import UsageError
@@ -48,6 +49,7 @@ class ScoreSet:
         return attributes_frame(self.rows, self.records)
 
 
+@text_paths
 def gather(folder: Path | None = None, origin: str = BOTH, selection: Selection | None = None) -> ScoreSet:
     """Gather scores of own records and of the published study.
 

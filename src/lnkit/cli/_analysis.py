@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lnkit.cli._output import note
+from lnkit.cli._output import note, print_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +98,6 @@ def write_frame(
     """
     from lnkit.results.tables import write_table  # noqa: PLC0415 - pandas
 
-    click.echo(write_table(frame, form, output, higher_is_better, same), nl=False)
+    print_lines(write_table(frame, form, output, higher_is_better, same))
     if output:
         note(f"Wrote {len(frame):,} rows to {output}.")

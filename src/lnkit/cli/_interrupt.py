@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
+from lnkit.plugins.interrupts import interrupts_received
 from lnkit.progress import Advance, Progress
-
-_seen = False  # global, because signals are
-
-
-def listen() -> None:
-    """Remember from now on that Ctrl-C was pressed, besides raising KeyboardInterrupt."""
-    global _seen
-    _seen = False
-    signal.signal(signal.SIGINT, _remember)
-
-
-def _remember(_number: int, _frame: FrameType | None) -> None:
-    global _seen
-    _seen = True
-    raise KeyboardInterrupt
 
 
 class Interruptible:
@@ -30,13 +14,14 @@ class Interruptible:
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
+        self._before = interrupts_received()
 
     @contextmanager
     def task(self, title: str, total: int | None = None, *, unit: str = "") -> Iterator[Advance]:
         with self.progress.task(title, total, unit=unit) as advance:
 
             def step(steps: int, note: str = "", /) -> None:
-                if _seen:
+                if interrupts_received() > self._before:
                     raise KeyboardInterrupt
                 advance(steps, note)
 

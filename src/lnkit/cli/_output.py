@@ -1,12 +1,21 @@
-"""Tables, JSON, notes and warnings. Results go to stdout, everything else to stderr."""
+"""Tables, JSON, notes and warnings. Results go to stdout, everything else to stderr.
+
+Everything that lnkit prints passes through this module: text from records, files and plugins could steer a terminal.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from errno import EBADF
+from math import isfinite
 from typing import Any, NamedTuple, TypeVar
 
 import click
+
+from lnkit.errors import LnkitError
+from lnkit.escapes import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,7 +62,32 @@ def emit_json(content: Any) -> None:
     """
     import json  # noqa: PLC0415 - not for other output
 
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+    try:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    except ValueError:  # NaN and infinity are no JSON
+        text = json.dumps(_without_nan(content), indent=2, ensure_ascii=False, default=str)
+    if not (_prints_unicode(sys.stdout) and text.replace("\n", "").isprintable()):
+        ascii_ = not _prints_unicode(sys.stdout)
+        text = "".join(c if c == "\n" or (c.isprintable() and not (ascii_ and c > "~")) else _escaped(c) for c in text)
+    _write(text + "\n", err=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _prints_unicode(stream: Any) -> bool:
+    return str(getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
+
+
+def _escaped(character: str) -> str:
+    r"""Return ``\u202e``, as JSON writes a character; one beyond U+FFFF is a pair."""
+    code = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{code[i : i + 4]}" for i in range(0, len(code), 4))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
@@ -69,8 +103,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
         loss network  2afc
         vgg16:late    0.7012
     """
-    columns, title = [clean(column) for column in columns], clean(title)
-    cells = [[clean(str(cell)) for cell in row] for row in rows]
+    columns, title = [printable(str(column)) for column in columns], printable(title)
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     lines = [list(columns), *cells]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     on_terminal = is_terminal(sys.stdout)
@@ -80,12 +114,16 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     if on_terminal:
         text[0] = click.style(text[0], bold=True) + "\n" + click.style("  ".join("─" * w for w in widths), dim=True)
-    click.echo("\n".join([title] * bool(title) + text))
+    _write("".join(f"{line}\n" for line in [title] * bool(title) + text), err=False)
 
 
 def _terminal_width() -> int:
-    import shutil  # noqa: PLC0415 - only on a terminal
+    import os  # noqa: PLC0415 - only on a terminal
+    import shutil  # noqa: PLC0415
 
+    if "COLUMNS" not in os.environ:
+        with suppress(OSError, ValueError):  # shutil asks descriptor 1, which may stand for stderr
+            return os.get_terminal_size(sys.stdout.fileno()).columns
     return shutil.get_terminal_size().columns
 
 
@@ -101,15 +139,18 @@ def _fold(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str) ->
         table.add_column(Text(column), overflow="fold")
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text: rich would read markup in a str
-    Console().print(table)
+    console = Console()
+    with console.capture() as drawn:
+        console.print(table)
+    _write(drawn.get(), err=False)
 
 
 def print_sentence(sentence: str, indent: str = "") -> None:
     """Print a sentence on stdout; on a terminal it is wrapped between words and further lines are indented."""
-    text = clean(sentence)
+    text = printable(sentence)
     if is_terminal(sys.stdout):
         text = click.wrap_text(text, _terminal_width(), subsequent_indent=indent)
-    click.echo(text)
+    _write(f"{text}\n", err=False)
 
 
 def is_terminal(stream: Any) -> bool:
@@ -117,9 +158,48 @@ def is_terminal(stream: Any) -> bool:
     return stream is not None and stream.isatty()
 
 
-def clean(text: str) -> str:
-    """Return the text on one line, without the control characters that could steer a terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+def echo(text: object = "", *, err: bool = False) -> None:
+    """Print one line.
+
+    Args:
+        text: printed without the control characters that could steer a terminal.
+        err: print on stderr instead of stdout.
+
+    Example:
+        >>> echo("Weights: lin.safetensors")
+        Weights: lin.safetensors
+    """
+    _write(f"{printable(str(text))}\n", err=err)
+
+
+def print_lines(text: str, *, err: bool = False) -> None:
+    """Print a text of several lines: a table in a text format, a traceback, a message of click."""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    _write("".join(f"{printable(line)}\n" for line in lines), err=err)
+
+
+def _write(text: str, *, err: bool) -> None:
+    """Write whole lines; characters that the encoding of the stream lacks are written as numbers.
+
+    Raises:
+        LnkitError: stdout is closed or cannot be written to. What stderr cannot take is lost.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if not text:
+        return
+    try:
+        if stream is None:  # the shell closed it
+            raise OSError(EBADF, "it is closed")
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False, err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if not err:
+            raise LnkitError(
+                f"Cannot write to standard output ({error.strerror}), so the results were not printed. Send them to "
+                "another place and run the command again."
+            ) from error
 
 
 def note(sentence: str) -> None:
@@ -132,7 +212,7 @@ def note(sentence: str) -> None:
         >>> note("2 of 3 results had been computed before.")
     """
     if not settings().quiet:
-        click.echo(clean(sentence), err=True)
+        echo(sentence, err=True)
 
 
 def warn(sentence: str) -> None:
@@ -144,4 +224,4 @@ def warn(sentence: str) -> None:
     Example:
         >>> warn("vgg16:late collapsed.")
     """
-    click.echo(f"Warning: {clean(sentence)}", err=True)
+    echo(f"Warning: {sentence}", err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lnkit.cli._interrupt import Interruptible
 from lnkit.cli._output import is_terminal, note, settings
+from lnkit.escapes import printable
 from lnkit.progress import Advance, SilentProgress
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ class BarProgress:
             self._display.start()
         display = self._display
         self._open += 1
-        bar = display.add_task(title, total=total, unit=unit or "steps", note="")
+        bar = display.add_task(printable(title), total=total, unit=unit or "steps", note="")
 
         def advance(steps: int, note: str = "", /) -> None:
-            display.update(bar, advance=steps, note=note)
+            display.update(bar, advance=steps, note=printable(note))
 
         try:
             yield advance
@@ -63,7 +64,7 @@ class BarProgress:
 
     def say(self, sentence: str) -> None:
         if self._display is not None:
-            self._display.console.print(sentence, markup=False, highlight=False)
+            self._display.console.print(printable(sentence), markup=False, highlight=False)
         else:
             note(sentence)
 

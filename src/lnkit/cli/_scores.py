@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import click
-
-from lnkit.cli._output import print_table
+from lnkit.cli._output import echo, print_table
 from lnkit.results.records import CUT_DOWN, RunRecord, ScoreRecord, SeedSpread
 from lnkit.results.seeds import seed_notes
 
@@ -21,9 +19,9 @@ def show_scores(records: Sequence[RunRecord]) -> None:
     print_table(["loss network", *primary], rows, title=table_title(records[0]))
     _show_spread(records, primary)
     _show_others(records, [name for name in names if name not in primary])
-    click.echo()
+    echo()
     for line in (*_comparisons(records, primary), *_remarks(records), *_signatures(records)):
-        click.echo(line)
+        echo(line)
 
 
 def _show_spread(records: Sequence[RunRecord], names: Sequence[str]) -> None:
@@ -33,7 +31,7 @@ def _show_spread(records: Sequence[RunRecord], names: Sequence[str]) -> None:
     seeds = list(dict.fromkeys(seed for _, _, spread in rows for seed in spread.seeds))
     if not rows:
         return
-    click.echo()
+    echo()
     if len(seeds) <= MAX_COLUMNS:
         columns = [f"seed {seed}" for seed in seeds]
         cells = [[_of_seed(spread, seed) for seed in seeds] for _, _, spread in rows]
@@ -55,7 +53,7 @@ def _show_others(records: Sequence[RunRecord], names: Sequence[str]) -> None:
     """Print one row per score, with a column for each loss network, baseline and ceiling, unless these are too many."""
     if not names or len(records) > MAX_COLUMNS:
         return
-    click.echo()
+    echo()
     one_backbone = len({record.key.backbone for record in records}) == 1
     columns = ["+".join(r.key.points) if one_backbone else r.loss_network for r in records]
     references = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._analysis import bench_option, gather_measurements, results_option
-from lnkit.cli._output import emit_json, json_option, print_sentence, print_table
+from lnkit.cli._output import echo, emit_json, json_option, print_sentence, print_table
 
 if TYPE_CHECKING:
     from lnkit.analysis.published.backbone_position import BackbonePosition
@@ -62,7 +62,8 @@ def compare(
         emit_json({"positions": [_json_position(item) for item in ranked], "backbones": bests})
         return
     for number, key in enumerate(dict.fromkeys((item.benchmark, item.setting) for item in ranked)):
-        click.echo("\n" * bool(number), nl=False)
+        if number:
+            echo()
         _show(
             [item for item in ranked if (item.benchmark, item.setting) == key],
             [item for item in standings if (item.benchmark, item.setting) == key],
@@ -83,7 +84,7 @@ def _show(ranked: Sequence[Position], standings: Sequence[BackbonePosition]) -> 
     columns = [column for column in _columns() if any(column[1](position) for position in ranked)]
     print_table([name for name, _ in columns], [[cell(position) or "-" for _, cell in columns] for position in ranked])
     if bests := [(standing, best) for standing in standings for best in standing.best_points]:
-        click.echo()
+        echo()
         rows = [
             (s.backbone, best.score, " = ".join(best.points), f"{best.value:.4g}", f"{best.rank:g} of {s.of}")
             for s, best in bests

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._output import emit_json, json_option, note, print_table
+from lnkit.cli._output import echo, emit_json, json_option, note, print_table
 from lnkit.data.cache import cache_dir
 from lnkit.errors import DataError, UnknownNameError, did_you_mean, near_names
 
@@ -55,7 +55,7 @@ def fetch_command(name: str) -> None:
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.fetch.datasets import ensure_dataset  # noqa: PLC0415
 
-    click.echo(ensure_dataset(_dataset(name), cache_dir(), make_progress()))
+    echo(ensure_dataset(_dataset(name), cache_dir(), make_progress()))
 
 
 @data.command("import")
@@ -69,7 +69,7 @@ def import_command(name: str, paths: tuple[Path, ...]) -> None:
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.fetch.datasets import import_dataset  # noqa: PLC0415
 
-    click.echo(import_dataset(_dataset(name), paths, cache_dir(), make_progress()))
+    echo(import_dataset(_dataset(name), paths, cache_dir(), make_progress()))
 
 
 @data.command("verify")
@@ -91,7 +91,7 @@ def verify_command(name: str, as_json: bool) -> None:
         faults = {"missing": comparison.missing, "changed": comparison.changed, "not listed": comparison.extra}
         changes = "; ".join(f"{len(names):,} {kind}: {_some(names)}" for kind, names in faults.items() if names)
         raise DataError(f"{folder} has changed: {changes}. Import or fetch it again.")
-    click.echo(f"{name}: all {comparison.files:,} files are unchanged.")
+    echo(f"{name}: all {comparison.files:,} files are unchanged.")
 
 
 @data.command("path")
@@ -105,7 +105,7 @@ def path_command(name: str, as_json: bool) -> None:
     if as_json:
         emit_json({"name": name, "folder": state.folder, "state": state.state})
         return
-    click.echo(state.folder)
+    echo(state.folder)
     if state.state in {"missing", "begun"}:
         note(f"The dataset is not there yet; `lnkit data fetch {name}` downloads it.")
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._output import emit_json, json_option, note, warn
+from lnkit.cli._numbers import SEED
+from lnkit.cli._output import echo, emit_json, json_option, note, warn
 from lnkit.errors import LnkitError, UsageError
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     default="pretrained",
     show_default=True,
     metavar="FILE|random",
-    help="Weights: a file, `random`, or `pretrained`.",
+    help="Weights: a file, a set of those in it (FILE::KEY), `random`, or `pretrained`.",
 )
-@click.option("--seed", type=int, help="Seed of random weights, training and the bootstrap.  [default: 0]")
+@click.option("--seed", type=SEED, help="Seed of random weights, training and the bootstrap.  [default: 0]")
 @click.option(
     "--seeds",
     metavar="N|LIST",
@@ -73,6 +74,11 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--batch-size", type=click.IntRange(1), metavar="N", help="Triplets or pairs in a batch; does not change scores."
 )
+@click.option(
+    "--allow-varying",
+    is_flag=True,
+    help="Run a network or distance that depends on chance or on its batch too; the record says so.",
+)
 @click.option("--images", "keep_images", is_flag=True, help="Save every image that the benchmark makes as PNG.")
 @json_option
 def eval_command(as_json: bool, **options: Any) -> None:
@@ -80,14 +86,12 @@ def eval_command(as_json: bool, **options: Any) -> None:
 
     The same command again reuses finished runs and resumes interrupted ones.
     """
-    from lnkit.cli._interrupt import listen  # noqa: PLC0415 - nothing of this for --help
-    from lnkit.cli._progress import make_progress  # noqa: PLC0415
+    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - nothing of this for --help
     from lnkit.cli._registry import open_registry  # noqa: PLC0415
     from lnkit.evaluation.runner import run  # noqa: PLC0415
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415
 
     requests = _requests(**options)
-    listen()
     registry, progress = open_registry(), make_progress()
     runs: list[FinishedRun] = []
     exit_code = 0
@@ -152,4 +156,4 @@ def _show(runs: list[FinishedRun], as_json: bool) -> None:
         if reused := sum(run.reused for run in single):
             note(f"{reused} of {len(single)} results existed before and were reused; --force runs them again.")
         for run in single:
-            click.echo(f"Results: {run.folder}")
+            echo(f"Results: {run.folder}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from lnkit.cli._analysis import gather_measurements, source_options
-from lnkit.cli._output import print_table
+from lnkit.cli._output import echo, print_table
 from lnkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def plot(figure: str, output: Path, score: str | None, attribute: str | None, **
 
     writer_for(output)  # refuse a wrong ending before the work
     save_figure(_draw(figure, gather_measurements(**filters), score, attribute or DEFAULT_ATTRIBUTE), output)
-    click.echo(f"Figure: {output}")
+    echo(f"Figure: {output}")
 
 
 def _check_options(figure: str, score: str | None, attribute: str | None) -> None:

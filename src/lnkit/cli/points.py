@@ -22,7 +22,7 @@ COST = ("parameters", "macs")
 @click.command("points")
 @click.argument("backbone")
 @click.option(
-    "--size", type=click.IntRange(min=1), default=64, show_default=True, help="Side of the square image in pixels."
+    "--size", type=click.IntRange(1, 16_384), default=64, show_default=True, help="Side of the square image in pixels."
 )
 @click.option("--all", "every", is_flag=True, help="List every node that can be a point, as a tree.")
 @json_option

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lnkit.cli._analysis import format_option, output_option, write_frame
-from lnkit.cli._output import emit_json, json_option, note, print_table
+from lnkit.cli._output import echo, emit_json, json_option, note, print_table
 from lnkit.errors import UsageError, did_you_mean, near_names
 
 if TYPE_CHECKING:
@@ -86,8 +86,10 @@ def audit_command(as_json: bool) -> None:
         emit_json([finding.as_dict() for finding in findings])
         return
     for number, finding in enumerate(findings):
-        click.echo("\n" * (number > 0) + f"{finding.title}: {finding.verdict}")
-        click.echo(f"  {finding.summary}")
+        if number:
+            echo()
+        echo(f"{finding.title}: {finding.verdict}")
+        echo(f"  {finding.summary}")
         print_table(
             ["  " + finding.columns[0], *finding.columns[1:]], [[f"  {row[0]}", *row[1:]] for row in finding.rows]
         )

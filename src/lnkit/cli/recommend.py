@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lnkit.cli._analysis import note_remarks, origin_option, results_option
-from lnkit.cli._output import emit_json, json_option, print_sentence, print_table
+from lnkit.cli._output import echo, emit_json, json_option, print_sentence, print_table
 
 if TYPE_CHECKING:
     from lnkit.analysis.recommend.candidates import Candidate
@@ -81,7 +81,8 @@ def recommend(
         emit_json([_json_facts(conclusion, top) for conclusion in conclusions])
         return
     for number, conclusion in enumerate(conclusions):
-        click.echo("\n" * bool(number), nl=False)
+        if number:
+            echo()
         _show(conclusion, top)
     note_remarks(gathered)
 
@@ -117,7 +118,7 @@ def _show(conclusion: Recommendation, top: int) -> None:
     for remark in conclusion.remarks:
         print_sentence(remark)
     for advice in conclusion.by_setting:
-        click.echo()
+        echo()
         print_sentence(advice.explanation[0])
         if shown := _shown(advice, top):
             _show_table(shown)

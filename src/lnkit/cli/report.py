@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from lnkit.cli._analysis import FILE, gather_measurements, source_options
-from lnkit.cli._output import note
+from lnkit.cli._output import echo, note
 
 
 @click.command("report")
@@ -26,4 +26,4 @@ def report(output: Path, title: str, **filters: Any) -> None:
     gathered = gather_measurements(**filters)
     note(f"Writing a report of {len(gathered.rows):,} scores ...")
     size = write_report(gathered, output, title)
-    click.echo(f"Report: {output} ({size / 1e6:.1f} MB)")
+    echo(f"Report: {output} ({size / 1e6:.1f} MB)")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lnkit.cli._analysis import FILE, gather_measurements, results_option
-from lnkit.cli._output import emit_json, json_option, note, print_table
+from lnkit.cli._output import echo, emit_json, json_option, note, print_table
 
 
 @click.command("reproduce")
@@ -37,6 +37,6 @@ def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: b
         return
     write_page(parts, output)
     print_table(["table", "ours", "missing"], [[part.title, len(part.lines), part.missing] for part in parts])
-    click.echo(f"Page: {output}")
+    echo(f"Page: {output}")
     if any(part.missing for part in parts):
         note("The page lists the commands that compute the missing values.")

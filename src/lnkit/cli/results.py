@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._analysis import ANSWERS, bench_option, format_option, output_option, results_option, write_frame
-from lnkit.cli._output import emit_json, json_option, note, print_table, warn
+from lnkit.cli._output import echo, emit_json, json_option, note, print_table, warn
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord, ScoreRecord, to_plain
@@ -93,7 +93,7 @@ def show_command(run: str, folder: Path | None, as_json: bool) -> None:
     rows = [_score_cells(name, score, spread=bool(record.runs)) for name, score in record.scores.items()]
     print_table(columns, rows, title=record.id + (f", collapsed: {record.collapsed}" if record.collapsed else ""))
     for line in _facts(record):
-        click.echo(line)
+        echo(line)
 
 
 def _score_cells(name: str, score: ScoreRecord, *, spread: bool) -> list[str]:

@@ -7,31 +7,26 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from lnkit.data.atomic import atomic_folder
+from lnkit._text_paths import text_paths
+from lnkit.data.atomic import atomic_folder, restore_folder
+from lnkit.data.cache_location import cache_dir as cache_dir
 from lnkit.data.storage import explain_disk_errors, locked
 from lnkit.progress import Progress, SilentProgress
 
 
-def cache_dir() -> Path:
-    """Return the cache folder: ``LNKIT_CACHE`` if it is set, else the operating system's folder for caches."""
-    named = os.environ.get("LNKIT_CACHE", "")
-    if named:
-        return Path(named).expanduser()
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only when nothing else is named
-
-    return user_cache_path("lnkit", appauthor=False)
-
-
+@text_paths
 def dataset_dir(name: str, cache: Path | None = None) -> Path:
     """Return the folder of the dataset ``name`` in the cache, whether it exists or not."""
     return (cache or cache_dir()) / "datasets" / name
 
 
+@text_paths
 def download_dir(name: str, cache: Path | None = None) -> Path:
     """Return the folder in the cache for downloads of the dataset ``name`` that are not unpacked yet."""
     return (cache or cache_dir()) / "downloads" / name
 
 
+@text_paths
 def packed_dir(source: Path, cache: Path | None = None) -> Path:
     """Return the folder in the cache for arrays decoded from the folder ``source``; each path has its own."""
     source = source.resolve()
@@ -39,6 +34,7 @@ def packed_dir(source: Path, cache: Path | None = None) -> Path:
     return (cache or cache_dir()) / "packed" / f"{source.name or 'root'}-{key}"
 
 
+@text_paths
 def cached_sample(cache: Path, name: str, size: int, write: Callable[[Path], None]) -> Path:
     """Return the folder of a sample in the cache, writing it on the first call.
 
@@ -70,6 +66,7 @@ def cached_folder(folder: Path, size: int, action: str, progress: Progress, writ
     if folder.is_dir():
         return folder
     with explain_disk_errors(folder, size, action), locked(folder, action, progress):
+        restore_folder(folder)
         if not folder.is_dir():
             with atomic_folder(folder) as new:
                 write(new)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def data_folder(facts: RunFacts, dataset: DatasetSpec | str, make_sample: Callab
     return ensure_dataset(dataset, facts.cache, facts.progress)
 
 
+@text_paths
 def image_names(folder: Path, suffixes: Sequence[str], expected: str) -> list[str]:
     """Return the sorted names of the images in ``folder``, without hidden files and files of other kinds.
 
@@ -57,6 +60,33 @@ def image_names(folder: Path, suffixes: Sequence[str], expected: str) -> list[st
     return names
 
 
+def same_name(name: str) -> str:
+    """Return a name in the form in which names are compared: an ä may be stored as one character or as two."""
+    return unicodedata.normalize("NFC", name)
+
+
+@text_paths
+def by_same_name(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Return {name as it is compared: name as it is stored}, in the order of ``names``.
+
+    Args:
+        folder: For the error message.
+        names: Of files or folders in it.
+
+    Raises:
+        DataError: Two names differ only in how their characters are stored, and look the same.
+    """
+    stored: dict[str, str] = {}
+    for name in names:
+        if (other := stored.setdefault(same_name(name), name)) != name:
+            raise DataError(
+                f"{folder} has two entries that look the same, {other!a} and {name!a}: their characters are stored in "
+                "different ways. Rename or merge them."
+            )
+    return stored
+
+
+@text_paths
 def describe_folder(folder: Path) -> str:
     """Return a sentence with the names in ``folder``, for the end of an error message."""
     if not folder.is_dir():
@@ -66,6 +96,7 @@ def describe_folder(folder: Path) -> str:
     return f"{folder} holds {shown}." if names else f"{folder} is empty."
 
 
+@text_paths
 def require_printable(folder: Path, names: Sequence[str]) -> None:
     """Refuse names that could steer a terminal or fail to be written: they appear in scores, records and messages.
 

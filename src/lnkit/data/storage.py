@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
+from lnkit._text_paths import text_paths
 from lnkit.data.atomic import DISK_FULL
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
 FULL = DISK_FULL | {errno.EFBIG}
 UNITS = ("kB", "MB", "GB", "TB")
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}  # the last two: a file in the way
 
 
@@ -35,6 +37,7 @@ def total_size(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
+@text_paths
 def require_space(folder: Path, needed: int, action: str) -> None:
     """Raise DataError if there is too little free space.
 
@@ -52,6 +55,7 @@ def require_space(folder: Path, needed: int, action: str) -> None:
         )
 
 
+@text_paths
 @contextmanager
 def explain_disk_errors(folder: Path, needed: int, action: str) -> Iterator[None]:
     """Turn errors of a full, read-only or forbidden disk into a DataError that says what to do.
@@ -77,9 +81,13 @@ def explain_disk_errors(folder: Path, needed: int, action: str) -> Iterator[None
         raise
 
 
+@text_paths
 @contextmanager
 def locked(target: Path, action: str, progress: Progress) -> Iterator[None]:
-    """Hold a lock between processes on ``target``.
+    """Hold a lock between processes on ``target``; the system releases that of a process that dies.
+
+    On file systems without such locks (some NFS, CIFS and Lustre) a file that names its owner is the lock. If its owner
+    died on this machine, the next process takes it over.
 
     Args:
         target: The file or folder to protect; the lock is a hidden file beside it.
@@ -87,13 +95,38 @@ def locked(target: Path, action: str, progress: Progress) -> Iterator[None]:
         progress: Receives a sentence if another process holds the lock.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(target.with_name(f".{target.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        progress.say(f"Waiting for another process that is {action}.")
+    lock = _acquire_at_once(target)
+    if not lock.is_locked:
+        hint = f" If none is running, delete {lock.lock_file}." if isinstance(lock, SoftFileLock) else ""
+        progress.say(f"Waiting for another process that is {action}.{hint}")
         lock.acquire()
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquire_at_once(target: Path) -> BaseFileLock:
+    """Return a lock on ``target``, which is held unless another process holds it."""
+    file = target.with_name(f".{target.name}.lock")
+    lock: BaseFileLock = FileLock(file, fallback_to_soft=False)
+    try:
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        lock = SoftFileLock(file.with_name(f"{file.name}-owner"))
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+    return lock
+
+
+def clear_locks(folder: Path) -> None:
+    """Remove the files of locks in ``folder`` that nobody holds: what killed processes left of :func:`locked`."""
+    for file in folder.glob(".*.lock"):
+        with suppress(OSError, Timeout), FileLock(file, timeout=0, fallback_to_soft=False):
+            file.unlink()  # who waits for it notices, and makes a new one
+    for file in folder.glob(".*.lock-owner"):
+        with suppress(OSError, Timeout), SoftFileLock(file, timeout=0):
+            pass

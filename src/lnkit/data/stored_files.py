@@ -11,9 +11,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LONGEST = 2**26  # bytes of a text; the longest that lnkit writes, an inventory of a million files, has about as many
+LARGEST = 2**30  # bytes of any file that is read into memory; an image of 179 million pixels has half as many
 DEEPEST = 100  # nested lists and objects in JSON; code that walks through a value is recursive
 
-_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+_KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
 
 
+@text_paths
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
     """Open a regular file, or a link to one, for reading.
@@ -40,13 +44,14 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise DataError(f"Expected a file, got {_KINDS.get(stat.S_IFMT(mode), 'a device')}: {path}.")
+        raise DataError(f"Expected a file, got {kind_of(mode)}: {path}.")
     with os.fdopen(descriptor, "rb") as stream:
         yield stream
 
 
-def read_bytes(path: Path, longest: int = LONGEST) -> bytes:
-    """Read a file.
+@text_paths
+def read_bytes(path: Path, longest: int = LARGEST) -> bytes:
+    """Read a file into memory.
 
     Args:
         path: The file.
@@ -57,14 +62,16 @@ def read_bytes(path: Path, longest: int = LONGEST) -> bytes:
     """
     with open_regular(path) as stream:
         try:
-            data = stream.read(longest + 1)
+            size = max(os.fstat(stream.fileno()).st_size, 2**16)  # files of /proc state 0
+            data = stream.read(min(size, longest) + 1)
         except OSError as error:
             raise unreadable(path, error) from error
     if len(data) > longest:
-        raise DataError(f"{path} is damaged: it is longer than {longest:,} bytes.")
+        raise DataError(f"{path} is longer than {longest:,} bytes, and must fit into memory.")
     return data
 
 
+@text_paths
 def read_text(path: Path, longest: int = LONGEST) -> str:
     """Read a text in UTF-8; line ends become line feeds.
 
@@ -78,6 +85,7 @@ def read_text(path: Path, longest: int = LONGEST) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@text_paths
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
@@ -112,6 +120,7 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
     return value
 
 
+@text_paths
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by name.
 
@@ -128,6 +137,36 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             raise DataError(f"{path} is damaged ({_first_line(error)}).") from error
 
 
+@text_paths
+def read_array(path: Path) -> np.ndarray:
+    """Read the array of an ``.npy`` file.
+
+    Raises:
+        DataError: As for :func:`parse_array`, or the file is missing or unreadable.
+    """
+    return parse_array(read_bytes(path), path)
+
+
+def parse_array(data: bytes, path: Path) -> np.ndarray:
+    """Return the array that the ``.npy`` file ``data`` holds.
+
+    Args:
+        data: The bytes of the file.
+        path: For error messages.
+
+    Raises:
+        DataError: It is damaged, or holds anything but one array of numbers or text.
+    """
+    import numpy as np  # noqa: PLC0415 - listing records needs no numpy
+
+    try:
+        array = np.lib.format.read_array(BytesIO(data), allow_pickle=False)
+    except Exception as error:  # tokenize, ast and numpy each have errors of their own for damaged headers
+        raise DataError(f"{path} is not a readable .npy file ({_first_line(error)}).") from error
+    return array
+
+
+@text_paths
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a safetensors file by name, on the CPU.
 
@@ -142,6 +181,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except Exception as error:  # safetensors and torch raise errors of many kinds for damaged headers
         raise DataError(f"{path} is damaged ({_first_line(error)}).") from error
+
+
+def kind_of(mode: int) -> str:
+    """Return what a path's ``st_mode`` stands for: "a FIFO"."""
+    return _KINDS.get(stat.S_IFMT(mode), "a device")
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> DataError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lnkit.data.stored_files import read_arrays
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
@@ -45,24 +45,20 @@ def fingerprint(files: Sequence[Path]) -> str:
 
 
 def _read(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    arrays = dict(_arrays(file))
+    try:
+        arrays = read_arrays(file)
+    except DataError as error:
+        raise DataError(f"{error} Fetch it again. {HELP}") from error
     if not {"data", "labels"} <= set(arrays):
         raise DataError(f"{file} holds {', '.join(arrays) or 'nothing'}. {HELP}")
-    data, labels = arrays["data"], arrays["labels"].astype(np.int64).reshape(-1)
+    data, labels = arrays["data"], arrays["labels"].reshape(-1)
+    if labels.dtype.kind not in "iuf" or (labels % 1).any():
+        raise DataError(f"{file} has `labels` of {labels.dtype}. {HELP}")
+    labels = labels.astype(np.int64)
     side = round((data.shape[-1] / 3) ** 0.5) if data.ndim == 2 else 0
     if data.dtype != np.uint8 or not side or side * side * 3 != data.shape[1] or len(data) != len(labels):
         raise DataError(f"{file} has `data` {data.shape} of {data.dtype} and {len(labels)} labels. {HELP}")
     if len(labels) and labels.min() < 1:
         raise DataError(f"{file} has a label of {labels.min()}. {HELP}")
-    pixels: NDArray[np.uint8] = data.reshape(-1, 3, side, side).transpose(0, 2, 3, 1)  # type: ignore[assignment]
+    pixels: NDArray[np.uint8] = data.reshape(-1, 3, side, side).transpose(0, 2, 3, 1)
     return pixels, labels - 1
-
-
-def _arrays(file: Path) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    try:
-        with np.load(file, allow_pickle=False) as opened:
-            for name in ("data", "labels"):
-                if name in opened:
-                    yield name, opened[name]
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError) as error:
-        raise DataError(f"{file} cannot be read ({error}). Fetch it again. {HELP}") from error

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lnkit.data import atomic_write_text, describe_folder, explain_disk_errors, file_sha256, packed_dir
+from lnkit._text_paths import text_paths
+from lnkit.data import atomic_write_text, describe_folder, explain_disk_errors, file_sha256, packed_dir, same_name
 from lnkit.datasets.text_tables import text_sha256
 from lnkit.errors import DataError
 from lnkit.progress import Progress
@@ -21,6 +22,7 @@ __all__ = [
 BATCH = 200  # files read between two reports of progress
 
 
+@text_paths
 class Folder:
     """A folder whose files are found by name, in any case.
 
@@ -34,7 +36,7 @@ class Folder:
         self.path = path
         self._by_lower: dict[str, list[str]] = {}
         for name in sorted(entry.name for entry in path.iterdir()):
-            self._by_lower.setdefault(name.lower(), []).append(name)
+            self._by_lower.setdefault(_key(name), []).append(name)
 
     def find(self, name: str) -> Path | None:
         """Return the path of ``name``, or None.
@@ -42,7 +44,7 @@ class Folder:
         Raises:
             DataError: The name exists only in other cases, and in more than one.
         """
-        candidates = self._by_lower.get(name.lower(), [])
+        candidates = self._by_lower.get(_key(name), [])
         if name in candidates:
             return self.path / name
         if len(candidates) > 1:
@@ -57,6 +59,11 @@ class Folder:
         return path
 
 
+def _key(name: str) -> str:
+    return same_name(name).lower()
+
+
+@text_paths
 def folder_with(root: Path, name: str, inner: Sequence[str], expected: str) -> Folder:
     """Find the folder that has the file ``name``: ``root``, or one in it.
 
@@ -77,6 +84,7 @@ def folder_with(root: Path, name: str, inner: Sequence[str], expected: str) -> F
     raise DataError(f"{root} has no {name} in it. {expected} {describe_folder(root)}")
 
 
+@text_paths
 def content_sha256(title: str, files: Mapping[str, Path], root: Path, cache: Path, progress: Progress) -> str:
     """Return the identity of image files: the hash of what ``sha256sum`` prints for them, sorted by name.
 

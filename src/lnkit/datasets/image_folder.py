@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lnkit.data.folders import describe_folder, image_names, require_printable
+from lnkit._text_paths import text_paths
+from lnkit.data.folders import by_same_name, describe_folder, image_names, require_printable, same_name
+from lnkit.datasets.text_tables import read_text
 from lnkit.errors import DataError
 
 __all__ = [
@@ -41,6 +43,7 @@ class Split:
     labels: tuple[int, ...]
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The labelled image files of a folder."""
@@ -51,6 +54,7 @@ class Listing:
     validation: Split
 
 
+@text_paths
 def inner_folder(folder: Path) -> Path:
     """Return the folder itself, or the only folder in it if an archive wraps its content in one."""
     if not folder.is_dir():
@@ -60,6 +64,7 @@ def inner_folder(folder: Path) -> Path:
     return folder if (folder / "train").is_dir() else only
 
 
+@text_paths
 def batch_files(folder: Path) -> tuple[list[Path], Path | None]:
     """Return the files of downsampled ImageNet: batches to train on, in their order, and the validation images."""
     batches = sorted(folder.glob("train_data_batch_*.npz"), key=lambda path: (len(path.name), path.name))
@@ -67,6 +72,7 @@ def batch_files(folder: Path) -> tuple[list[Path], Path | None]:
     return batches, validation if validation.is_file() else None
 
 
+@text_paths
 def list_images(folder: Path) -> Listing:
     """Find the image files of the first two layouts.
 
@@ -87,25 +93,27 @@ def list_images(folder: Path) -> Listing:
     )
 
 
+@text_paths
 def class_names(folder: Path, expected: str) -> tuple[str, ...]:
-    """Return the classes of a split: the names of its folders, sorted.
+    """Return the classes of a split: the names of its folders, sorted as they are stored.
 
     Args:
         folder: Of the split: ``train``.
         expected: The layout in a sentence, for errors.
 
     Raises:
-        DataError: ``folder`` does not exist, or has fewer than two folders.
+        DataError: ``folder`` does not exist, has fewer than two folders, or two whose names look the same.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is missing. {expected} {describe_folder(folder.parent)}")
-    names = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    names = _class_folders(folder)
     if len(names) < 2:
         raise DataError(f"{folder} has {len(names)} folders of classes; expected two or more. {expected}")
-    require_printable(folder, names)
-    return names
+    require_printable(folder, list(names))
+    return tuple(names)
 
 
+@text_paths
 def class_files(folder: Path, root: Path, classes: Sequence[str], suffixes: Sequence[str] = SUFFIXES) -> Split:
     """List the images of a split, class after class and by name, in ``<class>/`` or ``<class>/images/``.
 
@@ -120,8 +128,10 @@ def class_files(folder: Path, root: Path, classes: Sequence[str], suffixes: Sequ
     """
     files: list[str] = []
     labels: list[int] = []
+    stored = _class_folders(folder)
     for label, name in enumerate(classes):
-        images = folder / name / "images" if (folder / name / "images").is_dir() else folder / name
+        images = folder / stored.get(name, name)
+        images = images / "images" if (images / "images").is_dir() else images
         try:
             names = image_names(images, suffixes, f"Class {name!r} needs images.")
         except PermissionError as error:
@@ -130,6 +140,12 @@ def class_files(folder: Path, root: Path, classes: Sequence[str], suffixes: Sequ
         files += [f"{prefix}/{file}" for file in names]
         labels += [label] * len(names)
     return Split(tuple(files), tuple(labels))
+
+
+def _class_folders(folder: Path) -> dict[str, str]:
+    """Return {class: name of its folder}."""
+    names = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return by_same_name(folder, sorted(names))
 
 
 def _annotated(split: Path, folder: Path, classes: Sequence[str]) -> Split:
@@ -143,11 +159,13 @@ def _annotated(split: Path, folder: Path, classes: Sequence[str]) -> Split:
 
 
 def _annotations(file: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(read_text(file).split("\n"), start=1):
+        if not line:
+            continue
         cells = line.split("\t")
         if len(cells) < 2 or "/" in cells[0] or not cells[0].isprintable():
             raise DataError(
                 f"Line {number} of {file} is no row of Tiny ImageNet's annotations: expected a file name, a tab and "
                 f"a class, got {line!r:.80}."
             )
-        yield cells[0], cells[1]
+        yield cells[0], same_name(cells[1])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lnkit._text_paths import text_paths
 from lnkit.data.cache import cached_folder, packed_dir
 from lnkit.data.fetch.unpack import is_archive, unpack
 from lnkit.data.pack.array_folder import open_arrays
@@ -48,6 +49,7 @@ class LabelledData:
     sha256: str  # of the content
 
 
+@text_paths
 def open_labelled(source: Path, resolution: int, cache: Path, progress: Progress) -> LabelledData:
     """Open the images in a folder or an archive, at a resolution.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from lnkit._text_paths import text_paths
 from lnkit.datasets.image_files import Folder
 from lnkit.errors import DataError
 
@@ -31,6 +32,7 @@ class Entry(NamedTuple):
     score: float
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """A distorted image and the mean opinion of it."""
@@ -43,6 +45,7 @@ class Opinion:
     score: float  # higher is better
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class OpinionSet:
     """All opinions of a dataset."""
@@ -56,6 +59,7 @@ class OpinionSet:
         return OpinionSet(self.folder, tuple(o for o in self.opinions if o.reference_name in names))
 
 
+@text_paths
 def collect(
     listed: Path, entries: Sequence[Entry], images: Folder, references: Folder, types: Sequence[str]
 ) -> OpinionSet:

@@ -119,7 +119,7 @@ def compress(image: Image.Image, loss: float, draw: Draw) -> Image.Image:
     """Compress as a JPEG of quality 100 - ``loss``."""
     file = BytesIO()
     image.save(file, "JPEG", quality=round(100 - loss))
-    return Image.open(file).convert("RGB")
+    return Image.open(file, formats=("JPEG",)).convert("RGB")
 
 
 def desaturate(image: Image.Image, amount: float, draw: Draw) -> Image.Image:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lnkit._text_paths import text_paths
 from lnkit.data.cache import packed_dir
 from lnkit.data.pack.columns import Column, ColumnTable, open_columns
-from lnkit.data.pack.decode import read_rgb
+from lnkit.data.pack.decode import read_image, read_rgb
 from lnkit.datasets.image_files import Folder, folder_with
 from lnkit.datasets.opinions import Entry, OpinionSet, collect
 from lnkit.datasets.text_tables import read_number, read_text
@@ -79,6 +80,7 @@ class OpinionImages:
     sha256: str  # of the content
 
 
+@text_paths
 def read_tid2013(root: Path) -> OpinionSet:
     """Read ``mos_with_names.txt`` in ``root``, and find the images that it lists.
 
@@ -93,6 +95,7 @@ def read_tid2013(root: Path) -> OpinionSet:
     return collect(listed, entries, images, references, TYPES)
 
 
+@text_paths
 def open_tid2013(root: Path, cache: Path, progress: Progress) -> OpinionImages:
     """Read TID2013 and its images, all of one size; decode those not decoded yet.
 
@@ -108,7 +111,7 @@ def open_tid2013(root: Path, cache: Path, progress: Progress) -> OpinionImages:
     opinions, references = listing.opinions, {o.reference_name: o.reference for o in listing.opinions}
     rows = {name: row for row, name in enumerate(references)}
     files = {"references": tuple(references.values()), "distorted": tuple(o.image for o in opinions)}
-    shape = _decode(files["references"][0].read_bytes(), files["references"][0]).shape
+    shape = np.asarray(read_image(files["references"][0])).shape
     columns = {
         name: Column(tuple(path.relative_to(listing.folder).as_posix() for path in paths), shape, _decode, "RGB")
         for name, paths in files.items()

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lnkit.data.folders import describe_folder, require_printable
+from lnkit._text_paths import text_paths
+from lnkit.data.folders import by_same_name, describe_folder, require_printable, same_name
+from lnkit.datasets.triplet_table import TABLE, read_triplet_table
 from lnkit.errors import DataError
 from lnkit.specs import DatasetSpec, RemoteFile
 
@@ -51,6 +53,7 @@ LABEL = {"2afc": "judge", "jnd": "same"}  # part -> folder of judgments
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm")  # of images, as the loader of LPIPS accepts them
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class FamilyFiles:
     """The files of one family, relative to its folder and in the same order in every column."""
@@ -59,7 +62,9 @@ class FamilyFiles:
     name: str  # "traditional"
     folder: Path
     images: dict[str, tuple[str, ...]]  # column -> files
-    labels: dict[str, tuple[str, ...]]
+    labels: dict[str, tuple[str, ...]]  # empty where a table has the judgments
+    judge: tuple[float, ...] = ()  # judgments of a table
+    votes: tuple[int, ...] = ()  # people who judged each item, if a table says it
 
     def __str__(self) -> str:
         return f"{self.part}/{self.name}"
@@ -70,11 +75,13 @@ class FamilyFiles:
         return len(next(iter(self.images.values())))
 
 
+@text_paths
 def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd"), split: str = "val") -> tuple[FamilyFiles, ...]:
     """Find the families of a split: official ones first, then the others by name.
 
     Args:
         root: The folder that holds ``2afc`` and/or ``jnd``, one above it named ``dataset``, or one of the two itself.
+            Triplets may also be in a table; see :mod:`lnkit.datasets.triplet_table`.
         parts: "2afc", "jnd" or both.
         split: "val" or "train".
 
@@ -85,6 +92,8 @@ def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd"), split: str
         raise DataError(f"{root} is not a folder. {_expected(split, parts)}")
     folders = {part: split_folder(root, part, split) for part in parts}
     families = [_read_family(part, path) for part, folder in folders.items() for path in _family_folders(folder, part)]
+    if "2afc" in parts and (root / TABLE).exists():
+        families = _of_table(root, split, families) + families
     if not families:
         raise DataError(
             f"{root} has no {' or '.join(parts)} data of the split {split!r}. {_expected(split, parts)} "
@@ -93,6 +102,18 @@ def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd"), split: str
     return tuple(families)
 
 
+def _of_table(root: Path, split: str, others: Sequence[FamilyFiles]) -> list[FamilyFiles]:
+    """Return the families of ``triplets.csv``, which has no splits."""
+    if any(family.part == "2afc" for family in others):
+        raise DataError(f"{root} has triplets in {TABLE} and in folders. Remove one of them.")
+    if split != "val":
+        raise DataError(f"{root / TABLE} has no split {split!r}: its triplets are the split 'val'.")
+    folder, families = read_triplet_table(root)
+    families = sorted(families, key=lambda family: _rank("2afc", family.name))
+    return [FamilyFiles("2afc", f.name, folder, f.images, {}, f.judge, f.votes) for f in families]
+
+
+@text_paths
 def split_folder(root: Path, part: str, split: str) -> Path:
     """Return the folder of a part's split, whichever level of the layout ``root`` is; it may not exist."""
     for folder in (root / part / split, root / "dataset" / part / split):
@@ -129,8 +150,13 @@ def _family_folders(split: Path, part: str) -> list[Path]:
     if not folders:
         raise DataError(f"{split} is empty. {_expected(split.name, [part])}")
     require_printable(split, [path.name for path in folders])
-    rank = {name: index for index, name in enumerate(OFFICIAL[part])}
-    return sorted(folders, key=lambda path: (rank.get(path.name, len(rank)), path.name))
+    by_same_name(split, [path.name for path in folders])
+    return sorted(folders, key=lambda path: _rank(part, path.name))
+
+
+def _rank(part: str, name: str) -> tuple[int, str]:
+    official = list(OFFICIAL[part])
+    return (official.index(name) if name in official else len(official), name)
 
 
 def _read_family(part: str, folder: Path) -> FamilyFiles:
@@ -138,7 +164,7 @@ def _read_family(part: str, folder: Path) -> FamilyFiles:
     images = {column: _files(folder / column, SUFFIXES, expected) for column in IMAGES[part]}
     labels = {LABEL[part]: _files(folder / LABEL[part], (".npy",), expected)}
     _check_columns(folder, images | labels)
-    return FamilyFiles(part, folder.name, folder, _names(images), _names(labels))
+    return FamilyFiles(part, same_name(folder.name), folder, _names(images), _names(labels))
 
 
 def _files(folder: Path, suffixes: tuple[str, ...], expected: str) -> dict[str, str]:
@@ -150,7 +176,7 @@ def _files(folder: Path, suffixes: tuple[str, ...], expected: str) -> dict[str, 
     if not names:
         raise DataError(f"{folder} has no {', '.join(suffixes)} files in it. {expected}")
     require_printable(folder, names)
-    by_stem = {name.rpartition(".")[0]: f"{folder.name}/{name}" for name in names}
+    by_stem = {same_name(name.rpartition(".")[0]): f"{folder.name}/{name}" for name in names}
     if len(by_stem) < len(names):
         raise DataError(
             f"{folder} has two files of the same number. Expected one file for each item: remove the other one."
@@ -173,7 +199,8 @@ def _check_columns(folder: Path, columns: dict[str, dict[str, str]]) -> None:
 
 def _expected(split: str, parts: Sequence[str]) -> str:
     layouts = (f"{p}/{split}/<family>/{{{','.join(IMAGES[p])}}}/NNNNNN.png with {LABEL[p]}/NNNNNN.npy" for p in parts)
-    return f"Expected BAPPS's layout: {', and '.join(layouts)}."
+    table = f"; or triplets in {TABLE} with the columns ref, p0, p1 and judge" if "2afc" in parts else ""
+    return f"Expected BAPPS's layout: {', and '.join(layouts)}{table}."
 
 
 def _names(columns: dict[str, dict[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -203,7 +203,8 @@ class ImageComparer:
 
     def _require_size(self, height: int, width: int) -> None:
         """Raise ImageError for images that are too small for a point."""
-        self._network.features(torch.zeros(1, 3, height, width, device=self._network.device))
+        blank = torch.zeros(1, 3, height, width, dtype=torch.float32, device=self._network.device)
+        self._network.features(blank)
 
     def _require_finite(self, distances: Array) -> None:
         """Refuse infinite distances and NaN: they would count as ties."""

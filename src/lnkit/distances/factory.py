@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,8 +11,10 @@ from torch import Tensor
 
 from lnkit.distances.embedding import Summed
 from lnkit.distances.expression import DistanceTerm, parse_distance
+from lnkit.distances.foreign import ForeignDistance, is_foreign, owner_of_distance
 from lnkit.distances.lin_weights import load_lin_weights
-from lnkit.errors import UsageError
+from lnkit.errors import PluginError, UsageError
+from lnkit.plugins.guard import blamed
 from lnkit.specs import DistanceConfig, DistanceSpec, load_function
 
 if TYPE_CHECKING:
@@ -115,6 +118,8 @@ def _load_term(
     }
     options |= term.options
     try:
+        if is_foreign(spec):
+            return _load_foreign(spec, points, backbone, options)
         if spec.per_point:
             return tuple(load_function(spec.load)(backbone=backbone, point=point, **options) for point in points)
         if spec.name != "lin":
@@ -125,3 +130,34 @@ def _load_term(
     except TypeError as error:
         named = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise UsageError(f"The distance {spec.name!r} does not take {named}: {error}.") from error
+
+
+def _load_foreign(
+    spec: DistanceSpec, points: Sequence[str], backbone: str, options: Mapping[str, object]
+) -> tuple[Distance, ...]:
+    """Load a distance of others, once for all points, or once for each if it is learned for them."""
+    settings = [{"backbone": backbone, "point": point} for point in points] if spec.per_point else [{}]
+    functions = []
+    for setting in settings:
+        with blamed(owner_of_distance(spec), "to load"):
+            load = load_function(spec.load)
+            _require_options(spec, load, {**setting, **options})
+            function = load(**setting, **options)
+            if not callable(function):
+                raise PluginError(
+                    f"Expected load of the distance {spec.name!r} to return a function of two tensors, got "
+                    f"{type(function).__name__}."
+                )
+        functions.append(ForeignDistance(spec, function))
+    return tuple(functions) if spec.per_point else tuple(functions * len(points))
+
+
+def _require_options(spec: DistanceSpec, load: Callable[..., object], options: Mapping[str, object]) -> None:
+    """Raise UsageError unless the distance takes these options."""
+    try:
+        signature(load).bind(**options)
+    except TypeError as error:
+        named = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise UsageError(f"The distance {spec.name!r} does not take {named}: {error}.") from error
+    except ValueError:  # built in, without a signature
+        return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnkit.errors import UsageError, did_you_mean, near_names
@@ -46,9 +45,9 @@ def evaluate(
         name: name of a network in hand in the results; by default the name of its class.
         progress: receives the progress; by default nothing does.
         **options: fields of RunRequest (variant, overrides, weights, seed, data, sample, results, force, device,
-            precision, engine, batch_size, keep_images; and seeds, a number or a list, for several trainings); for a
-            network in hand also of BackboneSpec: mean and std of RGB in [0, 1] (by default ImageNet's), min_size,
-            input_size, interpolation, eval_size.
+            precision, engine, batch_size, keep_images, allow_varying; and seeds, a number or a list, for several
+            trainings); for a network in hand also of BackboneSpec: mean and std of RGB in [0, 1] (by default
+            ImageNet's), min_size, input_size, interpolation, eval_size.
 
     Returns:
         One finished run per loss network, in the order of ``points``. With ``seeds`` its record is the mean, whose
@@ -78,8 +77,7 @@ def evaluate(
         if "seed" in options:
             raise UsageError("seed names one training, and seeds names several: give one of the two.")
         options["seeds"] = seed_list(options["seeds"])
-    paths = {name: Path(options[name]) for name in ("data", "results") if options.get(name) is not None}
-    return run(RunRequest(backbone, points=points, bench=bench, **options | paths), registry, progress)
+    return run(RunRequest(backbone, points=points, bench=bench, **options), registry, progress)
 
 
 def _describe(network: BackboneSpec | torch.nn.Module, name: str, options: dict[str, Any]) -> BackboneSpec:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import platform
-import re
 import sys
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lnkit import protocols
-from lnkit.benchmark import BenchmarkData, BenchmarkSpec, Outcome, Score, ScoreSpec
-from lnkit.errors import PluginError
+from lnkit.benchmark import BenchmarkData, Outcome, Score, ScoreSpec
+from lnkit.evaluation.promises import variation_notes
 from lnkit.evaluation.request import ResolvedRequest
+from lnkit.plugins.outcome_check import declaration_of
 from lnkit.plugins.registry import USER_CODE
-from lnkit.results.folder import ARRAYS_FILES
+from lnkit.results.record_files import ARRAYS_FILES
 from lnkit.results.records import RunKey, RunRecord, ScoreRecord
 from lnkit.results.signature import score_signature
 from lnkit.specs import LossNetworkId
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from lnkit.networks.weights import LoadedBackbone
     from lnkit.plugins.isolation import Plugin
 
+
+logger = logging.getLogger("lnkit")
 
 MOST_NAMED = 6  # scores in one note: 12 of `superres` have few items, and more than 70 of `tid2013`
 
@@ -44,7 +49,13 @@ class RunEnvironment:
     seconds: float
 
 
-def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkData, loaded: LoadedBackbone) -> RunKey:
+def run_key(
+    resolved: ResolvedRequest,
+    network: LossNetworkId,
+    data: BenchmarkData,
+    loaded: LoadedBackbone,
+    suppliers: Mapping[str, str],
+) -> RunKey:
     """Collect everything that the scores of ``network`` depend on.
 
     Args:
@@ -52,37 +63,69 @@ def run_key(resolved: ResolvedRequest, network: LossNetworkId, data: BenchmarkDa
         network: one of its loss networks.
         data: opened data.
         loaded: the backbone with its weights.
+        suppliers: as :func:`identify_suppliers` gives them.
     """
     request, protocol = resolved.request, resolved.protocol
-    files = _weight_files(protocol)
+    files, fields = _weight_files(protocol), protocols.as_dict(protocol)
     return RunKey(
         benchmark=resolved.benchmark.name,
         benchmark_version=resolved.benchmark.version,
         variant=request.variant,
-        protocol=protocols.as_dict(protocol) | {name: file.name for name, file in files.items()},  # paths say nothing
+        protocol=fields | {name: Path(fields[name]).name for name in files},  # paths say nothing
         backbone=network.backbone,
         points=dict(resolved.nodes[network]),
         weights_sha256=loaded.sha256,
         data=dict(data.fingerprints),
         seed=request.seed,
         precision=request.precision,
-        plugins={role: _supplier(plugin, loaded) for role, plugin in resolved.suppliers.items()},
+        plugins=suppliers,
         input={
             "mean": list(resolved.backbone.mean),
             "std": list(resolved.backbone.std),
             "size": resolved.backbone.input_rule,
+            **_layouts(resolved, network),
         },
         extra={name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()},
     )
 
 
-def _supplier(plugin: Plugin, loaded: LoadedBackbone) -> str:
-    """Name a plugin with its version: ``lnkit 0.1.0``; user code with the hash of its network instead."""
+def identify_suppliers(resolved: ResolvedRequest, loaded: LoadedBackbone, unknown: str = "") -> dict[str, str]:
+    """Name the plugins of a run with their versions: ``lnkit 0.1.0``; user code with the hash of its network instead.
+
+    Args:
+        resolved: the request of the run.
+        loaded: the backbone with its weights.
+        unknown: instead of the hash of a network that cannot be known by value; by default another text each time, so
+            that no run of unknown code is mistaken for a finished one. A warning says why.
+    """
+    unknown = unknown or uuid.uuid4().hex[:8]
+    return {role: _supplier(plugin, loaded, unknown) for role, plugin in resolved.suppliers.items()}
+
+
+def _supplier(plugin: Plugin, loaded: LoadedBackbone, unknown: str) -> str:
     if plugin is not USER_CODE:
         return f"{plugin.distribution} {plugin.version}"
-    from lnkit.networks.fingerprint import fingerprint  # noqa: PLC0415 - torch, after a network was loaded
+    from lnkit.networks.fingerprint import NotKnown, fingerprint  # noqa: PLC0415 - torch, after a network was loaded
 
-    return f"{plugin.distribution} {fingerprint(loaded.module)}"
+    try:
+        return f"{plugin.distribution} {fingerprint(loaded.module)}"
+    except NotKnown as reason:
+        _warn_once(f"Results of this network are not found again, because {reason}.", unknown)
+        return f"{plugin.distribution} unknown-{unknown}"
+
+
+@cache  # several seeds are several runs of one network
+def _warn_once(sentence: str, _unknown: str) -> None:
+    logger.warning(sentence)
+
+
+def _layouts(resolved: ResolvedRequest, network: LossNetworkId) -> dict[str, dict[str, str]]:
+    """Return how outputs are read at points of user code; those of plugins are identified by the plugin's version."""
+    if resolved.suppliers["backbone"] is not USER_CODE:
+        return {}
+    layouts = {point.node: f"{point.layout} {point.prefix_tokens}" for point in resolved.layers[network]}
+    unusual = {node: layout for node, layout in layouts.items() if layout != "NCHW 0"}
+    return {"layouts": unusual} if unusual else {}
 
 
 def make_record(
@@ -104,9 +147,6 @@ def make_record(
         loaded: the backbone with its weights.
         environment: device, engine and duration.
         attributes: of the loss network; see lnkit.networks.attributes.
-
-    Raises:
-        PluginError: the benchmark returned a score that it does not declare, or one out of its bounds.
     """
     return RunRecord(
         key=key,
@@ -117,7 +157,7 @@ def make_record(
         own_distance=resolved.own_distance,
         sample=resolved.request.sample,
         deviations=_deviations(resolved),
-        notes=tuple(dict.fromkeys((*data.notes, *outcome.notes, *few_items(outcome.scores)))),
+        notes=tuple(dict.fromkeys((*data.notes, *outcome.notes, *few_items(outcome.scores), *variation_notes(key)))),
         environment=describe_environment(environment.device, environment.engine),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(environment.seconds, 3),
@@ -143,29 +183,9 @@ def few_items(scores: Mapping[str, Score]) -> tuple[str, ...]:
     )
 
 
-def declared_score(benchmark: BenchmarkSpec, name: str, value: float) -> ScoreSpec:
-    """Return the declaration of a score that a benchmark returned.
-
-    Raises:
-        PluginError: the benchmark did not declare it, or the value is outside the declared bounds.
-    """
-    spec = next((spec for spec in benchmark.scores if _covers(spec.name, name)), None)
-    if spec is None:
-        raise PluginError(f"Benchmark {benchmark.name!r} returned a score {name!r} that it does not declare.")
-    if not isfinite(value) or not spec.lower <= value <= spec.upper:
-        raise PluginError(
-            f"Benchmark {benchmark.name!r} returned {name} = {value}, outside its bounds [{spec.lower}, {spec.upper}]."
-        )
-    return spec
-
-
-def _covers(declared: str, name: str) -> bool:
-    """Whether a declared name, with any text for its ``<placeholders>``, is ``name``."""
-    return re.fullmatch(".+".join(re.escape(part) for part in re.split(r"<\w+>", declared)), name) is not None
-
-
 def _score(resolved: ResolvedRequest, key: RunKey, loaded: LoadedBackbone, name: str, score: Score) -> ScoreRecord:
-    spec = declared_score(resolved.benchmark, name, score.value)
+    spec = declaration_of(resolved.benchmark, name)
+    assert spec is not None, "checked when the benchmark returned it"
     aggregation, trained = score.aggregation or spec.aggregation, resolved.benchmark.trains
     phrase = protocols.phrase(resolved.protocol)
     return ScoreRecord(
@@ -196,8 +216,11 @@ def _deviations(resolved: ResolvedRequest) -> tuple[str, ...]:
 
 def _weight_files(protocol: Any) -> dict[str, Path]:
     """Return the files that protocol fields called ``..._weights`` name."""
+    from lnkit.networks.weight_readings import split_label  # noqa: PLC0415 - torch
+
     values = {name: value for name, value in protocols.as_dict(protocol).items() if name.endswith("_weights") and value}
-    return {name: Path(value) for name, value in values.items() if Path(value).is_file()}
+    files = {name: split_label(value)[0] for name, value in values.items()}
+    return {name: file for name, file in files.items() if file.is_file()}
 
 
 def describe_environment(device: str, engine: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lnkit._text_paths import text_paths
 from lnkit.benchmark import BenchmarkSpec
 from lnkit.distances.expression import parse_distance
 from lnkit.errors import UsageError
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
 
 
+DISTANCE_ROLE = "distance "  # and a name: the role of its supplier
+
+
+@text_paths
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """A benchmark to run on loss networks of one backbone."""
@@ -28,7 +33,7 @@ class RunRequest:
     bench: str = "bapps"
     variant: str = ""  # "paper"; "": the benchmark's first, or the one for its sample
     overrides: Mapping[str, str] = field(default_factory=dict)  # protocol field -> value as text
-    weights: str = "pretrained"  # or "random", or a file
+    weights: str | Path = "pretrained"  # or "random", or a file
     seed: int = 0
     seeds: tuple[int, ...] = ()  # several trainings, one with each; instead of ``seed``
     data: Path | None = None  # None: the cache
@@ -40,6 +45,7 @@ class RunRequest:
     engine: str = "auto"
     batch_size: int | None = None  # items at a time; None: chosen by the engine
     keep_images: bool = False  # store every image that the benchmark makes
+    allow_varying: bool = False  # run networks and distances that depend on chance or on the batch, and say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class ResolvedRequest:
     layers: Mapping[LossNetworkId, tuple[ExtractionPoint, ...]]  # the same as points of one node each
     unregistered: tuple[str, ...]  # points that are node paths, which the network may not have
     distances: Mapping[str, DistanceSpec]  # all that are registered
-    suppliers: Mapping[str, Plugin]  # plugins of the "backbone" and the "benchmark"
+    suppliers: Mapping[str, Plugin]  # plugins of the "backbone", the "benchmark" and each "distance NAME" not bundled
 
     @property
     def networks(self) -> tuple[LossNetworkId, ...]:
@@ -79,8 +85,9 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
     request = replace(request, variant=request.variant or usual_variant(benchmark, request.sample))
     _refuse_training_options(request, benchmark)
     protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
-    for term in parse_distance(protocol.distance) if hasattr(protocol, "distance") else ():
-        registry.distance(term.name)
+    distances = [term.name for term in parse_distance(protocol.distance)] if hasattr(protocol, "distance") else []
+    for name in distances:
+        registry.distance(name)
     networks = [LossNetworkId(backbone.name, names) for names in registry.resolve_points(backbone.name, request.points)]
     named = {**backbone.layer_names, **{name: p.node for name, p in registry.points_at(backbone.name).items()}}
     return ResolvedRequest(
@@ -95,6 +102,11 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
         suppliers={
             "backbone": registry.provider("backbone", backbone.name),
             "benchmark": registry.provider("benchmark", benchmark.name),
+            **{
+                f"{DISTANCE_ROLE}{name}": plugin
+                for name in distances
+                if not (plugin := registry.provider("distance", name)).bundled
+            },
         },
     )
 

@@ -5,34 +5,42 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from lnkit._text_paths import text_paths
 from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
 from lnkit.data.storage import locked
-from lnkit.errors import PluginError
-from lnkit.evaluation.record import RunEnvironment, make_record, run_key
+from lnkit.errors import PluginError, UsageError
+from lnkit.evaluation.promises import check_promises
+from lnkit.evaluation.record import RunEnvironment, identify_suppliers, make_record, run_key
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
+from lnkit.evaluation.run_clock import ClockedProgress, RunClock
 from lnkit.evaluation.seeds import SeedProgress
 from lnkit.evaluation.services import Services
+from lnkit.plugins.benchmark_code import BenchmarkCode
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
-from lnkit.results.folder import PARTS_FOLDER, FolderPartStore, ResultsFolder, results_dir
-from lnkit.results.records import RunKey, RunRecord
+from lnkit.results.folder import ResultsFolder, results_dir
+from lnkit.results.part_store import PARTS_FOLDER, FolderPartStore
+from lnkit.results.records import RunKey, RunRecord, record_id
 from lnkit.results.seeds import means_over_seeds
-from lnkit.specs import LossNetworkId, load_function
+from lnkit.specs import LossNetworkId
 
 if TYPE_CHECKING:
+    from lnkit.networks.loss_network import LossNetwork
     from lnkit.networks.weights import LoadedBackbone
     from lnkit.plugins.registry import Registry
 
 Keys = Mapping[LossNetworkId, RunKey]
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
     """A record and its folder, or the mean over the seeds of a request with the runs that it is of."""
@@ -49,6 +57,7 @@ def run(
     progress: Progress | None = None,
     *,
     weights_seed: int | None = None,
+    unknown: str = "",
 ) -> list[FinishedRun]:
     """Run a benchmark on every loss network that the request names, and store a record of each.
 
@@ -60,6 +69,7 @@ def run(
         registry: registered names; by default those of all installed plugins.
         progress: receives the progress; by default nothing does.
         weights_seed: of random weights of the loss network; by default the seed of the request.
+        unknown: identifies a network of the user that cannot be known by value; by default another text each time.
 
     Returns:
         One finished run per loss network, in the order of the request; for several seeds the mean of its runs.
@@ -68,36 +78,62 @@ def run(
         UsageError: a name, a point or a protocol field is unknown.
         LnkitError: data or weights are missing or damaged, or the run failed.
     """
+    results_dir(request.results)  # refused first: in a directory that was removed, torch's libraries end the process
     registry, progress = registry or default_registry(), progress or SilentProgress()
     resolved = resolve(request, registry)
     if request.seeds:
         return _run_seeds(request, registry, progress)
-    from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch, once all names are known to be right
+    from lnkit.networks.device import (  # noqa: PLC0415 - torch, once all names are known to be right
+        full_float32,
+        standard_defaults,
+    )
+
+    with standard_defaults(), full_float32():  # on every device: the precision is a part of the signature
+        return _run_resolved(resolved, request.seed if weights_seed is None else weights_seed, unknown, progress)
+
+
+def _run_resolved(resolved: ResolvedRequest, weights_seed: int, unknown: str, progress: Progress) -> list[FinishedRun]:
+    """Run a request whose names are known to be right."""
+    from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch
 
     runner = _Runner(resolved, progress)
     facts = runner.facts(runner.check())
-    data = load_function(resolved.benchmark.open_data)(facts)
-    seed = request.seed if weights_seed is None else weights_seed
-    loaded = build_backbone(resolved.backbone, request.weights, seed, progress)
-    keys = {network: run_key(resolved, network, data, loaded) for network in facts.networks}
+    data = runner.code.open_data(facts)
+    loaded = build_backbone(resolved.backbone, resolved.request.weights, weights_seed, progress)
+    suppliers = identify_suppliers(resolved, loaded, unknown)
+    keys = {network: run_key(resolved, network, data, loaded, suppliers) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
+    if new := {network: key for network, key in keys.items() if network not in done}:
+        marked, runner.checked = check_promises(new, resolved, loaded, data.image_size)
+        keys |= marked
+        done |= {network: run for network, key in marked.items() if (run := runner.finished(key))}
     missing = tuple(network for network in keys if network not in done)
-    groups = [(network,) for network in missing] if resolved.benchmark.trains else [missing] if missing else []
-    for group in groups:
+    for group in runner.groups(keys, missing):
         group_facts = dataclasses.replace(facts, networks=group)
-        done |= runner.run_group(group_facts, {network: keys[network] for network in group}, data, loaded)
+        done = runner.run_group(group_facts, {network: keys[network] for network in group}, data, loaded) | done
     return [done[network] for network in facts.networks]
+
+
+def open_data(request: RunRequest, registry: Registry, progress: Progress) -> BenchmarkData:
+    """Open the data of a request as :func:`run` does, and run nothing.
+
+    Raises:
+        LnkitError: as for :func:`run`.
+    """
+    runner = _Runner(resolve(request, registry), progress)
+    return runner.code.open_data(runner.facts(runner.check()))
 
 
 def _run_seeds(request: RunRequest, registry: Registry, progress: Progress) -> list[FinishedRun]:
     """Run a request with each of its seeds, and return the means."""
-    first, folder = request.seeds[0], results_dir(request.results)
+    first, folder, unknown = request.seeds[0], results_dir(request.results), uuid.uuid4().hex[:8]
     by_seed = [
         run(
             dataclasses.replace(request, seed=seed, seeds=()),
             registry,
             SeedProgress(progress, seed),
             weights_seed=first,
+            unknown=unknown,
         )
         for seed in request.seeds
     ]
@@ -115,14 +151,23 @@ def _mean(runs: tuple[FinishedRun, ...], folder: Path) -> FinishedRun:
     return FinishedRun(means[0], folder, all(finished.reused for finished in runs), runs)
 
 
+def _require_folder(data: Path | None) -> None:
+    """Refuse data that are no folder: what a benchmark would say about that is its author's guess."""
+    if data is not None and not data.is_dir():
+        got = "a file" if data.exists() else "no such folder"
+        raise UsageError(f"Expected a folder with the data (--data), got {data}, which is {got}.")
+
+
 class _Runner:
     """Carries out one request, cheapest step first, so that errors are raised before anything costs time."""
 
     def __init__(self, resolved: ResolvedRequest, progress: Progress) -> None:
         self.started = time.monotonic()
         self.resolved, self.request, self.benchmark = resolved, resolved.request, resolved.benchmark
+        self.code = BenchmarkCode(resolved.benchmark, resolved.suppliers["benchmark"])
         self.progress = progress
         self.results = ResultsFolder(results_dir(self.request.results))
+        self.checked: LossNetwork | None = None  # cut by check_promises
 
     def check(self) -> str:
         """Refuse what is known to be wrong before data are fetched and packed; return the device to use."""
@@ -131,6 +176,7 @@ class _Runner:
         from lnkit.networks.load import check_nodes  # noqa: PLC0415 - torch
         from lnkit.networks.weights import check_weights  # noqa: PLC0415 - torch
 
+        _require_folder(self.request.data)
         check_weights(self.request.weights)
         check_nodes(self.resolved.backbone, self.resolved.unregistered)
         device = open_device(self.request.device)
@@ -159,37 +205,43 @@ class _Runner:
         record = None if self.request.force else self.results.find(key)
         if record is None or (self.request.keep_images and not record.has_images):
             return None
-        return FinishedRun(record, self.results.path / record.id, reused=True)
+        return FinishedRun(record, self.results.folder_of(record), reused=True)
+
+    def groups(self, keys: Keys, missing: Sequence[LossNetworkId]) -> list[tuple[LossNetworkId, ...]]:
+        """Return the loss networks that run together: each for itself in a training, else all that are missing.
+
+        What killed runs left is removed. Where one of all loss networks was killed while it stored its records, all of
+        them run again, from its parts.
+        """
+        self.results.clear_leftovers(map(record_id, keys.values()))
+        if self.benchmark.trains:
+            return [(network,) for network in missing]
+        together = keys if missing and self._parts(keys.values()).path.is_dir() else missing
+        return [tuple(together)] if together else []
 
     def run_group(
         self, facts: RunFacts, keys: Keys, data: BenchmarkData, loaded: LoadedBackbone
     ) -> dict[LossNetworkId, FinishedRun]:
         """Run loss networks together, or the one that the benchmark trains with, and store their records."""
-        from lnkit.networks.device import full_float32  # noqa: PLC0415 - torch
-
         parts, first = self._parts(keys.values()), facts.networks[0]
-        services = Services(self.resolved, facts.networks, loaded, keys[first], parts.path, facts.device, self.progress)
         with self._only_trainer(parts.path, first):
-            if self.benchmark.trains:
-                if run := self.finished(keys[first]):  # by the process that held the lock
-                    return {first: run}
-                self._restore_trainings(keys[first], parts.path)
-            context = RunContext(**vars(facts), store=parts, folder=parts.path, services=services)
-            with full_float32():  # on every device: the precision is a part of the signature
-                outcomes = self._require_outcomes(load_function(self.benchmark.run)(context, data), facts.networks)
-            finished = self._store(outcomes, keys, data, loaded, services)
-            parts.clear()
-        return finished
-
-    def _require_outcomes(self, outcomes: object, networks: Sequence[LossNetworkId]) -> Mapping[LossNetworkId, Outcome]:
-        """Refuse what a plugin returned unless it has an Outcome for each loss network."""
-        for network in networks:
-            if not isinstance(outcomes, Mapping) or not isinstance(outcomes.get(network), Outcome):
-                raise PluginError(
-                    f"Benchmark {self.benchmark.name!r} returned no Outcome for {network}. Expected a mapping from "
-                    f"each of context.networks to an Outcome, got {type(outcomes).__name__}."
+            if self.benchmark.trains and (run := self.finished(keys[first])):  # by the process that held the lock
+                return {first: run}
+            with parts.in_use([record_id(key) for key in keys.values()]), RunClock(parts, self.started) as clock:
+                if self.benchmark.trains:
+                    self._restore_trainings(keys[first], parts.path)
+                progress = ClockedProgress(self.progress, clock)
+                services = Services(
+                    self.resolved, facts.networks, loaded, keys[first], parts.path, facts.device, progress
                 )
-        return cast("Mapping[LossNetworkId, Outcome]", outcomes)
+                services.checked = self.checked
+                work = {"store": parts, "folder": parts.path, "services": services}
+                context = RunContext(**vars(facts) | {"progress": progress} | work)
+                outcomes = self.code.run(context, data)
+                finished = self._store(outcomes, keys, data, loaded, services, clock.seconds)
+            parts.finish()
+        self.started = time.monotonic()  # of the next group
+        return finished
 
     def _only_trainer(self, folder: Path, network: LossNetworkId) -> AbstractContextManager[object]:
         """Let one process at a time train; measurements may run twice at once, and store the same."""
@@ -204,11 +256,12 @@ class _Runner:
         data: BenchmarkData,
         loaded: LoadedBackbone,
         services: Services,
+        seconds: float,
     ) -> dict[LossNetworkId, FinishedRun]:
         from lnkit.networks.attributes import attributes_of  # noqa: PLC0415 - torch
 
         attributes = attributes_of(self.resolved.backbone, {network: self.resolved.layers[network] for network in keys})
-        environment = RunEnvironment(*services.device_and_engine, time.monotonic() - self.started)
+        environment = RunEnvironment(*services.device_and_engine, seconds)
         finished = {}
         for network, key in keys.items():
             outcome = outcomes[network]
@@ -224,7 +277,7 @@ class _Runner:
         if not self.request.force and (record := self.results.find(key)):
             from lnkit.training.trainer import restore_trainings  # noqa: PLC0415 - torch
 
-            restore_trainings(self.results.path / record.id, record.files, folder)
+            restore_trainings(self.results.folder_of(record), record.files, folder)
 
     def _parts(self, keys: Iterable[RunKey]) -> FolderPartStore:
         """Open the store for unfinished work of exactly these runs; empty it when the user wants everything anew."""

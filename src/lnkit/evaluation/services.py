@@ -54,6 +54,7 @@ class Services:
         self._device, self._progress = device, progress
         self._layers = [resolved.layers[network] for network in group]
         self._comparers: list[ImageComparer] = []
+        self.checked: LossNetwork | None = None  # cut before the run, at all of its layers
 
     def comparer(self, distances: DistanceConfig | Sequence[DistanceAt], expected_items: int) -> ImageComparer:
         """Make a comparer for one distance of every loss network, or for any distances; see RunServices."""
@@ -62,7 +63,7 @@ class Services:
         if isinstance(distances, DistanceConfig):
             distances = [DistanceAt(tuple(point.name for point in points), distances) for points in self._layers]
         comparer = ImageComparer(
-            self._cut(self._all_layers()),
+            self.checked or self._cut(self._all_layers()),
             [distance.layers for distance in distances],
             [distance.distance for distance in distances],
             device=self._device,
@@ -129,13 +130,26 @@ class Services:
         return tuple({point.name: point for points in self._layers for point in points}.values())
 
     def _cut(self, points: Sequence[ExtractionPoint], mode: LossMode = "eval") -> LossNetwork:
-        from lnkit.networks.load import make_loss_network  # noqa: PLC0415 - torch
-
-        normalization = getattr(self._resolved.protocol, "normalization", "backbone")
-        transform_input = getattr(self._resolved.protocol, "transform_input", True)
-        return make_loss_network(self._loaded, self._resolved.backbone, points, normalization, transform_input, mode)
+        return cut_network(self._resolved, self._loaded, points, mode)
 
     def _distance(self, name: str) -> DistanceSpec:
         if name not in self._resolved.distances:
             raise PluginError(f"Benchmark {self._request.bench!r} asked for {name!r}, which is no registered distance.")
         return self._resolved.distances[name]
+
+
+def cut_network(
+    resolved: ResolvedRequest, loaded: LoadedBackbone, points: Sequence[ExtractionPoint], mode: LossMode = "eval"
+) -> LossNetwork:
+    """Cut the backbone of a request at some points, fed as the protocol says."""
+    from lnkit.networks.load import make_loss_network  # noqa: PLC0415 - torch
+
+    return make_loss_network(
+        loaded,
+        resolved.backbone,
+        points,
+        getattr(resolved.protocol, "normalization", "backbone"),
+        getattr(resolved.protocol, "transform_input", True),
+        mode,
+        check=not resolved.suppliers["backbone"].tested,
+    )

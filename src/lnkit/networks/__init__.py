@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         make_loss_network as make_loss_network,
     )
     from lnkit.networks.loss_network import LossNetwork as LossNetwork
+    from lnkit.networks.weight_readings import read_weights as read_weights
     from lnkit.networks.weights import LoadedBackbone as LoadedBackbone, build_backbone as build_backbone
 
 __getattr__, __all__ = lazy_exports(
@@ -25,6 +26,7 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.networks.device": ("open_device",),
         "lnkit.networks.load": ("load_backbone", "load_loss_network", "make_loss_network"),
         "lnkit.networks.loss_network": ("LossNetwork",),
+        "lnkit.networks.weight_readings": ("read_weights",),
         "lnkit.networks.weights": ("LoadedBackbone", "build_backbone"),
     },
 )

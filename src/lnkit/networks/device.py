@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+import numpy.random
 import torch
 from torch import nn
 
 from lnkit.errors import UsageError
 from lnkit.networks.math_kernels import choose_math_kernels
+from lnkit.plugins.process_state import preserved
+from lnkit.plugins.torch_state import GENERATORS
 
 Module = TypeVar("Module", bound=nn.Module)
 Value = TypeVar("Value")
@@ -61,7 +65,8 @@ def _open(name: str) -> torch.device:
 def full_float32() -> Iterator[None]:
     """Compute float32 in float32 while inside, whatever the user allows otherwise.
 
-    TF32 on GPUs has a mantissa of 10 bits, and bfloat16 in place of float32 one of 7: rounding would decide near ties.
+    TF32 on GPUs has a mantissa of 10 bits, and bfloat16 in place of float32, as in ``torch.autocast``, one of 7:
+    rounding would decide near ties.
     """
     backends: Any = torch.backends
     # torch 2.9 has a second set of switches. Once a user has set one of these, some of the first set cannot be read.
@@ -75,7 +80,10 @@ def full_float32() -> Iterator[None]:
     for switch in switches:
         switch.fp32_precision = "ieee"
     try:
-        yield
+        with contextlib.ExitStack() as stack:
+            for device in filter(torch.is_autocast_enabled, ("cpu", "cuda", "mps")):
+                stack.enter_context(torch.autocast(device, enabled=False))
+            yield
     finally:
         if matmul is not None:
             torch.set_float32_matmul_precision(matmul)
@@ -83,6 +91,33 @@ def full_float32() -> Iterator[None]:
             backends.cudnn.allow_tf32 = cudnn
         for switch, precision in zip(switches, before, strict=True):
             switch.fp32_precision = precision
+
+
+@contextlib.contextmanager
+def standard_defaults() -> Iterator[None]:
+    """Create tensors in float32 and on the CPU while inside, whatever the user has set.
+
+    ``torch.set_default_dtype`` and ``torch.set_default_device`` change the tensors of every library: weights that lnkit
+    builds or reads would be others, and so would everything computed from them.
+    """
+    dtype = torch.get_default_dtype()
+    with contextlib.ExitStack() as stack:
+        if dtype != torch.float32:
+            torch.set_default_dtype(torch.float32)
+            stack.callback(torch.set_default_dtype, dtype)
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the generators of torch, NumPy and Python, and restore their states afterwards."""
+    with preserved(GENERATORS):
+        random.seed(seed)
+        numpy.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 _TWO_SETS = hasattr(torch.backends.cudnn, "conv")

@@ -1,7 +1,8 @@
 """Cut a backbone at its nodes: operations after the deepest node are dropped, and one forward pass gives all outputs.
 
 A backbone that torch.fx can trace is cut as a graph, any other by forward hooks (:mod:`.hook_extractor`). Both give the
-output of a node as it was right after the node had run, even if the backbone changes it in place later.
+output of a node as it was right after the node had run, even if the backbone changes it in place later. A graph that
+does not give what the backbone's own forward gives (:mod:`.own_forward`) is not used.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torchvision.models.feature_extraction import NodePathTracer
 
-from lnkit.errors import UnknownNameError, near_names
+from lnkit.errors import UnknownNameError, UsageError, near_names
 from lnkit.networks.hook_extractor import HookExtractor
+from lnkit.networks.own_forward import OwnForward, outputs_of, run_itself
+from lnkit.plugins.process_state import preserved
+from lnkit.plugins.torch_state import GENERATORS
+from lnkit.plugins.unusable_networks import copy_network
 
 _log = logging.getLogger("lnkit")
 
@@ -33,10 +38,18 @@ _PURE_MODULES = (_ConvNd, _BatchNorm, nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.LeakyReLU, nn.ELU, nn.Mish)  # pure unless in place
 _PURE_FUNCTIONS = (operator.add, operator.mul, torch.cat, torch.add, torch.mul, functional.max_pool2d)
 _MAYBE_PURE_FUNCTIONS = (functional.relu, functional.silu, functional.hardswish)  # pure unless in place
+NO_STEPS = ("placeholder", "output")  # kinds of fx nodes that are no step of the computation
 _IN_PLACE_OPERATORS = ("iadd", "isub", "imul", "itruediv", "ipow", "setitem")
 
 
-def cut_backbone(backbone: nn.Module, nodes: Sequence[str], name: str = "") -> nn.Module:
+def cut_backbone(
+    backbone: nn.Module,
+    nodes: Sequence[str],
+    name: str = "",
+    *,
+    check: bool = True,
+    input_size: tuple[int, int] | None = None,
+) -> nn.Module:
     """Cut a backbone at some of its nodes.
 
     Args:
@@ -44,6 +57,8 @@ def cut_backbone(backbone: nn.Module, nodes: Sequence[str], name: str = "") -> n
         nodes: Dotted paths of modules, or paths that torch.fx gives to operations (``layer1.0.add``). The output of a
             module is that of its last operation.
         name: Name of the backbone, for error messages.
+        check: Compare the cut with the backbone's own forward; False for a backbone whose cut is known to be right.
+        input_size: (height, width) of images that the backbone accepts, if that is known.
 
     Returns:
         A module that maps images to a tuple with the output of each node, in their order. It holds copies of the
@@ -51,8 +66,52 @@ def cut_backbone(backbone: nn.Module, nodes: Sequence[str], name: str = "") -> n
 
     Raises:
         UnknownNameError: The backbone has no such node.
+        UsageError: The backbone computes with parameters of another network, or a node is an operation in a forward
+            that cannot be traced as it runs.
     """
-    return copy.deepcopy(cut_outline(outline_of(backbone), nodes, name)).eval().requires_grad_(False)
+    if not check or any(parameter.is_meta for parameter in backbone.parameters()):
+        return _standalone(cut_outline(outline_of(backbone), nodes, name))
+    own = run_itself(backbone, nodes, name, input_size)
+    cut = _standalone(cut_outline(outline_of(backbone), nodes, name))
+    if isinstance(cut, fx.GraphModule):
+        if own and _is_right(cut, nodes, own):
+            return cut
+        _log.debug("The trace of %s is not what it computes; it is cut by hooks.", name or type(backbone).__name__)
+        _refuse_operations(backbone, nodes, name)
+        cut = _standalone(HookExtractor(outline_of(backbone), nodes))
+    if own and not _takes_batches(cut, own.image):
+        cut = _standalone(HookExtractor(outline_of(backbone), nodes, keeps_all=True))
+    return cut
+
+
+def _standalone(cut: nn.Module) -> nn.Module:
+    """Copy the tensors that a cut shares with its backbone, and freeze the copies."""
+    return copy.deepcopy(cut).eval().requires_grad_(False)
+
+
+def _is_right(cut: fx.GraphModule, nodes: Sequence[str], own: OwnForward) -> bool:
+    """Return whether a cut gives what the backbone itself gave."""
+    outputs = outputs_of(cut, own.image)
+    return all(own.gives(node, output) for node, output in zip(nodes, outputs, strict=True))
+
+
+def _takes_batches(cut: nn.Module, image: Tensor) -> bool:
+    """Return whether a cut takes one image and two, although it holds only what a black image reached."""
+    try:
+        for count in (1, 2):
+            outputs_of(cut, image.expand(count, -1, -1, -1))
+    except Exception:  # the backbone's own code may raise anything
+        return False
+    return True
+
+
+def _refuse_operations(backbone: nn.Module, nodes: Sequence[str], name: str) -> None:
+    modules = dict(backbone.named_modules())
+    if operations := [node for node in nodes if node not in modules]:
+        raise UsageError(
+            f"{operations[0]!r} is an operation inside a module of {repr(name) if name else 'this backbone'}, and the "
+            "trace that shows it is not what the forward pass computes, or could not be tried. Choose a module."
+        )
 
 
 def cut_outline(outline: nn.Module, nodes: Sequence[str], name: str = "") -> nn.Module:
@@ -62,7 +121,8 @@ def cut_outline(outline: nn.Module, nodes: Sequence[str], name: str = "") -> nn.
     operations = _last_operations(paths, nodes) if graph else {}
     if graph and len(operations) == len(set(nodes)):
         return _graph_cut(outline, graph, [operations[node] for node in nodes])
-    _refuse_unknown(name, [node for node in nodes if node not in modules], {*modules, *paths.values()})
+    steps = (path for operation, path in paths.items() if operation.op not in NO_STEPS)
+    _refuse_unknown(name, [node for node in nodes if node not in modules], [*modules, *steps])
     return HookExtractor(outline, nodes)
 
 
@@ -100,14 +160,15 @@ class _Walk(fx.Interpreter):
 def outline_of(backbone: nn.Module) -> nn.Module:
     """Copy the modules of a backbone but share its tensors: cheap at any size, and safe to change."""
     tensors = chain(backbone.parameters(), backbone.buffers())
-    return copy.deepcopy(backbone, {id(tensor): tensor for tensor in tensors}).eval()
+    return copy_network(backbone, {id(tensor): tensor for tensor in tensors}).eval()
 
 
 def _trace(backbone: nn.Module) -> tuple[fx.Graph | None, Mapping[fx.Node, str]]:
     """Trace a backbone; the graph is None if tracing fails, and the paths then end at the failing operation."""
     tracer = NodePathTracer(autowrap_modules=(math, torchvision.ops))
     try:
-        graph = tracer.trace(backbone)
+        with preserved(GENERATORS):
+            graph = tracer.trace(backbone)
     except Exception as error:  # the backbone's own code runs on proxies and may raise any error
         _log.debug("%s cannot be traced (%s); it is cut by hooks.", type(backbone).__name__, error)
         graph = None
@@ -119,7 +180,7 @@ def _last_operations(paths: Mapping[fx.Node, str], nodes: Collection[str]) -> di
     last: dict[str, fx.Node] = {}
     for operation, path in paths.items():
         for node in nodes:
-            if operation.op not in ("placeholder", "output") and f"{path}.".startswith(f"{node}."):
+            if operation.op not in NO_STEPS and f"{path}.".startswith(f"{node}."):
                 last[node] = operation
     return last
 
@@ -174,18 +235,17 @@ def _has_side_effects(operation: fx.Node, root: nn.Module) -> bool:
         return True
     name = str(getattr(operation.target, "__name__", operation.target))
     in_place = True in (*operation.args, operation.kwargs.get("inplace"))  # as in relu(x, True)
-    return in_place or name.endswith("_") or name in _IN_PLACE_OPERATORS or operation.op in ("placeholder", "output")
+    return in_place or name.endswith("_") or name in _IN_PLACE_OPERATORS or operation.op in NO_STEPS
 
 
 def _module(operation: fx.Node, root: nn.Module) -> nn.Module:
     return root.get_submodule(str(operation.target))
 
 
-def _refuse_unknown(name: str, unknown: Sequence[str], known: Collection[str]) -> None:
+def _refuse_unknown(name: str, unknown: Sequence[str], known: Sequence[str]) -> None:
     if not unknown:
         return
+    known = list(dict.fromkeys(known))
     near = near_names(unknown[0], known, cutoff=0.5)
-    nearest = f"Similar nodes: {', '.join(near)}." if near else f"Its first nodes: {', '.join(sorted(known)[:5])}."
-    subject = repr(name) if name else "This backbone"
-    command = f" `lnkit points {name} --all` lists every node." if name else ""
-    raise UnknownNameError(f"{subject} has no node {unknown[0]!r}. {nearest}{command}")
+    nearest = f"Similar nodes: {', '.join(near)}." if near else f"Its first nodes: {', '.join(known[:8])}."
+    raise UnknownNameError(f"{repr(name) if name else 'This backbone'} has no node {unknown[0]!r}. {nearest}")

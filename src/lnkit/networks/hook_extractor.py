@@ -24,18 +24,22 @@ class HookExtractor(nn.Module):
     If a module runs several times, its first output counts.
     """
 
-    def __init__(self, backbone: nn.Module, nodes: Sequence[str], both_modes: bool = False) -> None:
-        """Wrap a backbone, whose modules that are never reached are replaced by identities.
+    def __init__(
+        self, backbone: nn.Module, nodes: Sequence[str], both_modes: bool = False, keeps_all: bool = False
+    ) -> None:
+        """Wrap a backbone.
 
         Args:
             backbone: The network, in evaluation mode.
             nodes: Paths of its modules.
             both_modes: Whether it will run in training mode too: modules that are reached then are kept.
+            keeps_all: Whether modules that a black image does not reach are kept.
         """
         super().__init__()
         self.backbone = backbone
         self.nodes = tuple(nodes)
-        _drop_unreached(self, both_modes)
+        if not keeps_all:
+            _drop_unreached(self, both_modes)
 
     def forward(self, images: Tensor) -> tuple[Any, ...]:
         outputs: dict[str, Any] = {}
@@ -55,6 +59,20 @@ class HookExtractor(nn.Module):
                 return tuple(outputs[node] for node in self.nodes)
         missing = ", ".join(node for node in self.nodes if node not in outputs)
         raise UsageError(f"The forward pass of this backbone never runs {missing}: choose another node.")
+
+
+class _LeftOut(nn.Module):
+    """Stands where a module was that a black image did not reach; other images may take another way."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def forward(self, *_: Any, **__: Any) -> Any:
+        raise UsageError(
+            f"The forward pass takes another way for these images than for a black one: it runs {self.path}, which was "
+            f"left out as unreached. Choose a point that comes after {self.path}, whatever the images show."
+        )
 
 
 class _Complete(Exception):  # noqa: N818 - a signal that ends a forward pass, not an error
@@ -79,7 +97,7 @@ def forward_hooks(modules: Mapping[str, nn.Module], callback: Callable[[str, Any
 
 
 def _drop_unreached(cut: HookExtractor, both_modes: bool) -> None:
-    """Replace modules that a probe image does not reach by identities, unless that changes the outputs."""
+    """Leave out modules that a probe image does not reach, unless that changes the outputs."""
     for size in _PROBE_SIZES:
         try:
             before, unreached = _probe(cut, size)
@@ -93,7 +111,7 @@ def _drop_unreached(cut: HookExtractor, both_modes: bool) -> None:
             continue
         dropped = {path: cut.backbone.get_submodule(path) for path in unreached}
         for path in dropped:
-            _replace(cut.backbone, path, nn.Identity())
+            _replace(cut.backbone, path, _LeftOut(path))
         if not _same_outputs(cut, size, before):
             for path, module in dropped.items():
                 _replace(cut.backbone, path, module)

@@ -12,10 +12,13 @@ from lnkit.data.cache import download_dir
 from lnkit.data.fetch.checksums import file_sha256
 from lnkit.data.fetch.download import fetch, file_name
 from lnkit.data.storage import explain_disk_errors, human_size, locked
+from lnkit.data.stored_files import open_regular
 from lnkit.errors import DataError, WeightsError
 from lnkit.progress import Progress
 from lnkit.specs import RemoteFile
 
+HEAD = 4096  # bytes that show whether a server answered with a page
+NO_WEIGHTS = re.compile(rb"\s*<")
 HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.[^.]+$")  # vgg16-397923af.pth: the first digits of its SHA-256
 
 
@@ -25,7 +28,7 @@ def hub_file(remote: RemoteFile) -> Path:
 
 
 def fetch_weights(remote: RemoteFile, title: str, progress: Progress) -> Path:
-    """Download weights into the folder of torch.hub unless they are there, and check the hash in their name.
+    """Download weights into the folder of torch.hub unless they are there, and check their hash in both cases.
 
     torch.hub itself can neither resume a download nor keep the standard output free for a table or JSON.
 
@@ -38,42 +41,58 @@ def fetch_weights(remote: RemoteFile, title: str, progress: Progress) -> Path:
         The path of the file.
 
     Raises:
-        WeightsError: The download failed, or the file has another hash.
+        WeightsError: The download failed, or the file there has another hash.
     """
     target = hub_file(remote)
-    if target.is_file():
-        return target
-    folder = download_dir("weights") / target.stem
-    with locked(folder, f"fetching the {title}", progress):
-        if not target.is_file():  # another process may have fetched it in the meantime
-            progress.say(f"Fetching the {title} ({human_size(remote.size)}) to {target}")
-            _fetch(remote, folder, target, progress, title)
-    return target
-
-
-def _fetch(remote: RemoteFile, folder: Path, target: Path, progress: Progress, title: str) -> None:
     alternatives = (
         f"Alternatives: fetch it where there is a connection and put it at {target}; pass another file with "
         "--weights FILE; or do without pretrained weights with --weights random."
     )
+    folder = download_dir("weights") / target.stem
     try:
-        arrived = fetch(remote, folder, progress, hint=alternatives)
-        _require_hash_in_name(arrived, remote, folder, alternatives)
-        with explain_disk_errors(target.parent, remote.size, f"storing {target.name}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = Path(shutil.move(arrived, target.with_name(f".{target.name}.part")))  # may cross disks: not atomic
-            part.replace(target)
+        with explain_disk_errors(folder, remote.size, f"fetching {target.name}"):
+            if not _is_there(target, remote):
+                with locked(folder, f"fetching the {title}", progress):
+                    if not _is_there(target, remote):  # another process may have fetched it in the meantime
+                        progress.say(f"Fetching the {title} ({human_size(remote.size)}) to {target}")
+                        _fetch(remote, folder, target, progress, alternatives)
     except DataError as error:
         raise WeightsError(f"The {title} could not be fetched. {error}") from error
+    return target
+
+
+def _is_there(target: Path, remote: RemoteFile) -> bool:
+    """Whether the file has been fetched; torch.hub itself checks only what it has just downloaded."""
+    if target.is_dir():
+        raise DataError(f"Expected a file, got the folder {target}: move it away.")
+    if not target.is_file():
+        return False
+    fault = _fault(target, remote)
+    if fault:
+        raise DataError(f"Expected the file of {remote.url} at {target}, got {fault}. Delete it and run again.")
+    return True
+
+
+def _fetch(remote: RemoteFile, folder: Path, target: Path, progress: Progress, alternatives: str) -> None:
+    arrived = fetch(remote, folder, progress, hint=alternatives)
+    fault = _fault(arrived, remote)
+    if fault:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise DataError(f"Expected weights from {remote.url}, got {fault}; the file has been removed. {alternatives}")
+    with explain_disk_errors(target.parent, remote.size, f"storing {target.name}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(shutil.move(arrived, target.with_name(f".{target.name}.part")))  # may cross disks: not atomic
+        part.replace(target)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _require_hash_in_name(arrived: Path, remote: RemoteFile, folder: Path, alternatives: str) -> None:
-    expected = HASH_IN_NAME.search(arrived.name)
-    sha256 = file_sha256(arrived)
-    if expected and not sha256.startswith(expected[1]):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise DataError(
-            f"Expected a file with the SHA-256 {expected[1]}... from {remote.url}, got {sha256[:8]}...: it was changed "
-            f"on the way and has been removed. {alternatives}"
-        )
+def _fault(path: Path, remote: RemoteFile) -> str:
+    """Return what a file is instead of the expected one; "" if nothing speaks against it."""
+    with open_regular(path) as stream:
+        head = stream.read(HEAD)
+    if not head.strip() or NO_WEIGHTS.match(head):
+        return "a web page or another text with tags" if head.strip() else "nothing"
+    named = HASH_IN_NAME.search(path.name)
+    expected = (remote.sha256 or (named[1] if named else "")).lower()
+    sha256 = file_sha256(path) if expected else ""
+    return "" if sha256.startswith(expected) else f"one with the SHA-256 {sha256[:8]}... instead of {expected[:8]}..."

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 
 import torch
 from torch import nn
 
-from lnkit.errors import UsageError, WeightsError
+from lnkit.errors import UnknownNameError, UsageError, WeightsError
 from lnkit.networks.graph_extractor import cut_backbone
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.networks.weights import LoadedBackbone, build_backbone, build_random
 from lnkit.plugins.load import default_registry
+from lnkit.plugins.user_backbones import is_user_backbone
 from lnkit.progress import Progress
 from lnkit.specs import (
     IMAGENET_MEAN,
@@ -80,7 +81,8 @@ def load_loss_network(  # noqa: PLR0913 - options by name
     resolved = registry.points_of(LossNetworkId(backbone, names))
     mean_and_std(spec, normalization)  # refuses an unknown one before anything is fetched
     loaded = build_backbone(spec, weights, seed, progress)
-    return make_loss_network(loaded, spec, resolved, normalization, transform_input, mode)
+    check = not registry.provider("backbone", backbone).tested
+    return make_loss_network(loaded, spec, resolved, normalization, transform_input, mode, check=check)
 
 
 def make_loss_network(
@@ -90,6 +92,8 @@ def make_loss_network(
     normalization: str = "backbone",
     transform_input: bool = True,
     mode: LossMode = "eval",
+    *,
+    check: bool = True,
 ) -> LossNetwork:
     """Cut a loaded backbone at some of its points.
 
@@ -100,36 +104,29 @@ def make_loss_network(
         normalization: As for :func:`load_loss_network`.
         transform_input: As for :func:`load_loss_network`.
         mode: As for :func:`load_loss_network`.
+        check: Compare the cut with the backbone's own forward; see :class:`LossNetwork`.
 
     Raises:
+        UnknownNameError: The backbone has no node of a point.
         UsageError: The normalization is unknown.
         WeightsError: A point lies in the head, for which the file of the weights had no tensors.
     """
     for point in points:
         _require_weights(point, spec, loaded)
-    if not spec.transform_input:
-        return _cut(loaded, spec, points, normalization, mode)
-    before = _set_transform_input(loaded.module, transform_input)
-    try:
-        return _cut(loaded, spec, points, normalization, mode)
-    finally:
-        _set_transform_input(loaded.module, before)
-
-
-def _cut(
-    loaded: LoadedBackbone, spec: BackboneSpec, points: Sequence[ExtractionPoint], normalization: str, mode: LossMode
-) -> LossNetwork:
     mean, std = mean_and_std(spec, normalization)
-    return LossNetwork(
-        loaded.module,
-        points,
-        mean=mean,
-        std=std,
-        input_size=spec.input_size,
-        interpolation=spec.interpolation,
-        name=spec.name,
-        mode=mode,
-    )
+    switch = _transform_input(loaded.module, transform_input) if spec.transform_input else nullcontext()
+    with switch, _named_listing(spec):
+        return LossNetwork(
+            loaded.module,
+            points,
+            mean=mean,
+            std=std,
+            input_size=spec.input_size,
+            interpolation=spec.interpolation,
+            name=spec.name,
+            mode=mode,
+            check=check,
+        )
 
 
 def check_nodes(spec: BackboneSpec, nodes: Sequence[str]) -> None:
@@ -145,7 +142,7 @@ def check_nodes(spec: BackboneSpec, nodes: Sequence[str]) -> None:
     modules = dict(outline.named_modules())
     unknown = [node for node in nodes if node not in modules]
     if unknown:
-        with suppress(NotImplementedError):  # needs values: checked later, with the real weights
+        with suppress(NotImplementedError), _named_listing(spec):  # needs values: checked later, with the real weights
             cut_backbone(outline, unknown, spec.name)
 
 
@@ -170,11 +167,26 @@ def mean_and_std(spec: BackboneSpec, normalization: str) -> tuple[Triple, Triple
     return known[normalization]
 
 
-def _set_transform_input(module: nn.Module, value: bool) -> bool:
-    """Switch the second normalization inside torchvision's Inception family on or off; return the old value."""
-    before = bool(module.transform_input)
+@contextmanager
+def _transform_input(module: nn.Module, value: bool) -> Iterator[None]:
+    """Switch the second normalization inside torchvision's Inception family on or off while inside."""
+    before = module.transform_input
     module.transform_input = value  # type: ignore[assignment]  # a plain attribute; nn.Module's stubs expect a tensor
-    return before
+    try:
+        yield
+    finally:
+        module.transform_input = before
+
+
+@contextmanager
+def _named_listing(spec: BackboneSpec) -> Iterator[None]:
+    """Add the command that lists all nodes to the error for an unknown one, if a command can find the backbone."""
+    try:
+        yield
+    except UnknownNameError as error:
+        if not is_user_backbone(spec.name) and default_registry().backbones.get(spec.name) != spec:
+            raise
+        raise UnknownNameError(f"{error} `lnkit points {spec.name} --all` lists every node.") from error
 
 
 def _require_weights(point: ExtractionPoint, spec: BackboneSpec, loaded: LoadedBackbone) -> None:

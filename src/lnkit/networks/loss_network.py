@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lnkit.errors import ImageError, UsageError
-from lnkit.networks.device import is_out_of_memory
+from lnkit.networks.device import is_out_of_memory, standard_defaults
 from lnkit.networks.graph_extractor import cut_backbone, reached_outputs
 from lnkit.networks.math_kernels import choose_math_kernels
 from lnkit.networks.mode_cut import cut_in_both_modes
+from lnkit.plugins.guard import Owner, blamed
+from lnkit.plugins.unusable_networks import explain_mismatch
 from lnkit.specs import IMAGENET_MEAN, IMAGENET_STD, ExtractionPoint, Interpolation, LossMode
 
 _RANGE_TOLERANCE = 1e-4  # beyond [0, 1]; rounding, not another range
@@ -38,6 +40,7 @@ class LossNetwork(nn.Module):
     mean: Tensor
     std: Tensor
 
+    @standard_defaults()
     def __init__(  # noqa: PLR0913 - options by name
         self,
         backbone: nn.Module,
@@ -49,6 +52,7 @@ class LossNetwork(nn.Module):
         interpolation: Interpolation = "bicubic",
         name: str = "",
         mode: LossMode = "eval",
+        check: bool = True,
     ) -> None:
         """Cut a backbone at its points.
 
@@ -63,11 +67,13 @@ class LossNetwork(nn.Module):
             mode: "eval" stays in evaluation mode. "train" follows ``train()`` and ``eval()`` as any module does: in
                 training mode batch norm takes the statistics of the batch and changes its running statistics, dropout
                 and stochastic depth are on. Weights stay frozen. The reference code of Pihlgren2023 trains so.
+            check: Compare the cut with the network's own forward on one image; False skips this for a network whose
+                cut is known to be right.
 
         Raises:
             UnknownNameError: The backbone has no node of a point.
-            UsageError: There are no points, or two have the same name, or a point of a network with ``mode="train"``
-                is no module.
+            UsageError: There are no points, or two have the same name; a point of a network with ``mode="train"`` is no
+                module; or the forward pass computes with parameters of another network.
         """
         super().__init__()
         choose_math_kernels()
@@ -80,8 +86,9 @@ class LossNetwork(nn.Module):
         self._nodes = tuple(dict.fromkeys(point.node for point in self.points))
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1))
-        self.backbone = cut_backbone(backbone, self._nodes, name)
-        both = cut_in_both_modes(self.backbone, backbone, self._nodes, name) if mode == "train" else None
+        with blamed(Owner(f"The backbone {name or 'in hand'}"), "while it was cut"):
+            self.backbone = cut_backbone(backbone, self._nodes, name, check=check, input_size=input_size)
+            both = cut_in_both_modes(self.backbone, backbone, self._nodes, name) if mode == "train" else None
         self.backbone = self.backbone if both is None else both
         self.follows_mode = both is not None  # False also for mode="train" if training mode makes no difference
         super().train(False)
@@ -108,11 +115,12 @@ class LossNetwork(nn.Module):
         normalized = self.normalize(images)
         if torch.compiler.is_compiling():
             return self.tap(normalized)
-        try:
-            return self.tap(normalized)
-        except (RuntimeError, AssertionError, ValueError) as error:  # ValueError: batch norm of a single value
-            self._explain(normalized, error)
-            raise
+        with blamed(Owner(f"The backbone {self.name or 'in hand'}"), "in its forward pass"):
+            try:
+                return self.tap(normalized)
+            except (RuntimeError, AssertionError, ValueError) as error:  # ValueError: batch norm of a single value
+                self._explain(normalized, error)
+                raise
 
     @property
     def device(self) -> torch.device:
@@ -142,6 +150,8 @@ class LossNetwork(nn.Module):
         try:
             self.tap(blank)
         except (RuntimeError, AssertionError, ValueError):
+            if mismatch := explain_mismatch(self.backbone, normalized, error):
+                raise ImageError(mismatch) from error
             height, width = normalized.shape[2:]
             reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".!")
             reason = re.sub(r"Proxy\(\w+\)", "another", reason)  # a placeholder of the tracer for a size

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import logging
 import pickle
-import random
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
-import numpy.random
-import torch
 from torch import nn
 
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
+from lnkit.networks.device import seeded, standard_defaults
 from lnkit.networks.hub import fetch_weights
-from lnkit.networks.weight_files import COUNTER, fit_weights, read_weights, require_file
-from lnkit.plugins.failures import sentence_of
-from lnkit.plugins.output import stdout_to_stderr
-from lnkit.plugins.process_state import preserved
+from lnkit.networks.weight_files import require_file
+from lnkit.networks.weight_fit import Fit, load_file
+from lnkit.networks.weight_readings import SEPARATOR, split_label
+from lnkit.networks.weights_hash import hash_weights
+from lnkit.plugins.failures import place_of, sentence_of
+from lnkit.plugins.guard import foreign_code, owner_of, raised_as, warn_of_changes
 from lnkit.plugins.rules import printable
-from lnkit.plugins.torch_state import GENERATORS, SETTINGS
-from lnkit.plugins.user_backbones import is_user_backbone
+from lnkit.plugins.unusable_networks import why_unusable
+from lnkit.plugins.user_backbones import FAMILY, is_user_backbone
 from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, load_function
 
@@ -46,42 +43,51 @@ class LoadedBackbone:
     absent: tuple[str, ...] = ()  # tensors of the head that were not in the file
 
 
-def check_weights(weights: str) -> None:
-    """Raise WeightsError if ``weights``, as for :func:`build_backbone`, is a file that does not exist."""
+def check_weights(weights: str | Path) -> None:
+    """Raise WeightsError if ``weights``, as for :func:`build_backbone`, is a file that is missing or unreadable."""
     if weights not in ("pretrained", "random"):
-        require_file(Path(weights).expanduser())
+        require_file(split_label(weights)[0])
 
 
+@standard_defaults()
 def build_backbone(
-    spec: BackboneSpec, weights: str = "pretrained", seed: int = 0, progress: Progress | None = None
+    spec: BackboneSpec, weights: str | Path = "pretrained", seed: int = 0, progress: Progress | None = None
 ) -> LoadedBackbone:
     """Build a backbone with its weights.
 
     Args:
         spec: The backbone.
         weights: "pretrained", "random", or the path of a safetensors file or of a state dict saved by ``torch.save``.
+            If the file holds several that fit, ``FILE::KEY`` chooses: "checkpoint.pth::state_dict_ema".
         seed: Seed of random weights, and of the head if the file has none. The random generators of the caller are not
             changed.
-        progress: Announces a download before it begins.
+        progress: Announces a download before it begins, and says where in a file the weights were.
 
     Raises:
         PluginError: The plugin of the backbone failed to build it.
+        UsageError: The file holds several sets of weights that fit, or nothing under the key.
         WeightsError: The weights are missing, damaged, made for another network, or could not be fetched.
     """
     absent: tuple[str, ...] = ()
-    with _seeded(seed):
+    with seeded(seed):
         if weights == "pretrained":
             source = f"{spec.weights} from {spec.remote.url}" if spec.remote else spec.weights
             module, name = _load_pretrained(spec, progress or SilentProgress()), spec.weights
         elif weights == "random":
             module, name, source = build_random(spec), "random", f"random, seed {seed}"
         else:
-            path = Path(weights).expanduser()
-            tensors = read_weights(path)
-            module, name, source = build_random(spec), "file", path.name
-            absent = fit_weights(module, tensors, spec.name, path)
-    module.eval().requires_grad_(False)
-    return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
+            path, label = split_label(weights)
+            module, name = build_random(spec), "file"
+            with raised_as(partial(_broken, spec)):  # its own code, such as state_dict and train
+                fit = load_file(module, path, label, spec.name)
+            file = printable(path.name)
+            absent, source = fit.absent, f"{file}{SEPARATOR}{fit.label}" if fit.label else file
+            _say(fit, path, label, progress)
+    with raised_as(partial(_broken, spec)):
+        if reason := why_unusable(module):
+            raise _error_of(spec, reason)
+        module.cpu().float().eval().requires_grad_(False)  # lnkit computes in float32
+        return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
 
 
 def build_part(spec: BackboneSpec, pretrained: bool, progress: Progress) -> LoadedBackbone:
@@ -95,34 +101,11 @@ def build_part(spec: BackboneSpec, pretrained: bool, progress: Progress) -> Load
     return LoadedBackbone(module.eval().requires_grad_(False), spec.weights if pretrained else "random", "", spec.name)
 
 
-def hash_weights(module: nn.Module, without: tuple[str, ...] = ()) -> str:
-    """Return the SHA-256 of the tensors of a network, independent of the format of their file.
-
-    For every entry of the state dict, sorted by name, it hashes the UTF-8 text ``name dtype shape`` and a line feed
-    (``features.0.weight torch.float32 64x3x3x3``), then the values, row-major and little-endian. Counters of batch norm
-    are left out, since they have no effect in evaluation mode.
-
-    Args:
-        module: The network.
-        without: Names of tensors to leave out.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        if name in without or name.endswith(COUNTER):
-            continue
-        digest.update(f"{name} {tensor.dtype} {'x'.join(map(str, tensor.shape))}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed the generators of torch, NumPy and Python, and restore their states afterwards."""
-    with preserved(GENERATORS):
-        random.seed(seed)
-        numpy.random.seed(seed % 2**32)
-        torch.default_generator.manual_seed(seed)
-        yield
+def _say(fit: Fit, path: Path, label: str, progress: Progress | None) -> None:
+    found = (f"Weights: those under {fit.label!r} in {path.name}.",) if fit.label not in ("", label) else ()
+    for sentence in (*found, *fit.remarks):
+        logger.info(sentence)
+        (progress or SilentProgress()).say(sentence)
 
 
 def build_random(spec: BackboneSpec) -> nn.Module:
@@ -140,44 +123,34 @@ def build_random(spec: BackboneSpec) -> nn.Module:
 
 def _build(spec: BackboneSpec, *, pretrained: bool) -> nn.Module:
     """Call ``load`` of a plugin; errors other than FAILURES become LnkitErrors."""
+
+    def blame(error: BaseException) -> BaseException:
+        if isinstance(error, ImportError):
+            needed = " ".join(f"'{name}'" for name in spec.requires) or "the packages that its plugin needs"
+            return WeightsError(f"Backbone {spec.name} cannot be built ({_reason(error)}). Run: pip install {needed}")
+        return error if isinstance(error, (LnkitError, *FAILURES)) else _broken(spec, error)
+
+    changed: list[str] = []
     try:
-        with _isolated(spec):
+        with foreign_code(blame) as changed:
             module = load_function(spec.load)(pretrained)
-    except ImportError as error:
-        needed = " ".join(f"'{requirement}'" for requirement in spec.requires) or "the packages that its plugin needs"
-        raise WeightsError(
-            f"Backbone {spec.name} cannot be built ({_reason(error)}). Run: pip install {needed}"
-        ) from error
-    except (LnkitError, KeyboardInterrupt, *FAILURES):
-        raise
-    except BaseException as error:  # SystemExit too
-        raise _broken(spec, error) from error
+    finally:
+        if changed:
+            warn_of_changes(f"Building {spec.name} changes {', '.join(changed)}")
     if not isinstance(module, nn.Module):
         raise _error_of(spec, f"returned {type(module).__name__} instead of an nn.Module.")
     return module
 
 
-@contextlib.contextmanager
-def _isolated(spec: BackboneSpec) -> Iterator[None]:
-    """Keep the output of a plugin out of the standard output, and undo its changes to global state."""
-    with preserved(GENERATORS), preserved(SETTINGS) as changed, stdout_to_stderr():
-        yield
-    if changed:
-        _warn_once(f"Building {spec.name} changes {', '.join(changed)}, which was undone. Tell the plugin's author.")
-
-
-@cache  # a backbone is built more than once in a run
-def _warn_once(sentence: str) -> None:
-    logger.warning(sentence)
-
-
 def _broken(spec: BackboneSpec, error: BaseException) -> LnkitError:
-    return _error_of(spec, f"raised {sentence_of(error).rstrip('.')}. `lnkit --traceback ...` shows where.")
+    place = place_of(error, owner_of("", spec.load).package)
+    where = f" ({place})" if place else ""
+    return _error_of(spec, f"raised {sentence_of(error).rstrip('.')}{where}. `lnkit --traceback ...` shows where.")
 
 
 def _error_of(spec: BackboneSpec, reason: str) -> LnkitError:
     """Make the error for a failure in the code behind a backbone: that of a plugin, or the user's own."""
-    if is_user_backbone(spec.name):
+    if is_user_backbone(spec.name) or spec.family == FAMILY:
         return UsageError(f"{spec.name} {reason}")
     return PluginError(f"Backbone {spec.name} cannot be built: its plugin {reason} Tell the plugin's author.")
 
@@ -201,4 +174,5 @@ def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
 
 
 def _reason(error: BaseException) -> str:
-    return printable((str(error) or type(error).__name__).splitlines()[0])
+    first = (str(error) or type(error).__name__).splitlines()[0]
+    return printable(first.partition(" In PyTorch 2.6")[0])  # goes on with an advice to turn off a safety

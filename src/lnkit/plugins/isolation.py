@@ -9,22 +9,49 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pluggy
 
+from lnkit._version import __version__
 from lnkit.errors import PluginError, UsageError
 from lnkit.plugins.entrypoints import EntryPoint, find_entry_points
 from lnkit.plugins.failures import describe_failure, sentence_of
+from lnkit.plugins.guard import foreign_code, warn
 from lnkit.plugins.hooks import import_plugin, plugin_manager
+from lnkit.plugins.import_marker import Ended, ImportMarker, ended_processes
 from lnkit.plugins.interface import require_interface
-from lnkit.plugins.output import stdout_to_stderr
-from lnkit.plugins.plugin_warnings import collect_warnings
+from lnkit.plugins.plugin_warnings import collect_warnings, where_in
+from lnkit.plugins.torch_state import GENERATORS, SETTINGS
 from lnkit.specs import PluginFailure
 
 BUNDLE = "lnkit"  # the distribution of the bundled plugins
+
+# Further distributions of lnkit's own repository, whose tests cover all that they register.
+TESTED = (
+    "lnkit-calibration",
+    "lnkit-earlystop",
+    "lnkit-judgments",
+    "lnkit-probes",
+    "lnkit-stlpips",
+    "lnkit-timm",
+)
+# The bundled plugins, name -> module, as pyproject.toml announces them. Metadata are not trusted with it: any
+# distribution can call itself lnkit.
+BUNDLED = {
+    "lnkit_builtins": "lnkit.distances.builtin_plugin",
+    "lnkit_torchvision": "lnkit_torchvision",
+    "lnkit_bapps": "lnkit_bapps",
+    "lnkit_superres": "lnkit_superres",
+    "lnkit_delineation": "lnkit_delineation",
+    "lnkit_autoencoder": "lnkit_autoencoder",
+}
 VARIABLE = "LNKIT_PLUGINS"  # names of the plugins to load besides the bundled ones; empty or "none" for no other
+
+STATES = (*SETTINGS, *GENERATORS)
+MARKER = ImportMarker()
 
 
 @dataclass
@@ -44,7 +71,22 @@ class Plugin:
     @property
     def bundled(self) -> bool:
         """Whether it comes with lnkit itself."""
-        return self.distribution == BUNDLE
+        return self.distribution == BUNDLE and BUNDLED.get(self.name) == self.module
+
+    @property
+    def package(self) -> str:
+        """Top-level package of its code."""
+        return self.module.partition(":")[0].partition(".")[0]
+
+    @property
+    def title(self) -> str:
+        """Its distribution and version: "lnkit-mine 1.0"."""
+        return f"{self.distribution} {self.version}"
+
+    @property
+    def tested(self) -> bool:
+        """Whether lnkit's own tests cover its networks and distances; all others are checked in each run."""
+        return self.bundled or self.distribution in TESTED
 
     @property
     def state(self) -> Literal["ok", "failed", "off"]:
@@ -67,9 +109,11 @@ def load_plugins(*, strict: bool = False, only: Sequence[str] | None = None) -> 
         UsageError: ``only`` or ``LNKIT_PLUGINS`` names a plugin that is not installed.
         PluginError: a plugin failed, in strict mode.
     """
-    plugins = [_describe(entry) for entry in find_entry_points()]
+    plugins = [_describe(entry) for entry in _with_bundled(find_entry_points())]
     plugins.sort(key=lambda plugin: (not plugin.bundled, plugin.name, plugin.distribution))
     _disable_others(plugins, _names_in_environment() if only is None else list(only))
+    for ended in ended_processes():  # said at once, since this process may end in the same way
+        warn(_name_who_ended(ended, plugins))
     loaded: dict[str, Plugin] = {}
     for plugin in plugins:
         if plugin.enabled:
@@ -109,16 +153,40 @@ def isolated(plugin: Plugin, stage: str, *, strict: bool) -> Iterator[list[Plugi
     Output goes to stderr and the state of the process is restored; changes to it and long waits become warnings.
     """
     failures: list[PluginFailure] = []
-    try:
-        with collect_warnings(plugin.name, stage, plugin.warnings), stdout_to_stderr():
-            yield failures
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # SystemExit, and those that test frameworks raise to get past "except Exception"
+
+    def record(error: BaseException) -> BaseException | None:
         if strict:
-            raise PluginError(f"Plugin {plugin.name!r} failed ({stage}): {sentence_of(error)}") from error
-        failures.append(describe_failure(plugin.name, plugin.distribution, stage, error))
+            return PluginError(f"Plugin {plugin.name!r} failed ({stage}): {sentence_of(error)}")
+        failures.append(describe_failure(plugin.name, plugin.distribution, stage, error, plugin.package))
         plugin.failures.extend(failures)
+        return None
+
+    trusted = plugin.bundled or stage == "validate"  # which runs next to nothing of a plugin; a test checks the bundled
+    marked = nullcontext() if trusted else MARKER.marks(plugin.name, plugin.title, stage)
+    waiting = collect_warnings(plugin.name, stage, plugin.warnings)
+    states = () if trusted else STATES
+    with waiting, marked, foreign_code(record, named=states, silent=(), circumstances=True) as changed:
+        yield failures
+    if changed:
+        sentence = f"Plugin {plugin.name!r} changes {', '.join(changed)} {where_in(stage)}; lnkit undid this."
+        plugin.warnings.append(sentence)
+
+
+def _with_bundled(entries: list[EntryPoint]) -> list[EntryPoint]:
+    """Return the bundled plugins, whatever the metadata of lnkit say, and all others that are announced."""
+    announced = {(entry.name, entry.value): entry for entry in entries if entry.distribution == BUNDLE}
+    bundled = [announced.pop(item, EntryPoint(*item, BUNDLE, __version__)) for item in BUNDLED.items()]
+    return [*bundled, *(entry for entry in entries if entry not in bundled)]
+
+
+def _name_who_ended(ended: Ended, plugins: Sequence[Plugin]) -> str:
+    others = [plugin.name for plugin in plugins if not plugin.bundled and plugin.name != ended.plugin]
+    doing = "importing it" if ended.stage == "import" else f"in its hook {ended.stage}"
+    return (
+        f"The plugin {ended.plugin!r} of {ended.distribution} was loaded when an earlier lnkit (process "
+        f"{ended.process}) ended or was killed, {doing}. If that happens again, leave it out: "
+        f"{VARIABLE}={','.join(others) or 'none'} names the others."
+    )
 
 
 def _describe(entry: EntryPoint) -> Plugin:
@@ -128,6 +196,10 @@ def _describe(entry: EntryPoint) -> Plugin:
             f"{plugin.distribution} is installed more than once: {plugin.version} is used, and not "
             f"{', '.join(entry.others)}. Run `pip uninstall {plugin.distribution}` until none is left, and install it "
             "again."
+        )
+    if plugin.distribution == BUNDLE and not plugin.bundled:
+        plugin.warnings.append(
+            f"The plugin {plugin.name!r} comes from a distribution that calls itself lnkit, but is none of lnkit's own."
         )
     return plugin
 
@@ -163,6 +235,8 @@ def _load(plugin: Plugin, first: Plugin, strict: bool) -> None:
 
 
 def _require_first(plugin: Plugin, first: Plugin) -> None:
+    if plugin.module in BUNDLED.values() and not plugin.bundled:
+        raise PluginError(f"{plugin.distribution} announces {plugin.module}, a plugin of lnkit itself. Uninstall it.")
     if plugin is first:
         return
     if plugin.distribution == first.distribution:

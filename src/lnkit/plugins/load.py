@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from lnkit.plugins.isolation import load_plugins
+from lnkit.plugins.isolation import MARKER, load_plugins
 from lnkit.plugins.registration import run_hooks
 from lnkit.plugins.registry import Registry
 
@@ -29,6 +29,9 @@ def load_registry(*, strict: bool = False, only: Sequence[str] | None = None) ->
         UsageError: ``only`` or ``LNKIT_PLUGINS`` names a plugin that is not installed.
         PluginError: a plugin failed, in strict mode.
     """
-    registry = Registry(plugins=tuple(load_plugins(strict=strict, only=only)))
-    run_hooks(registry, strict=strict)
+    try:
+        registry = Registry(plugins=tuple(load_plugins(strict=strict, only=only)))
+        run_hooks(registry, strict=strict)
+    finally:
+        MARKER.remove()
     return registry

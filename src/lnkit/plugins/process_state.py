@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import builtins
 import operator
 import os
 import sys
@@ -31,22 +32,42 @@ class GlobalState(NamedTuple):
 
 
 @contextmanager
-def preserved(states: Sequence[GlobalState]) -> Iterator[list[str]]:
+def preserved(states: Sequence[GlobalState], changed: list[str] | None = None) -> Iterator[list[str]]:
     """Restore at the end what has changed inside.
 
+    Args:
+        states: what to restore.
+        changed: the list to yield, if there is one already.
+
     Yields:
-        A list that is empty inside and holds the names of the changed states afterwards.
+        A list that holds the names of the changed states afterwards.
     """
-    changed: list[str] = []
+    changed = [] if changed is None else changed
+    builtin_functions, limit = _BUILTINS.copy(), sys.getrecursionlimit()
     before = [_read(state) if _is_imported(state) else None for state in states]
     try:
         yield changed
     finally:
+        if sys.getrecursionlimit() != limit:  # before anything that calls functions
+            sys.setrecursionlimit(limit)
+            changed.append("the recursion limit")
+        if builtin_functions != _BUILTINS:  # before anything that uses them
+            changed += _restore_builtins(builtin_functions)
         for state, values in zip(states, before, strict=True):
             if _is_imported(state):
                 name = _restore(state, state.initial() if values is None else values[0])
                 if name and name not in changed:
                     changed.append(name)
+
+
+_BUILTINS = vars(builtins)
+
+
+def _restore_builtins(before: dict[str, Any]) -> list[str]:
+    """Restore built-in functions that were replaced or removed; new ones stay."""
+    replaced = [name for name in before if name != "_" and _BUILTINS.get(name) is not before[name]]
+    _BUILTINS.update({name: before[name] for name in replaced})
+    return [f"builtins.{name}" for name in replaced]
 
 
 def _is_imported(state: GlobalState) -> bool:
@@ -81,7 +102,7 @@ def _module(name: str) -> Any:
 # Environment variables that say where weights and data are, and on which devices to compute. All others are ignored:
 # many libraries set their own when they are imported, and that is not the fault of the plugin that needs them.
 VARIABLES = (
-    *("HOME", "HF_HOME", "HF_HUB_OFFLINE", "TMPDIR", "TORCH_HOME", "XDG_CACHE_HOME"),
+    *("HOME", "HF_HOME", "HF_HUB_OFFLINE", "PATH", "TMPDIR", "TORCH_HOME", "XDG_CACHE_HOME"),
     *("LNKIT_CACHE", "LNKIT_PLUGINS", "LNKIT_RESULTS"),
     *("CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "MKL_NUM_THREADS", "OMP_NUM_THREADS"),
 )

@@ -147,9 +147,11 @@ class Registry:
     def _single_points(self, backbone: str) -> list[str]:
         names = [name for name, point in self.points_at(backbone).items() if len(point.nodes) == 1]
         if not names:
+            in_hand = self.providers.get(("backbone", backbone)) is USER_CODE  # which no command can find
             raise UnknownNameError(
-                f"No extraction point is registered for {backbone!r}: give node paths, such as --point layer1,layer2. "
-                f"`lnkit points {backbone} --all` lists them."
+                f"No extraction point is registered for {backbone!r}: give node paths, such as "
+                + ("points='layer1,layer2'." if in_hand else "--point layer1,layer2. ")
+                + ("" if in_hand else f"`lnkit points {backbone} --all` lists them.")
             )
         return names
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from lnkit.plugins.interpreter_state import INTERPRETER_SETTINGS, functions_of
 from lnkit.plugins.process_state import PYTHON_GENERATORS, PYTHON_SETTINGS, UNKNOWN, GlobalState
 
 UNSEEDED = "unseeded"  # stands for the random seed of a generator that was never seeded
@@ -61,8 +62,40 @@ def _gpu_states() -> Any:
     return cuda.get_rng_state_all() if cuda.is_initialized() else UNKNOWN
 
 
+MODULE_HOOKS = (
+    "_global_buffer_registration_hooks",
+    "_global_module_registration_hooks",
+    "_global_parameter_registration_hooks",
+    "_global_backward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_forward_hooks",
+)
+
+
+def _module_hooks() -> list[dict[Any, Any]]:
+    module = sys.modules["torch.nn.modules.module"]
+    return [dict(getattr(module, name)) for name in MODULE_HOOKS]
+
+
+def _restore_module_hooks(before: list[dict[Any, Any]]) -> None:
+    for name, hooks in zip(MODULE_HOOKS, before, strict=True):
+        table = getattr(sys.modules["torch.nn.modules.module"], name)
+        table.clear()
+        table.update(hooks)
+
+
 SETTINGS = (
     *PYTHON_SETTINGS,
+    *INTERPRETER_SETTINGS,
+    *map(functions_of, ("torch", "torch.nn", "torch.nn.functional")),
+    GlobalState(
+        "torch's hooks of all modules",
+        _module_hooks,
+        _restore_module_hooks,
+        "torch.nn.modules.module",
+        initial=lambda: [{} for _ in MODULE_HOOKS],
+    ),
     GlobalState(
         "torch's default dtype",
         lambda: _torch().get_default_dtype(),

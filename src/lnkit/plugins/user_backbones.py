@@ -101,6 +101,8 @@ def _takes_pretrained(build: Callable[..., Any]) -> bool:
 
 def _copy(module: torch.nn.Module, _pretrained: bool) -> torch.nn.Module:
     """Return a copy, since loading freezes a backbone and sets evaluation mode."""
-    from copy import deepcopy  # noqa: PLC0415 - only for user code
+    from lnkit.plugins.unusable_networks import copy_network, why_unusable  # noqa: PLC0415 - only for user code
 
-    return deepcopy(module)
+    if reason := why_unusable(module):
+        raise UsageError(f"{type(module).__name__} {reason}")
+    return copy_network(module)

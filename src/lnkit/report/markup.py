@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-# Characters that change the reading direction could make one name look like another.
-DIRECTIONS = dict.fromkeys(
-    map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"), "\ufffd"
-)
+from lnkit import escapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ class Cell:
 
 def escape(value: Any) -> str:
     """Return text as HTML in which nothing of it acts as markup."""
-    return html.escape(str(value).translate(DIRECTIONS), quote=True)
+    return escapes.html(str(value))
 
 
 def paragraph(text: str, kind: str = "") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from lnkit._text_paths import text_paths
 from lnkit._version import __version__
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.correlations import attribute_correlations
@@ -20,7 +21,7 @@ from lnkit.report import figures as charts
 from lnkit.report.figures.captions import published_caveats
 from lnkit.report.figures.files import to_spec
 from lnkit.report.markup import Cell, Figure, Section, escape, page, paragraph, table
-from lnkit.results.folder import output_file
+from lnkit.results.output_files import output_file
 from lnkit.results.records import RunRecord
 from lnkit.stats import Sampling
 
@@ -34,6 +35,7 @@ MOST_NAMED = 3  # loss networks in a cell
 MAX_SCORES = 12  # figures of single scores; the tables have the others
 
 
+@text_paths
 def write_report(gathered: ScoreSet, file: Path, title: str = "Loss networks") -> int:
     """Write the report.
 
@@ -48,10 +50,10 @@ def write_report(gathered: ScoreSet, file: Path, title: str = "Loss networks") -
     Raises:
         LnkitError: the file cannot be written.
     """
-    text = build_report(gathered, title)
+    content = build_report(gathered, title).encode()
     with output_file(file) as tmp:
-        tmp.write_text(text, encoding="utf-8")
-    return file.stat().st_size
+        tmp.write_bytes(content)
+    return len(content)
 
 
 def build_report(gathered: ScoreSet, title: str = "Loss networks") -> str:

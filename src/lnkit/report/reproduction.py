@@ -12,7 +12,8 @@ from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.published.tables import read_rows
 from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow
 from lnkit.errors import UsageError
-from lnkit.results.folder import output_file
+from lnkit.escapes import markdown
+from lnkit.results.output_files import output_file
 from lnkit.results.records import RunRecord
 
 MACS = "millions of multiply-adds"
@@ -249,13 +250,8 @@ def _markdown(part: Part) -> Iterable[str]:
         yield f"> {part.caveat}.\n"
     if part.lines:
         yield f"| {' | '.join(COLUMNS)} |\n| {' | '.join('---' for _ in COLUMNS)} |"
-        yield from (f"| {' | '.join(_plain(getattr(line, name)) for name in COLUMNS)} |" for line in part.lines)
+        yield from (f"| {' | '.join(markdown(getattr(line, name)) for name in COLUMNS)} |" for line in part.lines)
         yield ""
     if part.commands and part.missing:
-        commands = "\n".join(part.commands)
+        commands = "\n".join(part.commands)  # of published names
         yield f"{part.missing} values are missing; these commands compute them:\n\n```\n{commands}\n```\n"
-
-
-def _plain(text: str) -> str:
-    """Return text for one cell: no line breaks, no bars, no markup."""
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")

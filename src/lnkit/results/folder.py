@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lnkit.data.atomic import DISK_FULL, atomic_write, tmp_name
-from lnkit.errors import DataError, LnkitError, UsageError
+from lnkit._text_paths import text_paths
+from lnkit.data.atomic import sync, sync_names
+from lnkit.data.leftovers import remove, tmp_name
+from lnkit.data.stored_files import read_arrays, read_text
+from lnkit.errors import DataError, PluginError, UsageError
+from lnkit.results.editions import ReplacedError, current, is_edition, put_in_place, read_current, tidy
+from lnkit.results.part_store import PARTS_FOLDER, clear_abandoned
+from lnkit.results.record_files import (
+    ARRAYS_FILES,
+    RECORD_FILE,
+    copy_files,
+    explain_write_errors,
+    fault_of_names,
+    write_arrays,
+)
 from lnkit.results.records import RunKey, RunRecord, from_json, record_id, to_json
 from lnkit.results.seeds import means_over_seeds
 
@@ -20,19 +32,24 @@ if TYPE_CHECKING:
 
     from lnkit.benchmark import Arrays
 
-RECORD_FILE = "result.json"
-ARRAYS_FILES = ("distances.npz", "values.npz")  # of a benchmark that only measures, and of one that trains
-PARTS_FOLDER = ".parts"  # for unfinished runs
+_ID = re.compile(r".+_[0-9a-f]{12}")
 
 
 def results_dir(folder: Path | None = None) -> Path:
     """Return the given folder, else ``LNKIT_RESULTS``, else ``results`` in the working directory.
 
     Raises:
-        UsageError: the path is a file.
+        UsageError: the path is something else than a folder, or the working directory was removed.
     """
     path = folder or Path(os.environ.get("LNKIT_RESULTS") or "results")
-    if path.is_file():
+    try:
+        path.absolute()
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"The working directory was removed, so {path} is nowhere. Change to another directory and run the command "
+            "again."
+        ) from error
+    if path.exists() and not path.is_dir():
         raise UsageError(f"Expected a folder for results, got the file {path}; name a folder with --results DIR.")
     return path
 
@@ -45,6 +62,7 @@ class DamagedRecord:
     reason: str
 
 
+@text_paths
 @dataclass(frozen=True)
 class ResultsFolder:
     """Records on disk. Several processes may write to it at the same time."""
@@ -65,40 +83,39 @@ class ResultsFolder:
         except DataError as error:
             raise DataError(f"{error} Remove the folder {folder}, or replace it with --force.") from error
 
+    @text_paths
     def read(self, folder: Path) -> RunRecord:
         """Read the record in ``folder``.
 
         Raises:
             DataError: the record is missing, damaged, of another schema, or belongs into another folder.
         """
-        file = folder / RECORD_FILE
-        try:
-            record = from_json(file.read_text(encoding="utf-8"), str(file))
-        except FileNotFoundError as error:
-            raise DataError(f"{file} is missing.") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{file} cannot be read ({error}).") from error
-        if record.id != folder.name:
-            raise DataError(f"Expected the record {folder.name} in {file}, got {record.id}.")
-        return record
+        return read_current(folder, lambda place: _read(place, folder.name))
+
+    def folder_of(self, record: RunRecord) -> Path:
+        """Return the folder with the files of a record."""
+        return current(self.path / record.id)
 
     def arrays(self, record: RunRecord) -> dict[str, np.ndarray]:
         """Return the arrays stored beside a record, by name.
 
         Raises:
             DataError: they are missing or damaged.
+            ReplacedError: the record was replaced since it was read.
         """
-        import numpy as np  # noqa: PLC0415 - listing records needs no numpy
 
-        file = self.path / record.id / _arrays_file(record)
-        try:
-            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except FileNotFoundError as error:
-            raise DataError(f"{file} is missing; run the same command again with --force.") from error
-        except Exception as error:  # zip, zlib and numpy each have errors of their own for damaged files
-            raise DataError(f"{file} is damaged; run the same command again with --force.") from error
+        def read(place: Path) -> dict[str, np.ndarray]:
+            try:
+                arrays = read_arrays(place / _arrays_file(record))
+            except DataError as error:
+                raise DataError(f"{str(error)[:-1]}; run the same command again with --force.") from error
+            if to_json(_read(place, record.id)) != to_json(record):
+                raise ReplacedError(f"{record.id} was replaced while it was read; run this command again.")
+            return arrays
 
+        return read_current(self.path / record.id, read)
+
+    @text_paths
     def write(
         self, record: RunRecord, arrays: Arrays, files: Mapping[str, Path] | None = None, *, replace: bool = False
     ) -> Path:
@@ -114,34 +131,64 @@ class ResultsFolder:
             The folder of the record.
 
         Raises:
+            PluginError: the benchmark gave a value or a file that cannot be stored.
             LnkitError: the folder cannot be written to.
         """
         target = self.path / record.id
-        with _writing_in(self.path):
+        text = _checked_json(record, files or ())
+        with explain_write_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             tmp = self.path / PARTS_FOLDER / tmp_name()
-            tmp.mkdir(parents=True)
             try:
+                tmp.mkdir(parents=True)
                 if arrays:
-                    _write_arrays(tmp / _arrays_file(record), arrays)
-                for name, file in (files or {}).items():
-                    (tmp / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(file, tmp / name)
-                (tmp / RECORD_FILE).write_text(to_json(record), encoding="utf-8")
-                _put_in_place(tmp, target, replace=replace)
+                    write_arrays(tmp / _arrays_file(record), arrays)
+                copy_files(files or {}, tmp, record.key.benchmark)
+                (tmp / RECORD_FILE).write_text(text, encoding="utf-8")
+                sync(tmp)
+                put_in_place(tmp, target, replace=replace)
+                sync_names(self.path)
             finally:
-                shutil.rmtree(tmp, ignore_errors=True)
-        return target
+                remove(tmp)
+        return current(target)
+
+    def clear_leftovers(self, ids: Iterable[str]) -> None:
+        """Remove what killed processes left here: drafts, parts of finished runs, and older editions of some records.
+
+        Args:
+            ids: of these records.
+        """
+        clear_abandoned(self.path)
+        for id_ in ids:
+            tidy(self.path / id_)
 
     def load(self) -> tuple[list[RunRecord], list[DamagedRecord]]:
-        """Return all records, by name, and the folders whose records cannot be read."""
+        """Return all records, by name, and the folders whose records cannot be read.
+
+        Raises:
+            DataError: the results folder itself cannot be read.
+        """
         records, damaged = [], []
-        for folder in sorted(f.parent for f in self.path.glob(f"*/{RECORD_FILE}") if not f.parent.name.startswith(".")):
+        for folder in self._folders():
             try:
                 records.append(self.read(folder))
             except DataError as error:
                 damaged.append(DamagedRecord(folder, str(error)))
         return records, damaged
+
+    def _folders(self) -> list[Path]:
+        """Return the folders that hold records, whether these can be read or not."""
+        try:
+            with os.scandir(self.path) as entries:
+                folders = [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise DataError(
+                f"{self.path} cannot be read ({error.strerror}). Change its permissions, or name another folder with "
+                "--results DIR."
+            ) from error
+        return [folder for folder in sorted(folders) if _may_hold_record(folder)]
 
     def choose(self, text: str) -> RunRecord:
         """Return the record that ``text`` identifies: its id, the start of its id or hash, or ``backbone:points``.
@@ -175,91 +222,42 @@ class ResultsFolder:
         raise UsageError(f"There is no result {text!r} in {self.path}; `lnkit results list` shows all results.")
 
 
-@dataclass(frozen=True)
-class FolderPartStore:
-    """Finished parts of an unfinished run on disk, so that the same command can resume it."""
-
-    path: Path
-
-    def get_or_compute(self, key: str, compute: Callable[[], Arrays]) -> Mapping[str, Any]:
-        """Return the stored part, or compute and store it; a damaged part is computed again.
-
-        Args:
-            key: of the part, unique within the run and usable as a file name.
-            compute: returns the arrays of the part, by name.
-
-        Raises:
-            LnkitError: the folder cannot be written to.
-        """
-        import numpy as np  # noqa: PLC0415 - only while running
-
-        file = self.path / f"{key}.npz"
-        try:
-            with np.load(file, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except Exception:
-            pass
-        part = compute()
-        with _writing_in(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            with atomic_write(file) as tmp:
-                _write_arrays(tmp, part)
-        return part
-
-    def clear(self) -> None:
-        """Remove all parts."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
-
-@contextmanager
-def _writing_in(folder: Path) -> Iterator[None]:
-    """Turn errors of the disk into a message for users."""
+def _may_hold_record(folder: Path) -> bool:
+    if os.path.lexists(folder / RECORD_FILE) or _ID.fullmatch(folder.name):
+        return True
     try:
-        yield
-    except OSError as error:
-        reason = "the disk is full" if error.errno in DISK_FULL else error.strerror
-        raise LnkitError(
-            f"Cannot write results to {folder}: {reason}. Change that, or name another folder with --results DIR, "
-            "and run the command again; finished parts are not computed again."
-        ) from error
+        return any(is_edition(path.name) for path in folder.iterdir())
+    except OSError:  # closed, so that nobody knows
+        return True
+
+
+def _read(place: Path, id_: str) -> RunRecord:
+    """Read the record in a folder or an edition of it."""
+    file = place / RECORD_FILE
+    record = from_json(read_text(file), str(file))
+    if record.id != id_:
+        raise DataError(f"Expected the record {id_} in {file}, got {record.id}.")
+    return record
+
+
+def _checked_json(record: RunRecord, names: Iterable[str]) -> str:
+    """Return the text of a record, and make sure that it can be read back.
+
+    Raises:
+        PluginError: It could not be, or a file cannot have its name.
+    """
+    benchmark = f"Benchmark {record.key.benchmark!r} returned"
+    try:
+        text = to_json(record)
+        text.encode()
+        from_json(text)
+    except (TypeError, ValueError, RecursionError, DataError) as error:
+        raise PluginError(f"{benchmark} a value that cannot be stored: {error}") from error
+    if fault := fault_of_names(names):
+        raise PluginError(f"{benchmark} a file that cannot be stored: {fault}.")
+    return text
 
 
 def _arrays_file(record: RunRecord) -> str:
     """Return the name of the file with the arrays of a record, even if it has none."""
     return next((name for name in record.files if name in ARRAYS_FILES), ARRAYS_FILES[0])
-
-
-def _write_arrays(file: Path, arrays: Arrays) -> None:
-    import numpy as np  # noqa: PLC0415 - only while running
-
-    with file.open("wb") as stream:
-        # NumPy before 2.1 would store a keyword `allow_pickle` as another array.
-        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-
-
-def _put_in_place(tmp: Path, target: Path, *, replace: bool) -> None:
-    if replace and target.exists():
-        old = target.parent / f".{tmp_name()}"
-        target.rename(old)
-        tmp.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-        return
-    try:
-        tmp.rename(target)
-    except OSError:
-        if not target.is_dir():  # otherwise another process finished the same run first
-            raise
-
-
-@contextmanager
-def output_file(file: Path) -> Iterator[Path]:
-    """Give a temporary path that becomes ``file`` at the end, for files that a user asked for with --output.
-
-    Raises:
-        LnkitError: the file cannot be written; no part of it is left.
-    """
-    try:
-        with atomic_write(file) as tmp:
-            yield tmp
-    except OSError as error:
-        raise LnkitError(f"Cannot write {file} ({error.strerror}). Name another file with --output.") from error

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from lnkit._text_paths import text_paths
 from lnkit.data.atomic import atomic_write
+from lnkit.results.record_files import place_of
 
 Pixels = NDArray[np.uint8]
 Font = Any  # Pillow's FreeTypeFont, or its bitmap font if Pillow was built without FreeType
@@ -30,6 +32,7 @@ class _Row:
     images: list[Image.Image]  # all of one height
 
 
+@text_paths
 def save_contact_sheet(
     path: Path, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Pixels]]], height: int = 160
 ) -> None:
@@ -55,6 +58,7 @@ def save_contact_sheet(
         sheet.save(tmp, "PNG")
 
 
+@text_paths
 def save_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
     """Save an 8-bit image as a PNG file.
 
@@ -67,10 +71,10 @@ def save_image(folder: Path, name: str, pixels: Pixels) -> dict[str, Path]:
         ``{name: path}``, the form of ``Outcome.files``.
 
     Raises:
+        PluginError: ``name`` leads out of the folder.
         ValueError: ``pixels`` is not an 8-bit image.
     """
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = place_of(folder, name)
     with atomic_write(path) as tmp:
         _to_image(pixels).save(tmp, "PNG")
     return {name: path}

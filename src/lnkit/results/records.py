@@ -13,12 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lnkit._version import __version__
+from lnkit.data.fetch.safe_paths import is_inside
+from lnkit.data.stored_files import parse_json
 from lnkit.errors import DataError
 from lnkit.protocols import SAMPLE_VARIANT
+from lnkit.results.forms import Name, read_form
 
 CUT_DOWN = ("quick", SAMPLE_VARIANT)  # protocol variants that only show that everything runs
 
 PARTIAL = "partial:"  # first word of a note on how the data differ from the official ones
+
+VARIES = "varies"  # in the ``extra`` of a key: what scores vary with; see lnkit.evaluation.promises
 
 SCHEMA = 2  # increased when a reader of the old form could misread the new one
 
@@ -55,11 +61,11 @@ class ScoreRecord:
 class RunKey:
     """Everything that the scores of a run depend on; two runs with equal keys are the same run."""
 
-    benchmark: str  # "bapps"
-    benchmark_version: str  # "1"
-    variant: str  # "paper"
+    benchmark: Name  # "bapps"
+    benchmark_version: Name  # "1"
+    variant: Name  # "paper"
     protocol: Mapping[str, Any]  # every field of the protocol
-    backbone: str  # "squeezenet1_1"
+    backbone: Name  # "squeezenet1_1"
     points: Mapping[str, str]  # point -> node, in order
     weights_sha256: str  # of the backbone's tensors; see lnkit.networks.weights
     data: Mapping[str, str]  # part of the data -> SHA-256 of its content
@@ -67,7 +73,7 @@ class RunKey:
     precision: str  # "fp32"
     plugins: Mapping[str, str]  # "backbone" -> "lnkit 0.1.0": the distribution that supplied it, and its version
     input: Mapping[str, Any] = field(default_factory=dict)  # mean, std and size rule of the backbone
-    extra: Mapping[str, str] = field(default_factory=dict)  # hashes of other files that scores depend on: "lin_weights"
+    extra: Mapping[str, str] = field(default_factory=dict)  # hashes of other files that scores depend on; VARIES
 
     def digest(self) -> str:
         """Return the SHA-256 of the sorted JSON of all fields."""
@@ -169,12 +175,19 @@ def to_plain(record: RunRecord) -> dict[str, Any]:
 
 
 def to_json(record: RunRecord) -> str:
-    """Return the record as the text of its ``result.json``."""
-    return json.dumps(to_plain(record), indent=2, ensure_ascii=False) + "\n"
+    """Return the record as the text of its ``result.json``.
+
+    Raises:
+        ValueError, TypeError: A value does not fit into JSON, such as NaN or an array.
+    """
+    return json.dumps(to_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def from_json(text: str, where: str = "the record") -> RunRecord:
     """Read a record from the text of its ``result.json``.
+
+    Fields that this version does not know are passed over, unless the identity of the run has them: the schema is
+    raised whenever a reader of the old form could misread the new one.
 
     Args:
         text: the JSON.
@@ -183,45 +196,48 @@ def from_json(text: str, where: str = "the record") -> RunRecord:
     Raises:
         DataError: the text is not a record of this schema.
     """
-    try:
-        fields = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{where} is damaged: it is not JSON ({error}).") from error
-    if not isinstance(fields, dict) or "schema" not in fields:
+    fields = parse_json(text, where)
+    if "schema" not in fields:
         raise DataError(f"{where} is not an lnkit record: it has no field 'schema'.")
-    if fields["schema"] != SCHEMA:
+    schema = fields.pop("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        raise DataError(_other_schema(schema, fields, where))
+    if unknown := _unknown_in_key(fields.get("key")):
         raise DataError(
-            f"Expected schema {SCHEMA} in {where}, got {fields['schema']!r}; use the version of lnkit that wrote it."
+            f"{where} was written by {_writer(fields)}, which identifies runs by {unknown} too; this is lnkit "
+            f"{__version__}. Update it with `pip install -U lnkit`."
         )
     try:
-        return _from_fields(fields)
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        record: RunRecord = read_form(RunRecord, fields, "the record")
+    except ValueError as error:
         raise DataError(f"{where} is damaged: a field is missing or has the wrong form ({error}).") from error
+    if wrong := [name for name in record.files if not is_inside(name)]:
+        raise DataError(f"{where} is damaged: {wrong[0][:60]!r} cannot be the name of a file beside it.")
+    return record
 
 
-_FORMS: dict[str, type | tuple[type, ...]] = {  # types of the fields that other code reads
-    **dict.fromkeys(("protocol", "points", "data", "plugins", "environment"), dict),
-    **dict.fromkeys(("benchmark", "variant", "backbone", "weights_sha256", "created", "weights_source"), str),
-    **dict.fromkeys(("seconds",), (int, float)),
-}
+def _other_schema(schema: object, fields: Mapping[str, Any], where: str) -> str:
+    if type(schema) is not int or schema < 1:
+        return f"{where} is damaged: expected a whole number as its schema, got {str(schema)[:60]!r}."
+    if schema > SCHEMA:
+        return (
+            f"{where} was written by {_writer(fields)} with schema {schema}; this is lnkit {__version__}, which reads "
+            f"schema {SCHEMA}. Update it with `pip install -U lnkit`."
+        )
+    return (
+        f"{where} was written by {_writer(fields)} with the old schema {schema}; this is lnkit {__version__}, which "
+        f"reads schema {SCHEMA}. Run the same command again with another --results DIR."
+    )
 
 
-def _from_fields(fields: dict[str, Any]) -> RunRecord:
-    fields = {name: fields[name] for name in fields if name not in ("schema", "id")}
-    scores = {name: _score(dict(score)) for name, score in fields.pop("scores").items()}
-    key = RunKey(**fields.pop("key"))
-    for name, form in _FORMS.items():
-        value = getattr(key, name) if hasattr(key, name) else fields[name]
-        if not isinstance(value, form):
-            raise TypeError(f"{name} is {value!r}")
-    fields |= {name: tuple(fields[name]) for name in ("deviations", "notes", "files")}
-    return RunRecord(key=key, scores=scores, **fields)
+def _unknown_in_key(key: object) -> str:
+    known = {field.name for field in dataclasses.fields(RunKey)}
+    unknown = [repr(name[:50]) for name in key if name not in known] if isinstance(key, dict) else []
+    return ", ".join(unknown[:3])
 
 
-def _score(fields: dict[str, Any]) -> ScoreRecord:
-    for name in ("interval", "bounds"):
-        if fields.get(name) is not None:
-            low, high = fields[name]
-            fields[name] = (float(low), float(high))
-    fields["value"] = float(fields["value"])
-    return ScoreRecord(**fields)
+def _writer(fields: Mapping[str, Any]) -> str:
+    """Return the version of lnkit that wrote a record, where it says so."""
+    environment = fields.get("environment")
+    written = environment.get("lnkit") if isinstance(environment, dict) else None
+    return f"lnkit {written[:30]}" if isinstance(written, str) and written.isprintable() else "another version of lnkit"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lnkit.benchmark import Arrays, BenchmarkSpec
-from lnkit.errors import DataError, UsageError
+from lnkit.errors import DataError, PluginError, UsageError
+from lnkit.plugins.benchmark_code import BenchmarkCode
+from lnkit.plugins.registry import USER_CODE
 from lnkit.results.records import RunRecord
-from lnkit.specs import load_function
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
@@ -48,15 +49,18 @@ def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, 
     Raises:
         UsageError: see :func:`benchmark_to_rescore`.
         DataError: the arrays do not have the form that the benchmark stores.
+        PluginError: the benchmark fails.
     """
     key = record.key
     benchmark = benchmark_to_rescore(record, registry)
-    assert benchmark.rescore is not None, "benchmark_to_rescore() has just checked it"
     assert key.seed is not None, "a mean was refused there"
     protocol = type(benchmark.protocols[key.variant])(**key.protocol)
+    code = BenchmarkCode(benchmark, registry.providers.get(("benchmark", benchmark.name), USER_CODE))
     try:
-        outcome = load_function(benchmark.rescore)(arrays, protocol, key.seed)
-    except (KeyError, ValueError, IndexError) as error:
+        outcome = code.rescore(arrays, protocol, key.seed)
+    except PluginError as error:
+        if not isinstance(error.__cause__, KeyError | ValueError | IndexError):
+            raise
         raise DataError(
             f"{record.id}: the stored arrays do not have the form that {benchmark.name!r} gives them; "
             "run the same command again with --force."

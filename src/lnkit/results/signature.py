@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lnkit.results.records import RunKey
+from lnkit.results.records import VARIES, RunKey
 
 
 def score_signature(
@@ -34,6 +34,7 @@ def score_signature(
             *([seed_part(key.seed)] if trained and key.seed is not None else []),
             f"data:{data_digest(key)}",
             key.precision,
+            *([f"varies:{key.extra[VARIES]}"] if VARIES in key.extra else []),
             ",".join(sorted(set(key.plugins.values()))),
         )
     )

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from lnkit import escapes
 from lnkit.errors import UsageError
-from lnkit.results.folder import output_file
+from lnkit.results.output_files import output_file
 from lnkit.results.records import RunRecord
 from lnkit.results.spread import difference, estimate_of
 
@@ -131,7 +132,7 @@ def write_table(
         return ""
     directions = higher_is_better or {}
     writers: dict[str, Callable[[], str]] = {
-        "csv": lambda: frame.to_csv(index=False),
+        "csv": lambda: _csv_cells(frame).to_csv(index=False),
         "markdown": lambda: _markdown(marked(frame, MARKDOWN, directions, same)),
         "latex": lambda: marked(frame, LATEX, directions, same).to_latex(index=False, escape=False),
     }
@@ -153,6 +154,15 @@ def _write_parquet(frame: pd.DataFrame, file: Path | None) -> None:
         raise UsageError("Parquet needs pyarrow: `pip install 'lnkit[parquet]'`, or choose --format csv.") from error
 
 
+def _csv_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with cells and titles of columns that no spreadsheet takes for formulas."""
+    cells = frame.copy()
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            cells[name] = [escapes.csv_cell(value) if isinstance(value, str) else value for value in frame[name]]
+    return cells.rename(columns=lambda name: escapes.csv_cell(str(name)))
+
+
 @dataclass(frozen=True, slots=True)
 class Markup:
     """How a text format marks the best values, and escapes its special characters."""
@@ -162,18 +172,8 @@ class Markup:
     escape: Callable[[str], str]
 
 
-def _escape_latex(text: str) -> str:
-    return "".join(LATEX_SPECIAL.get(character, character) for character in " ".join(text.split()))
-
-
-LATEX_SPECIAL = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-}
-LATEX = Markup(r"\textbf{%s}", r"\underline{%s}", _escape_latex)
-MARKDOWN = Markup("**%s**", "<u>%s</u>", lambda text: text.replace("|", "\\|").replace("\n", " "))
+LATEX = Markup(r"\textbf{%s}", r"\underline{%s}", escapes.latex)
+MARKDOWN = Markup("**%s**", "<u>%s</u>", escapes.markdown)
 
 
 def marked(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from lnkit.data.atomic import tmp_name
+from lnkit.data.leftovers import clear_leftovers, tmp_name
 from lnkit.errors import UsageError
 from lnkit.hookspecs import INTERFACE
 from lnkit.plugins.registry import Registry
@@ -93,7 +93,8 @@ def write(project: Project, folder: Path) -> None:
     """
     if folder.exists() or folder.is_symlink():
         raise UsageError(f"{folder} exists already; nothing was written. Name another one with --folder.")
-    tmp = folder.with_name(f".{folder.name}.{tmp_name()}")
+    clear_leftovers(folder.parent)
+    tmp = folder.with_name(f".{tmp_name()}")
     try:
         for path, text in project.files().items():
             target = tmp / path

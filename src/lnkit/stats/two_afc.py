@@ -32,16 +32,16 @@ def two_afc_agreement(judge: NDArray[Any], d0: NDArray[Any], d1: NDArray[Any]) -
     return np.where(d1 < d0, judge, np.where(d0 < d1, 1.0 - judge, 0.5))
 
 
-def two_afc_ceilings(judge: NDArray[Any], votes: int | None = None) -> dict[str, float]:
+def two_afc_ceilings(judge: NDArray[Any], votes: int | NDArray[Any] | None = None) -> dict[str, float]:
     """Compute the 2AFC scores that people themselves reach on these judgments.
 
     Args:
         judge: (N,) in [0, 1], the fraction J of people who found p1 closer to the reference.
-        votes: number of votes per triplet; None if unknown.
+        votes: number of votes, the same for every triplet or one number for each (N,); None if unknown.
 
     Returns:
         ``human``: agreement of two votes drawn with replacement, J^2 + (1 - J)^2, as published under this name.
-        ``one rater``: agreement of two different votes; only if ``votes`` is known.
+        ``one rater``: agreement of two different votes; only if ``votes`` is known, and nowhere below two.
         ``best possible``: agreement of the majority.
 
     References:
@@ -56,7 +56,7 @@ def two_afc_ceilings(judge: NDArray[Any], votes: int | None = None) -> dict[str,
         "human": float(np.mean(judge**2 + (1 - judge) ** 2)),
         "best possible": float(np.mean(np.maximum(judge, 1 - judge))),
     }
-    if votes:
+    if votes is not None and np.min(votes) > 1:
         k = judge * votes
         pairs = k * (k - 1) + (votes - k) * (votes - k - 1)
         ceilings["one rater"] = float(np.mean(pairs / (votes * (votes - 1))))

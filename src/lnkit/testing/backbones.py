@@ -37,6 +37,11 @@ class BackboneSubject:
     progress: Progress = field(default_factory=SilentProgress)  # shows downloads of weights
 
     @property
+    def source(self) -> object:
+        """The function that builds it."""
+        return self.spec.load
+
+    @property
     def loaded(self) -> LoadedBackbone:
         """The network as built by its plugin, in evaluation mode. Raises NotChecked if it cannot be built."""
         if isinstance(self.loaded_or_error, LnkitError):

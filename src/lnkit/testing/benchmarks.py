@@ -15,9 +15,9 @@ from typing import Any
 from torch import nn
 
 from lnkit.benchmark import BenchmarkSpec
-from lnkit.errors import UnknownNameError, UsageError
+from lnkit.errors import LnkitError, PluginError, UnknownNameError, UsageError
 from lnkit.evaluation.request import RunRequest
-from lnkit.evaluation.runner import run
+from lnkit.evaluation.runner import open_data, run
 from lnkit.plugins.registry import Registry
 from lnkit.progress import Advance, SilentProgress
 from lnkit.specs import BackboneSpec, ExtractionPoint
@@ -57,6 +57,11 @@ class BenchmarkSubject:
         return f"benchmark {self.spec.name}"
 
     @property
+    def source(self) -> object:
+        """The function that runs it."""
+        return self.spec.run
+
+    @property
     def checks(self) -> tuple[Check, ...]:
         return BENCHMARK_CHECKS
 
@@ -84,23 +89,22 @@ class BenchmarkSubject:
             batch_size: of the run; None for the default.
         """
         with TemporaryDirectory() as folder:
-            request = RunRequest(
-                BACKBONE.name,
-                ",".join(points),
-                self.spec.name,
-                weights="random",
-                sample=True,
-                results=Path(folder),
-                device="cpu",
-                engine="eager",
-                batch_size=batch_size,
-            )
-            registry = self.registry.with_backbone(BACKBONE, {name: ExtractionPoint(name, name) for name in POINTS})
-            finished = run(request, registry, _Offline())
+            request = self.request(points, sample=True, results=Path(folder), batch_size=batch_size)
+            finished = run(request, self.extended_registry, _Offline())
         return {
             "+".join(result.record.key.points): {name: score.value for name, score in result.record.scores.items()}
             for result in finished
         }
+
+    def request(self, points: tuple[str, ...] = POINTS, **options: Any) -> RunRequest:
+        """Return a request to run the benchmark with the tiny backbone."""
+        options = {"weights": "random", "device": "cpu", "engine": "eager", **options}
+        return RunRequest(BACKBONE.name, ",".join(points), self.spec.name, **options)
+
+    @property
+    def extended_registry(self) -> Registry:
+        """The registry with the tiny backbone."""
+        return self.registry.with_backbone(BACKBONE, {name: ExtractionPoint(name, name) for name in POINTS})
 
     def release(self) -> None:
         """Free the scores."""
@@ -129,6 +133,13 @@ def declared_scores(subject: BenchmarkSubject) -> Iterator[str]:
             yield f"It gives no score at the point {point!r} of a tiny backbone."
 
 
+def data_folders(subject: BenchmarkSubject) -> Iterator[str]:
+    """Without --data and with an empty folder, it opens its data or says in a sentence of its own what it expects."""
+    yield from _open_fault(subject, None, "Without --data")
+    with TemporaryDirectory() as empty:
+        yield from _open_fault(subject, Path(empty), "With an empty folder as --data")
+
+
 def repeated_scores(subject: BenchmarkSubject) -> Iterator[str]:
     """A second run gives the same scores."""
     for score in _differing(subject.scores, subject.run(), tolerance=0.0):
@@ -149,7 +160,24 @@ def network_independence(subject: BenchmarkSubject) -> Iterator[str]:
             yield f"{score} without the other loss networks."
 
 
-BENCHMARK_CHECKS: tuple[Check, ...] = (declared_scores, repeated_scores, any_batch_size, network_independence)
+BENCHMARK_CHECKS: tuple[Check, ...] = (
+    declared_scores,
+    data_folders,
+    repeated_scores,
+    any_batch_size,
+    network_independence,
+)
+
+
+def _open_fault(subject: BenchmarkSubject, data: Path | None, how: str) -> Iterator[str]:
+    """Yield how opening the data fails, unless it succeeds, starts a download, or says what is wrong itself."""
+    try:
+        open_data(subject.request(data=data), subject.extended_registry, _Offline())
+    except PluginError as error:
+        if error.__cause__ is not None:  # raised by lnkit about it
+            yield f"{how}: {error} Raise lnkit.DataError that says what it expects."
+    except LnkitError:
+        return
 
 
 def _differing(expected: Scores, actual: Scores, tolerance: float) -> Iterator[str]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from lnkit.errors import LnkitError
-from lnkit.plugins.failures import sentence_of
+from lnkit.plugins.failures import place_of, place_of_function, sentence_of
+from lnkit.plugins.guard import owner_of
 from lnkit.plugins.rules import printable
+from lnkit.specs import load_function
 
 Check = Callable[[Any], Iterator[str]]  # yields a sentence for each fault; its docstring states the requirement
 
@@ -26,6 +28,11 @@ class Subject(Protocol):
         """The checks that apply to it."""
         ...
 
+    @property
+    def source(self) -> object:
+        """The function that it comes from, or "module:function"; None if its failures say where they arose."""
+        ...
+
     def release(self) -> None:
         """Free what the checks have loaded; a later check loads it again."""
         ...
@@ -39,9 +46,10 @@ class CheckResult:
     subject: str  # "backbone mine"
     state: Literal["passed", "failed", "skipped"]
     message: str  # the requirement that holds, the faults, or why the check was skipped
+    place: str = ""  # of a failed check, in the plugin's code: "mine/scores.py, line 12"
 
 
-class NotChecked(Exception):  # noqa: N818 - no error: the check does not apply, and the message says why
+class NotChecked(LnkitError):  # noqa: N818 - no error: the check does not apply, and the message says why
     pass
 
 
@@ -64,6 +72,7 @@ class Case:
 
     def run(self) -> CheckResult:
         """Run the check. Whatever the plugin's code raises is a fault too, except KeyboardInterrupt."""
+        place = ""
         try:
             faults = list(self.check(self.subject))
         except NotChecked as reason:
@@ -71,15 +80,25 @@ class Case:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # plugin code may even raise SystemExit
-            faults = [error_message(error)]
+            faults, place = [error_message(error)], place_of(error, owner_of("", self.subject.source).package)
         finally:
             if self.check is self.subject.checks[-1]:
                 self.subject.release()
         if faults:
-            return CheckResult(self.name, self.subject.title, "failed", " ".join(faults))
+            place = place or _definition(self.subject.source)
+            return CheckResult(self.name, self.subject.title, "failed", " ".join(faults), place)
         return CheckResult(self.name, self.subject.title, "passed", (self.check.__doc__ or "").splitlines()[0])
+
+
+def _definition(source: object) -> str:
+    """Return where a function is defined; "" if it cannot be imported."""
+    try:
+        function = load_function(source)
+    except LnkitError:
+        return ""
+    return place_of_function(function) if callable(function) else ""
 
 
 def error_message(error: BaseException) -> str:
     """Return the message of one of lnkit's errors as it is, and that of any other with its type."""
-    return printable(str(error)) if isinstance(error, LnkitError | NotChecked) else f"It raises {sentence_of(error)}"
+    return printable(str(error)) if isinstance(error, LnkitError) else f"It raises {sentence_of(error)}"

@@ -33,6 +33,11 @@ class DistanceSubject:
         return f"distance {self.spec.name}"
 
     @property
+    def source(self) -> object:
+        """The function that loads it."""
+        return self.spec.load
+
+    @property
     def checks(self) -> tuple[Check, ...]:
         return DISTANCE_CHECKS
 

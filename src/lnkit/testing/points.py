@@ -94,8 +94,9 @@ POINT_CHECKS: tuple[Check, ...] = (nodes, layout, same_as_uncut, finite_features
 
 
 def _cut_fault(point: ExtractionPoint, subject: BackboneSubject) -> Iterator[str]:
+    module = subject.loaded.module
     try:
-        cut_backbone(subject.loaded.module, [point.node], subject.spec.name)
+        cut_backbone(module, [point.node], subject.spec.name)
     except LnkitError as error:
         yield f"Point {point.name!r}: {error}"
 
@@ -111,8 +112,8 @@ def _difference_from_uncut(
     if (difference := _relative_difference(subject.features[point.name], uncut)) > ROUNDING:
         yield (
             f"Point {point.name!r}: its features differ from those of the uncut network by {difference:.2g} of the "
-            "largest. A cut keeps what forward computes from the images, but not hooks of the whole network, counters, "
-            "or branches that depend on values."
+            "largest. A cut keeps what forward computes from the images, but not counters or branches that depend on "
+            "values."
         )
 
 

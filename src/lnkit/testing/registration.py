@@ -14,6 +14,7 @@ from lnkit.plugins.hooks import HOOKS
 from lnkit.plugins.isolation import Plugin
 from lnkit.plugins.plugin_warnings import HEAVY
 from lnkit.plugins.registry import Registry
+from lnkit.specs import PluginFailure
 from lnkit.testing.checks import Check, NotChecked
 
 
@@ -23,6 +24,10 @@ class PluginSubject:
 
     plugin: Plugin
     registry: Registry
+
+    @property
+    def source(self) -> None:
+        """Nothing: its failures say where they arose."""
 
     @property
     def title(self) -> str:
@@ -42,7 +47,7 @@ def loads(subject: PluginSubject) -> Iterator[str]:
         yield f"LNKIT_PLUGINS leaves {subject.plugin.name} out: unset it, or add the name."
     for failure in subject.plugin.failures:
         if failure.stage not in HOOKS:
-            yield f"At the stage {failure.stage}: {failure.reason}"
+            yield f"At the stage {failure.stage}: {_at(failure)}"
 
 
 def registers(subject: PluginSubject) -> Iterator[str]:
@@ -50,7 +55,7 @@ def registers(subject: PluginSubject) -> Iterator[str]:
     _require_loaded(subject)
     for failure in subject.plugin.failures:
         if failure.stage in HOOKS:
-            yield f"In {failure.stage}: {failure.reason}"
+            yield f"In {failure.stage}: {_at(failure)}"
     if not subject.plugin.added and not subject.plugin.failures:
         yield "It registers nothing: call register in a hook for each item."
 
@@ -84,6 +89,10 @@ def unique_names(subject: PluginSubject) -> Iterator[str]:
                 )
 
 
+def _at(failure: PluginFailure) -> str:
+    return f"{failure.reason.rstrip('.')} ({failure.place})." if failure.place else failure.reason
+
+
 def _require_loaded(subject: PluginSubject) -> None:
     if subject.plugin.manager is None:
         raise NotChecked("The plugin was not loaded.")
@@ -93,7 +102,7 @@ def _heavy_imports(plugin: Plugin) -> dict[str, str]:
     """Return heavy package -> where the plugin imports it, found in a new process without heavy packages."""
     script = str(Path(__file__).with_name("heavy_imports.py"))
     process = subprocess.run(
-        [sys.executable, "-P", script, plugin.name, plugin.module.partition(":")[0].partition(".")[0], *HEAVY],
+        [sys.executable, "-P", script, plugin.name, plugin.package, *HEAVY],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

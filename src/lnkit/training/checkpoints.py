@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lnkit.data.atomic import DISK_FULL, atomic_folder
+from lnkit.data.atomic import DISK_FULL, atomic_folder, restore_folders, sync, sync_names
+from lnkit.data.safetensors_files import write_tensors
+from lnkit.data.stored_files import read_json, read_tensors
 from lnkit.errors import DataError, LnkitError
 from lnkit.training.state_files import pack, unpack
 
@@ -72,25 +72,41 @@ def read_checkpoint(folder: Path, facts: Mapping[str, Any]) -> Checkpoint | None
         DataError: The checkpoint is damaged, of another format, or belongs to a training with other ``facts``; these
             are named.
     """
+    newest = newest_checkpoint(folder)
+    return _read(newest, facts) if newest else None
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Return the folder of the newest checkpoint; None if there is none."""
     checkpoints = folder / FOLDER
-    names = sorted(path.name for path in checkpoints.iterdir() if path.name.isdigit()) if checkpoints.is_dir() else []
-    return _read(checkpoints / names[-1], facts) if names else None
+    restore_folders(checkpoints)
+    names = sorted(path.name for path in checkpoints.iterdir() if path.name.isdecimal()) if checkpoints.is_dir() else []
+    return checkpoints / names[-1] if names else None
 
 
 def _read(path: Path, facts: Mapping[str, Any]) -> Checkpoint:
     try:
-        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise DataError(f"{path} was written by another version of lnkit. Give --force to train anew.")
-        require_same_facts(path, content["facts"], facts)
-        state = unpack(content["state"], load_file(path / "state.safetensors"))
-        best = path / "best.safetensors"
-        return Checkpoint(content["iteration"], state, load_file(best) if best.is_file() else None)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise DataError(
-            f"The checkpoint {path} is damaged ({error}). Give --force to train anew, or remove that folder to resume "
-            "from an earlier checkpoint, if there is any."
-        ) from error
+        content = read_json(path / "state.json")
+        if content["format"] == FORMAT:
+            stored, iteration = dict(content["facts"]), int(content["iteration"])
+            state = unpack(content["state"], read_tensors(path / "state.safetensors"))
+            best = path / "best.safetensors"
+            checkpoint = Checkpoint(iteration, state, read_tensors(best) if best.exists() else None)
+    except Exception as error:  # a state that somebody changed can fail in any way
+        raise damaged(path, error) from error
+    if content["format"] != FORMAT:
+        raise DataError(f"{path} was written by another version of lnkit. Give --force to train anew.")
+    require_same_facts(path, stored, facts)
+    return checkpoint
+
+
+def damaged(path: Path | None, error: Exception) -> DataError:
+    """Return the error for a checkpoint, or a folder of checkpoints, that cannot be used."""
+    reason = " ".join(str(error).split())[:200]
+    return DataError(
+        f"The checkpoint {path} is damaged ({reason}). Give --force to train anew, or remove that folder to resume "
+        "from an earlier checkpoint, if there is any."
+    )
 
 
 def require_same_facts(path: Path, stored: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
@@ -118,8 +134,8 @@ def durable_folder(target: Path, title: str) -> Iterator[Path]:
     try:
         with atomic_folder(target) as tmp:
             yield tmp
-            _sync(tmp)
-        _sync_names(target.parent)
+            sync(tmp)
+        sync_names(target.parent)
     except (OSError, SafetensorError) as error:
         reason = "the disk is full" if _is_full(error) else str(getattr(error, "strerror", None) or error)
         raise LnkitError(
@@ -136,23 +152,4 @@ def _is_full(error: Exception) -> bool:
 
 def save_tensors(file: Path, tensors: Weights) -> None:
     """Write tensors as safetensors; tensors that share memory are copied."""
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, file)
-
-
-def _sync(folder: Path) -> None:
-    """Flush all files to the disk before the folder is renamed, so that a power cut leaves the old or the new one."""
-    for path in folder.iterdir():
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
-def _sync_names(folder: Path) -> None:
-    """Flush the names in a folder, so that what was renamed has its name before an older one is removed."""
-    if os.name != "posix":  # Windows opens no folders
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_tensors(file, {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})

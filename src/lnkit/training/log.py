@@ -6,13 +6,16 @@ The columns are ``iteration,epoch,series,value``, one line per value. Losses are
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lnkit.data.atomic import atomic_write
+from lnkit.data.stored_files import read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,13 +93,20 @@ def read_log(file: Path) -> pd.DataFrame:
 
 
 def _read(file: Path) -> Iterator[list[str]]:
-    """Yield the lines of the file, except a truncated last line."""
-    if not file.is_file():
-        return
-    with file.open(newline="", encoding="utf-8") as stream:
-        rows = csv.reader(stream)
-        next(rows, None)
-        yield from (row for row in rows if len(row) == len(COLUMNS) and row[-1])
+    """Yield the lines of the file, except its titles and lines that are truncated or damaged."""
+    if file.exists():
+        rows = csv.reader(read_text(file).splitlines())
+        with suppress(csv.Error):  # a field without an end: nothing more can be read
+            yield from filter(_is_complete, rows)
+
+
+def _is_complete(row: list[str]) -> bool:
+    if len(row) != len(COLUMNS) or not re.fullmatch("[0-9]{1,18}", row[0]):
+        return False
+    try:
+        return all(isinstance(float(number), float) for number in (row[1], row[-1]))
+    except ValueError:
+        return False
 
 
 def _open_tensorboard(folder: Path, iteration: int) -> SummaryWriter | None:

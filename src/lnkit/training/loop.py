@@ -17,10 +17,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import LnkitError
 from lnkit.networks.device import is_out_of_memory, place
 from lnkit.progress import Progress
-from lnkit.training.checkpoints import Checkpoint, Weights, read_checkpoint, write_checkpoint
+from lnkit.training.checkpoints import (
+    Checkpoint,
+    Weights,
+    damaged,
+    newest_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
 from lnkit.training.collapse import constant_output, not_finite
 from lnkit.training.device_setup import DeviceSetup, deterministic
 from lnkit.training.interrupts import defer_interrupts
@@ -45,6 +53,7 @@ READ_EVERY = 20  # iterations; reading the losses makes a GPU finish all queued 
 _log = logging.getLogger("lnkit")
 
 
+@text_paths
 def train(
     task: TrainingTask,
     settings: TrainingSettings,
@@ -308,7 +317,12 @@ class _Training:
             self.log.begin()
             self._save()  # so that there is a checkpoint to return to when memory runs out
             return
-        self._restore(checkpoint)
+        try:
+            self._restore(checkpoint)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise damaged(newest_checkpoint(self.folder), error) from error
         if self.iteration:
             self.progress.say(f"Resuming {self.settings.title} after iteration {self.iteration:,}.")
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 from lnkit import extras
+from lnkit.data.atomic import atomic_folder, restore_folder
+from lnkit.data.stored_files import read_json, read_tensors
 from lnkit.errors import DataError
+from lnkit.results.forms import read_form
 from lnkit.training.checkpoints import Weights, durable_folder, require_same_facts, save_tensors
 from lnkit.training.curves import draw_curves
 from lnkit.training.log import TENSORBOARD
@@ -56,7 +57,9 @@ def write_outcome(
         (tmp / LOG).write_text((folder / LOG).read_text(encoding="utf-8"), encoding="utf-8")  # with plain line feeds
         if not missing_for_curves():
             draw_curves(tmp / LOG, tmp / CURVES, title, outcome.best_iteration)
-        (tmp / FACTS).write_text(json.dumps(asdict(outcome) | {"facts": facts}, indent=1), encoding="utf-8")
+        value = outcome.best_value if isfinite(outcome.best_value) else None  # JSON has no NaN
+        content = asdict(outcome) | {"best_value": value, "facts": facts}
+        (tmp / FACTS).write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
 
 
 def missing_for_curves() -> str:
@@ -71,25 +74,29 @@ def read_outcome(folder: Path, facts: Mapping[str, Any]) -> tuple[TrainingOutcom
         DataError: The files are damaged, or belong to a training with other ``facts``.
     """
     finished = folder / FOLDER
-    if not (finished / FACTS).is_file():
+    restore_folder(finished)
+    if not finished.exists():
         return None
     try:
-        content = json.loads((finished / FACTS).read_text(encoding="utf-8"))
-        require_same_facts(finished, content.pop("facts"), facts)
-        outcome = TrainingOutcome(**content | {"notes": tuple(content["notes"])})
-        return outcome, load_file(finished / NETWORK) if (finished / NETWORK).is_file() else None
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        content = read_json(finished / FACTS)
+        stored, value = dict(content.pop("facts")), content["best_value"]
+        validated = value is not None and value == value  # NaN of earlier versions
+        outcome = read_form(TrainingOutcome, content | {"best_value": value if validated else 0.0}, "the training")
+        best = read_tensors(finished / NETWORK) if outcome.best_iteration or (finished / NETWORK).exists() else None
+    except Exception as error:  # files that somebody changed can fail in any way
         raise DataError(
             f"The finished training in {finished} is damaged ({error}). Give --force to train anew."
         ) from error
+    require_same_facts(finished, stored, facts)
+    return (outcome if validated else replace(outcome, best_value=nan)), best
 
 
 def restore_outcome(source: Path, folder: Path) -> None:
     """Copy the files of ``outcome_files`` from ``source`` back to ``folder``, as a finished training."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(source, folder / FOLDER, ignore=shutil.ignore_patterns(TENSORBOARD))
-    if (source / TENSORBOARD).is_dir():
-        shutil.copytree(source / TENSORBOARD, folder / TENSORBOARD)
+    with atomic_folder(folder) as tmp:
+        shutil.copytree(source, tmp / FOLDER, ignore=shutil.ignore_patterns(TENSORBOARD))
+        if (source / TENSORBOARD).is_dir():
+            shutil.copytree(source / TENSORBOARD, tmp / TENSORBOARD)
 
 
 def outcome_files(folder: Path) -> dict[str, Path]:

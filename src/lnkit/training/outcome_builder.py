@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lnkit._text_paths import text_paths
 from lnkit.benchmark import Outcome
 from lnkit.results.images import Pixels, save_contact_sheet, save_image
+from lnkit.results.record_files import place_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from lnkit.training_task import TrainingResult
 
 
+@text_paths
 @dataclass
 class OutcomeBuilder:
     """Collects the values, files and notes of trainings and tests, and builds the outcome of the run from them.
@@ -79,9 +82,9 @@ class OutcomeBuilder:
             height: of the rows, in pixels.
         """
         if rows:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_contact_sheet(self.folder / name, columns, rows, height)
-            self.files[name] = self.folder / name
+            path = place_of(self.folder, name)
+            save_contact_sheet(path, columns, rows, height)
+            self.files[name] = path
 
     def build(self, scored: Outcome) -> Outcome:
         """Return the scores and arrays of ``scored`` with everything else that was collected."""

@@ -13,6 +13,7 @@ from torch.nn import functional
 from lnkit.distances.embedding import map_of
 from lnkit.distances.factory import make_distances, total_distance
 from lnkit.errors import ImageError, UsageError
+from lnkit.networks.device import standard_defaults
 from lnkit.networks.load import load_loss_network
 from lnkit.networks.loss_network import LossNetwork, check_form, check_images
 from lnkit.plugins.load import default_registry
@@ -46,6 +47,7 @@ class DeepPerceptualLoss(nn.Module):
         arXiv 2302.04032 (Pihlgren2023), Eq. 3 for the default distance "squared".
     """
 
+    @standard_defaults()
     def __init__(  # noqa: PLR0913 - options by name
         self,
         backbone: str | LossNetwork,

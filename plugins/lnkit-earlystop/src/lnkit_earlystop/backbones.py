@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lnkit
+from lnkit.data import expand_home, read_text
 from lnkit_earlystop.checkpoints import (
     BEST,
     FOLDER,
@@ -58,26 +59,29 @@ def shipped_backbones() -> Iterator[lnkit.BackboneSpec]:
 def named_runs() -> Iterator[Path]:
     """Yield the runs that the variable and the configuration file name, each once; a folder of runs means all of them.
 
-    Raises:
-        lnkit.UsageError: the configuration file is damaged, or a folder is missing.
+    What cannot be read is passed over with a warning, so that it takes no other backbone along.
     """
-    named = [Path(text) for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
-    for folder in dict.fromkeys(folder.expanduser() for folder in [*named, *_configured()]):
-        if not folder.is_dir():
-            raise lnkit.UsageError(
-                f"Expected a folder of runs in {VARIABLE} or {CONFIGURATION}, got {folder}, which is none. Correct it."
+    named = [text for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
+    for text in dict.fromkeys([*named, *_configured()]):
+        try:
+            yield from _runs_in(expand_home(text))
+        except (lnkit.UsageError, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            _log.warning(
+                "Expected a folder of runs in %s or %s, got %s, which cannot be used (%s). Correct it.",
+                *(VARIABLE, CONFIGURATION, text, (reason or type(error).__name__).rstrip(".")),
             )
-        inside = [path for path in sorted(folder.iterdir()) if (path / FOLDER).is_dir()]
-        yield from [folder] if (folder / FOLDER).is_dir() or not inside else inside
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    inside = [path for path in sorted(folder.iterdir()) if (path / FOLDER).is_dir()]
+    return [folder] if (folder / FOLDER).is_dir() or not inside else inside
 
 
 def trained_backbones() -> Iterator[lnkit.BackboneSpec]:
     """Yield every checkpoint of the named runs, and the early-stopped one of each as ``resnet6_64@best``.
 
     Where two runs have checkpoints of the same name, that of the run is added: ``resnet6_64@wide.step1000``.
-
-    Raises:
-        lnkit.UsageError: a folder is missing.
     """
     checkpoints = [(_run_name(run), *labelled) for run in named_runs() for labelled in _labelled_checkpoints(run)]
     times = Counter((header.architecture, label) for _, label, _, header in checkpoints)
@@ -102,19 +106,24 @@ def _run_name(folder: Path) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in name)
 
 
-def _configured() -> list[Path]:
+def _configured() -> list[str]:
+    """Return the folders in the configuration file; none if it is missing, or damaged, which a warning tells."""
     from platformdirs import user_config_path  # noqa: PLC0415 - only where plugins are loaded
 
-    file = user_config_path("lnkit", appauthor=False) / CONFIGURATION
-    if not file.is_file():
+    try:
+        file = user_config_path("lnkit", appauthor=False) / CONFIGURATION
+        if not file.exists():
+            return []
+    except (RuntimeError, OSError):  # no home folder, or one of somebody else
         return []
     try:
-        runs = tomllib.loads(file.read_text(encoding="utf-8")).get("runs", [])
-    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
-        raise lnkit.UsageError(f'{file} cannot be read ({error}). Expected: runs = ["folder", ...]') from error
-    if not isinstance(runs, list) or not all(isinstance(run, str) for run in runs):
-        raise lnkit.UsageError(f'Expected a list of folders in {file}, got {runs!r}. Write: runs = ["folder", ...]')
-    return [Path(run) for run in runs]
+        runs = tomllib.loads(read_text(file)).get("runs", [])
+        if not isinstance(runs, list) or not all(isinstance(run, str) and "\0" not in run for run in runs):
+            raise ValueError(f"runs is {runs!r}")
+    except (lnkit.DataError, ValueError, RecursionError) as error:
+        _log.warning('%s cannot be read (%s). Expected: runs = ["folder", ...]', file, error)
+        return []
+    return runs
 
 
 def _spec(

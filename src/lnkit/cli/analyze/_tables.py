@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lnkit.cli._analysis import FILE, FORMATS, write_frame
+from lnkit.cli._numbers import SEED
 from lnkit.cli._output import emit_json, json_option, note
 from lnkit.errors import UsageError, did_you_mean, near_names
 
@@ -39,7 +40,7 @@ def sampling_options(command: Command) -> Command:
         show_default=True,
         help="Number of bootstrap samples.",
     )
-    seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
+    seed = click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the bootstrap.")
     return resamples(seed(command))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lnkit.cli._output import clean, emit_json, json_option, note, print_table
+from lnkit.cli._output import echo, emit_json, json_option, note, print_table
 from lnkit.cli._registry import load_plugins
 
 if TYPE_CHECKING:
@@ -74,12 +74,14 @@ def _show(findings: Sequence[CheckResult]) -> None:
     counts: Counter[tuple[str, str]] = Counter((finding.subject, finding.state) for finding in findings)
     subjects = dict.fromkeys(finding.subject for finding in findings)
     print_table(["subject", *STATES], [[s, *(counts[s, state] or "-" for state in STATES)] for s in subjects])
-    problems: dict[tuple[str, str, str], list[str]] = {}  # checks with the same sentence are shown together
+    problems: dict[tuple[str, str, str, str], list[str]] = {}  # checks with the same sentence are shown together
     for finding in findings:
         # If a subject failed, checks skipped for that reason add nothing.
         if finding.state == "failed" or (finding.state == "skipped" and not counts[finding.subject, "failed"]):
-            problems.setdefault((finding.state, finding.subject, finding.message), []).append(finding.check)
-    for (state, subject, sentence), checks in problems.items():
-        click.echo(clean(f"{state.capitalize()}: {subject}, {', '.join(checks)}. {sentence}"))
+            problem = (finding.state, finding.subject, finding.message, finding.place)
+            problems.setdefault(problem, []).append(finding.check)
+    for (state, subject, sentence, place), checks in problems.items():
+        where = f" See {place}." if place else ""
+        echo(f"{state.capitalize()}: {subject}, {', '.join(checks)}. {sentence}{where}")
     total: Counter[str] = Counter(finding.state for finding in findings)
-    click.echo(", ".join(f"{total[state]} {state}" for state in STATES if total[state]))
+    echo(", ".join(f"{total[state]} {state}" for state in STATES if total[state]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lnkit.cli._output import is_terminal, note
+from lnkit.cli._output import echo, is_terminal, note
 from lnkit.cli._registry import load_plugins
 
 
@@ -34,5 +34,5 @@ def new(name: str, folder: Path | None, **included: bool) -> None:
     project = plan(name, parts, load_plugins())
     folder = folder or Path(project.distribution)
     write(project, folder)
-    click.echo(f"Written: {folder}")
+    echo(f"Written: {folder}")
     note(f"Next: pip install --editable {folder} && lnkit plugins check {project.module}")

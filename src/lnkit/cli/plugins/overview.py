@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from lnkit.cli._output import clean, emit_json, print_table
+from lnkit.cli._output import echo, emit_json, print_lines, print_table
 from lnkit.cli._registry import load_plugins
 
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ def list_plugins(name: str | None, as_json: bool) -> None:
     """Show all plugins, or the traceback of the plugin called ``name``."""
     registry = load_plugins()
     if name is not None:
-        click.echo(_traceback(registry, name))
+        print_lines(_traceback(registry, name))
     elif as_json:
         emit_json([_facts(registry, plugin) for plugin in registry.plugins])
     else:
@@ -30,15 +28,15 @@ def _show(registry: Registry) -> None:
     print_table(["plugin", "distribution", "version", "state", "adds"], rows)
     for plugin in registry.plugins:
         for failure in plugin.failures:
-            click.echo(clean(f"{plugin.name} failed ({failure.stage}): {failure.reason}"))
+            echo(f"{plugin.name} failed ({failure.stage}): {failure.reason}")
         for remark in plugin.warnings:
-            click.echo(clean(remark))
+            echo(remark)
     for backbone, names in _dangling(registry).items():
-        click.echo(clean(f"Dangling: {', '.join(names)} for the backbone {backbone!r}, which is not installed."))
+        echo(f"Dangling: {', '.join(names)} for the backbone {backbone!r}, which is not installed.")
     if any(plugin.failures for plugin in registry.plugins):
-        click.echo(clean("`lnkit plugins --traceback NAME` shows where in its code."))
+        echo("`lnkit plugins --traceback NAME` shows where in its code.")
     if off := [plugin.name for plugin in registry.plugins if plugin.state == "off"]:
-        click.echo(clean(f"LNKIT_PLUGINS leaves out {', '.join(off)}."))
+        echo(f"LNKIT_PLUGINS leaves out {', '.join(off)}.")
 
 
 def _adds(plugin: Plugin) -> str:
@@ -76,5 +74,4 @@ def _facts(registry: Registry, plugin: Plugin) -> dict[str, Any]:
 
 def _traceback(registry: Registry, name: str) -> str:
     failures = [failure for plugin in registry.plugins_named(name) for failure in plugin.failures]
-    lines = [clean(line) for failure in failures for line in failure.traceback.splitlines()]
-    return "\n".join(lines) or f"{name} did not fail."
+    return "\n".join(failure.traceback.rstrip("\n") for failure in failures) or f"{name} did not fail."

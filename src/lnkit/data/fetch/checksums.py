@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lnkit._text_paths import text_paths
 from lnkit.data.fetch.safe_paths import INVENTORY, RESERVED
+from lnkit.data.stored_files import LARGEST, read_text
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit.specs import RemoteFile
@@ -32,6 +34,7 @@ class Differences:
         return not (self.missing or self.changed or self.extra)
 
 
+@text_paths
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
@@ -102,7 +105,7 @@ def _sums(folder: Path, names: list[str], progress: Progress) -> list[str]:
 
 def _read_inventory(path: Path) -> dict[str, str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path, LARGEST).splitlines()
         return {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines)}
-    except (OSError, ValueError) as error:
+    except (DataError, ValueError) as error:
         raise DataError(f"{path} is missing or damaged ({error}). Import or fetch the dataset again.") from error

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lnkit.data.atomic import atomic_folder
+from lnkit._text_paths import text_paths
+from lnkit.data.atomic import atomic_folder, restore_folder
 from lnkit.data.cache import dataset_dir, download_dir
 from lnkit.data.fetch.dataset_download import UNPACKED, announced_size, downloaded_bytes, fetch_dataset
 from lnkit.data.fetch.import_local import add_missing, import_source, source_size
@@ -33,6 +34,7 @@ class DatasetState:
     fetched: int = 0  # bytes downloaded so far, if it is begun
 
 
+@text_paths
 def ensure_dataset(spec: DatasetSpec, cache: Path, progress: Progress) -> Path:
     """Return the dataset's folder in the cache, fetching it first if it is missing; an interrupted call is resumed.
 
@@ -49,6 +51,7 @@ def ensure_dataset(spec: DatasetSpec, cache: Path, progress: Progress) -> Path:
         return folder
     action = f"fetching {spec.name}"
     with explain_disk_errors(folder, announced_size(spec), action), locked(folder, action, progress):
+        restore_folder(folder)
         if not _has_files(folder):
             fetch_dataset(spec, folder, download_dir(spec.name, cache), progress)
     return folder

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from lnkit.data.fetch.checksums import compare_published
 from lnkit.data.fetch.transfer import Meter, PartialFile, TransferGroup, receive_file
 from lnkit.data.storage import explain_disk_errors
+from lnkit.data.stored_files import read_bytes
 from lnkit.errors import DataError
 from lnkit.progress import Advance, Progress
 from lnkit.specs import RemoteFile
@@ -48,11 +49,11 @@ class FirstChecksums:
 
 def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:
+        lines = read_bytes(path).decode(errors="replace").split("\n")
+    except DataError:
         return
     for line in lines:
-        with suppress(ValueError, TypeError):  # an incomplete line of a killed process
+        with suppress(ValueError, TypeError, RecursionError):  # an incomplete line of a killed process
             url, sha256 = json.loads(line)
             yield str(url), str(sha256)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from lnkit.data.fetch.checksums import compare_published, file_sha256
 from lnkit.data.fetch.download import file_name
+from lnkit.data.fetch.folder_files import copy_file, folder_files
 from lnkit.data.fetch.manifest import Provenance
 from lnkit.data.fetch.safe_paths import RESERVED
 from lnkit.data.fetch.unpack import is_archive, unpack
-from lnkit.data.storage import total_size
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit.specs import DatasetSpec, RemoteFile
@@ -23,11 +21,14 @@ def source_size(source: Path) -> int:
     """Return the bytes of a file, or of all files in a folder.
 
     Raises:
-        DataError: It does not exist.
+        DataError: It does not exist, or is a folder that cannot be copied; see :func:`folder_files`.
     """
-    if not source.is_dir() and not source.is_file():
-        raise DataError(f"{source} does not exist. Name the archive that you fetched, or its unpacked folder.")
-    return total_size(source)
+    if source.is_dir():
+        return sum(file.size for file in folder_files(source))
+    if not source.is_file():
+        problem = "is no file and no folder" if source.exists() else "does not exist"
+        raise DataError(f"{source} {problem}. Name the archive that you fetched, or its unpacked folder.")
+    return source.stat().st_size
 
 
 def import_source(spec: DatasetSpec, source: Path, new: Path, by_name: bool, progress: Progress) -> Provenance:
@@ -56,8 +57,7 @@ def import_source(spec: DatasetSpec, source: Path, new: Path, by_name: bool, pro
     sha256 = _checked(spec, source, single)
     if single:
         target = new / single.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
+        copy_file(source, target)
     else:
         unpack(source, new, progress)
     return Provenance(source.name, str(source.resolve()), source.stat().st_size, sha256)
@@ -65,15 +65,15 @@ def import_source(spec: DatasetSpec, source: Path, new: Path, by_name: bool, pro
 
 def add_missing(old: Path, new: Path) -> None:
     """Add the files that only the old folder has to the new one, as hard links where possible."""
-    for path in old.rglob("*"):
-        target = new / path.relative_to(old)
-        if path.is_dir() or target.exists() or path.relative_to(old).as_posix() in RESERVED:
+    for file in folder_files(old) if old.is_dir() else ():
+        target = new / file.name
+        if target.exists() or file.name in RESERVED:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            target.hardlink_to(path)
+            target.hardlink_to(file.path.resolve())
         except OSError:
-            shutil.copy2(path, target)
+            copy_file(file.path, target)
 
 
 def _single_file(spec: DatasetSpec, source: Path) -> RemoteFile | None:
@@ -114,9 +114,7 @@ def _checked(spec: DatasetSpec, source: Path, single: RemoteFile | None) -> str:
 
 
 def _copy_folder(source: Path, target: Path) -> None:
-    """Copy every file; stop at the first failure (shutil.copytree goes on and lists every failure)."""
-    for folder, _, names in os.walk(source, followlinks=True):
-        copied = target / Path(folder).relative_to(source)
-        copied.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            shutil.copy2(Path(folder) / name, copied / name)
+    """Copy every file but lnkit's own; stop at the first failure (shutil.copytree goes on and lists every failure)."""
+    for file in folder_files(source):
+        if file.name not in RESERVED:
+            copy_file(file.path, target / file.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 from lnkit._version import __version__
 from lnkit.data.fetch.checksums import write_inventory
 from lnkit.data.fetch.safe_paths import MANIFEST
+from lnkit.data.stored_files import read_json
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit.specs import DatasetSpec
@@ -34,23 +36,25 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         DataError: It is damaged.
     """
     path = folder / MANIFEST
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({error}). Import or fetch the dataset again.") from error
-    if not isinstance(manifest, dict):
-        raise DataError(
-            f"{path} is damaged: expected a JSON object, got {type(manifest).__name__}. "
-            "Import or fetch the dataset again."
-        )
-    return manifest
+        return read_json(path)
+    except DataError as error:
+        raise DataError(f"{error} Import or fetch the dataset again.") from error
 
 
 def read_provenance(folder: Path) -> list[Provenance]:
-    """Return the sources of the dataset in ``folder``."""
-    return [Provenance(**source) for source in read_manifest(folder).get("sources", [])]
+    """Return the sources of the dataset in ``folder``.
+
+    Raises:
+        DataError: Its manifest is damaged.
+    """
+    sources = read_manifest(folder).get("sources", [])
+    try:
+        return [Provenance(**source) for source in sources]
+    except TypeError as error:
+        raise DataError(f"{folder / MANIFEST} is damaged: it names no sources. Import the dataset again.") from error
 
 
 def write_manifest(spec: DatasetSpec, folder: Path, sources: Sequence[Provenance], progress: Progress) -> None:

@@ -9,6 +9,7 @@ MANIFEST = "dataset.json"
 INVENTORY = "inventory.sha256"
 RESERVED = frozenset({MANIFEST, INVENTORY})  # lnkit's own files beside a dataset's
 LONGEST = 200  # bytes of a name; file systems allow 255, and names get longer during a download
+DEEPEST = 32  # folders in each other; removing them is recursive, and datasets have five or six
 ARRIVING = (".part", ".part.json")  # endings of files during their download
 
 

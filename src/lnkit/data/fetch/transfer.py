@@ -18,6 +18,7 @@ from urllib.request import Request, build_opener
 
 from lnkit.data.atomic import atomic_write_text
 from lnkit.data.storage import human_size, require_space
+from lnkit.data.stored_files import read_json
 from lnkit.errors import DataError
 from lnkit.progress import Advance
 from lnkit.specs import RemoteFile
@@ -64,11 +65,11 @@ class PartialFile:
     def validator(self) -> str:
         """The ETag or date of the version that is arriving; "" if unknown: it cannot be resumed then."""
         try:
-            version = json.loads(self._version_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            version = read_json(self._version_file)
+        except DataError:
             return ""
-        known = isinstance(version, dict) and version.get("url") == self.url
-        return str(version.get("validator", "")) if known else ""
+        validator = str(version.get("validator", "")) if version.get("url") == self.url else ""
+        return validator if validator.isprintable() else ""
 
     def begin(self, headers: HTTPMessage) -> None:
         """Start over with the version that ``headers`` describe."""

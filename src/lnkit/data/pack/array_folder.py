@@ -20,12 +20,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lnkit.data.atomic import atomic_folder
+from lnkit._text_paths import text_paths
+from lnkit.data.atomic import atomic_folder, restore_folder
 from lnkit.data.storage import explain_disk_errors, locked, require_space
+from lnkit.data.stored_files import open_regular, read_json
+from lnkit.errors import DataError
 from lnkit.progress import Progress
 
 MANIFEST = "manifest.json"
-FORMAT = 2  # of the manifest; raised whenever older packed folders must not be used any more
+FORMAT = 3  # of the manifest; raised whenever older packed folders must not be used any more
 CHUNK = 2**23  # bytes read or written at a time
 
 
@@ -52,18 +55,24 @@ class ArrayFolder:
             DataError: The disk is full or not writable, or ``fill`` raised it.
         """
         packing = f"packing {self.title}"
+        manifest = self._read_manifest()
+        if manifest is not None and not self._why_unusable(manifest):  # without a lock: the cache may be read-only
+            arrays = self._map(manifest)
+            if self._read_manifest() == manifest:  # otherwise another process has replaced it meanwhile
+                return arrays, manifest
         with explain_disk_errors(self.folder, self.size, packing), locked(self.folder, packing, progress):
+            restore_folder(self.folder)
             manifest = self._read_manifest()
             reason = self._why_unusable(manifest)
             if manifest is None or reason:
                 if self.folder.exists():
                     progress.say(f"Packing {self.title} again: {reason}.")
                 manifest = self._build()
-            arrays = {
-                name: np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-                for name in self.names or manifest["crc32"]
-            }
-            return arrays, manifest
+            return self._map(manifest), manifest
+
+    def _map(self, manifest: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        names = self.names or manifest["crc32"]
+        return {name: np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
 
     def _build(self) -> dict[str, Any]:
         require_space(self.folder, self.size, f"Packing {self.title}")
@@ -74,10 +83,9 @@ class ArrayFolder:
 
     def _read_manifest(self) -> dict[str, Any] | None:
         try:
-            manifest = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return read_json(self.folder / MANIFEST)
+        except DataError:
             return None
-        return manifest if isinstance(manifest, dict) else None
 
     def _why_unusable(self, manifest: dict[str, Any] | None) -> str:
         """Return why the folder cannot be used, as the end of a sentence; "" if it can."""
@@ -104,6 +112,7 @@ class ArrayFolder:
             return next((f"{name}.npy" for name, crc in pairs if crc != expected[name]), "")
 
 
+@text_paths
 def open_arrays(
     title: str, folder: Path, identity: str, make: Callable[[], Mapping[str, NDArray[Any]]], progress: Progress
 ) -> Mapping[str, NDArray[Any]]:
@@ -196,11 +205,11 @@ def write_array(path: Path, array: NDArray[Any]) -> int:
 
 def file_crc32(path: Path) -> int | None:
     """Return the CRC-32 of a file, read rather than mapped; None if it cannot be read."""
-    crc, buffer = 0, memoryview(bytearray(CHUNK))
+    crc = 0
     try:
-        with path.open("rb", buffering=0) as file:
-            while count := file.readinto(buffer):
-                crc = zlib.crc32(buffer[:count], crc)
-    except OSError:
+        with open_regular(path) as file:
+            while block := file.read(CHUNK):
+                crc = zlib.crc32(block, crc)
+    except (OSError, DataError):
         return None
     return crc

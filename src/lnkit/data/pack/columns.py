@@ -22,7 +22,9 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from lnkit._text_paths import text_paths
 from lnkit.data.pack.array_folder import ArrayFolder, NpyFile
+from lnkit.data.stored_files import read_bytes
 from lnkit.errors import DataError
 from lnkit.progress import Advance, Progress
 
@@ -68,6 +70,7 @@ class Conversions:
             self.resized += resized
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class ColumnTable:
     """Columns of rows of any shape, made from files in a folder. Several columns may read the same files."""
@@ -93,6 +96,7 @@ class PackedTable:
     resized: int  # number of images of another size, where counted
 
 
+@text_paths
 def open_columns(table: ColumnTable, folder: Path, progress: Progress) -> PackedTable:
     """Open the packed ``table`` from ``folder``, building it first if it is missing, stale or damaged.
 
@@ -226,10 +230,7 @@ def _read_block(name: str, column: Column, source: Path, files: Sequence[str]) -
     hashes = []
     for row, file in enumerate(files):
         path = source / file
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        data = read_bytes(path)
         value = np.asarray(column.read(data, path))
         _check_row(value, name, column, path)
         values[row] = value

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lnkit._text_paths import text_paths
 from lnkit.data.pack.columns import Column, ColumnTable, Conversions, PackedTable, open_columns
 from lnkit.data.pack.decode import decode
+from lnkit.errors import DataError
 from lnkit.progress import Progress
 
 
 def _parse_number(data: bytes, path: Path) -> float:
-    return float(data)
+    try:
+        value = float(data)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        raise DataError(f"Expected a number, got {data[:40]!r} in {path}.")
+    return value
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class ImageTable:
     """Rows of square images and numbers, as files in a folder. File names are relative to it, with ``/``."""
@@ -44,6 +54,7 @@ class ImageTable:
         return labels | {name: Column(files, (size, size, 3), read, recipe) for name, files in self.images.items()}
 
 
+@text_paths
 def open_images(table: ImageTable, folder: Path, *, size: int, resize_filter: str, progress: Progress) -> PackedTable:
     """Open ``table`` decoded to ``size`` x ``size`` pixels from ``folder``, decoding it first where that is necessary.
 

@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import UsageError
-from lnkit.results.folder import output_file
+from lnkit.escapes import printable
+from lnkit.results.output_files import output_file
 
 SCALE = 3  # pixels per unit: about 300 dpi at the width of a column
 
 
+@text_paths
 def save_figure(chart: Any, file: Path) -> None:
     """Write a chart as PNG, SVG, PDF, self-contained HTML, or Vega-Lite JSON.
 
@@ -55,17 +58,19 @@ def to_spec(chart: Any, *, validate: bool = True) -> dict[str, Any]:
     import altair as alt  # noqa: PLC0415 - slow to import
 
     with alt.data_transformers.enable("default", max_rows=None):
-        spec: dict[str, Any] = _without_nan(chart.to_dict(validate=validate))
+        spec: dict[str, Any] = _as_data(chart.to_dict(validate=validate))
     return spec
 
 
-def _without_nan(value: Any) -> Any:
-    """Replace NaN, which JSON does not have, by null."""
+def _as_data(value: Any) -> Any:
+    """Replace numbers that JSON does not have by null, and characters that SVG does not have by spaces."""
     if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
+        return {printable(name): _as_data(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+        return [_as_data(item) for item in value]
+    if isinstance(value, str):
+        return printable(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _png(spec: dict[str, Any]) -> bytes:

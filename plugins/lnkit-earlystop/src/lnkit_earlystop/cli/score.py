@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import lnkit
-from lnkit.commands import make_progress
+from lnkit.commands import echo, make_progress
 from lnkit_earlystop.cli._tables import print_rows
 
 
@@ -39,4 +39,4 @@ def command(run: Path, ps_data: Path | None, device: str) -> None:
             advance(1, header.name)
     rows = write_summary(run)
     print_rows(rows, best_row(rows))
-    click.echo(f"Run: {run}")
+    echo(f"Run: {run}")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 import lnkit
-from lnkit.commands import make_progress
-from lnkit_earlystop.cli._options import FIELDS, recipe_options
+from lnkit.commands import SEED, echo, make_progress
+from lnkit_earlystop.cli._options import FIELDS, MOST, recipe_options
 from lnkit_earlystop.cli._tables import print_rows
-from lnkit_earlystop.cli.train import BATCH_SIZE
+from lnkit_earlystop.cli.train import BATCH_SIZE, command as train_command
 from lnkit_earlystop.sweeps.hyperparameters import HYPERPARAMETERS, command_words, sweep_values
 
 NAMES = ", ".join(HYPERPARAMETERS)
@@ -25,14 +27,14 @@ NAMES = ", ".join(HYPERPARAMETERS)
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False),
               help="Folder of the sweep.  [default: earlystop/HYPERPARAMETER-ARCHITECTURE]")  # fmt: skip
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=BATCH_SIZE, show_default=True, help="Images per step."
+    "--batch-size", type=click.IntRange(1, MOST), default=BATCH_SIZE, show_default=True, help="Images per step."
 )
-@click.option("--checkpoint-every", type=click.IntRange(min=1), metavar="STEPS", help="Steps between checkpoints.")
+@click.option("--checkpoint-every", type=click.IntRange(1, MOST**2), metavar="STEPS", help="Steps between checkpoints.")
 @recipe_options
 @click.option("--class-ranking", type=click.Path(path_type=Path, exists=True), help="A finished run on the same data.")
 @click.option("--ps-data", type=click.Path(path_type=Path, file_okay=False), help="Human judgments in BAPPS's layout.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the first training of each value.")
-@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True,
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the first training of each value.")
+@click.option("--repeats", type=click.IntRange(1, 1000), default=1, show_default=True,
               help="Trainings of each value, each with a seed of its own.")  # fmt: skip
 @click.option("--devices", default="", metavar="A,B,...",
               help="Devices, with one training at a time on each.  [default: every GPU, or the CPU]")  # fmt: skip
@@ -44,8 +46,10 @@ def command(hyperparameter: str, architecture: str, values: str, output: Path | 
     Everything else is as in `lnkit earlystop train`. With --repeats, table and figures have means and standard errors.
     The same command resumes an interrupted sweep; with further values or repeats, only these are trained.
     """
-    from lnkit_earlystop.networks.architecture import parse  # noqa: PLC0415 - not for help
+    from lnkit.data import locked  # noqa: PLC0415 - not for help
+    from lnkit_earlystop.networks.architecture import parse  # noqa: PLC0415
     from lnkit_earlystop.sweeps.device_pool import run_trainings  # noqa: PLC0415
+    from lnkit_earlystop.sweeps.summary import TABLE  # noqa: PLC0415
 
     parsed = parse(architecture)
     if HYPERPARAMETERS[hyperparameter].ranked and options["class_ranking"] is None:
@@ -60,9 +64,27 @@ def command(hyperparameter: str, architecture: str, values: str, output: Path | 
             name = f"{value}, seed {seed}" if len(seeds) > 1 else value
             commands[name] = [*command_words(hyperparameter, value, parsed), *shared, "--seed", str(seed)]
             folders[name] = folder / f"{hyperparameter}-{value}-seed{seed}"
-    run_trainings(commands, folders, _devices(options["devices"]), make_progress())
-    by_value = {value: [folder / f"{hyperparameter}-{value}-seed{seed}" for seed in seeds] for value in chosen}
-    _show(hyperparameter, parsed.name, folder, by_value)
+    _check_trainings(commands)
+    progress: Any = make_progress()
+    with locked(folder / TABLE, f"sweeping in {folder}", progress):
+        run_trainings(commands, folders, _devices(options["devices"]), progress)
+        by_value = {value: [folder / f"{hyperparameter}-{value}-seed{seed}" for seed in seeds] for value in chosen}
+        _show(hyperparameter, parsed.name, folder, by_value)
+
+
+def _check_trainings(commands: Mapping[str, Sequence[str]]) -> None:
+    """Refuse values that `lnkit earlystop train` refuses, and those that are no names of folders.
+
+    Raises:
+        lnkit.UsageError: a value is wrong.
+    """
+    for value, words in commands.items():
+        if "/" in value or os.sep in value:
+            raise lnkit.UsageError(f"Expected values of a hyperparameter as --values, got {value!r}.")
+        try:
+            train_command.make_context("train", list(words))
+        except click.ClickException as error:
+            raise lnkit.UsageError(f"The value {value!r} cannot be trained: {error.format_message()}") from error
 
 
 def _shared_words(options: dict[str, Any]) -> list[str]:
@@ -106,7 +128,7 @@ def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[st
     best = optimum(table)
     print_rows(table, best)
     write_rows(table, folder / TABLE)
-    click.echo(f"Table: {folder / TABLE}")
+    echo(f"Table: {folder / TABLE}")
     title = HYPERPARAMETERS[hyperparameter].title
     if not table:
         return
@@ -115,4 +137,4 @@ def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[st
         charts[SCATTER] = scatter(mean_checkpoints(runs), f"{architecture}: {title}", title)
     for name, chart in charts.items():
         save_figure(chart, folder / name)
-        click.echo(f"Figure: {folder / name}")
+        echo(f"Figure: {folder / name}")

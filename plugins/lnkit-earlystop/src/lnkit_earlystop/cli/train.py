@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import lnkit
-from lnkit.commands import make_progress, note
-from lnkit_earlystop.cli._options import recipe_options, recipe_with
+from lnkit.commands import SEED, FiniteRange, echo, make_progress, note
+from lnkit_earlystop.cli._options import MOST, recipe_options, recipe_with
 from lnkit_earlystop.cli._tables import print_rows
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ BATCH_SIZE = 128  # fits a laptop; the learning rate is scaled to it
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Labelled images: a folder or an archive.")
 @click.option("--output", type=FOLDER, help="Folder of the run.  [default: earlystop/ARCHITECTURE]")
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=BATCH_SIZE, show_default=True, help="Images per step."
+    "--batch-size", type=click.IntRange(1, MOST), default=BATCH_SIZE, show_default=True, help="Images per step."
 )
-@click.option("--checkpoint-every", type=click.IntRange(min=1), metavar="STEPS",
+@click.option("--checkpoint-every", type=click.IntRange(1, MOST**2), metavar="STEPS",
               help="Steps between checkpoints.  [default: a twentieth of the training]")  # fmt: skip
-@click.option("--stop-after", type=click.FloatRange(min=0, min_open=True), metavar="EPOCHS",
+@click.option("--stop-after", type=FiniteRange(0, MOST, min_open=True), metavar="EPOCHS",
               help="Stop here, in a schedule of --epochs.")  # fmt: skip
 @recipe_options
 @click.option("--classes", type=click.IntRange(min=2), help="Train on this many classes only.")
@@ -43,7 +43,7 @@ BATCH_SIZE = 128  # fits a laptop; the learning rate is scaled to it
 @click.option("--class-ranking", type=click.Path(path_type=Path, exists=True), help="A finished run on the same data.")
 @click.option("--ps-data", type=FOLDER, help="Human judgments in BAPPS's layout.  [default: BAPPS, if it was fetched]")
 @click.option("--no-ps", is_flag=True, help="Do not score checkpoints.")
-@click.option("--seed", default=0, show_default=True, help="Seed of weights, order, crops and classes.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights, order, crops and classes.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True,
               help="Precision of the computation; weights stay float32.")  # fmt: skip
@@ -71,9 +71,10 @@ def _train(
     architecture: Architecture, recipe: Recipe, data: Path, folder: Path, options: dict[str, Any]
 ) -> TrainingRun | None:
     """Train; of several processes, only the first returns its run."""
-    from lnkit.progress import SilentProgress  # noqa: PLC0415 - not for help
+    from lnkit.data import locked  # noqa: PLC0415 - not for help
+    from lnkit.progress import SilentProgress  # noqa: PLC0415
     from lnkit_earlystop.distributed import World  # noqa: PLC0415 - torch
-    from lnkit_earlystop.run import TrainingRequest, remove_training, train_classifier  # noqa: PLC0415 - torch
+    from lnkit_earlystop.run import LOOP_FOLDER, TrainingRequest, remove_training, train_classifier  # noqa: PLC0415 - torch
 
     world = World.from_environment()
     progress = make_progress() if world.is_first else SilentProgress()
@@ -88,11 +89,14 @@ def _train(
         device=options["device"],
         precision=options["precision"],
     )
-    scorer = _find_scorer(options, folder) if world.is_first else None
-    if options["force"] and world.is_first:
-        remove_training(folder)
-    run = train_classifier(request, images, folder, scorer, progress, world)
-    return run if world.is_first else None
+    if not world.is_first:
+        train_classifier(request, images, folder, None, progress, world)
+        return None
+    scorer = _find_scorer(options, folder)
+    with locked(folder / LOOP_FOLDER, f"training in {folder}", progress):
+        if options["force"]:
+            remove_training(folder)
+        return train_classifier(request, images, folder, scorer, progress, world)
 
 
 def _open_data(data: Path, resolution: int, options: dict[str, Any], progress: Progress) -> LabelledData:
@@ -141,4 +145,4 @@ def _show(run: TrainingRun) -> None:
         note(f"Note: the training collapsed: {run.collapsed}.")
     for text in run.notes:
         note(f"Note: {text}.")
-    click.echo(f"Run: {run.folder}")
+    echo(f"Run: {run.folder}")

@@ -80,14 +80,17 @@ class _DevicePool:
 
     def _train(self, words: Sequence[str], folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "lnkit", "earlystop", "train", *words]
+        command = [sys.executable, "-m", "lnkit_earlystop.sweeps.child", *words]
         with (folder / LOG).open("w", encoding="utf-8") as log:
             with self.lock:
                 if self.stopped:
                     return "stopped"
-                process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True)
+                process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, text=True
+                )
                 self.running.add(process)
-            process.wait()
+            with process:  # its input closes with this process, and ends it
+                process.wait()
         with self.lock:
             self.running.discard(process)
         return "" if process.returncode == 0 else _last_line(folder / LOG)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lnkit import DataError
-from lnkit.data import describe_folder, require_printable
+from lnkit.data import describe_folder, read_array, require_printable, same_name
 from lnkit.datasets.image_files import Folder
 from lnkit.datasets.text_tables import read_number, read_rows, read_text
 
@@ -77,24 +76,22 @@ def _matrix_file(root: Path) -> Path:
 
 
 def _read_npy(path: Path) -> Matrix:
-    try:
-        array = np.load(BytesIO(path.read_bytes()), allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise DataError(f"{path} is not a readable .npy file ({error}).") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+    array = read_array(path)
+    if array.dtype.kind not in "fiu":
         raise DataError(f"{path} holds no array of numbers.")
     return array.astype(np.float64)
 
 
 def _read_csv(path: Path) -> tuple[Matrix, list[str] | None]:
     """Read the numbers, and the names if they are in the first line, or in the first line and column."""
-    rows = [[cell.strip() for cell in row] for row in read_rows(path)]
-    if not rows:
+    read = read_rows(path)
+    if not read:
         raise DataError(f"{path} is empty. {EXPECTED}")
-    width = len(rows[0])
-    for line, row in enumerate(rows, start=1):
-        if len(row) != width:
-            raise DataError(f"{path}, line {line} has {len(row)} cells, and the first line has {width}.")
+    width = len(read[0].cells)
+    for row in read:
+        if len(row.cells) != width:
+            raise DataError(f"{row.where} has {len(row.cells)} cells, and the first line has {width}.")
+    rows = [[cell.strip() for cell in row.cells] for row in read]
     if len(rows) == width + 1:
         return _numbers(rows[1:], path), rows[0]
     if len(rows) == width and not _is_number(rows[0][0]):
@@ -152,8 +149,8 @@ def _files_of(names: Sequence[str], folder: Path, here: Sequence[str]) -> list[s
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         raise DataError(f"The rows of the matrix have the name {twice!r} twice.")
-    lookup, by_stem = Folder(folder), {name.rpartition(".")[0]: name for name in here}
-    files = {name: path.name if (path := lookup.find(name)) else by_stem.get(name) for name in names}
+    lookup, by_stem = Folder(folder), {same_name(name.rpartition(".")[0]): name for name in here}
+    files = {name: path.name if (path := lookup.find(name)) else by_stem.get(same_name(name)) for name in names}
     missing = [name for name, file in files.items() if file is None]
     if missing:
         raise DataError(f"{folder} has no image {missing[0]!r} ({len(missing)} of the {len(names)} named are missing).")

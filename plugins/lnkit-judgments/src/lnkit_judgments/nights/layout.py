@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lnkit import DataError
 from lnkit.datasets.image_files import folder_with
@@ -57,19 +57,11 @@ def _read_triplet(line: Line) -> Triplet:
         raise DataError(f"{line.where}: expected True or False as is_imagenet, got {line.cells['is_imagenet']!r:.80}.")
     return Triplet(
         name=line.cells["id"],
-        reference=_inside(line, "ref_path"),
-        left=_inside(line, "left_path"),
-        right=_inside(line, "right_path"),
+        reference=line.file("ref_path"),
+        left=line.file("left_path"),
+        right=line.file("right_path"),
         right_share=right / (left + right),
         votes=line.number("votes"),
         split=line.cells["split"],
         imagenet=imagenet,
     )
-
-
-def _inside(line: Line, column: str) -> str:
-    """Return a file's name; refuse one that leads out of the folder."""
-    path = PurePosixPath(line.cells[column])
-    if path.is_absolute() or ".." in path.parts or not path.parts or not str(path).isprintable():
-        raise DataError(f"{line.where}: expected a file in this folder as {column}, got {str(path)!r:.80}.")
-    return path.as_posix()

@@ -13,7 +13,7 @@ from PIL import Image
 
 from lnkit import BenchmarkData, DataError, LossNetworkId, Outcome
 from lnkit.benchmark import Arrays, RunContext
-from lnkit.data import read_rgb
+from lnkit.data import read_image, require_pixels
 from lnkit.datasets.opinions import Opinion, OpinionSet
 from lnkit.evaluation import GROUP, Shards, open_shards, reference_groups
 from lnkit.progress import Advance
@@ -79,13 +79,11 @@ def _decode(part: list[Opinion], protocol: OpinionsProtocol) -> list[Array]:
 
 
 def _read(path: Path, protocol: OpinionsProtocol) -> Array:
-    try:
-        image, _ = read_rgb(path.read_bytes(), path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}). Check the file and its permissions.") from error
+    image = read_image(path)
     if protocol.resolution:
         scale = protocol.resolution / min(image.size)
         size = (round(image.width * scale), round(image.height * scale))
+        require_pixels(*size, path)
         if size != image.size:
             image = image.resize(size, Image.Resampling[protocol.resize_filter.upper()])
     return np.asarray(image)

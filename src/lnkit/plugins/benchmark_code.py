@@ -1,0 +1,59 @@
+"""The functions of a benchmark, called under guard: their failures name it, and what they return is checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lnkit.benchmark import Arrays, BenchmarkData, BenchmarkSpec, Outcome, RunContext, RunFacts
+from lnkit.plugins.guard import guarded, owner_of
+from lnkit.plugins.outcome_check import ReturnCheck
+from lnkit.specs import LossNetworkId, load_function
+
+if TYPE_CHECKING:
+    from lnkit.plugins.isolation import Plugin
+
+
+class BenchmarkCode:
+    """Calls the functions of one benchmark."""
+
+    def __init__(self, spec: BenchmarkSpec, supplier: Plugin) -> None:
+        self.spec = spec
+        self.title = f"Benchmark {spec.name!r} of {supplier.title}"
+        self._check = ReturnCheck(self.title, spec)
+
+    def open_data(self, facts: RunFacts) -> BenchmarkData:
+        """Open the data of a run.
+
+        Raises:
+            PluginError: the benchmark fails, or returns something else than data.
+        """
+        with guarded(owner_of(self.title, self.spec.open_data), "to open its data", _hint(facts)):
+            return self._check.data(load_function(self.spec.open_data)(facts))
+
+    def run(self, context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome]:
+        """Run the benchmark on the loss networks of a context.
+
+        Raises:
+            PluginError: the benchmark fails, or returns something else than an outcome for each loss network.
+        """
+        with guarded(owner_of(self.title, self.spec.run), "to run"):
+            return self._check.outcomes(load_function(self.spec.run)(context, data), context.networks)
+
+    def rescore(self, arrays: Arrays, protocol: Any, seed: int) -> Outcome:
+        """Compute scores again from stored arrays.
+
+        Raises:
+            PluginError: the benchmark fails, or returns something else than an outcome.
+        """
+        assert self.spec.rescore is not None, "the caller has checked it"
+        with guarded(owner_of(self.title, self.spec.rescore), "to score stored arrays"):
+            return self._check.outcome(load_function(self.spec.rescore)(arrays, protocol, seed))
+
+
+def _hint(facts: RunFacts) -> str:
+    """Say what the user can do about data that could not be opened."""
+    if facts.sample:
+        return "It may have no sample: leave out --sample."
+    if facts.data is None:
+        return "It was run without --data: if it needs data of your own, name their folder with --data."
+    return f"Check that {facts.data} (--data) holds the data that it expects, in its layout."

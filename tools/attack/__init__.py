@@ -1,0 +1,1 @@
+"""Attacks on lnkit that show what it withstands; CONTRIBUTING says how to run them."""
