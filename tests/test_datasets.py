@@ -160,6 +160,13 @@ def test_a_second_import_adds_to_the_first(cache: Path, tmp_path: Path) -> None:
     assert compare_inventory(folder, SilentProgress()).intact
 
 
+def test_the_same_import_again_changes_no_word_of_the_manifest(cache: Path, tmp_path: Path) -> None:
+    """As after a kill between the last write and the end of the command."""
+    one = make_tar(tmp_path / "one.tar", {"a": b"1"}, "w")
+    sources = [read_manifest(import_dataset(SPEC, [one], cache, SilentProgress()))["sources"] for _ in range(2)]
+    assert sources[0] == sources[1]
+
+
 def test_an_import_that_fails_keeps_what_was_there(cache: Path, tmp_path: Path) -> None:
     folder = import_dataset(SPEC, [make_tar(tmp_path / "one.tar", {"a": b"1"}, "w")], cache, SilentProgress())
     evil = make_tar(tmp_path / "evil.tar", {"a": b"changed", "../b": b"2"}, "w")

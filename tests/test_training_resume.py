@@ -342,6 +342,18 @@ def test_a_checkpoint_keeps_its_name_before_the_older_one_goes(tmp_path: Path, m
     assert events == ["folder flushed", "folder flushed", "00000001 removed"]  # its own names, and its name
 
 
+def test_what_a_kill_left_of_an_older_checkpoint_goes(tmp_path: Path) -> None:
+    weights = {"weight": torch.ones(2)}
+    write_checkpoint(tmp_path, Checkpoint(2, {"network": weights}, weights), {})
+    half = tmp_path / "checkpoints" / "00000001"
+    half.mkdir()
+    (half / "best.safetensors").touch()
+    read = read_checkpoint(tmp_path, {})
+    assert read is not None
+    assert read.iteration == 2
+    assert not half.exists()
+
+
 def test_a_full_disk_is_a_sentence_and_the_last_checkpoint_stays(tmp_path: Path, often: None) -> None:
     whole = train(tmp_path / "whole")
     stop_after(tmp_path / "full", 8)

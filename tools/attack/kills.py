@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from filelock import FileLock
+
 from .facts import facts
 from .material import EVAL, make
 from .process import Command, Ended, patience, run
@@ -149,8 +151,9 @@ class _Story:
     def reference(self, seed: int) -> Reference | None:
         """Make what the scenario starts from and the undisturbed run, or read them."""
         folder = self.ground / "references" / self.name
-        if not (folder / "facts.json").is_file() and not self._make_reference(folder):
-            return None
+        with FileLock(f"{folder}.lock"):  # several cases of a scenario may run at once
+            if not (folder / "facts.json").is_file() and not self._make_reference(folder):
+                return None
         return _read_reference(folder)
 
     def _make_reference(self, folder: Path) -> bool:

@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,8 @@ def prepare(ground: Path) -> None:
 
 def cases(_seed: int) -> Iterator[str]:
     """Yield cases without end."""
-    number = 0
-    while True:
-        yield from (f"{way}/{number}" for way in ("values", "values", "values", "bytes", "special", "arrays"))
-        number += 1
+    ways = cycle(("values", "values", "values", "bytes", "special", "arrays"))
+    yield from (f"{way}/{number}" for number, way in enumerate(ways))
 
 
 def attempt(case: str, seed: int, ground: Path, work: Path) -> Report:

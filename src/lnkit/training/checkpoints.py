@@ -60,20 +60,28 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, facts: Mapping[str, A
             save_tensors(tmp / "best.safetensors", checkpoint.best)
         content = {"format": FORMAT, "iteration": checkpoint.iteration, "facts": facts, "state": state}
         (tmp / "state.json").write_text(json.dumps(content), encoding="utf-8")
-    for old in checkpoints.iterdir():
-        if old.name != target.name:
-            shutil.rmtree(old, ignore_errors=True)
+    _remove_others(target)
+
+
+def _remove_others(checkpoint: Path) -> None:
+    for other in checkpoint.parent.iterdir():
+        if other != checkpoint:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def read_checkpoint(folder: Path, facts: Mapping[str, Any]) -> Checkpoint | None:
-    """Return the newest checkpoint in ``folder``, or None if there is none.
+    """Return the newest checkpoint in ``folder``, or None if there is none; remove what a kill left of older ones.
 
     Raises:
         DataError: The checkpoint is damaged, of another format, or belongs to a training with other ``facts``; these
             are named.
     """
     newest = newest_checkpoint(folder)
-    return _read(newest, facts) if newest else None
+    if newest is None:
+        return None
+    checkpoint = _read(newest, facts)
+    _remove_others(newest)
+    return checkpoint
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

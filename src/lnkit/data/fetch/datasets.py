@@ -80,7 +80,8 @@ def import_dataset(spec: DatasetSpec, sources: Sequence[Path], cache: Path, prog
         with atomic_folder(folder) as tmp:
             imported = [import_source(spec, source, tmp, len(sources) > 1, progress) for source in sources]
             add_missing(folder, tmp)
-            write_manifest(spec, tmp, read_provenance(folder) + imported, progress)
+            earlier = [source for source in read_provenance(folder) if source not in imported]
+            write_manifest(spec, tmp, earlier + imported, progress)
     return folder
 
 
