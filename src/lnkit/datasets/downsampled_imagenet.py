@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lnkit.data.fetch.checksums import file_sha256
 from lnkit.data.stored_files import read_arrays
 from lnkit.errors import DataError
 from lnkit.progress import Progress
@@ -39,8 +40,7 @@ def fingerprint(files: Sequence[Path]) -> str:
     """Return the SHA-256 of the files' content."""
     digest = hashlib.sha256()
     for file in files:
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
+        digest.update(bytes.fromhex(file_sha256(file)))
     return digest.hexdigest()
 
 

@@ -120,16 +120,9 @@ def _sums(title: str, names: Sequence[str], files: Mapping[str, Path], progress:
     with progress.task(f"reading {title}", len(names), unit="images") as advance, ThreadPoolExecutor() as pool:
         for start in range(0, len(names), BATCH):
             batch = names[start : start + BATCH]
-            sums += pool.map(_sum, [files[name] for name in batch])
+            sums += pool.map(file_sha256, [files[name] for name in batch])
             advance(len(batch))
     return [f"{sha256}  {name}" for name, sha256 in zip(names, sums, strict=True)]
-
-
-def _sum(path: Path) -> str:
-    try:
-        return file_sha256(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}). Check the file and its permissions.") from error
 
 
 def _read_stored(file: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lnkit._text_paths import text_paths
 from lnkit.data.fetch.safe_paths import INVENTORY, RESERVED
-from lnkit.data.stored_files import LARGEST, read_text
+from lnkit.data.stored_files import LARGEST, open_regular, read_text
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 from lnkit.specs import RemoteFile
@@ -36,8 +36,12 @@ class Differences:
 
 @text_paths
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of a regular file in hexadecimal.
+
+    Raises:
+        DataError: It is missing, not a regular file, or may not be read.
+    """
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -48,7 +52,7 @@ def compare_published(file: RemoteFile, path: Path) -> tuple[str, str]:
         Its SHA-256, and how it differs from the published checksums as the end of a sentence; "" if it does not.
     """
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while block := stream.read(BLOCK):
             sha256.update(block)
             if file.md5:
