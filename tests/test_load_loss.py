@@ -137,8 +137,8 @@ def test_that_a_size_is_that_of_torchs_antialiased_resizing(images) -> None:
 def test_that_names_of_other_projects_are_their_losses() -> None:
     (found,) = import_loss("lpips-convnext_s-1.0-0.1")
     assert str(found.loss) == (
-        "0.909090909090909*vgg16(normalization=lpips):lpips, lin(weights=lpips)"
-        " + 0.0909090909090909*convnext_small(size=224, interpolation=bilinear):classifier, squared"
+        "0.9090909090909091*vgg16(normalization=lpips):lpips, lin(weights=lpips)"
+        " + 0.09090909090909091*convnext_small(size=224, interpolation=bilinear):classifier, squared"
     )
 
 

@@ -16,7 +16,7 @@ WEIGHTED = Loss((LossTerm("vgg19", {"conv1_2": 0.1, "conv5_4": 1.0}, "l1", 0.5),
 MIXED = Loss(
     (
         LossTerm("vgg16", {"lpips": 1.0}, "lin(weights=lpips)", 1.0, LossInput("lpips")),
-        LossTerm("convnext_small", {"classifier": 1.0}, "squared", 0.1, LossInput("backbone", 224, "bilinear")),
+        LossTerm("convnext_small", {"classifier": 1.0}, "squared", 0.1, LossInput("", 224, "bilinear")),
         LossTerm("timm/vit_tiny_patch16_224", {"late": 2.0}, "spatial+gram(criterion=squared)", 1e-3),
         LossTerm("nets:build", {"layers.0": 1.0}, "charbonnier(eps=0.001)"),
     )

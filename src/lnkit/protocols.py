@@ -11,6 +11,7 @@ phrase.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -42,6 +43,8 @@ SAMPLE_VARIANT = "sample"  # run by --sample, for benchmarks whose first variant
 # Fields that mean the same in every benchmark, and their values.
 SHARED = {"normalization": NORMALIZATIONS, "loss_mode": LOSS_MODES}
 
+UNNORMALIZED = {"squared", "l1", "charbonnier", "gram", "dists"}  # distances of features as they are
+
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -71,7 +74,7 @@ class Comparing:
     def comparing_phrase(self) -> str:
         """Return the fields above for a signature: ``spatial,norm:lpips|input:backbone``."""
         norm = f",norm:{self.epsilon}" if self.channel_norm else ",no-norm"
-        norm = "" if self.distance == "squared" else norm  # which never normalizes
+        norm = "" if _names(self.distance) <= UNNORMALIZED else norm
         lin = f",weights:{self.lin_weights}" if self.lin_weights else ""
         return f"{self.distance}{norm}{lin}{_input_phrase(self)}"
 
@@ -105,6 +108,11 @@ class Training:
         """Return the feature loss for a signature: ``squared|input:backbone``."""
         mode = ",loss network in training mode" if self.loss_mode == "train" else ""
         return f"{self.distance}{_input_phrase(self)}{mode}"
+
+
+def _names(distance: str) -> set[str]:
+    """Return the names of distances that are joined with ``+``, without their options."""
+    return {name.strip() for name in re.sub(r"\([^()]*\)", "", distance).split("+")}
 
 
 def _input_phrase(protocol: Comparing | Training) -> str:

@@ -7,7 +7,7 @@ backbones therefore costs a thousand small objects. A function may be given as t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
@@ -97,6 +97,9 @@ def class_digest(classes: Sequence[str]) -> str:
         '3a450eb155d6a4c6'
     """
     return hashlib.sha256("\n".join(classes).encode()).hexdigest()
+
+
+NO_WEIGHTS = "none needed"  # name of the weights of a network that has no parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,17 @@ class LossNetworkId:
     points: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.backbone}:{'+'.join(self.points)}"
+        return loss_network_label(self.backbone, self.points)
+
+
+def loss_network_label(backbone: str, points: Iterable[str]) -> str:
+    """Return ``vgg16:late``, or the text of a loss, which names its points itself: ``vgg16:late*0.5, l1``."""
+    return backbone if is_loss(backbone) else f"{backbone}:{'+'.join(points)}"
+
+
+def is_loss(backbone: str) -> bool:
+    """Whether the backbone of a record is the text of a loss: its terms have distances, and no other name a comma."""
+    return ", " in backbone
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from lnkit.analysis.published.tables import read_rows
 from lnkit.results.comparability import DISTANCE, protocol_facts
 from lnkit.results.records import RunRecord, ScoreRecord, SeedSpread
 from lnkit.results.spread import ScoreEstimate
+from lnkit.specs import loss_network_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def _own(record: RunRecord, setting: str, backbone: str) -> list[ScoreRow]:
         "variant": key.variant,
         "backbone": backbone,
         "point": point,
-        "loss_network": f"{backbone}:{point}",
+        "loss_network": loss_network_label(backbone, key.points),
         "family": record.family,
         "weights": f"{record.weights or 'weights'}@{_weights_digest(record)}",
         "comparable": record.comparable,

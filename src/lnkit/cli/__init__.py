@@ -33,6 +33,7 @@ COMMANDS = {
     "list-benchmarks": ("lnkit.cli.listings:list_benchmarks", "List the benchmarks, their protocols and their scores."),
     "list-distances": ("lnkit.cli.listings:list_distances", "List the distances between features."),
     "points": ("lnkit.cli.points:points", "Show the extraction points of a backbone."),
+    "loss": ("lnkit.cli.loss:loss", "Explain losses of several terms, and read those of other projects."),
     "attributes": ("lnkit.cli.attributes:attributes", "Compute the attributes of backbones: depth, macs, structure."),
     "results": ("lnkit.cli.results:results", "List, show, export and compare results."),
     "published": ("lnkit.cli.published:published", "Show, export and audit the published tables."),

@@ -14,6 +14,7 @@ from lnkit.errors import LnkitError, UsageError
 if TYPE_CHECKING:
     from lnkit.evaluation.request import RunRequest
     from lnkit.evaluation.runner import FinishedRun
+    from lnkit.losses.definition import Loss
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -23,15 +24,20 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     "--backbone",
     "backbones",
     multiple=True,
-    required=True,
     metavar="NAME",
     help="Backbone, or own code as package.module:build; may be repeated.",
+)
+@click.option(
+    "--loss",
+    "losses",
+    multiple=True,
+    metavar="LOSS|FILE",
+    help="Instead: a loss of several terms, as text (vgg19:conv3_4*0.5+conv5_4, l1) or TOML; may be repeated.",
 )
 @click.option(
     "--point",
     "points",
     multiple=True,
-    default=("all",),
     metavar="POINT",
     help="Extraction point, several for one loss network (early+mid), a node, or `all` (the default); may be repeated.",
 )
@@ -47,10 +53,10 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--distance", metavar="NAME", help="Short for --set distance=NAME.")
 @click.option(
     "--weights",
-    default="pretrained",
-    show_default=True,
+    multiple=True,
     metavar="FILE|random",
-    help="Weights: a file, a set of those in it (FILE::KEY), `random`, or `pretrained`.",
+    help="Weights: a file, a set of those in it (FILE::KEY), `random`, or `pretrained` (the default); "
+    "BACKBONE=FILE for one of several in a loss.",
 )
 @click.option("--seed", type=SEED, help="Seed of random weights, training and the bootstrap.  [default: 0]")
 @click.option(
@@ -112,29 +118,48 @@ def eval_command(as_json: bool, **options: Any) -> None:
         raise click.exceptions.Exit(exit_code)
 
 
-def _requests(
+def _requests(  # noqa: PLR0913 - options by name
     backbones: tuple[str, ...],
+    losses: tuple[str, ...],
     points: tuple[str, ...],
+    weights: tuple[str, ...],
     overrides: tuple[str, ...],
     distance: str | None,
     seed: int | None,
     seeds: str | None,
     **shared: Any,
 ) -> list[RunRequest]:
-    """Return one request for each backbone."""
+    """Return one request for each backbone, or for each loss."""
     from lnkit.evaluation.request import RunRequest  # noqa: PLC0415 - not for --help
     from lnkit.evaluation.seeds import seed_list  # noqa: PLC0415
+    from lnkit.losses.given import given_loss, given_weights  # noqa: PLC0415
 
+    if bool(backbones) == bool(losses):
+        raise UsageError(
+            "Expected either --backbone, such as --backbone vgg16, or --loss, such as --loss 'vgg16:late, l1', got "
+            f"{'both' if losses else 'neither'}."
+        )
+    if losses and points:
+        raise UsageError("A loss names its points itself: leave out --point, or give --backbone.")
     if seed is not None and seeds is not None:
         raise UsageError("--seed names one training, and --seeds names several: give one of the two.")
-    shared |= {"seed": seed or 0, "seeds": () if seeds is None else seed_list(seeds)}
     if shared["sample"] and shared["data"]:
         raise UsageError("--sample uses data of its own, and --data names other data: give one of the two.")
     changes = dict(_assignment(text) for text in overrides)
     if distance:
         changes["distance"] = distance
-    joined = ",".join(points)
-    return [RunRequest(backbone=name, points=joined, overrides=changes, **shared) for name in dict.fromkeys(backbones)]
+    shared |= {
+        "seed": seed or 0,
+        "seeds": () if seeds is None else seed_list(seeds),
+        "weights": given_weights(weights),
+        "overrides": changes,
+        "points": ",".join(points or ("all",)),
+    }
+    subjects: list[str | Loss] = [
+        *dict.fromkeys(backbones),
+        *{str(loss): loss for loss in map(given_loss, losses)}.values(),
+    ]
+    return [RunRequest(backbone=subject, **shared) for subject in subjects]
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lnkit.errors import UnknownNameError, did_you_mean, near_names
 from lnkit.hookspecs import hookimpl
-from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint
+from lnkit.specs import NO_WEIGHTS, BackboneSpec, DistanceSpec, ExtractionPoint
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +46,7 @@ def register_backbone(register: Callable[[BackboneSpec], None]) -> None:
             name=PIXEL,
             family="Baseline",
             load=_load_pixel,
-            weights="none needed",
+            weights=NO_WEIGHTS,
             citation="the image itself, the row to compare with",
             mean=(0.0, 0.0, 0.0),
             std=(1.0, 1.0, 1.0),

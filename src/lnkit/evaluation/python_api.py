@@ -10,6 +10,7 @@ from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.evaluation.seeds import seed_list
+from lnkit.losses.definition import Loss
 from lnkit.plugins.load import default_registry
 from lnkit.plugins.registry import Registry
 from lnkit.plugins.user_backbones import backbone_from_module
@@ -24,7 +25,7 @@ INPUT_FIELDS = ("mean", "std", "min_size", "input_size", "interpolation", "eval_
 
 
 def evaluate(
-    backbone: str | BackboneSpec | torch.nn.Module,
+    backbone: str | BackboneSpec | Loss | torch.nn.Module,
     points: str | Mapping[str, str | ExtractionPoint] = "all",
     bench: str = "bapps",
     *,
@@ -38,7 +39,8 @@ def evaluate(
     settings and weights are the same and can all be known.
 
     Args:
-        backbone: a name as ``--backbone`` takes it, a network (copied, and left as it is), or a BackboneSpec.
+        backbone: a name as ``--backbone`` takes it, a network (copied, and left as it is), a BackboneSpec, or a
+            :class:`lnkit.losses.Loss`, which names its points itself.
         points: text as ``--point`` takes it (names, node paths, "all"); for a network in hand also {name: node}, or
             {name: ExtractionPoint} where the node's output is not (N, C, H, W).
         bench: a name from ``lnkit list-benchmarks``.
@@ -66,11 +68,14 @@ def evaluate(
         ('pixel:image', 0.912)
     """
     registry = default_registry()
-    if not isinstance(backbone, str):
+    if isinstance(backbone, Loss):
+        if points != "all":
+            raise UsageError("A loss names its points itself: leave out points.")
+    elif not isinstance(backbone, str):
         spec = _describe(backbone, name, options)
         registry, points = _register(registry, spec, points)
         backbone = spec.name
-    elif not isinstance(points, str):
+    if not isinstance(points, str):
         raise UsageError(f"{backbone!r} is registered, and so are its points: name them, or give a node path.")
     _refuse_unknown(options)
     if options.get("seeds") is not None:

@@ -11,13 +11,18 @@ from lnkit._text_paths import text_paths
 from lnkit.benchmark import BenchmarkSpec
 from lnkit.distances.expression import parse_distance
 from lnkit.errors import UsageError
+from lnkit.losses.as_backbone import LossBackbone, Weights, loss_as_backbone
+from lnkit.losses.definition import Loss, LossTerm
+from lnkit.plugins.registry import USER_CODE
 from lnkit.plugins.user_backbones import WEIGHTS_AS_BUILT
 from lnkit.protocols import choose_protocol, usual_variant
 from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, LossNetworkId
 
 if TYPE_CHECKING:
+    from lnkit.networks.weights import LoadedBackbone
     from lnkit.plugins.isolation import Plugin
     from lnkit.plugins.registry import Registry
+    from lnkit.progress import Progress
 
 
 DISTANCE_ROLE = "distance "  # and a name: the role of its supplier
@@ -26,14 +31,14 @@ DISTANCE_ROLE = "distance "  # and a name: the role of its supplier
 @text_paths
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A benchmark to run on loss networks of one backbone."""
+    """A benchmark to run on loss networks of one backbone, or on a loss."""
 
-    backbone: str  # "squeezenet1_1"
+    backbone: str | Loss  # "squeezenet1_1"; a loss names its points, and its terms their distances
     points: str = "all"  # "mid", "all", "early+mid", "early,late", a node path
     bench: str = "bapps"
     variant: str = ""  # "paper"; "": the benchmark's first, or the one for its sample
     overrides: Mapping[str, str] = field(default_factory=dict)  # protocol field -> value as text
-    weights: str | Path = "pretrained"  # or "random", or a file
+    weights: Weights = "pretrained"  # or "random", or a file; of a loss also those of each backbone by name
     seed: int = 0
     seeds: tuple[int, ...] = ()  # several trainings, one with each; instead of ``seed``
     data: Path | None = None  # None: the cache
@@ -59,7 +64,8 @@ class ResolvedRequest:
     nodes: Mapping[LossNetworkId, Mapping[str, str]]  # of each loss network: point as the user named it -> node
     layers: Mapping[LossNetworkId, tuple[ExtractionPoint, ...]]  # the same as points of one node each
     unregistered: tuple[str, ...]  # points that are node paths, which the network may not have
-    distances: Mapping[str, DistanceSpec]  # all that are registered
+    distances: Mapping[str, DistanceSpec]  # all that are registered, and that of the loss
+    loss: LossBackbone | None  # that stands in for the backbone
     suppliers: Mapping[str, Plugin]  # plugins of the "backbone", the "benchmark" and each "distance NAME" not bundled
 
     @property
@@ -70,7 +76,31 @@ class ResolvedRequest:
     @property
     def own_distance(self) -> bool:
         """Whether the distance is the backbone's, not the protocol's or the user's."""
-        return bool(self.backbone.distance) and "distance" not in self.request.overrides
+        return bool(self.backbone.distance) and (self.loss is not None or "distance" not in self.request.overrides)
+
+    @property
+    def normalization(self) -> str:
+        """How images are normalized for the backbone; the networks of a loss do that themselves."""
+        return "none" if self.loss else getattr(self.protocol, "normalization", "backbone")
+
+    def load(self, seed: int, progress: Progress) -> LoadedBackbone:
+        """Build the backbone, or the networks of the loss, with the weights of the request."""
+        from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch
+
+        if self.loss:
+            return self.loss.load(self.request.weights, seed, progress)
+        assert not isinstance(self.request.weights, Mapping), "checked when the request was resolved"
+        return build_backbone(self.backbone, self.request.weights, seed, progress)
+
+    def check_weights(self) -> None:
+        """Raise an error for files of weights that are missing or unreadable, or given to nothing."""
+        from lnkit.networks.weights import check_weights  # noqa: PLC0415 - torch
+
+        if self.loss:
+            for weights in self.loss.weights_of(self.request.weights).values():
+                check_weights(weights)
+        elif not isinstance(self.request.weights, Mapping):
+            check_weights(self.request.weights)
 
 
 def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
@@ -79,40 +109,111 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
     Raises:
         UsageError: a name, a point, a protocol variant or one of its fields is unknown.
     """
-    backbone = registry.backbone(request.backbone)
-    _refuse_random(request, backbone)
     benchmark = registry.benchmark(request.bench)
-    request = replace(request, variant=request.variant or usual_variant(benchmark, request.sample))
+    request = _without_loss(replace(request, variant=request.variant or usual_variant(benchmark, request.sample)))
+    subject = (
+        _subject_of_loss(request.backbone, request, benchmark, registry)
+        if isinstance(request.backbone, Loss)
+        else _subject_of_backbone(request.backbone, request, benchmark, registry)
+    )
     _refuse_training_options(request, benchmark)
-    protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
-    distances = [term.name for term in parse_distance(protocol.distance)] if hasattr(protocol, "distance") else []
-    for name in distances:
-        registry.distance(name)
-    networks = [LossNetworkId(backbone.name, names) for names in registry.resolve_points(backbone.name, request.points)]
+    backbone, registry = subject.backbone, subject.registry
+    groups = registry.resolve_points(backbone.name, subject.points)
+    networks = [LossNetworkId(backbone.name, names) for names in groups]
     named = {**backbone.layer_names, **{name: p.node for name, p in registry.points_at(backbone.name).items()}}
     return ResolvedRequest(
         request=request,
         backbone=backbone,
         benchmark=benchmark,
-        protocol=protocol,
+        protocol=subject.protocol,
         nodes={network: {name: named.get(name, name) for name in network.points} for network in networks},
         layers={network: registry.points_of(network) for network in networks},
         unregistered=tuple(name for network in networks for name in network.points if name not in named),
         distances=registry.distances,
         suppliers={
-            "backbone": registry.provider("backbone", backbone.name),
+            **subject.suppliers,
             "benchmark": registry.provider("benchmark", benchmark.name),
             **{
                 f"{DISTANCE_ROLE}{name}": plugin
-                for name in distances
+                for name in subject.distances
                 if not (plugin := registry.provider("distance", name)).bundled
             },
         },
+        loss=subject.loss,
     )
 
 
-def _refuse_random(request: RunRequest, backbone: BackboneSpec) -> None:
-    if request.weights == "random" and backbone.weights == WEIGHTS_AS_BUILT:
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a request evaluates: a backbone, or a loss that stands in for one."""
+
+    backbone: BackboneSpec
+    points: str
+    protocol: Any
+    distances: tuple[str, ...]  # by name
+    suppliers: Mapping[str, Plugin]  # of networks
+    registry: Registry  # that knows them
+    loss: LossBackbone | None = None
+
+
+def _without_loss(request: RunRequest) -> RunRequest:
+    """Return the same request for a backbone if the loss is nothing but points of one: ``vgg16:early+late, l1``."""
+    if not isinstance(request.backbone, Loss):
+        return request
+    term = request.backbone.terms[0]
+    plain = Loss((LossTerm(term.backbone, dict.fromkeys(term.points, 1.0), term.distance),))
+    if request.backbone != plain or isinstance(request.weights, Mapping):
+        return request
+    overrides = {**request.overrides, **({"distance": term.distance} if term.distance else {})}
+    return replace(request, backbone=term.backbone, points="+".join(term.points), overrides=overrides)
+
+
+def _subject_of_backbone(name: str, request: RunRequest, benchmark: BenchmarkSpec, registry: Registry) -> _Subject:
+    backbone = registry.backbone(name)
+    if isinstance(request.weights, Mapping):
+        raise UsageError(f"{name} takes one set of weights: give its file, or 'random'.")
+    if request.weights == "random":
+        _refuse_random(backbone)
+    protocol = choose_protocol(benchmark, request.variant, request.overrides, backbone)
+    terms = parse_distance(protocol.distance) if hasattr(protocol, "distance") else ()
+    for term in terms:
+        registry.distance(term.name)
+    suppliers = {"backbone": registry.provider("backbone", backbone.name)}
+    return _Subject(backbone, request.points, protocol, tuple(t.name for t in terms), suppliers, registry)
+
+
+def _subject_of_loss(loss: Loss, request: RunRequest, benchmark: BenchmarkSpec, registry: Registry) -> _Subject:
+    for name in loss.backbones if request.weights == "random" else ():
+        _refuse_random(registry.backbone(name))
+    first = registry.backbone(loss.backbones[0])
+    protocol = choose_protocol(benchmark, request.variant, request.overrides, replace(first, distance=""))
+    if not hasattr(protocol, "distance"):
+        raise UsageError(f"{benchmark.name} measures no distances, so it takes no loss: give --backbone and --point.")
+    if getattr(protocol, "loss_mode", "eval") == "train":
+        raise UsageError("A loss stays in evaluation mode, got loss_mode=train: leave that out, or give --backbone.")
+    described = loss_as_backbone(
+        loss.with_distance(protocol.distance),
+        registry,
+        getattr(protocol, "normalization", "backbone"),
+        transform_input=getattr(protocol, "transform_input", True),
+    )
+    providers = {name: registry.provider("backbone", name) for name in loss.backbones}
+    untested = [plugin for plugin in providers.values() if not plugin.tested]
+    whole = USER_CODE if USER_CODE in untested else [*untested, *providers.values()][0]  # on whose word it depends
+    registry = registry.with_backbone(described.spec, {described.point.name: described.point})
+    return _Subject(
+        described.spec,
+        described.point.name,
+        replace(protocol, distance=described.distance.name),
+        described.distances,
+        {"backbone": whole, **{f"backbone {name}": plugin for name, plugin in providers.items()}},
+        replace(registry, distances={**registry.distances, described.distance.name: described.distance}),
+        described,
+    )
+
+
+def _refuse_random(backbone: BackboneSpec) -> None:
+    if backbone.weights == WEIGHTS_AS_BUILT:
         raise UsageError(
             f"{backbone.name} is built with its weights, so random ones cannot be had. Name it by a function with a "
             "parameter `pretrained`, which is called with False for random weights, or leave out --weights."

@@ -94,12 +94,10 @@ def run(
 
 def _run_resolved(resolved: ResolvedRequest, weights_seed: int, unknown: str, progress: Progress) -> list[FinishedRun]:
     """Run a request whose names are known to be right."""
-    from lnkit.networks.weights import build_backbone  # noqa: PLC0415 - torch
-
     runner = _Runner(resolved, progress)
     facts = runner.facts(runner.check())
     data = runner.code.open_data(facts)
-    loaded = build_backbone(resolved.backbone, resolved.request.weights, weights_seed, progress)
+    loaded = resolved.load(weights_seed, progress)
     suppliers = identify_suppliers(resolved, loaded, unknown)
     keys = {network: run_key(resolved, network, data, loaded, suppliers) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
@@ -174,10 +172,9 @@ class _Runner:
         from lnkit.distances.engines.selection import check_engine  # noqa: PLC0415 - torch
         from lnkit.networks.device import open_device  # noqa: PLC0415 - torch
         from lnkit.networks.load import check_nodes  # noqa: PLC0415 - torch
-        from lnkit.networks.weights import check_weights  # noqa: PLC0415 - torch
 
         _require_folder(self.request.data)
-        check_weights(self.request.weights)
+        self.resolved.check_weights()
         check_nodes(self.resolved.backbone, self.resolved.unregistered)
         device = open_device(self.request.device)
         check_engine(self.request.engine, device)

@@ -118,6 +118,7 @@ class Services:
             )
         return Trainer(
             lambda: self._cut(self._layers[0], getattr(self._resolved.protocol, "loss_mode", "eval")),
+            lookup=self._distance,
             device=self._device,
             precision=self._request.precision,
             folder=self._folder,
@@ -148,7 +149,7 @@ def cut_network(
         loaded,
         resolved.backbone,
         points,
-        getattr(resolved.protocol, "normalization", "backbone"),
+        resolved.normalization,
         getattr(resolved.protocol, "transform_input", True),
         mode,
         check=not resolved.suppliers["backbone"].tested,

@@ -20,14 +20,14 @@ POINT = re.compile(r"[\w.@\[\]-]+")  # "late", "features.29", "blocks.0@cls"
 class LossInput:
     """How a backbone gets the images, where that is not its own way."""
 
-    normalization: str = "backbone"  # as for lnkit.load_loss_network
+    normalization: str = ""  # as for lnkit.load_loss_network; "": that of where the loss is used, or the backbone's
     size: int = 0  # side in pixels that images are resized to; 0: the backbone's own rule
     interpolation: Interpolation = "bicubic"  # of that resizing, which is antialiased
 
     def __post_init__(self) -> None:
         """Raise UsageError for values that do not exist."""
         try:
-            expect_one_of("normalization", self.normalization, NORMALIZATIONS)
+            expect_one_of("normalization", self.normalization or NORMALIZATIONS[0], NORMALIZATIONS)
             expect_one_of("interpolation", self.interpolation, INTERPOLATIONS)
         except ValueError as error:
             raise UsageError(str(error).replace("Protocol field", "In a loss,")) from error
@@ -35,7 +35,7 @@ class LossInput:
             raise UsageError(f"In a loss, 'size': expected a number of pixels, got {self.size!r}.")
 
     def __str__(self) -> str:
-        shown = {"normalization": self.normalization} if self.normalization != "backbone" else {}
+        shown = {"normalization": self.normalization} if self.normalization else {}
         shown |= {"size": str(self.size), "interpolation": self.interpolation} if self.size else {}
         return f"({', '.join(f'{name}={value}' for name, value in shown.items())})" if shown else ""
 
@@ -70,9 +70,9 @@ class LossTerm:
             object.__setattr__(self, "distance", "+".join(map(str, parse_distance(self.distance))))
 
     def __str__(self) -> str:
-        points = "+".join(point + (f"*{weight:.15g}" if weight != 1 else "") for point, weight in self.points.items())
-        factor = f"{self.weight:.15g}*" if self.weight != 1 else ""
-        return f"{factor}{self.backbone}{self.input}:{points}{', ' if self.distance else ''}{self.distance}"
+        weighted = (point if weight == 1 else f"{point}*{_number(weight)}" for point, weight in self.points.items())
+        factor = f"{_number(self.weight)}*" if self.weight != 1 else ""
+        return f"{factor}{self.backbone}{self.input}:{'+'.join(weighted)}{', ' if self.distance else ''}{self.distance}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,12 @@ class Loss:
     def with_distance(self, distance: str) -> Loss:
         """Return the loss in which terms without a distance have this one."""
         return Loss(tuple(term if term.distance else replace(term, distance=distance) for term in self.terms))
+
+
+def _number(weight: float) -> str:
+    """Return the shortest text that reads as the same number: ``1``, ``0.1``, ``0.9090909090909091``."""
+    short = f"{weight:.15g}"
+    return short if float(short) == weight else repr(float(weight))
 
 
 def _require_weight(of: str, weight: float) -> None:

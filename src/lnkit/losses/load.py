@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lnkit.losses.as_backbone import DISTANCE, POINT, loss_as_backbone
+from lnkit.losses.as_backbone import DISTANCE, POINT, Weights, loss_as_backbone
 from lnkit.losses.definition import Loss
 from lnkit.losses.expression import parse_loss
 from lnkit.losses.toml import read_loss
 from lnkit.networks.load import make_loss_network
-from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
-from lnkit.progress import Progress, SilentProgress
+from lnkit.progress import Progress
 from lnkit.specs import DistanceConfig, LossNetworkId
 from lnkit.training.perceptual_loss import DeepPerceptualLoss, Reduction
 
@@ -20,7 +19,7 @@ def load_loss(
     loss: str | Loss | Path,
     *,
     distance: str = "squared",
-    weights: str = "pretrained",
+    weights: Weights = "pretrained",
     seed: int = 0,
     reduction: Reduction = "mean",
     value_range: tuple[float, float] = (0.0, 1.0),
@@ -31,7 +30,8 @@ def load_loss(
     Args:
         loss: Its text, such as "vgg19:conv1_2*0.1+conv5_4, l1 + 0.1*pixel:image, l1"; a TOML file; or a Loss.
         distance: Of the terms that name none.
-        weights: "pretrained" or "random", of all backbones.
+        weights: "pretrained" or "random" for all backbones, a file for the only one that has weights, or those of
+            each backbone by its name: ``{"vgg19": "vgg19.safetensors"}``.
         seed: Seed of random weights.
         reduction: As for :class:`lnkit.DeepPerceptualLoss`.
         value_range: As for :class:`lnkit.DeepPerceptualLoss`.
@@ -53,13 +53,12 @@ def load_loss(
         >>> loss(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)).item()
         0.625
     """
-    registry, progress = default_registry(), progress or SilentProgress()
+    registry = default_registry()
     read = loss if isinstance(loss, Loss) else parse_loss(loss) if isinstance(loss, str) else read_loss(loss)
-    described = loss_as_backbone(read.with_distance(distance), registry, progress)
+    described = loss_as_backbone(read.with_distance(distance), registry)
     known = registry.with_backbone(described.spec, {POINT: described.point})
     points = known.points_of(LossNetworkId(described.spec.name, (POINT,)))
-    loaded = build_backbone(described.spec, weights, seed, progress)
-    network = make_loss_network(loaded, described.spec, points)
+    network = make_loss_network(described.load(weights, seed, progress), described.spec, points, check=False)
     return DeepPerceptualLoss(
         network,
         distance=DistanceConfig(DISTANCE),

@@ -7,10 +7,11 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
+from lnkit.networks.graph_extractor import CutsItself
 from lnkit.networks.loss_network import LossNetwork
 
 
-class Mixture(nn.Module):
+class Mixture(CutsItself):
     """Runs several loss networks, each once; its nodes ``outputs.0``, ``outputs.1`` and so on are their features.
 
     Each loss network applies its own normalization and size. The order of the nodes is that of the networks and their

@@ -42,6 +42,14 @@ NO_STEPS = ("placeholder", "output")  # kinds of fx nodes that are no step of th
 _IN_PLACE_OPERATORS = ("iadd", "isub", "imul", "itruediv", "ipow", "setitem")
 
 
+class CutsItself(nn.Module):
+    """A network that knows how to give the outputs of some of its nodes, and need not be traced or hooked."""
+
+    def cut_at(self, nodes: Sequence[str]) -> nn.Module:
+        """Return a module that maps images to a tuple with the output of each of ``nodes``."""
+        raise NotImplementedError
+
+
 def cut_backbone(
     backbone: nn.Module,
     nodes: Sequence[str],
@@ -69,6 +77,8 @@ def cut_backbone(
         UsageError: The backbone computes with parameters of another network, or a node is an operation in a forward
             that cannot be traced as it runs.
     """
+    if isinstance(backbone, CutsItself):
+        return _standalone(backbone.cut_at(nodes))
     if not check or any(parameter.is_meta for parameter in backbone.parameters()):
         return _standalone(cut_outline(outline_of(backbone), nodes, name))
     own = run_itself(backbone, nodes, name, input_size)

@@ -90,17 +90,6 @@ def build_backbone(
         return LoadedBackbone(module, name, hash_weights(module, without=absent), source, absent)
 
 
-def build_part(spec: BackboneSpec, pretrained: bool, progress: Progress) -> LoadedBackbone:
-    """Build a backbone that is a part of another one, from the current state of the random generators.
-
-    Raises:
-        PluginError: The plugin of the backbone failed to build it.
-        WeightsError: The weights are missing or damaged, or could not be fetched.
-    """
-    module = _load_pretrained(spec, progress) if pretrained else build_random(spec)
-    return LoadedBackbone(module.eval().requires_grad_(False), spec.weights if pretrained else "random", "", spec.name)
-
-
 def _say(fit: Fit, path: Path, label: str, progress: Progress | None) -> None:
     found = (f"Weights: those under {fit.label!r} in {path.name}.",) if fit.label not in ("", label) else ()
     for sentence in (*found, *fit.remarks):

@@ -19,6 +19,7 @@ from lnkit.data.stored_files import parse_json
 from lnkit.errors import DataError
 from lnkit.protocols import SAMPLE_VARIANT
 from lnkit.results.forms import Name, read_form
+from lnkit.specs import is_loss, loss_network_label
 
 CUT_DOWN = ("quick", SAMPLE_VARIANT)  # protocol variants that only show that everything runs
 
@@ -111,7 +112,7 @@ class RunRecord:
     @property
     def loss_network(self) -> str:
         """``squeezenet1_1:mid``."""
-        return f"{self.key.backbone}:{'+'.join(self.key.points)}"
+        return loss_network_label(self.key.backbone, self.key.points)
 
     @property
     def protocol_name(self) -> str:
@@ -164,7 +165,7 @@ def record_id(key: RunKey) -> str:
     """Return the name of the folder of a run, safe on every file system."""
     points = "+".join(key.points)
     points = points if len(points) <= 40 else f"{len(key.points)}-points"
-    words = (key.benchmark, key.backbone, points)
+    words = (key.benchmark, key.backbone[:40] if is_loss(key.backbone) else key.backbone, points)
     readable = "_".join(re.sub(r"[^\w.+@-]+", "-", word, flags=re.ASCII).strip(".-")[:80] for word in words)
     return f"{readable}_{key.digest()[:12]}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lnkit.results.records import VARIES, RunKey
+from lnkit.specs import loss_network_label
 
 
 def score_signature(
@@ -25,7 +26,7 @@ def score_signature(
     return "|".join(
         (
             score,
-            f"{key.backbone}:{'+'.join(key.points)}",
+            loss_network_label(key.backbone, key.points),
             f"{weights or 'weights'}@{key.weights_sha256[:8]}",
             *([resized] if resized else []),
             f"{key.benchmark}.{key.benchmark_version}/{key.variant}",

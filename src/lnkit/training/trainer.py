@@ -10,7 +10,7 @@ from lnkit.errors import PluginError
 from lnkit.networks.device import open_device, place
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import Progress
-from lnkit.specs import DistanceConfig
+from lnkit.specs import DistanceConfig, DistanceSpec
 from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.loop import train
 from lnkit.training.outcome import FACTS, restore_outcome
@@ -27,6 +27,7 @@ class Trainer:
         self,
         loss_network: Callable[[], LossNetwork],
         *,
+        lookup: Callable[[str], DistanceSpec] | None = None,
         device: str,
         precision: str,
         folder: Path,
@@ -37,6 +38,7 @@ class Trainer:
 
         Args:
             loss_network: Makes the loss network of the run.
+            lookup: Finds the spec of a distance by name; by default those of all plugins.
             device: "cpu", "cuda", "cuda:1", "mps" or "auto".
             precision: "fp32", "bf16" or "fp16".
             folder: Folder of the unfinished files of the run.
@@ -47,14 +49,14 @@ class Trainer:
             UsageError: The device or the precision is unknown or cannot be used here.
         """
         self.device = open_device(device)
-        self._loss_network = loss_network
+        self._loss_network, self._lookup = loss_network, lookup
         self._setup = DeviceSetup(self.device, precision)
         self._folder, self._facts, self._progress = folder, facts, progress
         self.notes: tuple[str, ...] = ()
 
     def feature_loss(self, distance: DistanceConfig) -> DeepPerceptualLoss:
         """Return a loss with the loss network of the run, on the device, in the memory layout of trained networks."""
-        return place(DeepPerceptualLoss(self._loss_network(), distance=distance), self.device)
+        return place(DeepPerceptualLoss(self._loss_network(), distance=distance, lookup=self._lookup), self.device)
 
     def train(self, task: TrainingTask, settings: TrainingSettings) -> TrainingResult:
         """Train ``task``, or resume its training; see :func:`lnkit.training.loop.train`."""
