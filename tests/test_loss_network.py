@@ -15,8 +15,8 @@ from torch.nn import functional
 from torchvision.models import get_model
 
 from lnkit import ExtractionPoint, ImageError, LossNetwork, UnknownNameError, UsageError
+from lnkit.networks.feature_map import as_map
 from lnkit.networks.hook_extractor import HookExtractor
-from lnkit.networks.loss_network import as_map
 
 NETWORKS = {
     "squeezenet1_1": ("features.0", "features.1", "features.7", "features.12"),

@@ -54,7 +54,7 @@ IMAGENET_CLASSES = "385e0240499426c022b773be1ae4da780f057b89c9694c7f47199f62746b
 LPIPS_MEAN = ((1 - 0.030) / 2, (1 - 0.088) / 2, (1 - 0.188) / 2)
 LPIPS_STD = (0.458 / 2, 0.448 / 2, 0.450 / 2)
 
-Layout = Literal["NCHW", "NHWC", "NLC", "NC", "CLS"]
+Layout = Literal["NCHW", "NHWC", "NLC", "NC", "CLS", "auto"]
 Interpolation = Literal["bicubic", "bilinear", "nearest-exact"]
 Normalization = Literal["backbone", "imagenet", "lpips", "none"]  # of images; see lnkit.load_loss_network
 LossMode = Literal["eval", "train"]  # of a loss network while another network is trained with it; see lnkit.LossNetwork
@@ -150,7 +150,8 @@ class ExtractionPoint:
     node: str  # dotted module path: "features.29"
     description: str = ""  # "13th ReLU"
     citation: str = ""  # source of this choice
-    layout: Layout = "NCHW"  # of the node's output; NLC: sequences of tokens, CLS: only their first token
+    # Of the output of the node; NLC: sequences of tokens, CLS: only their first token, auto: read from its shape.
+    layout: Layout = "NCHW"
     prefix_tokens: int = 0  # class and register tokens, left out of an NLC output
 
     @property

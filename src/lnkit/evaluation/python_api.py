@@ -105,7 +105,10 @@ def _register(
     """Return a registry that knows ``spec`` with these points, and the text that requests one loss network at each."""
     if isinstance(points, str):
         return registry.with_backbone(spec, {}), points
-    own = {name: ExtractionPoint(name, node) if isinstance(node, str) else node for name, node in points.items()}
+    own = {
+        name: ExtractionPoint(name, node, layout="auto") if isinstance(node, str) else node
+        for name, node in points.items()
+    }
     return registry.with_backbone(spec, own), ",".join(own)
 
 

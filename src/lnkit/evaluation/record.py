@@ -124,7 +124,7 @@ def _layouts(resolved: ResolvedRequest, network: LossNetworkId) -> dict[str, dic
     if resolved.suppliers["backbone"] is not USER_CODE:
         return {}
     layouts = {point.node: f"{point.layout} {point.prefix_tokens}" for point in resolved.layers[network]}
-    unusual = {node: layout for node, layout in layouts.items() if layout != "NCHW 0"}
+    unusual = {node: layout for node, layout in layouts.items() if layout not in ("NCHW 0", "auto 0")}
     return {"layouts": unusual} if unusual else {}
 
 

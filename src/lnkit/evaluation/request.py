@@ -13,7 +13,7 @@ from lnkit.distances.expression import parse_distance
 from lnkit.errors import UsageError
 from lnkit.losses.as_backbone import LossBackbone, Weights, loss_as_backbone
 from lnkit.losses.definition import Loss, LossTerm
-from lnkit.plugins.registry import USER_CODE
+from lnkit.plugins.registry import USER_CODE, node_of
 from lnkit.plugins.user_backbones import WEIGHTS_AS_BUILT
 from lnkit.protocols import choose_protocol, usual_variant
 from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, LossNetworkId
@@ -126,9 +126,9 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
         backbone=backbone,
         benchmark=benchmark,
         protocol=subject.protocol,
-        nodes={network: {name: named.get(name, name) for name in network.points} for network in networks},
+        nodes={network: {name: named.get(name) or node_of(name) for name in network.points} for network in networks},
         layers={network: registry.points_of(network) for network in networks},
-        unregistered=tuple(name for network in networks for name in network.points if name not in named),
+        unregistered=tuple(node_of(name) for network in networks for name in network.points if name not in named),
         distances=registry.distances,
         suppliers={
             **subject.suppliers,

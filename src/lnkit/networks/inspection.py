@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lnkit.errors import ImageError, UsageError
-from lnkit.networks.loss_network import as_map
+from lnkit.networks.feature_map import as_map
 from lnkit.networks.profiler import Reading, read_modules, read_operations
 from lnkit.networks.weights import build_random
 from lnkit.specs import BackboneSpec, ExtractionPoint

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from torch.nn import functional
 
 from lnkit.errors import ImageError, UsageError
 from lnkit.networks.device import is_out_of_memory, standard_defaults
+from lnkit.networks.feature_map import as_map
 from lnkit.networks.graph_extractor import cut_backbone, reached_outputs
 from lnkit.networks.math_kernels import choose_math_kernels
 from lnkit.networks.mode_cut import cut_in_both_modes
@@ -205,54 +205,3 @@ def check_form(images: Tensor, channels: Sequence[int] = (3,)) -> None:
         raise ImageError(
             f"Expected floating-point images with values in [0, 1], got {images.dtype}. Divide 8-bit values by 255."
         )
-
-
-def as_map(output: Any, point: ExtractionPoint, image_size: tuple[int, int]) -> Tensor:
-    """Convert the output of a node to a feature map.
-
-    Tokens, without prefix tokens, fill a grid of the aspect ratio of the images row by row. An output (N, C) becomes a
-    map of one position.
-
-    Args:
-        output: The output of the node.
-        point: The point, with the layout of the output.
-        image_size: (height, width) of the images.
-
-    Returns:
-        Features (N, C, H, W).
-
-    Raises:
-        ImageError: The images are so small that the output is empty.
-        UsageError: The output is no tensor, or does not have the layout of the point.
-    """
-    if not isinstance(output, Tensor):
-        raise UsageError(f"Expected a tensor at node {point.node!r}, got {type(output).__name__}. Choose a later node.")
-    if 0 in output.shape[1:]:
-        raise ImageError(
-            f"Images of {image_size[1]} x {image_size[0]} pixels give no features at point {point.name!r}: their "
-            f"shape is {tuple(output.shape)}. Use larger images or an earlier point."
-        )
-    if output.ndim == 2 and point.layout in ("NCHW", "NC"):
-        return output[:, :, None, None]
-    if output.ndim == 4 and point.layout == "NCHW":
-        return output
-    if output.ndim == 4 and point.layout == "NHWC":
-        return output.permute(0, 3, 1, 2)
-    if output.ndim == 3 and point.layout == "CLS":
-        return output[:, 0, :, None, None]
-    if output.ndim == 3 and point.layout == "NLC":
-        tokens = output[:, point.prefix_tokens :]
-        rows, columns = _grid(tokens.shape[1], image_size)
-        return tokens.transpose(1, 2).reshape(len(tokens), -1, rows, columns)
-    raise UsageError(
-        f"Expected an output of layout {point.layout} at point {point.name!r}, got shape {tuple(output.shape)} of "
-        f"node {point.node!r}. An ExtractionPoint takes layout NCHW, NHWC, NLC (tokens), CLS (class token) or NC."
-    )
-
-
-def _grid(tokens: int, image_size: tuple[int, int]) -> tuple[int, int]:
-    """Return (rows, columns) with rows * columns = tokens whose ratio is nearest to that of the images."""
-    height, width = image_size
-    divisors = [rows for rows in range(1, tokens + 1) if tokens % rows == 0]
-    rows = min(divisors, key=lambda rows: abs(rows * width * rows - height * tokens) / rows, default=1)
-    return rows, tokens // rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -18,7 +18,8 @@ from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, LossNetwork
 Spec = TypeVar("Spec", BackboneSpec, BenchmarkSpec, DistanceSpec)
 
 ALL_POINTS = "all"
-NODE_PATH = re.compile(r"[\w-]+(\.[\w-]+)*")
+CLASS_TOKEN = "@cls"  # after a node path: its class token instead of its patches
+NODE_PATH = re.compile(rf"[\w-]+(\.[\w-]+)*({CLASS_TOKEN})?")
 DIGITS = re.compile(r"\d+")
 DOT = re.compile(r"\.")
 USER_CODE = Plugin("user code", "", "user code", "")  # the provider of backbones that no plugin registered
@@ -136,7 +137,7 @@ class Registry:
         registered, names = self.points_at(network.backbone), self.backbone(network.backbone).layer_names
         points: dict[tuple[str, bool], ExtractionPoint] = {}  # (node, whether its class token) -> point
         for name in network.points:
-            point = registered.get(name) or ExtractionPoint(name, node=names.get(name, name))
+            point = registered.get(name) or _unregistered_point(name, names.get(name, name), registered.values())
             for node in point.nodes:
                 part = point
                 if len(point.nodes) > 1:
@@ -205,6 +206,35 @@ class Registry:
         off = ", ".join(plugin.name for plugin in self.plugins if plugin.state == "off")
         hint = f" It may belong to a plugin that failed to load: {failed} (`lnkit plugins` says why)." if failed else ""
         return hint + (f" LNKIT_PLUGINS leaves out {off}, which may have it." if off else "")
+
+
+def node_of(name: str) -> str:
+    """Return the node of a point that is a node path: ``blocks.0`` for ``blocks.0@cls``."""
+    return name.removesuffix(CLASS_TOKEN)
+
+
+def _unregistered_point(name: str, path: str, registered: Iterable[ExtractionPoint]) -> ExtractionPoint:
+    """Return a node as a point, with the layout of the registered points in the same part of the network.
+
+    Blocks of a transformer give their outputs alike. Elsewhere the layout is read from the output, unless all
+    registered points have the usual one.
+
+    Raises:
+        UsageError: the class token is asked for where the network has none.
+    """
+    node, known = node_of(path), list(registered)
+    first = node.partition(".")[0]
+    like = [p for p in known if p.layout != "CLS" and any(n.partition(".")[0] == first for n in p.nodes)]
+    prefixes = {point.prefix_tokens for point in like if point.layout == "NLC"}
+    if node != path:
+        if like and prefixes in (set(), {0}):
+            raise UsageError(f"The node {node!r} has no class token: leave out {CLASS_TOKEN}.")
+        return ExtractionPoint(name, node, layout="CLS")
+    layouts = {point.layout for point in like}
+    if len(layouts) == 1 and len(prefixes) < 2:
+        return ExtractionPoint(name, node, layout=layouts.pop(), prefix_tokens=max(prefixes, default=0))
+    usual = known and all(point.layout == "NCHW" for point in known)
+    return ExtractionPoint(name, node, layout="NCHW" if usual else "auto")
 
 
 def _describe_tagged(describe: Callable[[str], BackboneSpec], tag: str, name: str) -> BackboneSpec:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from lnkit.errors import LnkitError
+from lnkit.networks.feature_map import as_map
 from lnkit.networks.graph_extractor import cut_backbone
-from lnkit.networks.loss_network import as_map
 from lnkit.specs import ExtractionPoint
 from lnkit.testing.backbones import IMAGES, SEED, BackboneSubject, random_images
 from lnkit.testing.checks import Check, NotChecked
