@@ -24,6 +24,7 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.evaluation",
     "lnkit.distances",
     "lnkit.networks",
+    "lnkit.losses",
     "lnkit.training",
     "lnkit.stats",
     "lnkit.data",

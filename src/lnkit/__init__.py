@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lnkit.evaluation.request import RunRequest as RunRequest
     from lnkit.evaluation.runner import FinishedRun as FinishedRun
     from lnkit.hookspecs import INTERFACE as INTERFACE, hookimpl as hookimpl
+    from lnkit.losses.load import load_loss as load_loss
     from lnkit.networks.load import load_backbone as load_backbone, load_loss_network as load_loss_network
     from lnkit.networks.loss_network import LossNetwork as LossNetwork
     from lnkit.specs import (
@@ -72,6 +73,7 @@ __getattr__, __all__ = lazy_exports(
             "INTERFACE",
             "hookimpl",
         ),
+        "lnkit.losses.load": ("load_loss",),
         "lnkit.networks.load": (
             "load_backbone",
             "load_loss_network",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._output import echo, emit_json, json_option, note, print_lines, print_table
+from lnkit.cli._output import echo, emit_json, json_option, note, print_lines, print_sentence, print_table
 from lnkit.cli._registry import open_registry
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _show(loss: Loss, described: LossBackbone, parts: list[PartCost], registry: 
         return
     total = sum(part.macs or 0 for part in parts)
     echo()
-    echo(
+    print_sentence(
         f"The loss is the weighted sum of the distances. Each network runs once per image: {total / 1e6:,.0f} M macs. "
         f"A training step costs about {STEP * total / 1e6:,.0f} M macs per image: the target, the output, and the way "
         "back to the output."

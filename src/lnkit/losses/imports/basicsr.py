@@ -44,7 +44,7 @@ def import_basicsr(fields: Mapping[str, Any], where: str) -> ImportedLoss:
         raise UsageError(f"{where}: {FRO}.")
     layers = {layer: weight for layer, weight in options.weights("layer_weights").items() if weight}
     backbone = options.one_of("vgg_type", "vgg19", VGG)
-    given = LossInput("backbone" if options.flag("use_input_norm", True) else "none")
+    given = LossInput("" if options.flag("use_input_norm", True) else "none")
     factors = {  # a weight of 0 or less switches the part off
         criterion: options.number("perceptual_weight", 1.0),
         f"gram(criterion={criterion})": options.number("style_weight", 0.0),

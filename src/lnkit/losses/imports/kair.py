@@ -49,7 +49,7 @@ def import_kair(train: Mapping[str, Any], where: str) -> ImportedLoss:
         layers, weights = [layers], [1.0]  # F_weights is ignored for one layer
     if not isinstance(layers, list) or not isinstance(weights, list) or len(layers) != len(weights):
         raise UsageError(f"{where}: expected F_feature_layer and F_weights as lists of one length, or one layer.")
-    given = LossInput("backbone" if options.flag("F_use_input_norm", True) else "none")
+    given = LossInput("" if options.flag("F_use_input_norm", True) else "none")
     named = Options(where, {f"features.{layer}": weight for layer, weight in zip(layers, weights, strict=True)})
     points = {node: named.number(node, 1.0) for node in named.fields}
     criterion = "l1" if train.get(FIRST_FIELD, "l1") == "l1" else "squared"  # anything else is the squared one there
