@@ -24,6 +24,7 @@ MODULES = (
     "lnkit.escapes",
     "lnkit.evaluation.python_api",
     "lnkit.evaluation.seeds",
+    "lnkit.metrics",
     "lnkit.networks.classifier",
     "lnkit.networks.load",
     "lnkit.networks.loss_network",

@@ -25,6 +25,7 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.distances",
     "lnkit.networks",
     "lnkit.training",
+    "lnkit.metrics",
     "lnkit.stats",
     "lnkit.data",
     "lnkit.datasets.image_files",

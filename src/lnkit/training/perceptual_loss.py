@@ -169,8 +169,11 @@ class DeepPerceptualLoss(nn.Module):
             Features (N, C, H', W') by point.
         """
         images = self._standardize(images)
-        parts = [self.network.features(part) for part in images.split(self._batch_size(images))]  # type: ignore[no-untyped-call]
-        return parts[0] if len(parts) == 1 else {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        size = self._micro_batch_of(images)
+        if size is None:
+            return self.network.features(images)
+        parts = [self.network.features(part) for part in images.split(size)]  # type: ignore[no-untyped-call]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def loss_to_features(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         """Return the mean distance between outputs and precomputed target features.
@@ -183,8 +186,8 @@ class DeepPerceptualLoss(nn.Module):
             A scalar; (N,) with the reduction "none".
         """
         output = self._standardize(output)
-        size = self._batch_size(output)
-        if self.reduction != "mean" or size >= len(output):
+        size = self._micro_batch_of(output)
+        if size is None or self.reduction != "mean":
             return self._reduce(self._distances_to(output, targets))
         return micro_batched_mean(
             output,
@@ -192,11 +195,14 @@ class DeepPerceptualLoss(nn.Module):
             size,
         )
 
-    def _batch_size(self, images: Tensor) -> int:
-        return min(self.micro_batch or len(images), len(images)) or 1
+    def _micro_batch_of(self, images: Tensor) -> int | None:
+        """Return the size of micro-batches if there are several; a batch whose size is a symbol is not split."""
+        return self.micro_batch if self.micro_batch and images.shape[0] > self.micro_batch else None
 
     def _distances_to(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
-        return total_distance(self.network.features(output), targets, self._points, self._distances)
+        features = self.network.features(output)
+        with _without_autocast(output.device):
+            return total_distance(features, targets, self._points, self._distances)
 
     def distance_map(self, output: Tensor, target: Tensor) -> Tensor:
         """Return where two images differ: the distances at each point, resized to the images and summed.
@@ -223,14 +229,13 @@ class DeepPerceptualLoss(nn.Module):
     def _map(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         size = output.shape[2:]
         features = self.network.features(self._standardize(output))
-        maps = [
-            functional.interpolate(map_of(distance, features[point], targets[point])[:, None], size, mode="bilinear")
-            for point, distance in zip(self._points, self._distances, strict=True)
-        ]
-        return torch.stack(maps).sum(0)
+        pairs = list(zip(self._points, self._distances, strict=True))
+        with _without_autocast(output.device):
+            maps = [map_of(distance, features[point], targets[point])[:, None] for point, distance in pairs]
+            return torch.stack([functional.interpolate(map_, size, mode="bilinear") for map_ in maps]).sum(0)
 
     def _masked(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        shape = (len(output), 1, *output.shape[2:])
+        shape = (output.shape[0], 1, *output.shape[2:])
         if mask.shape not in {shape, (1, *shape[1:])}:
             raise ImageError(f"Expected a mask of shape {shape}, got {tuple(mask.shape)}.")
         weights = mask.to(output).expand(shape)
@@ -259,6 +264,11 @@ class DeepPerceptualLoss(nn.Module):
         if not self._targets_checked:
             check_images(self._standardize(target.detach()), self.value_range)
             self._targets_checked = True
+
+
+def _without_autocast(device: torch.device) -> torch.autocast:
+    """Keep the sums of a distance, such as Gram matrices, from being computed in half precision."""
+    return torch.autocast("cpu" if device.type == "meta" else device.type, enabled=False)
 
 
 def _checked_reduction(reduction: str) -> Reduction:
