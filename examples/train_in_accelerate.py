@@ -1,4 +1,4 @@
-"""Train a small network with a loss in accelerate, in one process or, started by its launcher, in several."""
+"""Train a small network with a loss in accelerate, in one process or, started by torchrun, in several."""
 
 import tempfile
 from pathlib import Path
