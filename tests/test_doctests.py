@@ -41,6 +41,7 @@ MODULES = (
     "lnkit.stats.two_afc",
     "lnkit.training.collapse",
     "lnkit.training.perceptual_loss",
+    "lnkit.training.volumes",
 )
 
 

@@ -18,6 +18,7 @@ from lnkit.networks.load import load_loss_network
 from lnkit.networks.loss_network import LossNetwork, check_form, check_images
 from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig, DistanceSpec, LossMode, Normalization
+from lnkit.training.image_geometry import limit_long_side
 from lnkit.training.micro_batch import micro_batched_mean
 
 Reduction = Literal["mean", "sum", "none"]
@@ -59,6 +60,7 @@ class DeepPerceptualLoss(nn.Module):
         mode: LossMode = "eval",
         reduction: Reduction = "mean",
         value_range: tuple[float, float] = (0.0, 1.0),
+        longest: int | None = None,
         lookup: Callable[[str], DistanceSpec] | None = None,
     ) -> None:
         """Load a loss network by name, or use a given one.
@@ -74,6 +76,7 @@ class DeepPerceptualLoss(nn.Module):
                 :class:`lnkit.LossNetwork`.
             reduction: Of the distances of a batch: "mean", "sum", or "none" for one value per image.
             value_range: Black and white of the images: (0, 1), (-1, 1) behind a tanh, (0, 255).
+            longest: Pixels to which the long side of larger images is reduced, such as 512; None for no limit.
             lookup: Finds the spec of a distance by name; the default knows those of all plugins.
 
         Raises:
@@ -90,6 +93,9 @@ class DeepPerceptualLoss(nn.Module):
         lookup = lookup or default_registry().distance
         self._distances = make_distances(config, self._points, lookup, self.network.name)
         self.reduction, self.value_range = _checked_reduction(reduction), _checked_range(value_range)
+        self.longest = longest
+        if longest is not None and longest < 1:
+            raise UsageError(f"Expected a long side of 1 pixel or more, got {longest}.")
         self._targets_checked = False
         self.micro_batch: int | None = None  # images at a time through the network; None: all. Affects rounding only
 
@@ -246,7 +252,10 @@ class DeepPerceptualLoss(nn.Module):
         return distances if self.reduction == "none" else getattr(distances, self.reduction)()
 
     def _standardize(self, images: Tensor) -> Tensor:
-        """Return the images as RGB in [0, 1]."""
+        """Return the images as RGB in [0, 1], of the resolution at which they are compared."""
+        return limit_long_side(self._in_unit_range(images), self.longest)
+
+    def _in_unit_range(self, images: Tensor) -> Tensor:
         low, high = self.value_range
         if (low, high) != (0.0, 1.0):
             images = (images - low) / (high - low)
@@ -262,7 +271,7 @@ class DeepPerceptualLoss(nn.Module):
 
     def _check_range(self, target: Tensor) -> None:
         if not self._targets_checked:
-            check_images(self._standardize(target.detach()), self.value_range)
+            check_images(self._in_unit_range(target.detach()), self.value_range)
             self._targets_checked = True
 
 
