@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lnkit.training.outcome_builder import OutcomeBuilder as OutcomeBuilder
     from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
     from lnkit.training.target_cache import TargetCache as TargetCache, cache_targets as cache_targets
+    from lnkit.training.tiles import TiledLoss as TiledLoss
     from lnkit.training.volumes import VolumeLoss as VolumeLoss
     from lnkit.training_task import (
         Batch as Batch,
@@ -48,6 +49,7 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.training.loop": ("train",),
         "lnkit.training.perceptual_loss": ("DeepPerceptualLoss",),
         "lnkit.training.target_cache": ("TargetCache", "cache_targets"),
+        "lnkit.training.tiles": ("TiledLoss",),
         "lnkit.training.volumes": ("VolumeLoss",),
         "lnkit.training_task": (
             "Batch",

@@ -157,9 +157,7 @@ class DeepPerceptualLoss(nn.Module):
         Raises:
             ImageError: The images have another shape, type or range, or are too small for a point.
         """
-        if not torch.compiler.is_compiling():
-            self._check(output, target)
-            self._check_range(target)
+        self.check(output, target)
         if mask is not None:
             return self._masked(output, target, mask)
         return self.loss_to_features(output, self.targets(target))
@@ -194,7 +192,7 @@ class DeepPerceptualLoss(nn.Module):
         output = self._standardize(output)
         size = self._micro_batch_of(output)
         if size is None or self.reduction != "mean":
-            return self._reduce(self._distances_to(output, targets))
+            return self.reduce(self._distances_to(output, targets))
         return micro_batched_mean(
             output,
             lambda part, rows: self._distances_to(part, {name: target[rows] for name, target in targets.items()}),
@@ -227,18 +225,30 @@ class DeepPerceptualLoss(nn.Module):
             ImageError: As for :meth:`forward`.
             UsageError: The distance compares statistics, not positions.
         """
-        if not torch.compiler.is_compiling():
-            self._check(output, target)
-            self._check_range(target)
+        self.check(output, target)
         return self._map(output, self.targets(target))
 
     def _map(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
-        size = output.shape[2:]
+        size, maps = output.shape[2:], self.point_maps(output, targets).values()
+        return torch.stack([functional.interpolate(map_[:, None], size, mode="bilinear") for map_ in maps]).sum(0)
+
+    def point_maps(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the distances at the positions of each point, whose means are those that the loss sums.
+
+        Args:
+            output: Images as for :meth:`forward`.
+            targets: Features of the targets, as :meth:`targets` returns them.
+
+        Returns:
+            Distances (N, H', W') by point.
+
+        Raises:
+            UsageError: The distance compares statistics, not positions.
+        """
         features = self.network.features(self._standardize(output))
-        pairs = list(zip(self._points, self._distances, strict=True))
+        pairs = zip(self._points, self._distances, strict=True)
         with _without_autocast(output.device):
-            maps = [map_of(distance, features[point], targets[point])[:, None] for point, distance in pairs]
-            return torch.stack([functional.interpolate(map_, size, mode="bilinear") for map_ in maps]).sum(0)
+            return {point: map_of(distance, features[point], targets[point]) for point, distance in pairs}
 
     def _masked(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         shape = (output.shape[0], 1, *output.shape[2:])
@@ -246,9 +256,10 @@ class DeepPerceptualLoss(nn.Module):
             raise ImageError(f"Expected a mask of shape {shape}, got {tuple(mask.shape)}.")
         weights = mask.to(output).expand(shape)
         distances = (self._map(output, self.targets(target)) * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
-        return self._reduce(distances)
+        return self.reduce(distances)
 
-    def _reduce(self, distances: Tensor) -> Tensor:
+    def reduce(self, distances: Tensor) -> Tensor:
+        """Return the mean or the sum of distances (N,), or all of them, as the reduction says."""
         return distances if self.reduction == "none" else getattr(distances, self.reduction)()
 
     def _standardize(self, images: Tensor) -> Tensor:
@@ -261,15 +272,20 @@ class DeepPerceptualLoss(nn.Module):
             images = (images - low) / (high - low)
         return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
 
-    def _check(self, output: Tensor, target: Tensor) -> None:
+    def check(self, output: Tensor, target: Tensor) -> None:
+        """Refuse images that cannot be meant, as :meth:`forward` does; check nothing in compiled code.
+
+        Raises:
+            ImageError: The images differ in shape, or have another shape, type or range.
+        """
+        if torch.compiler.is_compiling():
+            return
         if output.shape != target.shape:
             raise ImageError(
                 f"Expected output and target of the same shape, got {tuple(output.shape)} and {tuple(target.shape)}."
             )
         for images in (output, target):
             check_form(images, channels=(1, 3))
-
-    def _check_range(self, target: Tensor) -> None:
         if not self._targets_checked:
             check_images(self._in_unit_range(target.detach()), self.value_range)
             self._targets_checked = True
