@@ -142,3 +142,36 @@ def test_the_example_of_the_readme_compiles_whole() -> None:
     assert (explained.graph_count, explained.graph_break_count) == (1, 0)
     compiled = torch.compile(network, fullgraph=True, backend="eager")
     assert all(torch.equal(a, b) for a, b in zip(compiled(images).values(), network(images).values(), strict=True))
+
+
+class UsesWeight(nn.Module):
+    """Uses a module without calling it, as attention uses the linear layer of its output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(3, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return nn.functional.linear(images.permute(0, 2, 3, 1), self.inner.weight).permute(0, 3, 1, 2)
+
+
+class WithHead(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = UsesWeight(), nn.Conv2d(3, 8, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.sum() > 1e12:  # a tracer cannot pass here
+            return images
+        head: Tensor = self.head(self.body(images))
+        return head
+
+
+def test_what_comes_after_the_deepest_node_is_dropped_and_its_own_modules_are_not() -> None:
+    backbone, images = WithHead(), torch.rand(1, 3, 4, 4)
+    network = LossNetwork(backbone, [ExtractionPoint("late", "body")], mean=(0.0,) * 3, std=(1.0,) * 3)
+    assert [name.removeprefix("backbone.backbone.") for name, _ in network.named_parameters()] == [
+        "body.inner.weight",
+        "body.inner.bias",
+    ]
+    assert torch.equal(network(images)["late"], backbone.body(images))
