@@ -32,6 +32,7 @@ MODULES = (
     "lnkit.losses.imports.trainner",
     "lnkit.losses.load",
     "lnkit.losses.toml",
+    "lnkit.metrics",
     "lnkit.networks.classifier",
     "lnkit.networks.load",
     "lnkit.networks.loss_network",
@@ -48,6 +49,7 @@ MODULES = (
     "lnkit.stats.two_afc",
     "lnkit.training.collapse",
     "lnkit.training.perceptual_loss",
+    "lnkit.training.volumes",
 )
 
 

@@ -41,6 +41,49 @@ def test_training_with_a_perceptual_loss_makes_it_smaller(tmp_path: Path) -> Non
     assert losses[-1] < losses[0] / 2
 
 
+TRAININGS = {  # example -> the package that it needs, how two processes are started, and what is told to the example
+    "train_in_pytorch.py": ("torch", True, ()),
+    "train_in_lightning.py": ("lightning", False, ("2",)),
+    "train_in_accelerate.py": ("accelerate", True, ()),
+}
+
+
+def check_training(said: str) -> None:
+    """Check that a training got better, and that the loss network is neither trained nor saved."""
+    values = [float(value) for value in re.findall(r"^epoch \d: \w+ ([\d.]+)$", said, flags=re.MULTILINE)]
+    assert len(values) == 3
+    assert values[-1] < values[0]
+    (checkpoint,) = re.findall(r"^checkpoint: (.+)$", said, flags=re.MULTILINE)
+    assert sorted(checkpoint.split()) == [f"network.{layer}.{kind}" for layer in (0, 2) for kind in ("bias", "weight")]
+    assert "the loss network has changed: False" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["train_in_pytorch.py"])
+def test_a_training_leaves_the_loss_network_alone(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("lnkit_timm")
+    check_training(example(name, tmp_path))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", TRAININGS)
+def test_two_processes_train_and_leave_the_loss_network_alone(name: str, tmp_path: Path) -> None:
+    package, launched, arguments = TRAININGS[name]
+    for needed in ("lnkit_timm", package):
+        pytest.importorskip(needed)
+    launcher = (
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--rdzv-backend=c10d",
+        "--rdzv-endpoint=localhost:0",
+    )
+    command = [sys.executable, *(launcher if launched else ()), str(EXAMPLES / name), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    check_training(done.stdout)
+
+
 def test_score_judgments_gives_the_published_score(real_data: RealData, tmp_path: Path) -> None:
     judgments = str(real_data("judgments/bapps_val_2afc.npz"))
     first = example("score_judgments.py", tmp_path, judgments, "alex_vanilla").splitlines()[0]

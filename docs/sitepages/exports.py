@@ -26,6 +26,7 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.networks",
     "lnkit.losses",
     "lnkit.training",
+    "lnkit.metrics",
     "lnkit.stats",
     "lnkit.data",
     "lnkit.datasets.image_files",

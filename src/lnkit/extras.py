@@ -7,11 +7,12 @@ from importlib.util import find_spec
 
 from lnkit.errors import UsageError
 
-__all__ = ["ONNX", "PLOT", "missing", "require"]
+__all__ = ["ONNX", "PLOT", "TORCHMETRICS", "missing", "require"]
 
 # A module -> the package that has it.
 ONNX = {"onnxruntime": "onnxruntime", "onnx": "onnx", "onnxscript": "onnxscript"}
 PLOT = {"altair": "altair", "vl_convert": "vl-convert-python"}
+TORCHMETRICS = {"torchmetrics": "torchmetrics"}
 
 
 def missing(extra: str, modules: Mapping[str, str]) -> str:

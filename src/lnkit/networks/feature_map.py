@@ -53,7 +53,7 @@ def as_map(output: Any, point: ExtractionPoint, image_size: tuple[int, int]) -> 
     if output.ndim == 3 and layout == "NLC":
         tokens = output[:, prefix:]
         rows, columns = _grid(tokens.shape[1], image_size)
-        return tokens.transpose(1, 2).reshape(len(tokens), -1, rows, columns)
+        return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, rows, columns)
     raise UsageError(
         f"Expected an output of layout {layout} at point {point.name!r}, got shape {tuple(output.shape)} of "
         f"node {point.node!r}. An ExtractionPoint takes layout NCHW, NHWC, NLC (tokens), CLS (class token) or NC."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,13 +22,13 @@ _PROBE_SIZES = (64, 224, 256, 384, 448, 518)  # pixels, the fastest first; some 
 class HookExtractor(nn.Module):
     """Runs a backbone up to the deepest of its nodes.
 
-    If a module runs several times, its first output counts.
+    If a module runs several times, its first output counts. Threads may share it: each gets its own outputs.
     """
 
     def __init__(
         self, backbone: nn.Module, nodes: Sequence[str], both_modes: bool = False, keeps_all: bool = False
     ) -> None:
-        """Wrap a backbone.
+        """Wrap a backbone, and set hooks on it for good.
 
         Args:
             backbone: The network, in evaluation mode.
@@ -38,27 +39,49 @@ class HookExtractor(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.nodes = tuple(nodes)
+        self._calls = _Calls()
+        for node in dict.fromkeys(self.nodes):
+            backbone.get_submodule(node).register_forward_hook(_Tap(self._calls, node, len(set(self.nodes))))
         if not keeps_all:
             _drop_unreached(self, both_modes)
 
     def forward(self, images: Tensor) -> tuple[Any, ...]:
         outputs: dict[str, Any] = {}
-
-        def record(node: str, output: Any) -> None:
-            if node in outputs:
-                return
-            outputs[node] = output
-            if len(outputs) == len(set(self.nodes)):
-                raise _Complete
-            outputs[node] = output.clone() if isinstance(output, Tensor) else output  # later modules may write to it
-
-        with forward_hooks({node: self.backbone.get_submodule(node) for node in self.nodes}, record):
-            try:
-                self.backbone(images)
-            except _Complete:
-                return tuple(outputs[node] for node in self.nodes)
+        self._calls.of_thread.outputs = outputs
+        try:
+            self.backbone(images)
+        except _Complete:
+            return tuple([outputs[node] for node in self.nodes])
+        finally:
+            self._calls.of_thread.outputs = None
         missing = ", ".join(node for node in self.nodes if node not in outputs)
         raise UsageError(f"The forward pass of this backbone never runs {missing}: choose another node.")
+
+
+class _Calls:
+    """The outputs of the forward pass that each thread is in; a copy begins without any."""
+
+    def __init__(self) -> None:
+        self.of_thread = threading.local()
+
+    def __reduce__(self) -> tuple[type[_Calls], tuple[()]]:
+        return _Calls, ()
+
+
+class _Tap:
+    """A hook that records the first output of a node, and ends the pass when it is the last of all nodes."""
+
+    def __init__(self, calls: _Calls, node: str, nodes: int) -> None:
+        self.calls, self.node, self.nodes = calls, node, nodes
+
+    def __call__(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        outputs: dict[str, Any] | None = getattr(self.calls.of_thread, "outputs", None)
+        if outputs is None or self.node in outputs:  # None outside a pass, as while a checkpoint is computed again
+            return
+        outputs[self.node] = output
+        if len(outputs) == self.nodes:
+            raise _Complete
+        outputs[self.node] = output.clone() if isinstance(output, Tensor) else output  # later modules may write to it
 
 
 class _LeftOut(nn.Module):
@@ -80,13 +103,15 @@ class _Complete(Exception):  # noqa: N818 - a signal that ends a forward pass, n
 
 
 @contextmanager
-def forward_hooks(modules: Mapping[str, nn.Module], callback: Callable[[str, Any], None]) -> Iterator[None]:
-    """Call ``callback(path, output)`` after each of the modules has run.
+def forward_hooks(
+    modules: Mapping[str, nn.Module], callback: Callable[[str, Any], None], first: bool = False
+) -> Iterator[None]:
+    """Call ``callback(path, output)`` after each of the modules has run, ``first`` before their own hooks.
 
     It must return None: torch replaces the output by anything else.
     """
     handles = [
-        module.register_forward_hook(lambda _module, _inputs, output, path=path: callback(path, output))
+        module.register_forward_hook(lambda _module, _inputs, output, path=path: callback(path, output), prepend=first)
         for path, module in modules.items()
     ]
     try:
@@ -128,7 +153,7 @@ def _probe(cut: HookExtractor, size: int) -> tuple[tuple[Any, ...], list[str]]:
         for path, module in modules.items()
     ]
     try:
-        with forward_hooks(modules, lambda path, _output: left.add(path)):
+        with forward_hooks(modules, lambda path, _output: left.add(path), first=True):
             outputs = _run(cut, size)
     finally:
         for handle in handles:

@@ -12,6 +12,7 @@ from lnkit._lazy import lazy_exports
 if TYPE_CHECKING:
     from lnkit.training.collapse import Variation as Variation
     from lnkit.training.device_setup import DeviceSetup as DeviceSetup, deterministic as deterministic
+    from lnkit.training.image_geometry import random_shift as random_shift
     from lnkit.training.images import (
         as_tensor as as_tensor,
         evenly_spread as evenly_spread,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from lnkit.training.outcome_builder import OutcomeBuilder as OutcomeBuilder
     from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
     from lnkit.training.target_cache import TargetCache as TargetCache, cache_targets as cache_targets
+    from lnkit.training.tiles import TiledLoss as TiledLoss
+    from lnkit.training.volumes import VolumeLoss as VolumeLoss
     from lnkit.training_task import (
         Batch as Batch,
         FeatureLoss as FeatureLoss,
@@ -40,11 +43,14 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.training.outcome_builder": ("OutcomeBuilder",),
         "lnkit.training.images": ("as_tensor", "evenly_spread", "in_unit_range", "slices", "to_pixels"),
         "lnkit.training.collapse": ("Variation",),
+        "lnkit.training.image_geometry": ("random_shift",),
         "lnkit.training.device_setup": ("DeviceSetup", "deterministic"),
         "lnkit.training.loader": ("EpochSampler",),
         "lnkit.training.loop": ("train",),
         "lnkit.training.perceptual_loss": ("DeepPerceptualLoss",),
         "lnkit.training.target_cache": ("TargetCache", "cache_targets"),
+        "lnkit.training.tiles": ("TiledLoss",),
+        "lnkit.training.volumes": ("VolumeLoss",),
         "lnkit.training_task": (
             "Batch",
             "FeatureLoss",

@@ -18,6 +18,7 @@ from lnkit.networks.load import load_loss_network
 from lnkit.networks.loss_network import LossNetwork, check_form, check_images
 from lnkit.plugins.load import default_registry
 from lnkit.specs import DistanceConfig, DistanceSpec, LossMode, Normalization
+from lnkit.training.image_geometry import limit_long_side
 from lnkit.training.micro_batch import micro_batched_mean
 
 Reduction = Literal["mean", "sum", "none"]
@@ -59,6 +60,7 @@ class DeepPerceptualLoss(nn.Module):
         mode: LossMode = "eval",
         reduction: Reduction = "mean",
         value_range: tuple[float, float] = (0.0, 1.0),
+        longest: int | None = None,
         lookup: Callable[[str], DistanceSpec] | None = None,
     ) -> None:
         """Load a loss network by name, or use a given one.
@@ -74,6 +76,7 @@ class DeepPerceptualLoss(nn.Module):
                 :class:`lnkit.LossNetwork`.
             reduction: Of the distances of a batch: "mean", "sum", or "none" for one value per image.
             value_range: Black and white of the images: (0, 1), (-1, 1) behind a tanh, (0, 255).
+            longest: Pixels to which the long side of larger images is reduced, such as 512; None for no limit.
             lookup: Finds the spec of a distance by name; the default knows those of all plugins.
 
         Raises:
@@ -90,6 +93,9 @@ class DeepPerceptualLoss(nn.Module):
         lookup = lookup or default_registry().distance
         self._distances = make_distances(config, self._points, lookup, self.network.name)
         self.reduction, self.value_range = _checked_reduction(reduction), _checked_range(value_range)
+        self.longest = longest
+        if longest is not None and longest < 1:
+            raise UsageError(f"Expected a long side of 1 pixel or more, got {longest}.")
         self._targets_checked = False
         self.micro_batch: int | None = None  # images at a time through the network; None: all. Affects rounding only
 
@@ -151,9 +157,7 @@ class DeepPerceptualLoss(nn.Module):
         Raises:
             ImageError: The images have another shape, type or range, or are too small for a point.
         """
-        if not torch.compiler.is_compiling():
-            self._check(output, target)
-            self._check_range(target)
+        self.check(output, target)
         if mask is not None:
             return self._masked(output, target, mask)
         return self.loss_to_features(output, self.targets(target))
@@ -169,8 +173,11 @@ class DeepPerceptualLoss(nn.Module):
             Features (N, C, H', W') by point.
         """
         images = self._standardize(images)
-        parts = [self.network.features(part) for part in images.split(self._batch_size(images))]  # type: ignore[no-untyped-call]
-        return parts[0] if len(parts) == 1 else {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        size = self._micro_batch_of(images)
+        if size is None:
+            return self.network.features(images)
+        parts = [self.network.features(part) for part in images.split(size)]  # type: ignore[no-untyped-call]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def loss_to_features(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         """Return the mean distance between outputs and precomputed target features.
@@ -183,20 +190,23 @@ class DeepPerceptualLoss(nn.Module):
             A scalar; (N,) with the reduction "none".
         """
         output = self._standardize(output)
-        size = self._batch_size(output)
-        if self.reduction != "mean" or size >= len(output):
-            return self._reduce(self._distances_to(output, targets))
+        size = self._micro_batch_of(output)
+        if size is None or self.reduction != "mean":
+            return self.reduce(self._distances_to(output, targets))
         return micro_batched_mean(
             output,
             lambda part, rows: self._distances_to(part, {name: target[rows] for name, target in targets.items()}),
             size,
         )
 
-    def _batch_size(self, images: Tensor) -> int:
-        return min(self.micro_batch or len(images), len(images)) or 1
+    def _micro_batch_of(self, images: Tensor) -> int | None:
+        """Return the size of micro-batches if there are several; a batch whose size is a symbol is not split."""
+        return self.micro_batch if self.micro_batch and images.shape[0] > self.micro_batch else None
 
     def _distances_to(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
-        return total_distance(self.network.features(output), targets, self._points, self._distances)
+        features = self.network.features(output)
+        with _without_autocast(output.device):
+            return total_distance(features, targets, self._points, self._distances)
 
     def distance_map(self, output: Tensor, target: Tensor) -> Tensor:
         """Return where two images differ: the distances at each point, resized to the images and summed.
@@ -215,50 +225,75 @@ class DeepPerceptualLoss(nn.Module):
             ImageError: As for :meth:`forward`.
             UsageError: The distance compares statistics, not positions.
         """
-        if not torch.compiler.is_compiling():
-            self._check(output, target)
-            self._check_range(target)
+        self.check(output, target)
         return self._map(output, self.targets(target))
 
     def _map(self, output: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
-        size = output.shape[2:]
+        size, maps = output.shape[2:], self.point_maps(output, targets).values()
+        return torch.stack([functional.interpolate(map_[:, None], size, mode="bilinear") for map_ in maps]).sum(0)
+
+    def point_maps(self, output: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the distances at the positions of each point, whose means are those that the loss sums.
+
+        Args:
+            output: Images as for :meth:`forward`.
+            targets: Features of the targets, as :meth:`targets` returns them.
+
+        Returns:
+            Distances (N, H', W') by point.
+
+        Raises:
+            UsageError: The distance compares statistics, not positions.
+        """
         features = self.network.features(self._standardize(output))
-        maps = [
-            functional.interpolate(map_of(distance, features[point], targets[point])[:, None], size, mode="bilinear")
-            for point, distance in zip(self._points, self._distances, strict=True)
-        ]
-        return torch.stack(maps).sum(0)
+        pairs = zip(self._points, self._distances, strict=True)
+        with _without_autocast(output.device):
+            return {point: map_of(distance, features[point], targets[point]) for point, distance in pairs}
 
     def _masked(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        shape = (len(output), 1, *output.shape[2:])
+        shape = (output.shape[0], 1, *output.shape[2:])
         if mask.shape not in {shape, (1, *shape[1:])}:
             raise ImageError(f"Expected a mask of shape {shape}, got {tuple(mask.shape)}.")
         weights = mask.to(output).expand(shape)
         distances = (self._map(output, self.targets(target)) * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
-        return self._reduce(distances)
+        return self.reduce(distances)
 
-    def _reduce(self, distances: Tensor) -> Tensor:
+    def reduce(self, distances: Tensor) -> Tensor:
+        """Return the mean or the sum of distances (N,), or all of them, as the reduction says."""
         return distances if self.reduction == "none" else getattr(distances, self.reduction)()
 
     def _standardize(self, images: Tensor) -> Tensor:
-        """Return the images as RGB in [0, 1]."""
+        """Return the images as RGB in [0, 1], of the resolution at which they are compared."""
+        return limit_long_side(self._in_unit_range(images), self.longest)
+
+    def _in_unit_range(self, images: Tensor) -> Tensor:
         low, high = self.value_range
         if (low, high) != (0.0, 1.0):
             images = (images - low) / (high - low)
         return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
 
-    def _check(self, output: Tensor, target: Tensor) -> None:
+    def check(self, output: Tensor, target: Tensor) -> None:
+        """Refuse images that cannot be meant, as :meth:`forward` does; check nothing in compiled code.
+
+        Raises:
+            ImageError: The images differ in shape, or have another shape, type or range.
+        """
+        if torch.compiler.is_compiling():
+            return
         if output.shape != target.shape:
             raise ImageError(
                 f"Expected output and target of the same shape, got {tuple(output.shape)} and {tuple(target.shape)}."
             )
         for images in (output, target):
             check_form(images, channels=(1, 3))
-
-    def _check_range(self, target: Tensor) -> None:
         if not self._targets_checked:
-            check_images(self._standardize(target.detach()), self.value_range)
+            check_images(self._in_unit_range(target.detach()), self.value_range)
             self._targets_checked = True
+
+
+def _without_autocast(device: torch.device) -> torch.autocast:
+    """Keep the sums of a distance, such as Gram matrices, from being computed in half precision."""
+    return torch.autocast("cpu" if device.type == "meta" else device.type, enabled=False)
 
 
 def _checked_reduction(reduction: str) -> Reduction:
