@@ -23,6 +23,7 @@ def load_loss(
     seed: int = 0,
     reduction: Reduction = "mean",
     value_range: tuple[float, float] = (0.0, 1.0),
+    longest: int | None = None,
     progress: Progress | None = None,
 ) -> DeepPerceptualLoss:
     """Load a weighted sum of distances at points of one or more backbones.
@@ -35,6 +36,7 @@ def load_loss(
         seed: Seed of random weights.
         reduction: As for :class:`lnkit.DeepPerceptualLoss`.
         value_range: As for :class:`lnkit.DeepPerceptualLoss`.
+        longest: As for :class:`lnkit.DeepPerceptualLoss`.
         progress: Announces downloads before they begin.
 
     Returns:
@@ -64,5 +66,6 @@ def load_loss(
         distance=DistanceConfig(DISTANCE),
         reduction=reduction,
         value_range=value_range,
+        longest=longest,
         lookup=lambda _: described.distance,
     )
