@@ -15,7 +15,7 @@ from lnkit.specs import DistanceConfig, LossNetworkId
 from lnkit.training.perceptual_loss import DeepPerceptualLoss, Reduction
 
 
-def load_loss(
+def load_loss(  # noqa: PLR0913 - options by name
     loss: str | Loss | Path,
     *,
     distance: str = "squared",
