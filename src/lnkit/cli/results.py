@@ -235,10 +235,13 @@ def rescore_command(run: str, folder: Path | None, as_json: bool) -> None:
     record = stored.choose(run)
     benchmark_to_rescore(record, registry)  # before the arrays: such a benchmark may have stored none
     computed = rescore(record, stored.arrays(record), registry)
+    scores = {name: score.value for name, score in record.scores.items()}  # one may lack, as of a changed record
     if as_json:
-        emit_json({name: {"stored": record.scores[name].value, "computed": x} for name, x in computed.items()})
+        emit_json({name: {"stored": scores.get(name), "computed": value} for name, value in computed.items()})
         return
-    rows = [[name, f"{record.scores[name].value:.6f}", f"{value:.6f}"] for name, value in computed.items()]
+    rows = [
+        [name, f"{scores[name]:.6f}" if name in scores else "-", f"{value:.6f}"] for name, value in computed.items()
+    ]
     print_table(["score", "stored", "computed again"], rows)
 
 
