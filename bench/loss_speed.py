@@ -62,7 +62,7 @@ def measure_mixture(repeats: int) -> Ratio:
     loss = load_loss(text, weights="random")
     networks = [lnkit.load_loss_network(name, points, weights="random") for name, points in MIXTURE.items()]
     for network in networks:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
     images = torch.rand(2, BATCH, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     first, second = (image.contiguous(memory_format=torch.channels_last) for image in images)
     with torch.no_grad():

@@ -128,7 +128,7 @@ def unit_normalize(features: Tensor, dim: int, epsilon: str = "lpips") -> Tensor
     if epsilon == "torchmetrics":
         return features / (features.square().sum(dim, keepdim=True) + 1e-8).sqrt()
     if epsilon == "lpips" and _is_trained(features):
-        vectors: Tensor = _UnitVectors.apply(features, dim)[0]  # type: ignore[no-untyped-call]  # torch has no types
+        vectors: Tensor = _UnitVectors.apply(features, dim)[0]
         return vectors
     return _divided(features, dim, epsilon)[0]
 

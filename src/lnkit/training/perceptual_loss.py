@@ -84,7 +84,7 @@ class DeepPerceptualLoss(nn.Module):
         super().__init__()
         if isinstance(backbone, str):
             backbone = load_loss_network(backbone, points, weights=weights, normalization=normalization, mode=mode)
-        backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs omit it
+        backbone.to(memory_format=torch.channels_last)
         self._frozen = (backbone,)  # nn.Module registers what is assigned to an attribute itself, not in a tuple
         config = DistanceConfig(name=distance) if isinstance(distance, str) else distance
         self._points = [point.name for point in self.network.points]
