@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 import lnkit
 from bench.harness import Ratio, seconds_in_turns
-from lnkit.losses.imports.names import import_name
 from lnkit.losses.load import load_loss
 
 NETS = {"squeeze": "squeezenet1_1", "vgg": "vgg16"}
@@ -89,7 +88,8 @@ def make_pair(net: str) -> tuple[nn.Module, lnkit.DeepPerceptualLoss]:
     trunk = lnkit.load_backbone(NETS[net], weights="random").state_dict()
     for name, parameter in theirs.net.named_parameters():  # "slice2.3.squeeze.weight": torchvision's "features.3..."
         parameter.copy_(trunk[f"features.{name.partition('.')[2]}"])
-    return theirs, load_loss(import_name(f"lpips-{net}").loss, weights="random")
+    network = lnkit.load_loss_network(NETS[net], "lpips", weights="random", normalization="lpips")
+    return theirs, lnkit.DeepPerceptualLoss(network, distance=lnkit.DistanceConfig("lin", lin_weights="lpips"))
 
 
 def gradient(loss: Callable[[Tensor], Tensor], output: Tensor) -> Tensor:
