@@ -112,6 +112,32 @@ def test_many_items_are(network: LossNetwork, images: tuple[Array, ...], monkeyp
     assert comparer.engine == "onnxruntime"
 
 
+def test_a_choice_does_not_hang_on_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that becomes slow for the second half of the time changes nothing: engines are timed in turns."""
+    clock = [0.0]
+    monkeypatch.setattr(selection.time, "perf_counter", lambda: clock[0])
+
+    class Fake:
+        def __init__(self, name: str, seconds: float) -> None:
+            self.name, self.seconds = name, seconds
+
+        def __call__(self, stack: Array) -> Array:
+            clock[0] += self.seconds * (10 if clock[0] > 2 else 1)  # other work begins
+            return stack
+
+    slow, fast = Fake("slow", 0.1), Fake("fast", 0.05)
+    built = {"eager": slow, "inductor": fast}
+
+    def build(name: str, *_: Any) -> Fake:
+        clock[0] += 1.9
+        return built[name]
+
+    monkeypatch.setattr(selection, "build_engine", build)
+    monkeypatch.setattr(selection, "missing", lambda name, device: "it" * (name not in built))
+    chosen = selection.choose_engine(nn.Identity(), (1,), torch.device("cpu"), 10_000)
+    assert chosen.name == "fast"
+
+
 def recording(built: list[str], build: Any) -> Any:
     """Build the eager engine under every name; the one called onnxruntime is made the fastest, eager the slowest."""
 

@@ -17,7 +17,18 @@ from click.testing import CliRunner
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))  # bench is no part of the package
 
-from bench.gpu import checkout, command, decisions, features, full_size, memory, throughput, trainings, two_processes  # noqa: E402
+from bench.gpu import (  # noqa: E402
+    checkout,
+    command,
+    decisions,
+    features,
+    full_size,
+    losses,
+    memory,
+    throughput,
+    trainings,
+    two_processes,
+)
 from bench.gpu.results import Check, CheckResult, Row  # noqa: E402
 from bench.gpu.runner import run_checks  # noqa: E402
 from bench.gpu.settings import Settings  # noqa: E402
@@ -204,6 +215,15 @@ class TestChecks:
         assert next(two_processes.check(settings)).problem == "process 2 of 2 gave other scores than one alone"
         monkeypatch.setattr(two_processes, "run_at_once", lambda _b, _d, folders: [{"2afc": 0.7} for _ in folders])
         assert next(two_processes.check(settings)).problem == ""
+
+    def test_losses(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytest.importorskip("lpips")
+        fp32, bf16 = losses.check(settings)
+        assert (fp32.subject, fp32.problem, bf16.problem) == ("LPIPS-lin squeeze, fp32", "", "")
+        assert 0 < fp32.figures["gradient error"] < bf16.figures["gradient error"]
+        assert fp32.figures["speed relative to lpips"] > 0
+        monkeypatch.setitem(losses.ALLOWED, "fp32", 0.0)
+        assert "the gradient differs" in next(losses.check(settings)).problem
 
     def test_throughput(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(throughput, "PRECISIONS", ("fp32",))

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from bench.gpu import decisions, features, full_size, memory, throughput, trainings, two_processes
+from bench.gpu import decisions, features, full_size, losses, memory, throughput, trainings, two_processes
 from bench.gpu.report import figures_text, machine, make_table, write_json
 from bench.gpu.results import Check, CheckResult
 from bench.gpu.runner import run_checks
@@ -25,6 +25,7 @@ CHECKS: dict[str, Check] = {  # in the order in which they run: what must be rig
     "trainings": trainings.check,
     "two-processes": two_processes.check,
     "throughput": throughput.check,
+    "losses": losses.check,
     "full-size": full_size.check,
 }
 BUDGET = 480.0  # seconds

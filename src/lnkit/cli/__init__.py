@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 # name -> (where the command is, its line in the help); a test compares the lines with the commands' docstrings
 COMMANDS = {
     "eval": ("lnkit.cli.eval:eval_command", "Score loss networks on a benchmark."),
+    "distance": (
+        "lnkit.cli.distance:distance",
+        "Compare images: two files, two folders, one reference and a folder, or a list.",
+    ),
     "list-backbones": ("lnkit.cli.listings:list_backbones", "List the backbones that can be cut into loss networks."),
     "list-benchmarks": ("lnkit.cli.listings:list_benchmarks", "List the benchmarks, their protocols and their scores."),
     "list-distances": ("lnkit.cli.listings:list_distances", "List the distances between features."),

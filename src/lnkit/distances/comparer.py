@@ -178,6 +178,10 @@ class ImageComparer:
         self._require_finite(distances)
         return distances
 
+    def batch_items(self, images: int, height: int, width: int) -> int:
+        """Return how many items of ``images`` images of a size are compared at a time."""
+        return self._items((images, height, width))
+
     def _items(self, shape: Shape) -> int:
         """Return the number of items of a batch."""
         wanted = self._batch_size or self._images(*shape[1:])
@@ -220,7 +224,8 @@ class ImageComparer:
         if shape not in self._engines:
             self._require_size(*shape[1:])
             self._engines[shape] = engine = self._build_engine(shape)
-            self._scales[shape] = _scales(engine, (shape[0], self._items(shape), *shape[1:], 3))
+            if self.precision == "fp32" and shape[0] == 3:
+                self._scales[shape] = _scales(engine, (shape[0], self._items(shape), *shape[1:], 3))
         return self._engines[shape]
 
     def _build_engine(self, shape: Shape) -> Engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -127,10 +127,53 @@ def unit_normalize(features: Tensor, dim: int, epsilon: str = "lpips") -> Tensor
     """
     if epsilon == "torchmetrics":
         return features / (features.square().sum(dim, keepdim=True) + 1e-8).sqrt()
+    if epsilon == "lpips" and _is_trained(features):
+        vectors: Tensor = _UnitVectors.apply(features, dim)[0]
+        return vectors
+    return _divided(features, dim, epsilon)[0]
+
+
+def _divided(features: Tensor, dim: int, epsilon: str = "lpips") -> tuple[Tensor, Tensor, Tensor]:
+    """Return unit vectors, what they were divided by, and their norms, 1 in place of 0."""
     norm = torch.linalg.vector_norm(features, dim=dim, keepdim=True)
     guarded = norm + 1e-10 if epsilon == "lpips" else norm.clamp_min(1e-12)
     # A zero vector is divided by one instead: divided by the guard, its gradient would be 1e10 times too large.
-    return features / torch.where(norm == 0, 1.0, guarded)
+    zero = norm == 0
+    divisor = torch.where(zero, 1.0, guarded)
+    return features / divisor, divisor, torch.where(zero, 1.0, norm)
+
+
+def _is_trained(features: Tensor) -> bool:
+    """Return whether a gradient is computed by autograd itself: compilers fuse the plain operations better."""
+    return features.requires_grad and torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+class _UnitVectors(torch.autograd.Function):
+    """Unit vectors, guarded as in LPIPS, with a gradient in one third of the passes over the features.
+
+    With u = y / (|y| + e), the gradient g of u gives g / (|y| + e) - u (u . g) / |y|.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(features: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+        return _divided(features, dim)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        features, ctx.dim = inputs
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(features, *output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        gradient = gradients[0]
+        features, vectors, divisor, norm = ctx.saved_tensors
+        if torch.is_grad_enabled():  # for a second derivative
+            vectors, divisor, norm = _divided(features, ctx.dim)
+        along = (vectors * gradient).sum(ctx.dim, keepdim=True) / norm
+        return torch.addcmul(gradient / divisor, vectors, along, value=-1), None
 
 
 def channel_normalizer(channel_norm: bool, epsilon: str) -> Callable[[Tensor], Tensor]:

@@ -10,19 +10,24 @@ from lnkit.errors import UsageError
 from lnkit.losses.as_backbone import Weights
 from lnkit.losses.definition import BACKBONE, Loss
 from lnkit.losses.expression import parse_loss
+from lnkit.losses.imports.names import import_name
 from lnkit.losses.toml import read_loss
 
 _NAMED = re.compile(rf"({BACKBONE.pattern})=(.+)")
 
 
 def given_loss(text: str) -> Loss:
-    """Return the loss of a text, or of the TOML file that it names.
+    """Return the loss of a text, of a name such as "lpips-vgg", or of the TOML file that it names.
 
     Raises:
         DataError: the file is missing or cannot be read.
         UsageError: it is no loss.
     """
-    return read_loss(Path(text)) if text.endswith(".toml") else parse_loss(text)
+    if text.endswith(".toml") or (":" not in text and Path(text).is_file()):
+        return read_loss(Path(text))
+    if ":" not in text and text.startswith(("lpips", "convnext_s")):
+        return import_name(text).loss
+    return parse_loss(text)
 
 
 def given_weights(values: Sequence[str]) -> Weights:

@@ -87,6 +87,7 @@ class DeepPerceptualLoss(nn.Module):
         super().__init__()
         if isinstance(backbone, str):
             backbone = load_loss_network(backbone, points, weights=weights, normalization=normalization, mode=mode)
+        backbone.to(memory_format=torch.channels_last)
         self._frozen = (backbone,)  # nn.Module registers what is assigned to an attribute itself, not in a tuple
         config = DistanceConfig(name=distance) if isinstance(distance, str) else distance
         self._points = [point.name for point in self.network.points]
@@ -270,7 +271,8 @@ class DeepPerceptualLoss(nn.Module):
         low, high = self.value_range
         if (low, high) != (0.0, 1.0):
             images = (images - low) / (high - low)
-        return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        rgb = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        return rgb.contiguous(memory_format=torch.channels_last)  # convolutions and norms over channels are faster
 
     def check(self, output: Tensor, target: Tensor) -> None:
         """Refuse images that cannot be meant, as :meth:`forward` does; check nothing in compiled code.

@@ -73,6 +73,14 @@ class Decoded:
     resized: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What an image file says of its pixels."""
+
+    size: tuple[int, int]  # width and height of the upright image
+    mode: str  # Pillow's, before the image becomes RGB
+
+
 @text_paths
 def decode(data: bytes, path: Path, size: int, resize_filter: str) -> Decoded:
     """Decode the image file ``data`` to RGB of ``size`` x ``size`` pixels.
@@ -105,6 +113,24 @@ def read_image(path: Path) -> Image.Image:
         DataError: As :func:`read_rgb`, or the file is missing, not regular, or may not be read.
     """
     return read_rgb(read_bytes(path), path)[0]
+
+
+@text_paths
+def read_header(path: Path) -> ImageHeader:
+    """Read the size of an image file without decoding its pixels, and refuse the kinds that :func:`read_rgb` refuses.
+
+    Raises:
+        DataError: As :func:`read_image`; damaged pixels are not noticed.
+    """
+    data = read_bytes(path)
+    with _damage_named(data, path), _open(data, path) as image:
+        _require_readable(image, path)
+        width, height = image.size
+        if isinstance(image, TiffImagePlugin.TiffImageFile):  # versions of Pillow differ in when they turn it
+            width, height = read_rgb(data, path)[0].size
+        elif _orientation(image) >= 5:  # a quarter turn
+            width, height = height, width
+        return ImageHeader((width, height), image.mode)
 
 
 @text_paths
@@ -171,9 +197,7 @@ def _load(data: bytes, path: Path) -> Image.Image:
         )
     with _damage_named(data, path):
         with _open(data, path) as image:
-            require_pixels(*image.size, path)
-            _require_one_frame(image, path)
-            _require_eight_bit(image, path)
+            _require_readable(image, path)
             image.verify()
         image = _open(data, path)
         image.load()
@@ -217,6 +241,12 @@ def _format(data: bytes, names: tuple[str, ...] | list[str]) -> str:
     start = data[:16]
     accepted = ((name, Image.OPEN[name][1]) for name in names)
     return next((name for name, accept in accepted if accept is not None and accept(start) is True), "")
+
+
+def _require_readable(image: ImageFile.ImageFile, path: Path) -> None:
+    require_pixels(*image.size, path)
+    _require_one_frame(image, path)
+    _require_eight_bit(image, path)
 
 
 def _require_one_frame(image: ImageFile.ImageFile, path: Path) -> None:

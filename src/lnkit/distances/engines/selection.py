@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,14 +69,16 @@ def choose_engine(module: nn.Module, shape: tuple[int, ...], device: torch.devic
         batches: Expected number of batches.
     """
     best = build_engine("eager", module, shape, device)
-    left = batches * _seconds(best, shape)
+    if batches <= MIN_RUNS:  # timing would take longer than the work
+        return best
+    left = batches * min(_times([best], shape)[0])
     for name in ENGINES[1:]:
         if left < PAYS_OFF_AFTER or missing(name, device):
             continue
         started = time.perf_counter()
         engine = _try_to_build(name, module, shape, device)
-        if engine is not None and (seconds := batches * _seconds(engine, shape)) < left:
-            best, left = engine, seconds
+        if engine is not None and (ratio := _time_ratio(engine, best, shape)) < 1:
+            best, left = engine, left * ratio
         _log.debug("Trying %s took %.1f s.", name, time.perf_counter() - started)
     return best
 
@@ -89,12 +92,23 @@ def _try_to_build(name: str, module: nn.Module, shape: tuple[int, ...], device: 
         return None
 
 
-def _seconds(engine: Engine, shape: tuple[int, ...]) -> float:
-    """Return the shortest time of several runs of a batch: other work on the machine can only make it longer."""
+def _time_ratio(engine: Engine, other: Engine, shape: tuple[int, ...]) -> float:
+    """Return the time of an engine relative to that of another, measured in turns.
+
+    Other work on the machine comes and goes within seconds: it lengthens neighboring runs alike, so their ratio holds
+    where times that were measured one engine after the other would tell which moment was quiet.
+    """
+    ours, theirs = _times([engine, other], shape)
+    return statistics.median(mine / its for mine, its in zip(ours, theirs, strict=True))
+
+
+def _times(engines: Sequence[Engine], shape: tuple[int, ...]) -> list[list[float]]:
+    """Return the seconds of several runs of a batch by each engine, which take turns."""
     stack = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    times: list[float] = []
-    while len(times) < MIN_RUNS or sum(times) < MIN_SECONDS:
-        before = time.perf_counter()
-        engine(stack)
-        times.append(time.perf_counter() - before)
-    return min(times)
+    times: list[list[float]] = [[] for _ in engines]
+    while len(times[0]) < MIN_RUNS or max(map(sum, times)) < MIN_SECONDS:
+        for engine, seconds in zip(engines, times, strict=True):
+            before = time.perf_counter()
+            engine(stack)
+            seconds.append(time.perf_counter() - before)
+    return times

@@ -51,5 +51,13 @@ def import_trainner(fields: Mapping[str, Any], where: str) -> ImportedLoss:
         raise UsageError(f"{where}: alpha mixes in a second criterion, which lnkit has not; leave it out.")
     if options.number("clip_min", 0.0) > 0:
         raise UsageError(f"{where}: clip_min keeps the loss above a value, which lnkit does not; leave it out.")
-    term = LossTerm("vgg19", options.weights("layer_weights", LAYERS), criterion, options.number("loss_weight", 1.0))
+    layers = options.weights("layer_weights", LAYERS)
+    if fields.get("alpha") is None and (others := [layer for layer in layers if not layer.startswith("conv")]):
+        raise UsageError(
+            f"{where}: without alpha, the layer {others[0]!r} is compared by a second criterion, which lnkit has not; "
+            "give an alpha of 0 for each layer to compare all by the first."
+        )
+    if "loss_weight" not in fields:
+        raise UsageError(f"{where}: expected a loss_weight, which traiNNer-redux requires.")
+    term = LossTerm("vgg19", layers, criterion, options.number("loss_weight", 1.0))
     return ImportedLoss(Loss((term,)), (BORDER,))

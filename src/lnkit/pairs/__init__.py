@@ -1,0 +1,1 @@
+"""Distances between pairs of image files, as `lnkit distance` measures them."""
