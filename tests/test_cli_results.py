@@ -172,10 +172,10 @@ def test_rescore_computes_the_kept_scores_again(tmp_path: Path, capsys: Capture)
         assert score["computed"] == score["stored"]
 
 
-@pytest.mark.parametrize(("option", "shown"), [("--json", '"stored": null'), (None, "2afc                 -")])
-def test_rescore_of_a_record_that_lost_a_score(option: str | None, shown: str, capsys: Capture) -> None:
+@pytest.mark.parametrize(("option", "shown"), [("--json", '"stored": null'), (None, "2afc                  -")])
+def test_rescore_of_a_record_that_lost_a_score(option: str | None, shown: str, tmp_path: Path, capsys: Capture) -> None:
     assert run(["eval", "--backbone", "pixel", "--sample"]) == 0
-    (file,) = Path("results").glob("*/result.json")
+    (file,) = (tmp_path / "results").glob("*/result.json")
     record = json.loads(file.read_text("utf-8"))
     del record["scores"]["2afc"]
     file.write_text(json.dumps(record), encoding="utf-8")

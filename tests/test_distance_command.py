@@ -141,7 +141,7 @@ def test_wrong_calls(capsys: Capture, tmp_path: Path) -> None:
     assert "No loss of another project" in refused(capsys, 2, image, image, loss=("--loss", "lpips-resnet"))
     assert "Did you mean" in refused(capsys, 2, image, image, loss=("--backbone", "alexnett"))
     both = ("--loss", "alexnet:late, l1 + vgg11:late, l1", "--weights", str(image))
-    assert "this loss has 2: alexnet, vgg11" in refused(capsys, 2, image, image, loss=both)
+    assert "The loss has several backbones" in refused(capsys, 2, image, image, loss=both)
     absent = ("--backbone", "alexnet", "--weights", "absent.pth")
     assert "absent.pth" in refused(capsys, 1, image, image, loss=absent)
 

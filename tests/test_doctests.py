@@ -32,7 +32,7 @@ MODULES = (
     "lnkit.losses.imports.trainner",
     "lnkit.losses.load",
     "lnkit.losses.toml",
-    "lnkit.metrics",
+    "lnkit.metrics.perceptual_distance",
     "lnkit.networks.classifier",
     "lnkit.networks.load",
     "lnkit.networks.loss_network",

@@ -100,6 +100,6 @@ def test_stands_beside_other_metrics(loss: DeepPerceptualLoss, pairs: tuple[Tens
 
 
 def test_says_what_it_needs() -> None:
-    code = "import sys; sys.modules['torchmetrics'] = None\nimport lnkit.metrics"
+    code = "import sys; sys.modules['torchmetrics'] = None\nfrom lnkit.metrics import PerceptualDistance"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "lnkit.metrics needs the package torchmetrics (pip install 'lnkit[torchmetrics]')." in done.stderr
