@@ -31,7 +31,7 @@ from lnkit.analysis.paired_items import (
 from lnkit.errors import LnkitError, UsageError, did_you_mean, near_names
 from lnkit.results.comparability import differences
 from lnkit.results.records import RunRecord
-from lnkit.results.rescore import rescore
+from lnkit.results.rescore import Rescorer
 from lnkit.stats.bootstrap import Sampling
 from lnkit.stats.rank_correlation import Array
 
@@ -113,9 +113,11 @@ def paired_differences(
     _refuse_unlike(first, second)
     refuse_other_items(runs[0].arrays, runs[1].arrays)
     names = _chosen(scores, first, second)
-    scorers = [_scorer(record, registry, names) for record in (first, second)]
-    values = np.stack([score(run.arrays) for score, run in zip(scorers, runs, strict=True)])
-    drawn = _resampled(runs, scorers, sampling, together, advance)
+    rescorers = [_without_bootstrap(record, registry) for record in (first, second)]
+    scorers = [_scorer(rescorer, names) for rescorer in rescorers]
+    with rescorers[0].open():
+        values = np.stack([score(run.arrays) for score, run in zip(scorers, runs, strict=True)])
+        drawn = _resampled(runs, scorers, sampling, together, advance)
     samples = drawn.scores
     rows = [_row(name, values[:, i], drawn, i, first.scores[name].n) for i, name in enumerate(names)]
 
@@ -146,13 +148,15 @@ def _chosen(scores: Sequence[str], first: RunRecord, second: RunRecord) -> list[
     return chosen
 
 
-def _scorer(record: RunRecord, registry: Registry, names: Sequence[str]) -> Scorer:
-    """Make a function that scores arrays as the benchmark of ``record`` does, without its own bootstrap."""
+def _without_bootstrap(record: RunRecord, registry: Registry) -> Rescorer:
+    """Return what scores arrays as the benchmark of ``record`` does, without its own bootstrap."""
     protocol = {name: 0 if name == "resamples" else value for name, value in record.key.protocol.items()}
-    bare = replace(record, key=replace(record.key, protocol=protocol))
+    return Rescorer(replace(record, key=replace(record.key, protocol=protocol)), registry)
 
+
+def _scorer(rescorer: Rescorer, names: Sequence[str]) -> Scorer:
     def score(arrays: Arrays) -> Array:
-        values = rescore(bare, arrays, registry)
+        values = rescorer(arrays)
         return np.array([values.get(name, np.nan) for name in names])
 
     return score

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from lnkit.benchmark import Arrays, BenchmarkData, BenchmarkSpec, Outcome, RunContext, RunFacts
-from lnkit.plugins.guard import guarded, owner_of
+from lnkit.plugins.guard import blamed, guarded, owner_of, restored
 from lnkit.plugins.outcome_check import ReturnCheck
 from lnkit.specs import LossNetworkId, load_function
 
@@ -39,15 +40,28 @@ class BenchmarkCode:
         with guarded(owner_of(self.title, self.spec.run), "to run"):
             return self._check.outcomes(load_function(self.spec.run)(context, data), context.networks)
 
-    def rescore(self, arrays: Arrays, protocol: Any, seed: int) -> Outcome:
-        """Compute scores again from stored arrays.
+    def rescore(self, arrays: Arrays, protocol: Any, seed: int, *, check: bool = True) -> dict[str, float]:
+        """Compute scores again from stored arrays, inside :meth:`rescoring`.
+
+        Args:
+            arrays: stored beside a record.
+            protocol: of the run.
+            seed: of the run.
+            check: Check what the benchmark returns; of thousands of samples of the same arrays, one is enough.
 
         Raises:
             PluginError: the benchmark fails, or returns something else than an outcome.
         """
         assert self.spec.rescore is not None, "the caller has checked it"
-        with guarded(owner_of(self.title, self.spec.rescore), "to score stored arrays"):
-            return self._check.outcome(load_function(self.spec.rescore)(arrays, protocol, seed))
+        with blamed(owner_of(self.title, self.spec.rescore), "to score stored arrays"):
+            outcome = load_function(self.spec.rescore)(arrays, protocol, seed)
+            if check:
+                self._check.outcome(outcome)
+            return {name: float(score.value) for name, score in outcome.scores.items()}
+
+    def rescoring(self) -> AbstractContextManager[None]:
+        """Restore process state after any number of calls of :meth:`rescore` inside."""
+        return restored(owner_of(self.title, self.spec.rescore))
 
 
 def _hint(facts: RunFacts) -> str:

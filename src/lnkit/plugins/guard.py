@@ -113,10 +113,23 @@ def guarded(owner: Owner, action: str, hint: str = "") -> Iterator[None]:
     Raises:
         LnkitError: one that the code raised itself, as it is; any other exception as the owner's error.
     """
+    with _restored(owner, lambda error: _explained(owner, action, error, hint)):
+        yield
+
+
+@contextmanager
+def restored(owner: Owner) -> Iterator[None]:
+    """Restore process state around many calls that are `blamed` each: to keep it takes a millisecond."""
+    with _restored(owner, lambda error: error):
+        yield
+
+
+@contextmanager
+def _restored(owner: Owner, blame: Callable[[BaseException], BaseException | None]) -> Iterator[None]:
     changed: list[str] = []
     try:
         # Generators go on: the same numbers in each run would hide that a benchmark draws without a seed.
-        with foreign_code(lambda error: _explained(owner, action, error, hint), silent=()) as changed:
+        with foreign_code(blame, silent=()) as changed:
             yield
     finally:
         if changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from lnkit.benchmark import Arrays, BenchmarkSpec
@@ -38,6 +39,50 @@ def benchmark_to_rescore(record: RunRecord, registry: Registry) -> BenchmarkSpec
     return benchmark
 
 
+class Rescorer:
+    """Scores arrays as the benchmark of a run does."""
+
+    def __init__(self, record: RunRecord, registry: Registry) -> None:
+        """Look up the benchmark.
+
+        Args:
+            record: of the run.
+            registry: knows the benchmark.
+
+        Raises:
+            UsageError: see :func:`benchmark_to_rescore`.
+        """
+        key = record.key
+        benchmark = benchmark_to_rescore(record, registry)
+        assert key.seed is not None, "a mean was refused there"
+        self._record, self._seed, self._checked = record, key.seed, False
+        self._protocol = type(benchmark.protocols[key.variant])(**key.protocol)
+        self._code = BenchmarkCode(benchmark, registry.providers.get(("benchmark", benchmark.name), USER_CODE))
+
+    def open(self) -> AbstractContextManager[None]:
+        """Restore process state after any number of calls inside."""
+        return self._code.rescoring()
+
+    def __call__(self, arrays: Arrays) -> dict[str, float]:
+        """Return the scores of arrays, inside :meth:`open`.
+
+        Raises:
+            DataError: the arrays do not have the form that the benchmark stores.
+            PluginError: the benchmark fails.
+        """
+        try:
+            scores = self._code.rescore(arrays, self._protocol, self._seed, check=not self._checked)
+        except PluginError as error:
+            if not isinstance(error.__cause__, KeyError | ValueError | IndexError):
+                raise
+            raise DataError(
+                f"{self._record.id}: the stored arrays do not have the form that {self._record.key.benchmark!r} gives "
+                "them; run the same command again with --force."
+            ) from error
+        self._checked = True
+        return scores
+
+
 def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, float]:
     """Return the scores of a run, computed again from its stored arrays.
 
@@ -51,18 +96,6 @@ def rescore(record: RunRecord, arrays: Arrays, registry: Registry) -> dict[str, 
         DataError: the arrays do not have the form that the benchmark stores.
         PluginError: the benchmark fails.
     """
-    key = record.key
-    benchmark = benchmark_to_rescore(record, registry)
-    assert key.seed is not None, "a mean was refused there"
-    protocol = type(benchmark.protocols[key.variant])(**key.protocol)
-    code = BenchmarkCode(benchmark, registry.providers.get(("benchmark", benchmark.name), USER_CODE))
-    try:
-        outcome = code.rescore(arrays, protocol, key.seed)
-    except PluginError as error:
-        if not isinstance(error.__cause__, KeyError | ValueError | IndexError):
-            raise
-        raise DataError(
-            f"{record.id}: the stored arrays do not have the form that {benchmark.name!r} gives them; "
-            "run the same command again with --force."
-        ) from error
-    return {name: score.value for name, score in outcome.scores.items()}
+    rescorer = Rescorer(record, registry)
+    with rescorer.open():
+        return rescorer(arrays)
