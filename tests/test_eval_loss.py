@@ -66,10 +66,18 @@ def test_the_simplest_loss_is_a_loss_network(tmp_path: Path) -> None:
     assert loss.record.id == network.record.id
 
 
+def test_a_distance_of_its_own_is_no_deviation(tmp_path: Path) -> None:
+    own = evaluate("squeezenet1_1:early, l1", tmp_path)
+    assert own.loss_network == "squeezenet1_1:early, l1"
+    assert not own.deviations
+    assert evaluate("squeezenet1_1:early, spatial", tmp_path).loss_network == "squeezenet1_1:early"
+    assert own.weights_name == evaluate("2*squeezenet1_1:early, l1 + pixel:image", tmp_path).weights_name
+
+
 def test_its_text_stands_in_record_and_signature_and_it_is_found_again(tmp_path: Path) -> None:
     record = evaluate(f" {MIXED} ".replace(" + ", "  +"), tmp_path)
     assert record.loss_network == MIXED
-    assert record.scores["2afc"].signature.startswith(f"2afc|{MIXED}|random+none needed@")
+    assert record.scores["2afc"].signature.startswith(f"2afc|{MIXED}|random@")
     assert record.key.plugins["backbone squeezenet1_1"].startswith("lnkit ")
     (again,) = lnkit.evaluate(parse_loss(MIXED), sample=True, results=tmp_path, engine="eager", weights="random")
     assert again.reused
@@ -134,7 +142,7 @@ def test_a_file_belongs_to_the_only_backbone_with_weights(tmp_path: Path) -> Non
     by_name = evaluate(MIXED, tmp_path, weights={"squeezenet1_1": str(tmp_path / "w.safetensors")})
     by_seed = evaluate(MIXED, tmp_path, seed=5)
     assert by_file.key.weights_sha256 == by_name.key.weights_sha256 == by_seed.key.weights_sha256
-    assert by_file.weights == "file+none needed"
+    assert by_file.weights == "file"
     with pytest.raises(UsageError, match="several backbones: say whose weights these are, as in --weights alexnet="):
         evaluate("2*alexnet:early + vgg16:early", tmp_path, weights="w.safetensors")
     with pytest.raises(UsageError, match="Weights are given for 'vgg16'; the loss has: squeezenet1_1, pixel"):
@@ -176,7 +184,7 @@ def test_the_command(tmp_path: Path) -> None:
     failed, text = command("--loss", str(tmp_path / "loss.toml"), "--loss", "pixel:image, l1", "--json", *results)
     assert not failed, text
     records = json.loads(text)
-    assert [list(record["key"]["points"]) for record in records] == [["loss"], ["image"]]
+    assert [list(record["key"]["points"]) for record in records] == [["loss"], ["loss"]]
     assert records[0]["key"]["backbone"] == "2*pixel:image, l1"
     assert records[0]["scores"]["2afc"]["value"] == records[1]["scores"]["2afc"]["value"]
 

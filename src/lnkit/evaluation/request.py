@@ -110,7 +110,8 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
         UsageError: a name, a point, a protocol variant or one of its fields is unknown.
     """
     benchmark = registry.benchmark(request.bench)
-    request = _without_loss(replace(request, variant=request.variant or usual_variant(benchmark, request.sample)))
+    request = replace(request, variant=request.variant or usual_variant(benchmark, request.sample))
+    request = _without_loss(request, benchmark)
     subject = (
         _subject_of_loss(request.backbone, request, benchmark, registry)
         if isinstance(request.backbone, Loss)
@@ -156,16 +157,16 @@ class _Subject:
     loss: LossBackbone | None = None
 
 
-def _without_loss(request: RunRequest) -> RunRequest:
-    """Return the same request for a backbone if the loss is nothing but points of one: ``vgg16:early+late, l1``."""
-    if not isinstance(request.backbone, Loss):
+def _without_loss(request: RunRequest, benchmark: BenchmarkSpec) -> RunRequest:
+    """Return the same request for a backbone if the loss is a loss network: ``vgg16:early+late``, no own distance."""
+    if not isinstance(request.backbone, Loss) or isinstance(request.weights, Mapping):
         return request
-    term = request.backbone.terms[0]
-    plain = Loss((LossTerm(term.backbone, dict.fromkeys(term.points, 1.0), term.distance),))
-    if request.backbone != plain or isinstance(request.weights, Mapping):
+    term, protocol = request.backbone.terms[0], benchmark.protocols.get(request.variant)
+    usual = request.overrides.get("distance", getattr(protocol, "distance", ""))
+    plain = LossTerm(term.backbone, dict.fromkeys(term.points, 1.0), usual)
+    if request.backbone.with_distance(usual) != Loss((plain,)):
         return request
-    overrides = {**request.overrides, **({"distance": term.distance} if term.distance else {})}
-    return replace(request, backbone=term.backbone, points="+".join(term.points), overrides=overrides)
+    return replace(request, backbone=term.backbone, points="+".join(term.points))
 
 
 def _subject_of_backbone(name: str, request: RunRequest, benchmark: BenchmarkSpec, registry: Registry) -> _Subject:

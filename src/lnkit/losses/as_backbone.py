@@ -92,7 +92,7 @@ class LossBackbone:
             for name, spec in {network.spec.name: network.spec for network in self.parts}.items()
         }
         cut = [network.cut(loaded[network.spec.name]) for network in self.parts]
-        built = tuple(loaded.values())
+        built = [part for part in loaded.values() if part.weights != NO_WEIGHTS] or list(loaded.values())
         digests = [part.sha256 for part in built]
         return LoadedBackbone(
             Mixture(cut),
