@@ -167,3 +167,20 @@ def test_gray_is_gray_rgb_and_rgba_is_refused(network: LossNetwork, images: tupl
         DeepPerceptualLoss(network)(*(torch.cat([image, image[:, :1]], 1) for image in images))
     with pytest.raises(ImageError, match=r"\(N, 3, H, W\) or \(N, 1, H, W\), got \(2, 2, 48, 48\)"):
         DeepPerceptualLoss(network)(*(image[:, :2] for image in images))
+
+
+def test_an_image_where_nothing_counts_has_the_distance_0() -> None:
+    loss = DeepPerceptualLoss("pixel", "image", reduction="none")
+    output = torch.full((2, 3, 4, 4), 0.5, requires_grad=True)
+    mask = torch.stack([torch.zeros(1, 4, 4), torch.ones(1, 4, 4)])
+    values = loss(output, torch.zeros(2, 3, 4, 4), mask=mask)
+    assert values.tolist() == [0.0, 0.25]
+    values.sum().backward()
+    assert output.grad is not None
+    assert output.grad.isfinite().all()
+
+
+def test_a_given_network_keeps_its_memory_format() -> None:
+    network = LossNetwork(nn.Sequential(nn.Conv2d(3, 4, 3)), [ExtractionPoint("late", "0")])
+    DeepPerceptualLoss(network)
+    assert all(parameter.is_contiguous() for parameter in network.parameters())

@@ -87,7 +87,7 @@ class DeepPerceptualLoss(nn.Module):
         super().__init__()
         if isinstance(backbone, str):
             backbone = load_loss_network(backbone, points, weights=weights, normalization=normalization, mode=mode)
-        backbone.to(memory_format=torch.channels_last)
+            backbone.to(memory_format=torch.channels_last)  # a given network stays as it is: others may use it
         self._frozen = (backbone,)  # nn.Module registers what is assigned to an attribute itself, not in a tuple
         config = DistanceConfig(name=distance) if isinstance(distance, str) else distance
         self._points = [point.name for point in self.network.points]
@@ -150,7 +150,8 @@ class DeepPerceptualLoss(nn.Module):
                 repeated.
             target: Images of the same shape, in the value range; they get no gradient.
             mask: Weights (N, 1, H, W) or (1, 1, H, W), 0 where nothing counts: the distance of an image is then the
-                weighted mean of its :meth:`distance_map`. Features at the border of a mask still see both sides.
+                weighted mean of its :meth:`distance_map`, 0 if nothing counts. Features at the border of a mask still
+                see both sides.
 
         Returns:
             A scalar; (N,) with the reduction "none".
@@ -256,8 +257,8 @@ class DeepPerceptualLoss(nn.Module):
         if mask.shape not in {shape, (1, *shape[1:])}:
             raise ImageError(f"Expected a mask of shape {shape}, got {tuple(mask.shape)}.")
         weights = mask.to(output).expand(shape)
-        distances = (self._map(output, self.targets(target)) * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))
-        return self.reduce(distances)
+        total = (self._map(output, self.targets(target)) * weights).sum((1, 2, 3))
+        return self.reduce(total / weights.sum((1, 2, 3)).clamp_min(torch.finfo(weights.dtype).tiny))
 
     def reduce(self, distances: Tensor) -> Tensor:
         """Return the mean or the sum of distances (N,), or all of them, as the reduction says."""
