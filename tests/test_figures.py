@@ -145,6 +145,35 @@ def test_every_figure_in_every_form(name: str, both: Tables, tmp_path: Path) -> 
     assert {"src", "href"}.isdisjoint(name for one in found.values() for name in one)
 
 
+BEGINNER = ((0.7, "mine"), (0.8, "yours"))  # one family, one point
+SCATTERED = {
+    "best_points": lambda frame, attributes: figures.best_points(frame),
+    "point_spread": lambda frame, attributes: figures.point_spread(frame, "2afc"),
+    "score_against_macs": lambda frame, attributes: figures.score_against_macs(frame, attributes, "2afc"),
+    "score_against_accuracy": lambda frame, attributes: figures.score_against_accuracy(frame, attributes, "2afc"),
+}
+
+
+@pytest.mark.parametrize("groups", ["one backbone", "one point", "many"])
+@pytest.mark.parametrize("name", SCATTERED)
+def test_the_marks_of_one_group_and_of_many_are_in_the_picture(name: str, groups: str, tmp_path: Path) -> None:
+    """A beginner has one backbone, or one point."""
+    records = own_records()
+    one_point = [
+        make_record(value, backbone=backbone, attributes={"imagenet_top1": 100 * value, "point_macs": 1e9 * value})
+        for value, backbone in BEGINNER
+    ]
+    chosen = {"one backbone": records[:2], "one point": one_point, "many": records}[groups]
+    frame, attributes = tables(chosen, with_published=False)
+    chart = SCATTERED[name](frame, attributes)
+    figures.save_figure(chart, tmp_path / "figure.svg")
+    svg = (tmp_path / "figure.svg").read_text()
+    assert "NaN" not in svg
+    symbols = re.findall(r'<path aria-label="[^"]*" role="graphics-symbol"[^>]* d="(M[^"]+)"', svg)
+    shown = [path for path in symbols if not path.startswith("M0,0h0")]
+    assert len(shown) >= len(drawn(chart)) > 0
+
+
 def test_labels_are_in_the_picture(published: Tables, tmp_path: Path) -> None:
     figures.save_figure(figures.score_against_macs(*published, "2afc"), tmp_path / "figure.svg")
     svg = (tmp_path / "figure.svg").read_text()

@@ -79,7 +79,10 @@ def groups(field: str, names: Sequence[str], title: str, size: float = SIZE) -> 
         "size": (alt.Size, [size * AREAS[shape] for shape in shapes]),
     }
     return {
-        channel: make(f"{field}:N", title=title, sort=order, scale=alt.Scale(domain=order, range=values))
+        # Without its type, a scale of sizes is one of points, which has no place for a single group.
+        channel: make(
+            f"{field}:N", title=title, sort=order, scale=alt.Scale(type="ordinal", domain=order, range=values)
+        )
         for channel, (make, values) in ranges.items()
     }
 
