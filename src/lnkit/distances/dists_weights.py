@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, split
 
 from lnkit.errors import UsageError, WeightsError
 from lnkit.networks.weight_readings import read_readings, split_label
@@ -43,7 +43,7 @@ def load_dists_weights(source: str, points: int) -> tuple[tuple[Tensor, Tensor],
     total = alpha.sum() + beta.sum()
     if not total > 0:
         raise WeightsError(f"Expected alpha and beta with a sum above 0 in {path}, got {total.item():g}.")
-    return tuple(zip((alpha / total).split(CHANNELS), (beta / total).split(CHANNELS), strict=True))
+    return tuple(zip(split(alpha / total, CHANNELS), split(beta / total, CHANNELS), strict=True))
 
 
 def _in_package() -> Path:
