@@ -43,7 +43,7 @@ def load_dists_weights(source: str, points: int) -> tuple[tuple[Tensor, Tensor],
     total = alpha.sum() + beta.sum()
     if not total > 0:
         raise WeightsError(f"Expected alpha and beta with a sum above 0 in {path}, got {total.item():g}.")
-    return tuple(zip(split(alpha / total, CHANNELS), split(beta / total, CHANNELS), strict=True))
+    return tuple(zip(split(alpha / total, list(CHANNELS)), split(beta / total, list(CHANNELS)), strict=True))
 
 
 def _in_package() -> Path:
