@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import lnkit
 from lnkit.specs import IMAGENET_CLASSES
 from lnkit_torchvision.layer_names import layer_names
+from lnkit_torchvision.study import DISTS, dists_points
 from lnkit_torchvision.table import NETWORKS, Network
-from lnkit_torchvision.weights import WEIGHTS
+from lnkit_torchvision.weights import V1, WEIGHTS
 
 if TYPE_CHECKING:
     import torch
@@ -18,12 +20,15 @@ if TYPE_CHECKING:
 LNKIT_INTERFACE = 1
 DOWNLOADS = "https://download.pytorch.org/models/"
 MEBIBYTE = 2**20
+L2_POOLING = "vgg16_l2pool"
 
 
 @lnkit.hookimpl
 def register_backbone(register: Callable[[lnkit.BackboneSpec], None]) -> None:
     for network in NETWORKS:
         register(_spec(network, next(iter(WEIGHTS[network.name])), network.name))
+        if network.name == "vgg16":
+            register(_spec_with_l2_pooling(network))
 
 
 @lnkit.hookimpl
@@ -31,6 +36,8 @@ def register_extraction_points(register: Callable[..., None], backbones: Mapping
     for network in NETWORKS:
         for point in network.points:
             register(network.name, point)
+    for point in dists_points():
+        register(L2_POOLING, point)
 
 
 def _spec(network: Network, tag: str, name: str) -> lnkit.BackboneSpec:
@@ -69,7 +76,29 @@ def _spec_with_tag(network: Network, tag: str) -> lnkit.BackboneSpec:
     return _spec(network, tag, f"{network.name}.{tag}")
 
 
+def _spec_with_l2_pooling(network: Network) -> lnkit.BackboneSpec:
+    """Describe the VGG-16 of DISTS, which has the weights of torchvision's and normalizes images by itself."""
+    return replace(
+        _spec(network, V1, L2_POOLING),
+        load=_load_with_l2_pooling,
+        citation=DISTS,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        min_size=1,
+        eval_size=None,
+        imagenet_top1=None,  # torchvision states that of the network with max pools
+        tags=(),
+        with_tag=None,
+    )
+
+
 def _load(name: str, tag: str, size: int, pretrained: bool) -> torch.nn.Module:
     from lnkit_torchvision.load import load  # noqa: PLC0415 - torch and torchvision, only when it is loaded
 
     return load(name, tag if pretrained else None, size)
+
+
+def _load_with_l2_pooling(pretrained: bool) -> torch.nn.Module:
+    from lnkit_torchvision.l2pool import load_with_l2_pooling  # noqa: PLC0415 - torch and torchvision, as above
+
+    return load_with_l2_pooling(V1 if pretrained else None)

@@ -1,4 +1,4 @@
-"""The extraction points of the 14 backbones of Pihlgren2023, and of the three of LPIPS.
+"""The extraction points of the 14 backbones of Pihlgren2023, of the three of LPIPS, and of DISTS.
 
 Pihlgren2023: "A Systematic Performance Analysis of Deep Perceptual Loss Networks" (arXiv 2302.04032).
 """
@@ -104,6 +104,20 @@ LPIPS_POINTS = {  # indices of torchvision's `features`, from the published impl
     "squeezenet1_1": (1, 4, 7, 9, 10, 11, 12),
     "vgg16": (3, 8, 15, 22, 29),
 }
+
+
+DISTS = "Ding et al. 2020"  # arXiv 2004.07728, section 2.1
+DISTS_INDICES = (3, 8, 15, 22, 29)  # of `features`: relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3
+
+
+def dists_points() -> tuple[ExtractionPoint, ...]:
+    """Return the points of VGG-16 with L2 pooling: those of VGG-16 in Table II, and the set of DISTS."""
+    node = "+".join(["image", *(f"features.{index}" for index in DISTS_INDICES)])
+    points = [
+        ExtractionPoint(name, node, description, "as for vgg16")
+        for name, (node, description) in POINTS["vgg16"].items()
+    ]
+    return (*points, ExtractionPoint("dists", node, "the image and the 5 layers that DISTS compares", DISTS))
 
 
 def study_points(backbone: str) -> tuple[ExtractionPoint, ...]:

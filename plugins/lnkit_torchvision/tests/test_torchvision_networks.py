@@ -19,6 +19,7 @@ from lnkit.networks.inspection import inspect_points
 from lnkit.networks.load import make_loss_network
 from lnkit.networks.weights import LoadedBackbone
 from lnkit.plugins.load import default_registry
+from lnkit_torchvision import L2_POOLING
 from lnkit_torchvision.load import load
 from lnkit_torchvision.study import POINTS as STUDY
 from lnkit_torchvision.table import NETWORKS, Network
@@ -191,7 +192,7 @@ def test_min_size_is_the_smallest_side_that_reaches_every_point(prepared: Prepar
 
 def test_all_of_torchvisions_classification_networks_are_there() -> None:
     registered = [spec.name for spec in default_registry().backbones.values() if spec.requires == REQUIRES]
-    assert sorted(registered) == sorted(models.list_models(module=models))
+    assert sorted(registered) == sorted([*models.list_models(module=models), L2_POOLING])
 
 
 @pytest.mark.parametrize("name", WEIGHTS)

@@ -32,7 +32,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--loss",
     metavar="LOSS|FILE",
-    help="A loss (`vgg16:late, l1`), a TOML file, or lpips, lpips-vgg, lpips-squeeze.  [default: lpips]",
+    help="A loss (`vgg16:late, l1`), a TOML file, or lpips, lpips-vgg, lpips-squeeze, dists.  [default: lpips]",
 )
 @click.option("--backbone", metavar="NAME", help="A backbone in place of --loss.")
 @click.option(

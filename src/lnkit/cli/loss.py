@@ -62,7 +62,7 @@ def import_command(source: str, as_toml: bool, as_json: bool) -> None:
     """Print the loss of another project: a name, or its option file.
 
     Reads YAML of BasicSR and traiNNer-redux, JSON of KAIR, and the names lpips-vgg, lpips-alex, lpips-squeeze,
-    convnext_s and lpips-convnext_s-1.0-0.1 (1d-tokenizer). A field that lnkit cannot honour is an error.
+    dists, convnext_s and lpips-convnext_s-1.0-0.1 (1d-tokenizer). A field that lnkit cannot honour is an error.
     """
     from lnkit.losses.imports.read import import_loss  # noqa: PLC0415 - not for help
     from lnkit.losses.toml import loss_to_toml  # noqa: PLC0415

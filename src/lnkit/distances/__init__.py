@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         gram as gram,
         l1 as l1,
     )
+    from lnkit.distances.dists_weights import load_dists_weights as load_dists_weights
     from lnkit.distances.embedding import Embedded as Embedded, unit_normalize as unit_normalize
     from lnkit.distances.factory import make_distances as make_distances, total_distance as total_distance
     from lnkit.distances.functional import (
@@ -39,6 +40,7 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.distances.comparer": ("ImageComparer",),
         "lnkit.distances.factory": ("make_distances", "total_distance"),
         "lnkit.distances.criteria": ("angle", "charbonnier", "cosine", "dists", "gram", "l1"),
+        "lnkit.distances.dists_weights": ("load_dists_weights",),
         "lnkit.distances.embedding": ("Embedded", "unit_normalize"),
         "lnkit.distances.functional": (
             "builtin_distance",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STUDY = "Pihlgren et al. 2023 (arXiv 2302.04032)"
 LPIPS = "Zhang et al. 2018 (CVPR)"
 BASICSR, TRAINNER = "BasicSR, criterion l1", "traiNNer-redux, criterion charbonnier"
+DING = "Ding et al. 2020 (arXiv 2004.07728)"
 EARLY_STOPPING = "Kumar et al. 2022 (TMLR)"
 
 DISTANCES = {
@@ -33,7 +34,7 @@ DISTANCES = {
     "cosine": ("1 - cos of the angle between features, position by position", "half of `spatial`"),
     "angle": ("angle between features in radians, position by position", "Kahan 2006, section 12, for its form"),
     "gram": ("mean difference of Gram matrices over C H W; option criterion, l1 or squared", "BasicSR, style_weight"),
-    "dists": ("dissimilarity of the channels' means, variances and covariance", "Ding et al. 2020 (arXiv 2004.07728)"),
+    "dists": ("dissimilarity of the channels' means, variances and covariance; option weights, dists or a file", DING),
 }
 
 PIXEL = "pixel"

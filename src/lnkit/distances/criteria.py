@@ -146,18 +146,24 @@ def gram(a: Tensor, b: Tensor, *, criterion: str = "l1") -> Tensor:
     return _gram(criterion=criterion)(a, b)
 
 
-def dists(a: Tensor, b: Tensor) -> Tensor:
-    """Return 1 minus the similarity of texture and structure, each channel with the same weight.
+def dists(a: Tensor, b: Tensor, *, weights: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """Return the weighted sum over channels of 1 minus the similarity of texture, and of structure.
 
-    Texture is compared by the means of a channel over space, structure by its variances and covariance. The learned
-    weights, the pooling and the layers of DISTS are not part of it: it applies to any features.
+    Texture is compared by the means of a channel over space, structure by its variances and covariance. The pooling and
+    the layers of DISTS are not part of it: it applies to any features. With the learned weights, at the points
+    ``vgg16_l2pool:dists``, the sum over the points is DISTS.
 
     Args:
         a: Features (N, C, H, W), floating point.
         b: Features of the same shape.
+        weights: Alpha and beta (C,), of texture and of structure; :func:`lnkit.distances.load_dists_weights` reads
+            those of DISTS. None for 1 / (2 C) each.
 
     Returns:
         Distances (N,), from 0; at least float32.
+
+    Raises:
+        UsageError: The weights are for another number of channels.
 
     Example:
         >>> import torch
@@ -166,9 +172,9 @@ def dists(a: Tensor, b: Tensor) -> Tensor:
         1.0
 
     References:
-        Ding2020 Eq. 5 to 7, with equal weights.
+        Ding2020 Eq. 5 to 7.
     """
-    return _dists()(a, b)
+    return _dists(weights=weights)(a, b)
 
 
 def _l1(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
@@ -195,8 +201,10 @@ def _gram(channel_norm: bool = True, epsilon: str = "lpips", *, criterion: str =
     return Embedded(_gram_matrix, _mean_absolute if criterion == "l1" else _mean_squared)
 
 
-def _dists(channel_norm: bool = True, epsilon: str = "lpips") -> Embedded:
-    return Embedded(at_least_float32, _dissimilarity)
+def _dists(
+    channel_norm: bool = True, epsilon: str = "lpips", *, weights: tuple[Tensor, Tensor] | None = None
+) -> Embedded:
+    return Embedded(at_least_float32, partial(_weighted_dissimilarity, *weights) if weights else _dissimilarity)
 
 
 def _mean_absolute(a: Tensor, b: Tensor) -> Tensor:
@@ -235,13 +243,28 @@ def _gram_matrix(features: Tensor) -> Tensor:
 
 
 def _dissimilarity(a: Tensor, b: Tensor) -> Tensor:
+    texture, structure = _dissimilarities(a, b)
+    return (texture + structure).mean(1) / 2
+
+
+def _weighted_dissimilarity(alpha: Tensor, beta: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    if not alpha.numel() == beta.numel() == a.shape[1]:
+        raise UsageError(
+            f"Expected dists weights for {a.shape[1]} channels, got {alpha.numel()}. The weights of DISTS belong to "
+            "the points vgg16_l2pool:dists."
+        )
+    texture, structure = _dissimilarities(a, b)
+    return texture @ alpha.to(a) + structure @ beta.to(a)
+
+
+def _dissimilarities(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Return 1 - S1 and 1 - S2 (N, C), as differences: 1 minus a similarity near 1 loses its digits."""
     mean_a, mean_b = a.mean((2, 3)), b.mean((2, 3))  # (N, C)
     apart_a, apart_b = a - mean_a[:, :, None, None], b - mean_b[:, :, None, None]
     variances = apart_a.square().mean((2, 3)) + apart_b.square().mean((2, 3))
-    covariance = (apart_a * apart_b).mean((2, 3))
-    texture = (2 * mean_a * mean_b + DISTS_GUARD) / (mean_a.square() + mean_b.square() + DISTS_GUARD)
-    structure = (2 * covariance + DISTS_GUARD) / (variances + DISTS_GUARD)
-    return 1 - (texture + structure).mean(1) / 2
+    texture = (mean_a - mean_b).square() / (mean_a.square() + mean_b.square() + DISTS_GUARD)
+    structure = (apart_a - apart_b).square().mean((2, 3)) / (variances + DISTS_GUARD)
+    return texture, structure
 
 
 CRITERIA: Mapping[str, Callable[..., Embedded]] = {

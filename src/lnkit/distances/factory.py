@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lnkit.distances.dists_weights import load_dists_weights
 from lnkit.distances.embedding import Summed
 from lnkit.distances.expression import DistanceTerm, parse_distance
 from lnkit.distances.foreign import ForeignDistance, is_foreign, owner_of_distance
@@ -82,7 +83,7 @@ def shared_distances(
     shared = []
     for points, config in zip(loss_networks, configs, strict=True):
         distances = make_distances(config, points, lookup, backbone)
-        if not config.lin_weights:
+        if not _is_learned(config):
             pairs = zip(points, distances, strict=True)
             distances = tuple(known.setdefault((config, point), distance) for point, distance in pairs)
         shared.append(distances)
@@ -107,6 +108,10 @@ def total_distance(
     return torch.stack(terms).sum(0)
 
 
+def _is_learned(config: DistanceConfig) -> bool:
+    return bool(config.lin_weights) or any("weights" in term.options for term in parse_distance(config.name))
+
+
 def _load_term(
     spec: DistanceSpec, term: DistanceTerm, config: DistanceConfig, points: Sequence[str], backbone: str
 ) -> tuple[Distance, ...]:
@@ -122,6 +127,9 @@ def _load_term(
             return _load_foreign(spec, points, backbone, options)
         if spec.per_point:
             return tuple(load_function(spec.load)(backbone=backbone, point=point, **options) for point in points)
+        if spec.name == "dists" and "weights" in options:
+            learned = load_dists_weights(str(options.pop("weights")), len(points))
+            return tuple(load_function(spec.load)(weights=weights, **options) for weights in learned)
         if spec.name != "lin":
             return (load_function(spec.load)(**options),) * len(points)
         source = str(options.pop("weights", config.lin_weights))

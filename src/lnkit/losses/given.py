@@ -25,7 +25,7 @@ def given_loss(text: str) -> Loss:
     """
     if text.endswith(".toml") or (":" not in text and Path(text).is_file()):
         return read_loss(Path(text))
-    if ":" not in text and text.startswith(("lpips", "convnext_s")):
+    if ":" not in text and (text == "dists" or text.startswith(("lpips", "convnext_s"))):
         return import_name(text).loss
     return parse_loss(text)
 
