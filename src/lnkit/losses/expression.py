@@ -35,8 +35,8 @@ def parse_loss(text: str) -> Loss:
 
     Example:
         >>> loss = parse_loss("vgg19 : conv1_2*.1 + conv5_4 , charbonnier(eps=1e-3) + 0.5 * pixel:image")
-        >>> [term.backbone for term in loss.terms]
-        ['vgg19', 'pixel']
+        >>> loss.backbones
+        ('vgg19', 'pixel')
         >>> print(loss)
         vgg19:conv1_2*0.1+conv5_4, charbonnier(eps=0.001) + 0.5*pixel:image
         >>> print(parse_loss("2*convnext_small(size=224, interpolation=bilinear):classifier, squared"))
