@@ -18,6 +18,7 @@ import pytest
 from helpers import make_record
 
 from lnkit.cli._layout import draw, fit
+from lnkit.cli._scores import show_scores
 from lnkit.plugins.load import default_registry
 from lnkit.results.folder import ResultsFolder
 
@@ -42,14 +43,14 @@ class Shown:
     code: int
 
 
-def screen(words: list[str], columns: int, rows: int = LINES, **environment: str) -> Shown:
+def screen(words: list[str], columns: int, rows: int = LINES, cwd: Path | None = None, **environment: str) -> Shown:
     """Run a command on a terminal and return what it wrote, line by line."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     command = [sys.executable, "-m", "lnkit", *words]
     process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs,
+        command, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs,
         env=kept | {"TERM": "xterm", "PAGER": "cat"} | environment,
     )  # fmt: skip
     os.close(theirs)
@@ -150,3 +151,40 @@ def test_columns_are_left_out_by_importance() -> None:
     assert fit(columns, cells, 70) == [0, 1]
     assert fit(columns, cells, 70, ["plugin"]) == [0, 2]
     assert fit(columns, cells, 20, ["plugin"]) == [0]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_run_shows_its_table_and_the_shared_signature_on_one_screen(columns: int, tmp_path: Path) -> None:
+    words = ["eval", "--backbone", "pixel", "--sample", "--results", "out"]
+    folder = tmp_path / "work"
+    folder.mkdir()
+    lines = screen(words, columns, cwd=folder).lines
+    assert len(lines) <= 24
+    assert [line for line in lines if len(line) > columns] == []
+    text = " ".join(" ".join(lines).split())
+    (record,) = ResultsFolder(folder / "out").load()[0]
+    assert f"pixel:image {record.scores['2afc'].value:.4f} [" in text
+    for name in record.main_scores:
+        for part in record.scores[name].signature.split("|"):
+            assert part in text
+    assert text.count("bapps.1/paper") == 1
+    assert "lnkit 0" in text.partition(" 2afc | mean of 5 families jnd_map | all pairs pooled ")[0]
+    assert text.count("mean of 5 families") == text.count("all pairs pooled") == 1
+    assert f"`lnkit results show {record.key.digest()[:12]} --results out`" in text
+    assert "Note: made on sample data: not comparable with published or full scores" in text
+    whole = screen([*words, "--signatures"], columns, cwd=folder).lines
+    assert f"{record.scores['2afc'].value:.4f} = {record.scores['2afc'].signature}" in whole
+    assert any(line.startswith("2afc/sample_blur ") for line in whole)
+
+
+def test_rows_that_differ_in_their_point_share_one_signature(capsys: pytest.CaptureFixture[str]) -> None:
+    records = [make_record(points={point: f"features.{i}"}) for i, point in enumerate(("early", "mid", "late"))]
+    show_scores(records, whole=False)
+    lines = capsys.readouterr().out.splitlines()
+    (shared,) = [line for line in lines if line.startswith("Signature: ")]
+    for record in records:
+        for name in record.main_scores:
+            parts = record.scores[name].signature.split("|")
+            own = next((line for line in lines if line.startswith(f"  {name} | ")), "")
+            assert set(parts[2:]) <= {*shared.removeprefix("Signature: ").split(" | "), *own.split(" | ")}
+    assert len(lines) - lines.index(shared) <= 1 + len(records[0].main_scores)
