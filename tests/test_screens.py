@@ -168,7 +168,7 @@ def test_a_run_shows_its_table_and_the_shared_signature_on_one_screen(columns: i
         for part in record.scores[name].signature.split("|"):
             assert part in text
     assert text.count("bapps.1/paper") == 1
-    assert "lnkit 0" in text.partition(" 2afc | mean of 5 families jnd_map | all pairs pooled ")[0]
+    assert " 2afc | mean of 5 families jnd_map | all pairs pooled Results: " in text
     assert text.count("mean of 5 families") == text.count("all pairs pooled") == 1
     assert f"`lnkit results show {record.key.digest()[:12]} --results out`" in text
     assert "Note: made on sample data: not comparable with published or full scores" in text
