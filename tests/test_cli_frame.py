@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 
 import click
@@ -18,7 +18,7 @@ import pytest
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
 
 import lnkit
-from lnkit.cli import COMMANDS, listings, run
+from lnkit.cli import COMMANDS, cli, listings, run
 from lnkit.cli._output import print_table
 from lnkit.cli._progress import MessageProgress, make_progress
 from lnkit.errors import DataError, UsageError
@@ -339,14 +339,13 @@ def test_no_control_character_is_printed(capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 200])
-def test_a_drawn_table_is_whole(columns: int) -> None:
-    """On a terminal, narrow or wide, no name is lost and no markup is obeyed."""
+def test_a_drawn_table_obeys_no_markup_and_breaks_no_name(columns: int) -> None:
+    """A name wider than the terminal is left to the terminal, and what is not shown is named."""
     table = "print_table(['n[b]ame', 'what'], [['[red]' + 'q' * 70, 'v' * 9]])"
-    out = "".join(draw(f"from lnkit.cli._output import print_table; {table}", columns).split())
-    assert out.count("q") == 70
-    assert out.count("v") == 9
-    assert "[red]" in out
+    out = draw(f"from lnkit.cli._output import print_table; {table}", columns)
+    assert "[red]" + "q" * 70 in out
     assert "n[b]ame" in out
+    assert ("v" * 9 in out, "1 column left out: what" in out) == (columns == 200, columns == 60)
 
 
 def draw(code: str, columns: int) -> str:
@@ -403,3 +402,31 @@ def test_quiet_leaves_remarks_out(
     monkeypatch.setattr(listing.list_distances, "callback", lambda **_: make_progress().say("Remark."))
     assert run([*options, "list-distances"]) == 0
     assert capsys.readouterr() == ("", said)
+
+
+def all_commands(group: click.Group = cli, *words: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command of lnkit and its plugins with the words that call it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from all_commands(command, *words, name)
+        else:
+            yield (*words, name), command
+
+
+def test_o_is_short_for_output_wherever_there_is_output() -> None:
+    options = {
+        words: parameter.opts
+        for words, command in all_commands()
+        for parameter in command.params
+        if "--output" in parameter.opts or "-o" in parameter.opts
+    }
+    assert {("plot",), ("report",), ("reproduce",), ("results", "export"), ("published", "export")} <= set(options)
+    assert [words for words, opts in options.items() if not {"-o", "--output"} <= set(opts)] == []
+
+
+def test_only_results_are_compared_by_a_command_called_compare() -> None:
+    assert [words for words, _ in all_commands() if words[-1] == "compare"] == [("results", "compare")]
+    assert run(["place", "--help"]) == 0

@@ -172,7 +172,7 @@ COMMANDS = (
     ["results", "show", "vgg16:mid"],
     ["results", "export", "--format", "csv"],
     ["results", "compare", "vgg16:mid", "vgg11:mid"],
-    ["compare", "vgg16"],
+    ["place", "vgg16"],
     ["recommend", "--task", "2afc"],
     ["analyze", "ranks"],
     ["analyze", "difference", "vgg16:mid", "vgg11:mid"],

@@ -279,7 +279,7 @@ def test_no_mean_rank_where_a_score_is_missing(tmp_path: Path) -> None:
 
 
 def run(*arguments: str, folder: Path) -> Result:
-    return CliRunner().invoke(cli, ["compare", *arguments, "--results", str(folder)])
+    return CliRunner().invoke(cli, ["place", *arguments, "--results", str(folder)])
 
 
 def test_the_command(tmp_path: Path) -> None:

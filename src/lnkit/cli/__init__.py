@@ -42,7 +42,7 @@ COMMANDS = {
     "results": ("lnkit.cli.results:results", "List, show, export and compare results."),
     "published": ("lnkit.cli.published:published", "Show, export and audit the published tables."),
     "analyze": ("lnkit.cli.analyze:analyze", "Rank, correlate and compare measured and published scores."),
-    "compare": ("lnkit.cli.compare:compare", "Rank own loss networks among the 56 published ones."),
+    "place": ("lnkit.cli.place:place", "Rank own loss networks among the 56 published ones."),
     "recommend": ("lnkit.cli.recommend:recommend", "Recommend a loss network for a task, with reasons."),
     "plot": ("lnkit.cli.plot:plot", "Draw a figure of results and published tables."),
     "report": ("lnkit.cli.report:report", "Write a report of everything into one HTML file that needs no network."),

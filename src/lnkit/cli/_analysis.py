@@ -36,7 +36,7 @@ origin_option = click.option(
 )
 bench_option = click.option("--bench", metavar="NAME", help="Only this benchmark.")
 format_option = click.option("--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True)
-output_option = click.option("--output", type=FILE, help="File to write; otherwise the table is printed.")
+output_option = click.option("--output", "-o", type=FILE, help="File to write; otherwise the table is printed.")
 
 
 def source_options(command: Command) -> Command:

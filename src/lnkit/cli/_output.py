@@ -5,9 +5,10 @@ Everything that lnkit prints passes through this module: text from records, file
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from errno import EBADF
 from math import isfinite
 from typing import Any, NamedTuple, TypeVar
@@ -18,6 +19,8 @@ from lnkit.errors import LnkitError
 from lnkit.escapes import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+WIDE = "lnkit.wide"  # in the context of a command: whether --wide is given, if the command has it
+_pages: list[list[str]] = []  # what is printed for a pager
 
 
 class Settings(NamedTuple):  # a dataclass would take longer to import than all the rest of this module
@@ -35,7 +38,7 @@ def settings() -> Settings:
 
 
 def json_option(command: Command) -> Command:
-    """Add the option ``--json`` to a click command, which gets it as ``as_json``.
+    """Add the options ``--json``, which a click command gets as ``as_json``, and ``--wide``, which tables read.
 
     Args:
         command: the function below this decorator.
@@ -45,7 +48,14 @@ def json_option(command: Command) -> Command:
         ... @json_option
         ... def names(as_json: bool) -> None: ...
     """
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+    wide = click.option(
+        "--wide", is_flag=True, expose_value=False, callback=_keep_wide, help="Show all columns on a narrow terminal."
+    )
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(wide(command))
+
+
+def _keep_wide(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.meta[WIDE] = value
 
 
 def emit_json(content: Any) -> None:
@@ -90,13 +100,19 @@ def _escaped(character: str) -> str:
     return "".join(f"\\u{code[i : i + 4]}" for i in range(0, len(code), 4))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
-    """Print a table as aligned text on stdout. On a terminal that is too narrow, cells are folded, never cut off.
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", least: Sequence[str] = ()
+) -> None:
+    """Print a table as aligned text on stdout.
+
+    On a terminal that is too narrow, cells are folded between words. What still does not fit is left out, column by
+    column, and a line names it; ``--wide`` shows all. A name or a number is never broken.
 
     Args:
         columns: the titles of the columns.
         rows: one value for each column.
         title: above the table.
+        least: titles of the columns that a narrow terminal does without first; then it is the last column.
 
     Example:
         >>> print_table(["loss network", "2afc"], [["vgg16:late", 0.7012]])
@@ -105,44 +121,72 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     """
     columns, title = [printable(str(column)) for column in columns], printable(title)
     cells = [[printable(str(cell)) for cell in row] for row in rows]
+    if is_terminal(sys.stdout):
+        _draw_table(columns, cells, title, least)
+        return
     lines = [list(columns), *cells]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    on_terminal = is_terminal(sys.stdout)
-    if on_terminal and sum(widths) + 2 * len(widths) > _terminal_width():
-        _fold(columns, cells, title)
-        return
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    if on_terminal:
-        text[0] = click.style(text[0], bold=True) + "\n" + click.style("  ".join("─" * w for w in widths), dim=True)
     _write("".join(f"{line}\n" for line in [title] * bool(title) + text), err=False)
 
 
+def _draw_table(columns: list[str], cells: list[list[str]], title: str, least: Sequence[str]) -> None:
+    """Draw a table on a terminal."""
+    from lnkit.cli._layout import draw, fit  # noqa: PLC0415 - only on a terminal
+
+    context = click.get_current_context(silent=True)
+    wide = context.meta.get(WIDE) if context else None
+    if wide:
+        lines = [title] * bool(title) + draw(columns, cells)
+    else:
+        width = _terminal_width()
+        shown = fit(columns, cells, width, least)
+        lines = click.wrap_text(title, width).split("\n") if title else []
+        lines += draw([columns[i] for i in shown], [[row[i] for i in shown] for row in cells], width)
+        if left_out := [column for i, column in enumerate(columns) if i not in shown]:
+            number = f"{len(left_out)} column{'s' * (len(left_out) > 1)} left out: {', '.join(left_out)};"
+            how = "a pipe, such as `| cat`, shows all." if wide is None else "--wide shows all."
+            lines += click.wrap_text(f"{number} {how}", width).split("\n")
+    _write("".join(f"{line}\n" for line in lines), err=False)
+
+
+def is_wide() -> bool:
+    """Return whether tables show all that they have: with ``--wide``, and in a pipe or file."""
+    context = click.get_current_context(silent=True)
+    return not is_terminal(sys.stdout) or bool(context and context.meta.get(WIDE))
+
+
+@contextmanager
+def pager() -> Iterator[None]:
+    """Show what is printed meanwhile in a pager, if it is longer than the terminal's screen."""
+    # the pager writes to descriptor 1, which stands for stderr while a command runs
+    if not (is_terminal(sys.stdout) and is_terminal(sys.stdin) and is_terminal(sys.__stdout__)):
+        yield
+        return
+    printed: list[str] = []
+    _pages.append(printed)
+    try:
+        yield
+    finally:
+        _pages.remove(printed)
+    text = "".join(printed)
+    if text.count("\n") >= _terminal_size().lines:
+        click.echo_via_pager(text.removesuffix("\n"), color=True)
+    else:
+        _write(text, err=False)
+
+
 def _terminal_width() -> int:
-    import os  # noqa: PLC0415 - only on a terminal
-    import shutil  # noqa: PLC0415
+    return _terminal_size().columns
+
+
+def _terminal_size() -> os.terminal_size:
+    import shutil  # noqa: PLC0415 - only on a terminal
 
     if "COLUMNS" not in os.environ:
         with suppress(OSError, ValueError):  # shutil asks descriptor 1, which may stand for stderr
-            return os.get_terminal_size(sys.stdout.fileno()).columns
-    return shutil.get_terminal_size().columns
-
-
-def _fold(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str) -> None:
-    """Draw a table that is wider than the terminal, with rich, which is too slow to load for other tables."""
-    from rich import box  # noqa: PLC0415 - slow to load
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=box.SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))  # Text: rich would read markup in a str
-    console = Console()
-    with console.capture() as drawn:
-        console.print(table)
-    _write(drawn.get(), err=False)
+            return os.get_terminal_size(sys.stdout.fileno())
+    return shutil.get_terminal_size()
 
 
 def print_sentence(sentence: str, indent: str = "") -> None:
@@ -186,6 +230,9 @@ def _write(text: str, *, err: bool) -> None:
     """
     stream = sys.stderr if err else sys.stdout
     if not text:
+        return
+    if _pages and not err:
+        _pages[-1].append(text)
         return
     try:
         if stream is None:  # the shell closed it

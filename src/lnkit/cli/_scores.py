@@ -4,24 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lnkit.cli._output import echo, print_table
+from lnkit.cli._output import echo, print_sentence, print_table
 from lnkit.results.records import CUT_DOWN, RunRecord, ScoreRecord, SeedSpread
 from lnkit.results.seeds import seed_notes
 
 MAX_COLUMNS = 6  # loss networks in a readable table
 
 
-def show_scores(records: Sequence[RunRecord]) -> None:
-    """Print the scores of runs of one benchmark."""
+def show_scores(records: Sequence[RunRecord], *, whole: bool = True) -> None:
+    """Print the scores of runs of one benchmark.
+
+    Args:
+        records: of the runs.
+        whole: with all scores and whole signatures; otherwise with the primary scores, and what signatures share once.
+    """
     names = list(dict.fromkeys(name for record in records for name in record.scores))
     primary = [name for name in names if any(name in record.main_scores for record in records)]
     rows = [[record.loss_network, *(_cell(record, name) for name in primary)] for record in records]
     print_table(["loss network", *primary], rows, title=table_title(records[0]))
     _show_spread(records, primary)
-    _show_others(records, [name for name in names if name not in primary])
+    if whole:
+        _show_others(records, [name for name in names if name not in primary])
     echo()
-    for line in (*_comparisons(records, primary), *_remarks(records), *_signatures(records)):
-        echo(line)
+    for line in (*_comparisons(records, primary), *_remarks(records)):
+        print_sentence(line, "  ")
+    if whole:
+        for line in _signatures(records):
+            echo(line)  # not wrapped: made to be copied
+        return
+    for line in _short_signatures(records):
+        print_sentence(line, "    ")
 
 
 def _show_spread(records: Sequence[RunRecord], names: Sequence[str]) -> None:
@@ -125,3 +137,30 @@ def _signatures(records: Sequence[RunRecord]) -> list[str]:
         for record in records
         for name in record.main_scores
     ]
+
+
+def _short_signatures(records: Sequence[RunRecord]) -> list[str]:
+    """Return what the signatures of all primary scores share, and what else they have, without the table's own names.
+
+    A signature begins with the score and the loss network, which the table shows.
+    """
+    split = {
+        (name, record.loss_network): record.scores[name]
+        .signature.removeprefix(f"{name}|{record.loss_network}|")
+        .split("|")
+        for record in records
+        for name in record.main_scores
+    }
+    if not split:
+        return []
+    shared = [part for part in next(iter(split.values())) if all(part in parts for parts in split.values())]
+    own = {label: tuple(part for part in parts if part not in shared) for label, parts in split.items()}
+    lines = [f"Signature: {' | '.join(shared)}"]
+    for name in dict.fromkeys(score for score, _ in own):
+        of_score = {network: parts for (score, network), parts in own.items() if score == name}
+        if len(set(of_score.values())) == 1:
+            of_score = {"": next(iter(of_score.values()))}
+        lines += [
+            " | ".join(filter(None, (f"  {name}", network, *parts))) for network, parts in of_score.items() if parts
+        ]
+    return lines

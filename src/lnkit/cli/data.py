@@ -45,6 +45,7 @@ def list_command(as_json: bool) -> None:
             [r["name"], ", ".join(r["benchmarks"]), human_size(r["bytes"]), r["state"], r["license"], r["folder"]]
             for r in rows
         ],
+        least=["folder", "license"],
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lnkit.cli._numbers import SEED
-from lnkit.cli._output import echo, emit_json, json_option, note, warn
+from lnkit.cli._output import echo, emit_json, is_wide, json_option, note, print_sentence, warn
 from lnkit.errors import LnkitError, UsageError
 
 if TYPE_CHECKING:
@@ -86,8 +87,9 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Run a network or distance that depends on chance or on its batch too; the record says so.",
 )
 @click.option("--images", "keep_images", is_flag=True, help="Save every image that the benchmark makes as PNG.")
+@click.option("--signatures", is_flag=True, help="Also on a terminal, show all scores with their whole signatures.")
 @json_option
-def eval_command(as_json: bool, **options: Any) -> None:
+def eval_command(as_json: bool, signatures: bool, **options: Any) -> None:
     """Score loss networks on a benchmark.
 
     The same command again reuses finished runs and resumes interrupted ones.
@@ -110,7 +112,7 @@ def eval_command(as_json: bool, **options: Any) -> None:
                 raise
             warn(f"{request.backbone}: {error}")  # and go on with the other backbones
             exit_code = max(exit_code, error.exit_code)
-    _show(runs, as_json)
+    _show(runs, as_json, whole=signatures or is_wide(), folder=options["results"])
     for record in [finished.record for finished in runs if finished.record.collapsed]:
         warn(f"{record.loss_network} collapsed: {record.collapsed}.")
         exit_code = exit_code or LnkitError.exit_code
@@ -169,16 +171,23 @@ def _assignment(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _show(runs: list[FinishedRun], as_json: bool) -> None:
+def _show(runs: list[FinishedRun], as_json: bool, *, whole: bool, folder: Path | None) -> None:
     from lnkit.cli._scores import show_scores  # noqa: PLC0415 - not for --help
     from lnkit.results.records import to_plain  # noqa: PLC0415
 
     if as_json:
         emit_json([to_plain(run.record) | {"folder": str(run.folder), "reused": run.reused} for run in runs])
     elif runs:
-        show_scores([run.record for run in runs])
+        show_scores([run.record for run in runs], whole=whole)
         single = [part for run in runs for part in (run.runs or (run,))]
         if reused := sum(run.reused for run in single):
             note(f"{reused} of {len(single)} results existed before and were reused; --force runs them again.")
         for run in single:
             echo(f"Results: {run.folder}")
+        if not whole:
+            place = f" --results {shlex.quote(str(folder))}" if folder else ""
+            print_sentence(
+                f"Next: `lnkit results show {single[0].record.key.digest()[:12]}{place}` shows a result in full; "
+                "--signatures shows all scores here.",
+                "  ",
+            )

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._output import emit_json, json_option, print_table
+from lnkit.cli._output import echo, emit_json, is_wide, json_option, pager, print_sentence, print_table
 from lnkit.cli._registry import open_registry
 from lnkit.errors import UnknownNameError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from lnkit.benchmark import BenchmarkSpec
     from lnkit.plugins.registry import Registry
     from lnkit.specs import BackboneSpec, DistanceSpec
 
+STANDARD_POINTS = ("early", "semi_early", "mid", "late")
+MAX_POINTS = 24  # letters of a list of points on a terminal
+
 
 @click.command("list-backbones")
-@click.argument("pattern", default="*")
+@click.argument("pattern", default="")
 @click.option("--family", metavar="NAME", help="Only backbones of this family, such as ResNet.")
 @json_option
 def list_backbones(pattern: str, family: str | None, as_json: bool) -> None:
     """List the backbones that can be cut into loss networks.
 
     PATTERN, such as 'timm/vit*' or resnet, selects names that match it, or that contain it if it has no wildcard.
+    Without it a terminal shows those of the published study and how many others there are; '*' lists all.
     --json also shows the other weights of each backbone (NAME.TAG is the backbone with them), the nodes of its points
     and its input sizes.
     """
@@ -35,8 +42,11 @@ def list_backbones(pattern: str, family: str | None, as_json: bool) -> None:
     if as_json:
         emit_json(facts)
         return
-    rows = [[f["name"], f["family"], f["weights"], ", ".join(f["points"]), f["plugin"]] for f in facts]
-    print_table(["backbone", "family", "weights", "points", "plugin"], rows)
+    with pager():
+        if pattern or family or is_wide():
+            _show_backbones(facts)
+        else:
+            _show_overview(facts)
 
 
 @click.command("list-benchmarks")
@@ -51,7 +61,8 @@ def list_benchmarks(as_json: bool) -> None:
     rows = [
         [f["name"], f["title"], f["version"], ", ".join(f["protocols"]), _score_names(f), f["plugin"]] for f in facts
     ]
-    print_table(["benchmark", "title", "version", "protocols", "scores", "plugin"], rows)
+    columns = ["benchmark", "title", "version", "protocols", "scores", "plugin"]
+    print_table(columns, rows, least=["plugin", "version"])
 
 
 @click.command("list-distances")
@@ -65,6 +76,45 @@ def list_distances(as_json: bool) -> None:
         return
     rows = [[f["name"], f["description"], f["citation"], f["plugin"]] for f in facts]
     print_table(["distance", "what it computes", "source", "plugin"], rows)
+
+
+def _show_backbones(facts: Sequence[dict[str, Any]]) -> None:
+    rows = [[f["name"], f["family"], f["weights"], _points_cell(f["points"]), f["plugin"]] for f in facts]
+    columns = ["backbone", "family", "weights", "points", "plugin"]
+    print_table(columns, rows, least=["plugin", "weights", "points"])
+
+
+def _points_cell(points: Iterable[str]) -> str:
+    """Return the names of points; on a terminal ``4 standard points + lpips``."""
+    if is_wide():
+        return ", ".join(points)
+    named = [point for point in points if point not in STANDARD_POINTS]
+    standard = "4 standard points" if set(STANDARD_POINTS) <= set(points) else ""
+    others = ", ".join(named if standard else points)
+    if len(others) > MAX_POINTS:
+        first, *_, last = named if standard else points
+        others = f"{first} to {last}"
+    return " + ".join(part for part in (standard, others) if part)
+
+
+def _show_overview(facts: Sequence[dict[str, Any]]) -> None:
+    """Print the backbones of the published study, and the numbers of the others by supplier and by family."""
+    from lnkit.analysis.published.tables import PIHLGREN2023, read_rows  # noqa: PLC0415 - only here
+
+    by_name = {fact["name"]: fact for fact in facts}
+    studied = [by_name[row["backbone"]] for row in read_rows("attributes") if row["backbone"] in by_name]
+    print_sentence(f"The {len(studied)} backbones of the study ({PIHLGREN2023}):")
+    _show_backbones(studied)
+    suppliers = Counter(name.partition("/")[0] for name in by_name if "/" in name)
+    families = Counter(fact["family"] for fact in facts)
+    own = dict.fromkeys(fact["family"] for fact in facts if "/" not in fact["name"])
+    echo()
+    print_sentence(f"There are {len(facts):,} in all; `lnkit list-backbones '*'` lists them.")
+    for supplier, number in suppliers.items():
+        print_sentence(f"{supplier}: {number:,} architectures; `lnkit list-backbones '{supplier}/*'`")
+    counts = ", ".join(f"{family} {families[family]:,}" for family in own)
+    more = len(families) - len(own)
+    print_sentence(f"Families: {counts}{f', and {more} more' if more else ''}; `lnkit list-backbones --family NAME`")
 
 
 def _matches(name: str, pattern: str) -> bool:

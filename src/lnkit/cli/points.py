@@ -53,7 +53,12 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
 
 def _show_points(spec: BackboneSpec, facts: Sequence[PointFacts], size: int) -> None:
     columns = ["point", "node", "output", "stride", *COST, "description"]
-    print_table(columns, [row for point in facts for row in _rows(point)], title=_title(spec, size))
+    print_table(
+        columns,
+        [row for point in facts for row in _rows(point)],
+        title=_title(spec, size),
+        least=["description", "parameters"],
+    )
     if any(point.problem == "too small" for point in facts):
         note(f"Images of {size} pixels are too small for some points; try --size {max(spec.min_size, size + 1)}.")
 

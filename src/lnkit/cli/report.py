@@ -13,7 +13,7 @@ from lnkit.cli._output import echo, note
 
 @click.command("report")
 @source_options
-@click.option("--output", type=FILE, default="report.html", show_default=True, help="File to write.")
+@click.option("--output", "-o", type=FILE, default="report.html", show_default=True, help="File to write.")
 @click.option("--title", default="Loss networks", show_default=True, help="Title of the page.")
 def report(output: Path, title: str, **filters: Any) -> None:
     """Write a report of everything into one HTML file that needs no network.

@@ -20,7 +20,7 @@ from lnkit.cli._output import echo, emit_json, json_option, note, print_table
     help="Use results of this variant; otherwise the comparable ones, `reference` before others.",
 )
 @click.option(
-    "--output", type=FILE, default="reproduction.html", show_default=True, help="File to write: .html or .md."
+    "--output", "-o", type=FILE, default="reproduction.html", show_default=True, help="File to write: .html or .md."
 )
 @json_option
 def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: bool) -> None:

@@ -61,7 +61,7 @@ def list_command(folder: Path | None, as_json: bool, **filters: Any) -> None:
         columns.insert(4, "seeds")
         for record, row in zip(records, rows, strict=True):
             row.insert(4, listed(record.seeds))
-    print_table(columns, rows)
+    print_table(columns, rows, least=["created", "weights", "protocol"])
     if not records and not hidden:
         note(f"There are no such results in {results_dir(folder)}; `lnkit eval` computes some.")
     if hidden:

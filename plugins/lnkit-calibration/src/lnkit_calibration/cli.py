@@ -30,7 +30,9 @@ SCHEDULE_OPTIONS = ("lr", "batch_size", "epochs", "decay_epochs")
 @click.option("--split", default="train", show_default=True, help="Split to train on.")
 @click.option("--hold-out", type=FiniteRange(min=0, max=1, min_open=True, max_open=True), default=0.2,
               show_default=True, help="Fraction to score on, where there is no other split val.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File: .safetensors.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File: .safetensors."
+)
 @click.option("--weights", default="pretrained", show_default=True, metavar="FILE|random", help="Initial weights.")
 @click.option("--epochs", type=click.IntRange(1, MOST), default=5, show_default=True, help="At the full learning rate.")
 @click.option("--decay-epochs", type=click.IntRange(1, MOST), default=5, show_default=True,

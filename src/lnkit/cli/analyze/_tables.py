@@ -47,7 +47,7 @@ def sampling_options(command: Command) -> Command:
 def output_options(command: Command) -> Command:
     """Add the options for the form of a table: ``--json``, ``--format`` and ``--output``."""
     form = click.option("--format", "form", type=click.Choice(FORMATS), help="Write the complete table in this format.")
-    output = click.option("--output", type=FILE, help="File to write, in CSV unless --format is given.")
+    output = click.option("--output", "-o", type=FILE, help="File to write, in CSV unless --format is given.")
     return form(output(json_option(command)))
 
 

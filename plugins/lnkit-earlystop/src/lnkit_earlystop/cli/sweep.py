@@ -24,7 +24,7 @@ NAMES = ", ".join(HYPERPARAMETERS)
 @click.argument("architecture")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Labelled images: a folder or an archive.")
 @click.option("--values", metavar="A,B,...", default="", help="Values.  [default: several, from small to large]")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False),
+@click.option("--output", "-o", type=click.Path(path_type=Path, file_okay=False),
               help="Folder of the sweep.  [default: earlystop/HYPERPARAMETER-ARCHITECTURE]")  # fmt: skip
 @click.option(
     "--batch-size", type=click.IntRange(1, MOST), default=BATCH_SIZE, show_default=True, help="Images per step."

@@ -28,7 +28,7 @@ BATCH_SIZE = 128  # fits a laptop; the learning rate is scaled to it
 @click.command("train")
 @click.argument("architecture")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Labelled images: a folder or an archive.")
-@click.option("--output", type=FOLDER, help="Folder of the run.  [default: earlystop/ARCHITECTURE]")
+@click.option("--output", "-o", type=FOLDER, help="Folder of the run.  [default: earlystop/ARCHITECTURE]")
 @click.option(
     "--batch-size", type=click.IntRange(1, MOST), default=BATCH_SIZE, show_default=True, help="Images per step."
 )

@@ -1,4 +1,4 @@
-"""`lnkit compare`: rank own loss networks among the published ones."""
+"""`lnkit place`: rank own loss networks among the published ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_RANKED = (
 RANKED_ANYWAY = "* Not comparable with the published values, so these ranks mean nothing:"
 
 
-@click.command("compare")
+@click.command("place")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @results_option
 @bench_option
@@ -36,7 +36,7 @@ RANKED_ANYWAY = "* Not comparable with the published values, so these ranks mean
     help="Also rank results that are not comparable: cut-down protocols, other data, deviations.",
 )
 @json_option
-def compare(
+def place(
     names: tuple[str, ...], folder: Path | None, bench: str | None, variant: str | None, sample: bool, anyway: bool,
     as_json: bool,
 ) -> None:  # fmt: skip

@@ -1,0 +1,190 @@
+"""The screens of commands, as a terminal of 80 and of 120 columns shows them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyte
+import pytest
+from helpers import make_record
+
+from lnkit.cli._layout import draw, fit
+from lnkit.cli._scores import show_scores
+from lnkit.plugins.load import default_registry
+from lnkit.results.folder import ResultsFolder
+
+LINES = 5000
+RAW_WIDTH = 1000  # no line of a table is as wide: what is wider than the screen is seen
+LISTINGS = [
+    "list-backbones", "list-backbones *", "list-benchmarks", "list-distances", "data list", "points squeezenet1_1",
+    "published list", "plugins",
+]  # fmt: skip
+HEADERS = {
+    "list-backbones": "backbone  ", "list-backbones *": "backbone  ", "list-benchmarks": "benchmark  ",
+    "list-distances": "distance  ", "data list": "dataset  ", "points squeezenet1_1": "point  ",
+    "published list": "table  ", "plugins": "plugin  ",
+}  # fmt: skip
+
+
+@dataclass
+class Shown:
+    """What a terminal shows."""
+
+    lines: list[str]  # as written, each on one row of a very wide screen
+    code: int
+
+
+def screen(words: list[str], columns: int, rows: int = LINES, cwd: Path | None = None, **environment: str) -> Shown:
+    """Run a command on a terminal and return what it wrote, line by line."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "lnkit", *words]
+    process = subprocess.Popen(
+        command, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs,
+        env=kept | {"TERM": "xterm", "PAGER": "cat"} | environment,
+    )  # fmt: skip
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # the terminal closes with the last process on it
+            break
+        if not chunk:
+            break
+        written += chunk
+    os.close(ours)
+    emulator = pyte.Screen(RAW_WIDTH, LINES)
+    pyte.ByteStream(emulator).feed(written)
+    used = max((row for row, cells in emulator.buffer.items() if cells), default=-1) + 1
+    lines = ["".join(emulator.buffer[row][i].data for i in range(RAW_WIDTH)).rstrip() for row in range(used)]
+    return Shown(lines, process.wait())
+
+
+def broken_names(lines: list[str], names: set[str]) -> list[str]:
+    """Return first words of a listing's rows that are no whole names."""
+    rule = next(i for i, line in enumerate(lines) if line.startswith("───"))
+    width = len(re.match("─+", lines[rule])[0])  # type: ignore[index]  # the line starts with it
+    end = next((i for i, line in enumerate(lines) if " left out: " in line or (i > rule and not line)), len(lines))
+    return [cell for line in lines[rule + 1 : end] if (cell := line[:width].strip()) and cell not in names]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("words", LISTINGS)
+def test_no_line_of_a_listing_is_wider_than_the_terminal(words: str, columns: int) -> None:
+    shown = screen(words.split(), columns)
+    assert shown.code == 0
+    assert [line for line in shown.lines if len(line) > columns] == []
+    assert any(line.startswith(HEADERS[words]) for line in shown.lines)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("words", ["list-backbones", "list-backbones *"])
+def test_no_name_of_a_backbone_is_broken(words: str, columns: int) -> None:
+    names = set(default_registry().backbones)
+    lines = screen(words.split(), columns).lines
+    assert broken_names(lines, names) == []
+    listed = {line.split()[0] for line in lines if line} & names
+    assert len(listed) == (14 if words == "list-backbones" else len(names))
+
+
+def test_the_first_screen_shows_the_study_and_how_to_see_the_others() -> None:
+    lines = screen(["list-backbones"], 80).lines
+    text = " ".join(lines)
+    assert len(lines) < 40
+    assert "4 standard points + lpips" in text
+    assert "1 column left out: plugin; --wide shows all." in text
+    assert f"There are {len(default_registry().backbones):,} in all; `lnkit list-backbones '*'` lists them." in text
+
+
+def test_wide_shows_every_column_and_every_point() -> None:
+    lines = screen(["list-backbones", "vgg16", "--wide"], 80).lines
+    assert lines[0].split() == ["backbone", "family", "weights", "points", "plugin"]
+    assert "early, semi_early, mid, late, lpips" in " ".join(lines)
+
+
+def test_a_list_longer_than_the_screen_goes_to_a_pager(tmp_path: Path) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\necho PAGED\ncat\n")
+    pager.chmod(0o755)
+    for rows, paged in ((12, True), (60, False)):
+        lines = screen(["list-backbones", "--family", "VGG"], 80, rows, PAGER=str(pager)).lines
+        assert ("PAGED" in lines) == paged
+        assert sum(line.startswith("vgg16 ") for line in lines) == 1
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_list_of_results_keeps_its_scores(columns: int, tmp_path: Path) -> None:
+    record = make_record()
+    ResultsFolder(tmp_path).write(record, {})
+    shown = screen(["results", "list", "--results", str(tmp_path)], columns)
+    assert [line for line in shown.lines if len(line) > columns] == []
+    assert record.key.digest()[:12] in shown.lines[2]
+    name, score = next(iter(record.main_scores)), record.scores[next(iter(record.main_scores))]
+    assert f"{name} {score.value:.4f}" in " ".join(shown.lines)
+
+
+def test_intervals_products_and_units_stay_whole() -> None:
+    cells = [["vgg16:late", "0.9040 [0.8627, 0.9338]", "64 x 31 x 31", "1.7 M", "a b c d e f g h i j k l m n o p"]]
+    columns = ["loss network", "value", "output", "macs", "what it is"]
+    for width in range(30, 110):
+        shown = fit(columns, cells, width)
+        lines = draw([columns[i] for i in shown], [[row[i] for i in shown] for row in cells], width)
+        text = "\n".join(lines)
+        assert all(len(re.sub("\x1b.*?m", "", line)) <= width for line in lines)
+        for i, whole in ((1, "[0.8627, 0.9338]"), (2, "64 x 31 x 31"), (3, "1.7 M")):
+            assert (whole in text) == (i in shown)
+
+
+def test_columns_are_left_out_by_importance() -> None:
+    columns, cells = ["name", "plugin", "scores"], [["a" * 30, "b" * 30, "c" * 30]]
+    assert fit(columns, cells, 70) == [0, 1]
+    assert fit(columns, cells, 70, ["plugin"]) == [0, 2]
+    assert fit(columns, cells, 20, ["plugin"]) == [0]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_run_shows_its_table_and_the_shared_signature_on_one_screen(columns: int, tmp_path: Path) -> None:
+    words = ["eval", "--backbone", "pixel", "--sample", "--results", "out"]
+    folder = tmp_path / "work"
+    folder.mkdir()
+    lines = screen(words, columns, cwd=folder).lines
+    assert len(lines) <= 24
+    assert [line for line in lines if len(line) > columns] == []
+    text = " ".join(" ".join(lines).split())
+    (record,) = ResultsFolder(folder / "out").load()[0]
+    assert f"pixel:image {record.scores['2afc'].value:.4f} [" in text
+    for name in record.main_scores:
+        for part in record.scores[name].signature.split("|"):
+            assert part in text
+    assert text.count("bapps.1/paper") == 1
+    assert " 2afc | mean of 5 families jnd_map | all pairs pooled Results: " in text
+    assert text.count("mean of 5 families") == text.count("all pairs pooled") == 1
+    assert f"`lnkit results show {record.key.digest()[:12]} --results out`" in text
+    assert "Note: made on sample data: not comparable with published or full scores" in text
+    whole = screen([*words, "--signatures"], columns, cwd=folder).lines
+    assert f"{record.scores['2afc'].value:.4f} = {record.scores['2afc'].signature}" in whole
+    assert any(line.startswith("2afc/sample_blur ") for line in whole)
+
+
+def test_rows_that_differ_in_their_point_share_one_signature(capsys: pytest.CaptureFixture[str]) -> None:
+    records = [make_record(points={point: f"features.{i}"}) for i, point in enumerate(("early", "mid", "late"))]
+    show_scores(records, whole=False)
+    lines = capsys.readouterr().out.splitlines()
+    (shared,) = [line for line in lines if line.startswith("Signature: ")]
+    for record in records:
+        for name in record.main_scores:
+            parts = record.scores[name].signature.split("|")
+            own = next((line for line in lines if line.startswith(f"  {name} | ")), "")
+            assert set(parts[2:]) <= {*shared.removeprefix("Signature: ").split(" | "), *own.split(" | ")}
+    assert len(lines) - lines.index(shared) <= 1 + len(records[0].main_scores)
