@@ -32,7 +32,7 @@ pieces = TensorDataset(photograph.unfold(1, 64, 64).unfold(2, 64, 64).flatten(1,
 
 accelerator = Accelerator(cpu=True)
 model = Denoiser()
-before = nn.utils.parameters_to_vector(model.loss.network.parameters())
+before = torch.cat([parameter.flatten() for parameter in model.loss.network.parameters()])
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)  # weight decay of all parameters
 replica, optimizer, loader = accelerator.prepare(model, optimizer, DataLoader(pieces, batch_size=4, shuffle=True))
 
@@ -51,6 +51,6 @@ if accelerator.is_main_process:
         accelerator.save_model(replica, folder)
         with safe_open(Path(folder) / "model.safetensors", "pt") as checkpoint:
             print("checkpoint:", *checkpoint.keys())
-    after = nn.utils.parameters_to_vector(model.loss.network.parameters())
+    after = torch.cat([parameter.flatten() for parameter in model.loss.network.parameters()])
     print("the loss network has changed:", not torch.equal(after, before))
 accelerator.end_training()

@@ -57,7 +57,7 @@ photograph = torch.from_numpy(data.astronaut()[:256, 128:384].copy()).permute(2,
 pieces = TensorDataset(photograph.unfold(1, 64, 64).unfold(2, 64, 64).flatten(1, 2).transpose(0, 1).contiguous())
 
 model = Denoiser()
-before = nn.utils.parameters_to_vector(model.loss.network.parameters())
+before = torch.cat([parameter.flatten() for parameter in model.loss.network.parameters()])
 trainer = lightning.Trainer(
     accelerator="cpu",
     devices=processes,
@@ -75,5 +75,5 @@ folder = Path(tempfile.mkdtemp())
 trainer.save_checkpoint(folder / "checkpoint.ckpt")  # called by all processes, written by one
 if trainer.is_global_zero:
     print("checkpoint:", *torch.load(folder / "checkpoint.ckpt", weights_only=False)["state_dict"])
-    after = nn.utils.parameters_to_vector(model.loss.network.parameters())
+    after = torch.cat([parameter.flatten() for parameter in model.loss.network.parameters()])
     print("the loss network has changed:", not torch.equal(after, before))

@@ -38,7 +38,7 @@ sampler = DistributedSampler(pieces) if dist.is_initialized() else None
 loader = DataLoader(pieces, batch_size=4, sampler=sampler)
 
 model = Denoiser()
-before = nn.utils.parameters_to_vector(model.loss.network.parameters())
+before = torch.cat([parameter.flatten() for parameter in model.loss.network.parameters()])
 replica = DistributedDataParallel(model) if dist.is_initialized() else model
 optimizer = torch.optim.AdamW(replica.parameters(), lr=3e-3)  # weight decay of all parameters
 
@@ -57,7 +57,7 @@ if first:
     with tempfile.TemporaryDirectory() as folder:
         torch.save(model.state_dict(), Path(folder) / "checkpoint.pt")
         print("checkpoint:", *torch.load(Path(folder) / "checkpoint.pt"))
-    after = nn.utils.parameters_to_vector(model.loss.network.parameters())
+    after = torch.cat([parameter.flatten() for parameter in model.loss.network.parameters()])
     print("the loss network has changed:", not torch.equal(after, before))
 if dist.is_initialized():
     dist.destroy_process_group()

@@ -216,7 +216,7 @@ def test_an_interrupted_run_goes_on(results: Path, capsys: Capture, monkeypatch:
         (["--backbone", "pixel", "--data", "."], 2, "--sample uses data of its own"),
         (["--backbone", "alexnet", "--weights", "nowhere.safetensors"], 1, "nowhere.safetensors"),
         (["--backbone", "alexnet", "--weights", "random", "--set", "resolution=16"], 1, "too small"),
-        ([], 2, "Missing option '--backbone'"),
+        ([], 2, "Expected either --backbone, such as --backbone vgg16, or --loss"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(

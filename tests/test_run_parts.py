@@ -65,6 +65,23 @@ def test_parts_of_a_run_that_was_killed_at_its_very_end_are_removed_by_the_next(
     assert not list((tmp_path / ".parts").iterdir())
 
 
+def test_parts_that_the_same_run_removes_elsewhere_are_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts, touch, made = FolderPartStore(tmp_path / "0123"), Path.touch, list[Path]()
+
+    def late(path: Path) -> None:
+        made.append(path)
+        if len(made) == 1:
+            parts.clear()  # by another process, which has just ended
+        touch(path)
+
+    monkeypatch.setattr(Path, "touch", late)
+    with parts.in_use(["run"]):
+        assert parts.get_or_compute("a", lambda: {"x": np.ones(1)})["x"] == 1
+        assert len(made) == 2
+
+
 def test_the_seconds_of_all_commands_are_summed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)

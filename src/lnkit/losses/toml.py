@@ -19,6 +19,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from lnkit._text_paths import text_paths
 from lnkit.data.stored_files import read_text
 from lnkit.errors import UsageError
 from lnkit.losses.definition import Loss, LossInput, LossTerm
@@ -30,6 +31,7 @@ FIELDS = ("backbone", "points", "distance", "weight", *INPUT)
 USUAL = LossInput()
 
 
+@text_paths
 def read_loss(path: Path) -> Loss:
     """Read a loss from a TOML file.
 

@@ -49,21 +49,26 @@ class FolderPartStore:
         with suppress(DataError):
             return read_arrays(file)
         part = compute()
-        with explain_write_errors(self.path):
-            self._store(file, part)
+
+        def store() -> None:
+            with atomic_write(file) as tmp:
+                write_arrays(tmp, part)
+
+        self._write(store)
         return part
 
-    def _store(self, file: Path, part: Arrays) -> None:
-        for left in reversed(range(TRIES)):
-            try:
-                self.path.mkdir(parents=True, exist_ok=True)
-                with atomic_write(file) as tmp:
-                    write_arrays(tmp, part)
-            except FileNotFoundError:  # the same run has just ended elsewhere
-                if not left:
-                    raise
-            else:
-                return
+    def _write(self, write: Callable[[], object]) -> None:
+        """Make the folder and write into it, again where the same run has just ended elsewhere and removed it."""
+        with explain_write_errors(self.path):
+            for left in reversed(range(TRIES)):
+                try:
+                    self.path.mkdir(parents=True, exist_ok=True)
+                    write()
+                except FileNotFoundError:
+                    if not left:
+                        raise
+                else:
+                    return
 
     @contextmanager
     def in_use(self, records: Sequence[str]) -> Iterator[None]:
@@ -76,10 +81,8 @@ class FolderPartStore:
             LnkitError: the folder cannot be written to.
         """
         marker = self.path / f".{tmp_name()}"
-        with explain_write_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            marker.touch()
-            self._write_facts({"records": list(records), "seconds": self.seconds})
+        self._write(marker.touch)
+        self._write(lambda: self._write_facts({"records": list(records), "seconds": self.seconds}))
         try:
             yield
         finally:
