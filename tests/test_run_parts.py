@@ -12,6 +12,7 @@ import pytest
 from lnkit.cli import run
 from lnkit.evaluation.run_clock import ClockedProgress, RunClock
 from lnkit.progress import SilentProgress
+from lnkit.results import part_store
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.part_store import FolderPartStore
 
@@ -45,7 +46,7 @@ def test_a_run_that_is_killed_between_its_records_goes_on_from_its_parts(
     parts = {path: path.stat().st_mtime_ns for path in results.glob(".parts/*/*.npz")}
     assert parts
     with monkeypatch.context() as patch:
-        patch.setattr(FolderPartStore, "_store", lambda *_: pytest.fail("a finished part was made again"))
+        patch.setattr(part_store, "write_arrays", lambda *_: pytest.fail("a finished part was made again"))
         assert run([*GROUP, "--results", str(results)]) == 0
     records = json.loads(capsys.readouterr().out)
     assert {record["id"]: record["scores"] for record in records} == expected
