@@ -110,7 +110,7 @@ def test_pages_of_the_package_index_have_absolute_links_to_what_is_there() -> No
     assert [(file, link) for file, link in links if not link.startswith(("https://", "#"))] == []
     own_links = [link for _, link in links if link.startswith(address)]
     assert own_links
-    inside = re.compile(re.escape(address) + r"/(?:blob|tree)/main/([^#]+)")
+    inside = re.compile(re.escape(address) + r"/(?:blob|tree|raw)/main/([^#]+)")
     assert [link for link in own_links if not (ROOT / inside.match(link)[1]).exists()] == []  # type: ignore[index]
 
 
