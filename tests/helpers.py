@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -94,3 +95,18 @@ def write_judged_family(
             Image.fromarray(pixels).save(folder / column / f"{row:06d}.png")
         np.save(folder / label / f"{row:06d}.npy", np.array([judgment], np.float32))
     return root
+
+
+def read_terminal(descriptor: int) -> bytes:
+    """Return all that is written to a pseudo-terminal until its last process ends, and close it."""
+    written = b""
+    while True:
+        try:
+            chunk = os.read(descriptor, 65536)
+        except OSError:  # the terminal closes with the last process on it
+            break
+        if not chunk:
+            break
+        written += chunk
+    os.close(descriptor)
+    return written

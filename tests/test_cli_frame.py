@@ -16,6 +16,7 @@ from importlib import import_module
 import click
 import pytest
 from fakeplugins import BACKBONE, FakePlugins, fake_plugins
+from helpers import read_terminal
 
 import lnkit
 from lnkit.cli import COMMANDS, cli, listings, run
@@ -354,16 +355,7 @@ def draw(code: str, columns: int) -> str:
     environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"}
     process = subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            chunk = os.read(ours, 4096)
-        except OSError:  # the terminal closes with the last process on it
-            break
-        if not chunk:
-            break
-        shown += chunk
-    os.close(ours)
+    shown = read_terminal(ours)
     assert process.wait() == 0, shown.decode()
     return shown.decode()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyte
 import pytest
-from helpers import make_record
+from helpers import make_record, read_terminal
 
 from lnkit.cli._layout import draw, fit
 from lnkit.cli._scores import show_scores
@@ -54,16 +54,7 @@ def screen(words: list[str], columns: int, rows: int = LINES, cwd: Path | None =
         env=kept | {"TERM": "xterm", "PAGER": "cat"} | environment,
     )  # fmt: skip
     os.close(theirs)
-    written = b""
-    while True:
-        try:
-            chunk = os.read(ours, 65536)
-        except OSError:  # the terminal closes with the last process on it
-            break
-        if not chunk:
-            break
-        written += chunk
-    os.close(ours)
+    written = read_terminal(ours)
     emulator = pyte.Screen(RAW_WIDTH, LINES)
     pyte.ByteStream(emulator).feed(written)
     used = max((row for row, cells in emulator.buffer.items() if cells), default=-1) + 1

@@ -101,6 +101,19 @@ class LossBackbone:
             "; ".join(f"{name}: {part.source}" for name, part in loaded.items()),
         )
 
+    def cut(self, loaded: LoadedBackbone, registry: Registry) -> LossNetwork:
+        """Cut what :meth:`load` returned at the nodes of all terms.
+
+        Args:
+            loaded: the networks of the loss.
+            registry: that the loss was described with.
+        """
+        from lnkit.networks.load import make_loss_network  # noqa: PLC0415 - torch, only when it is built
+
+        known = registry.with_backbone(self.spec, {self.point.name: self.point})
+        points = known.points_of(LossNetworkId(self.spec.name, (self.point.name,)))
+        return make_loss_network(loaded, self.spec, points, check=False)
+
 
 @dataclass(frozen=True, slots=True)
 class LossPart:

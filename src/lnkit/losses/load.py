@@ -6,14 +6,13 @@ from pathlib import Path
 
 import torch
 
-from lnkit.losses.as_backbone import DISTANCE, POINT, Weights, loss_as_backbone
+from lnkit.losses.as_backbone import DISTANCE, Weights, loss_as_backbone
 from lnkit.losses.definition import Loss
 from lnkit.losses.expression import parse_loss
 from lnkit.losses.toml import read_loss
-from lnkit.networks.load import make_loss_network
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress
-from lnkit.specs import DistanceConfig, LossNetworkId
+from lnkit.specs import DistanceConfig
 from lnkit.training.perceptual_loss import DeepPerceptualLoss, Reduction
 
 
@@ -60,9 +59,7 @@ def load_loss(  # noqa: PLR0913 - options by name
     registry = default_registry()
     read = loss if isinstance(loss, Loss) else parse_loss(loss) if isinstance(loss, str) else read_loss(loss)
     described = loss_as_backbone(read.with_distance(distance), registry)
-    known = registry.with_backbone(described.spec, {POINT: described.point})
-    points = known.points_of(LossNetworkId(described.spec.name, (POINT,)))
-    network = make_loss_network(described.load(weights, seed, progress), described.spec, points, check=False)
+    network = described.cut(described.load(weights, seed, progress), registry)
     network.to(memory_format=torch.channels_last)  # faster
     return DeepPerceptualLoss(
         network,

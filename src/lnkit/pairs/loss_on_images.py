@@ -8,13 +8,12 @@ import numpy as np
 import torch
 
 from lnkit.distances.comparer import ImageComparer
-from lnkit.losses.as_backbone import DISTANCE, POINT, Weights, loss_as_backbone
+from lnkit.losses.as_backbone import DISTANCE, Weights, loss_as_backbone
 from lnkit.losses.definition import Loss
 from lnkit.networks.device import open_device
-from lnkit.networks.load import make_loss_network
 from lnkit.plugins.registry import Registry
 from lnkit.progress import Progress
-from lnkit.specs import DistanceConfig, LossNetworkId
+from lnkit.specs import DistanceConfig
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
 
 Array = np.ndarray[Any, Any]
@@ -50,11 +49,9 @@ class LossOnImages:
         """
         self.device = str(open_device(device))
         described = loss_as_backbone(loss, registry)
-        known = registry.with_backbone(described.spec, {POINT: described.point})
-        points = known.points_of(LossNetworkId(described.spec.name, (POINT,)))
         loaded = described.load(weights, 0, progress)
         self.sha256, self._smallest = loaded.sha256, described.spec.min_size
-        self._network = make_loss_network(loaded, described.spec, points, check=False)
+        self._network = described.cut(loaded, registry)
         self._lookup = lambda _: described.distance
         self._batch_size = batch_size
         self._map: DeepPerceptualLoss | None = None
