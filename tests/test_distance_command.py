@@ -16,6 +16,7 @@ from PIL import Image
 
 from lnkit.cli import cli, run
 from lnkit.distances.comparer import ImageComparer
+from lnkit.pairs.unfinished import open_unfinished
 from lnkit.stats import mean_interval
 
 PIXELS = ("--loss", "pixel:image, squared")  # the mean squared difference of values in [0, 1]
@@ -330,6 +331,26 @@ def test_an_interrupted_run_goes_on(
     assert [one == other for one, other in lines] == [True, False, True, True, True, True]
     assert not parts.exists()
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"pair": ["a"], "distance": 1.0}',
+        '{"pair": "a", "distance": "far"}',
+        '{"pair": "a", "distance": NaN}',
+        "[" * 9999,
+    ],
+)
+def test_lines_of_others_in_an_unfinished_table_are_passed_over(line: str, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    begun = open_unfinished(table, ["loss"])
+    assert begun is not None
+    with begun.path.open("a") as file:
+        file.write(f'{line}\n{{"pair": "b", "distance": 2.0}}\n')
+    again = open_unfinished(table, ["loss"])
+    assert again is not None
+    assert again.distances == {"b": 2.0}
 
 
 def test_another_loss_does_not_go_on(

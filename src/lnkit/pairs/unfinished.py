@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from lnkit._version import __version__
 from lnkit.data.atomic import atomic_write_text
-from lnkit.data.stored_files import LARGEST, read_bytes
+from lnkit.data.stored_files import LARGEST, parse_json, read_bytes
 from lnkit.errors import DataError, LnkitError
 from lnkit.pairs.find import ImagePair
 
@@ -31,7 +33,7 @@ class UnfinishedTable:
         self.distances: dict[str, float] = {}
         lines = self._lines()
         if lines[:1] == [{"key": key}]:
-            self.distances = {row["pair"]: row["distance"] for row in lines[1:] if set(row) == {"pair", "distance"}}
+            self.distances = {row["pair"]: row["distance"] for row in lines[1:] if _is_distance(row)}
         rows = [{"pair": pair, "distance": distance} for pair, distance in self.distances.items()]
         try:
             atomic_write_text(self.path, "".join(f"{json.dumps(row)}\n" for row in [{"key": key}, *rows]))
@@ -56,12 +58,14 @@ class UnfinishedTable:
             return []
         rows = []
         for line in text.splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:  # cut off
-                continue
-            rows.append(row if isinstance(row, dict) else {})
+            with suppress(DataError):  # cut off
+                rows.append(parse_json(line, str(self.path)))
         return rows
+
+
+def _is_distance(row: dict[str, Any]) -> bool:
+    distance = row.get("distance")
+    return isinstance(row.get("pair"), str) and isinstance(distance, float) and isfinite(distance)
 
 
 def open_unfinished(table: Path | None, identity: Sequence[str]) -> UnfinishedTable | None:
