@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,18 @@ def test_one_process_may_compile_any_number_of_engines(network: LossNetwork, ima
     with dynamo.patch({limit: 1}):
         first = compare(network, images, "inductor")
         np.testing.assert_allclose(compare(network, images, "inductor"), first)
+
+
+def test_compiling_leaves_the_recursion_limit(network: LossNetwork, images: tuple[Array, ...]) -> None:
+    if lacking := inductor.missing(torch.device("cpu")):
+        pytest.skip(f"needs {lacking}")
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_234)  # inductor raises it to 2,000
+    try:
+        compare(network, images, "inductor")
+        assert sys.getrecursionlimit() == 1_234
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def test_batch_norm_is_folded_in_a_copy(network: LossNetwork) -> None:
