@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 import pluggy
 
 from lnkit.benchmark import BenchmarkSpec
-from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint
+from lnkit.specs import BackboneSpec, DistanceSpec, ExecutorSpec, ExtractionPoint
 
 __all__ = [
     "register_backbone",
     "register_benchmark",
     "register_distance",
+    "register_executor",
     "register_extraction_points",
 ]
 
@@ -91,4 +92,19 @@ def register_benchmark(register: Callable[[BenchmarkSpec], None]) -> None:
         @lnkit.hookimpl
         def register_benchmark(register):
             register(lnkit.BenchmarkSpec(name="mine", ...))
+    """
+
+
+@hookspec
+def register_executor(register: Callable[[ExecutorSpec], None]) -> None:
+    """Register ways to start the workers of `lnkit sweep run --on NAME`. Called last.
+
+    Args:
+        register: takes one or more specs.
+
+    Example::
+
+        @lnkit.hookimpl
+        def register_executor(register):
+            register(lnkit.ExecutorSpec(name="pbs", title="a PBS cluster", start="lnkit_pbs.jobs:start"))
     """

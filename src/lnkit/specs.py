@@ -35,6 +35,7 @@ __all__ = [
     "DistanceAt",
     "DistanceConfig",
     "DistanceSpec",
+    "ExecutorSpec",
     "ExtractionPoint",
     "LossNetworkId",
     "PluginFailure",
@@ -235,6 +236,16 @@ def loss_network_label(backbone: str, points: Iterable[str]) -> str:
 def is_loss(backbone: str) -> bool:
     """Whether the backbone of a record is the text of a loss: its terms have distances, and no other name a comma."""
     return ", " in backbone
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSpec:
+    """A way to start the workers of a sweep: on this machine, on a cluster."""
+
+    name: str  # "slurm"
+    title: str  # "a SLURM cluster, through submitit"
+    start: Callable[..., str] | str  # start(job, options, progress) as lnkit.sweep.executor.Executor; or "module:name"
+    requires: tuple[str, ...] = ()  # what to install: "lnkit[slurm]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # name -> (where the command is, its line in the help); a test compares the lines with the commands' docstrings
 COMMANDS = {
     "eval": ("lnkit.cli.eval:eval_command", "Score loss networks on a benchmark."),
+    "sweep": ("lnkit.cli.sweep:sweep", "Run a whole study: many loss networks on many benchmarks and devices."),
     "distance": (
         "lnkit.cli.distance:distance",
         "Compare images: two files, two folders, one reference and a folder, or a list.",

@@ -54,12 +54,25 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
+def owner_lives(name: str) -> bool | None:
+    """Return whether the process that made a name of :func:`tmp_name` lives; None where this system cannot know."""
+    match = _NAME.fullmatch(name)
+    return None if match is None else _lives(match["place"], int(match["pid"]), match["start"])
+
+
+def _lives(place: str, pid: int, start: str) -> bool | None:
+    if place != _place():
+        return None
+    if not _runs(pid):
+        return False
+    if "0" not in (now := _start(pid), start):  # where start times can be read, they tell reused numbers apart
+        return now == start
+    return None
+
+
 def _may_live(path: Path, place: str, pid: int, start: str) -> bool:
-    if place == _place():
-        if not _runs(pid):
-            return False
-        if "0" not in (now := _start(pid), start):  # where start times can be read, they tell reused numbers apart
-            return now == start
+    if (lives := _lives(place, pid, start)) is not None:
+        return lives
     try:
         return time.time() - path.lstat().st_mtime < FORGOTTEN
     except OSError:  # somebody else has removed it

@@ -1,4 +1,4 @@
-"""The plugin inside lnkit: the seven bundled distances, and the backbone "pixel" as a baseline. Free of torch."""
+"""The plugin inside lnkit: the bundled distances, the backbone "pixel" as a baseline, executors. Free of torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lnkit.errors import UnknownNameError, did_you_mean, near_names
 from lnkit.hookspecs import hookimpl
-from lnkit.specs import NO_WEIGHTS, BackboneSpec, DistanceSpec, ExtractionPoint
+from lnkit.specs import NO_WEIGHTS, BackboneSpec, DistanceSpec, ExecutorSpec, ExtractionPoint
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +35,12 @@ DISTANCES = {
     "angle": ("angle between features in radians, position by position", "Kahan 2006, section 12, for its form"),
     "gram": ("mean difference of Gram matrices over C H W; option criterion, l1 or squared", "BasicSR, style_weight"),
     "dists": ("dissimilarity of the channels' means, variances and covariance; option weights, dists or a file", DING),
+}
+
+EXECUTORS = {  # name -> what it starts workers on, and the extra that it needs
+    "local": ("this machine, one process on each GPU", ""),
+    "slurm": ("a SLURM cluster, through submitit", "lnkit[slurm]"),
+    "ray": ("a Ray cluster, or one that is started here", "lnkit[ray]"),
 }
 
 PIXEL = "pixel"
@@ -65,6 +71,13 @@ def register_extraction_points(register: Callable[..., None], backbones: Mapping
 def register_distance(register: Callable[[DistanceSpec], None]) -> None:
     for name in DISTANCES:
         register(builtin_spec(name))
+
+
+@hookimpl
+def register_executor(register: Callable[[ExecutorSpec], None]) -> None:
+    for name, (title, extra) in EXECUTORS.items():
+        requires = (extra,) if extra else ()
+        register(ExecutorSpec(name, title, f"lnkit.sweep.executors.{name}:start", requires))
 
 
 def builtin_spec(name: str) -> DistanceSpec:

@@ -17,7 +17,7 @@ def default_registry() -> Registry:
 
 
 def load_registry(*, strict: bool = False, only: Sequence[str] | None = None) -> Registry:
-    """Import all plugins and call their hooks, hook by hook: backbones, points, distances, benchmarks.
+    """Import all plugins and call their hooks, hook by hook: backbones, points, distances, benchmarks, executors.
 
     If a hook raises, nothing that it registered in this call is kept.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lnkit.errors import PluginError
 from lnkit.plugins.hooks import HOOKS
 from lnkit.plugins.isolation import Plugin, call_hook
-from lnkit.plugins.validation import check_backbone, check_benchmark, check_distance, check_point
+from lnkit.plugins.validation import check_backbone, check_benchmark, check_distance, check_executor, check_point
 from lnkit.specs import ExtractionPoint
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
     "backbone": check_backbone,
     "distance": check_distance,
     "benchmark": check_benchmark,
+    "executor": check_executor,
 }
 
 
@@ -70,7 +71,7 @@ class _Stage:
 
 
 class _SpecStage(_Stage):
-    """``register(spec, ...)`` for backbones, distances and benchmarks."""
+    """``register(spec, ...)`` for backbones, distances, benchmarks and executors."""
 
     def __call__(self, *specs: object) -> None:
         for spec in specs:

@@ -13,9 +13,9 @@ from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.isolation import Plugin
 from lnkit.plugins.user_backbones import import_backbone, is_user_backbone
 from lnkit.plugins.validation import check_backbone
-from lnkit.specs import BackboneSpec, DistanceSpec, ExtractionPoint, LossNetworkId, PluginFailure
+from lnkit.specs import BackboneSpec, DistanceSpec, ExecutorSpec, ExtractionPoint, LossNetworkId, PluginFailure
 
-Spec = TypeVar("Spec", BackboneSpec, BenchmarkSpec, DistanceSpec)
+Spec = TypeVar("Spec", BackboneSpec, BenchmarkSpec, DistanceSpec, ExecutorSpec)
 
 ALL_POINTS = "all"
 CLASS_TOKEN = "@cls"  # after a node path: its class token instead of its patches
@@ -35,6 +35,7 @@ class Registry:
     points: dict[str, dict[str, ExtractionPoint]] = field(default_factory=dict)  # backbone -> name -> point
     distances: dict[str, DistanceSpec] = field(default_factory=dict)
     benchmarks: dict[str, BenchmarkSpec] = field(default_factory=dict)
+    executors: dict[str, ExecutorSpec] = field(default_factory=dict)
     dangling: list[tuple[str, ExtractionPoint, str]] = field(default_factory=list)  # backbone, point, plugin
     providers: dict[tuple[str, str], Plugin] = field(default_factory=dict)  # ("backbone", "vgg16") -> plugin
 
@@ -72,6 +73,13 @@ class Registry:
     def distance(self, name: str) -> DistanceSpec:
         """Return a distance. Raises UnknownNameError, which suggests similar names."""
         return self._look_up("distance", name, self.distances)
+
+    def executor(self, name: str) -> ExecutorSpec:
+        """Return a way to start workers. Raises UnknownNameError, which suggests similar names."""
+        if name in self.executors:
+            return self.executors[name]
+        near = did_you_mean(near_names(name, self.executors))
+        raise UnknownNameError(f"No executor is called {name!r}.{near} There are: {', '.join(self.executors)}.")
 
     def plugins_named(self, name: str) -> list[Plugin]:
         """Return the plugins of this name: one, unless two distributions claim it. Raises UnknownNameError if none."""

@@ -14,7 +14,16 @@ from lnkit.data.fetch.safe_paths import clash, is_inside
 from lnkit.errors import PluginError
 from lnkit.plugins import rules
 from lnkit.plugins.rules import POINT_NAME, SCORE_NAME, Rule, check_name
-from lnkit.specs import INTERPOLATIONS, BackboneSpec, DatasetSpec, DistanceSpec, ExtractionPoint, Layout, RemoteFile
+from lnkit.specs import (
+    INTERPOLATIONS,
+    BackboneSpec,
+    DatasetSpec,
+    DistanceSpec,
+    ExecutorSpec,
+    ExtractionPoint,
+    Layout,
+    RemoteFile,
+)
 
 Spec = TypeVar("Spec")
 
@@ -61,6 +70,11 @@ DISTANCE = (
     Rule("description", *TEXT),
     Rule("citation", *TEXT),
     Rule("per_point", rules.is_flag, "True or False"),
+)
+EXECUTOR = (
+    Rule("title", *FILLED),
+    Rule("start", *REFERENCE),
+    Rule("requires", rules.is_tuple_of(str), "a tuple of requirements"),
 )
 BENCHMARK = (
     Rule("title", *FILLED),
@@ -129,6 +143,14 @@ def check_distance(spec: object) -> DistanceSpec:
     spec = _require_type(DistanceSpec, spec)
     check_name("distance", spec.name)
     _check("distance", spec, DISTANCE)
+    return spec
+
+
+def check_executor(spec: object) -> ExecutorSpec:
+    """Return the spec, or raise PluginError if a field is invalid."""
+    spec = _require_type(ExecutorSpec, spec)
+    check_name("executor", spec.name)
+    _check("executor", spec, EXECUTOR)
     return spec
 
 

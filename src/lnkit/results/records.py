@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,11 +163,15 @@ class RunRecord:
 
 def record_id(key: RunKey) -> str:
     """Return the name of the folder of a run, safe on every file system."""
-    points = "+".join(key.points)
-    points = points if len(points) <= 40 else f"{len(key.points)}-points"
-    words = (key.benchmark, key.backbone[:40] if is_loss(key.backbone) else key.backbone, points)
-    readable = "_".join(re.sub(r"[^\w.+@-]+", "-", word, flags=re.ASCII).strip(".-")[:80] for word in words)
-    return f"{readable}_{key.digest()[:12]}"
+    return f"{record_prefix(key.benchmark, key.backbone, list(key.points))}_{key.digest()[:12]}"
+
+
+def record_prefix(benchmark: str, backbone: str, points: Sequence[str]) -> str:
+    """Return the readable start of the name of a folder, which is known before a run."""
+    joined = "+".join(points)
+    joined = joined if len(joined) <= 40 else f"{len(points)}-points"
+    words = (benchmark, backbone[:40] if is_loss(backbone) else backbone, joined)
+    return "_".join(re.sub(r"[^\w.+@-]+", "-", word, flags=re.ASCII).strip(".-")[:80] for word in words)
 
 
 def to_plain(record: RunRecord) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The executors in lnkit: this machine, SLURM and Ray."""

@@ -1,0 +1,180 @@
+"""A sweep: the tasks of a study, what is finished, and what runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lnkit.errors import LnkitError, UsageError
+from lnkit.evaluation.request import ResolvedRequest
+from lnkit.evaluation.runner import open_data
+from lnkit.plugins.guard import guarded, owner_of
+from lnkit.plugins.load import default_registry
+from lnkit.progress import Progress, SilentProgress
+from lnkit.results.folder import ResultsFolder, results_dir
+from lnkit.results.records import RunRecord
+from lnkit.specs import load_function
+from lnkit.sweep.claims import ABANDONED, HEARTBEAT, SWEEP_FOLDER, Claims
+from lnkit.sweep.costs import Cost, costs_of, longest_first
+from lnkit.sweep.executor import SweepJob
+from lnkit.sweep.finished import FinishedTasks
+from lnkit.sweep.status import SweepStatus, read_status
+from lnkit.sweep.study import Study, read_study
+from lnkit.sweep.task_list import TaskList, write_task_list
+from lnkit.sweep.tasks import Task, make_tasks
+from lnkit.sweep.worker import Place, Worker
+
+if TYPE_CHECKING:
+    from lnkit.plugins.registry import Registry
+
+
+def plan(
+    study: Study | str | Path,
+    registry: Registry | None = None,
+    *,
+    heartbeat: float = HEARTBEAT,
+    abandoned: float = ABANDONED,
+) -> Sweep:
+    """Return the sweep of a study; nothing runs, and nothing heavy is imported.
+
+    Args:
+        study: The study, or its TOML file.
+        registry: Registered names; by default those of all installed plugins.
+        heartbeat: Seconds between two signs of life of a worker.
+        abandoned: Seconds without one after which others take its task over.
+
+    Raises:
+        UsageError: The file is no study, or a name in it is unknown; the sentence names the line.
+        DataError: The file cannot be read.
+
+    Example:
+        >>> study = Study(backbones=("pixel",), bench=(StudyBenchmark("bapps", sample=True),))
+        >>> [task.name for task in plan(study).tasks]
+        ['bapps pixel']
+    """
+    read = study if isinstance(study, Study) else read_study(Path(study))
+    registry = registry or default_registry()
+    tasks, resolved = make_tasks(read, registry)
+    return Sweep(read, registry, tasks, resolved, heartbeat, abandoned)
+
+
+class Sweep:
+    """The tasks of a study, longest first. Its state is what lies in the folder of the results."""
+
+    def __init__(
+        self,
+        study: Study,
+        registry: Registry,
+        tasks: Sequence[Task],
+        resolved: Sequence[ResolvedRequest],
+        heartbeat: float = HEARTBEAT,
+        abandoned: float = ABANDONED,
+    ) -> None:
+        self.study, self.registry = study, registry
+        self.results = results_dir(study.results).absolute()
+        self.claims = Claims(self.results, heartbeat, abandoned)
+        self.finished = FinishedTasks(self.results)
+        costs = costs_of(tasks, resolved, self._stored())
+        order = longest_first(tasks, resolved, costs)
+        self.tasks = [tasks[number] for number in order]
+        self.resolved = [resolved[number] for number in order]
+        self.costs: list[Cost] = [costs[number] for number in order]
+
+    def _stored(self) -> list[RunRecord]:
+        return ResultsFolder(self.results).load()[0]
+
+    def status(self) -> SweepStatus:
+        """Return how far every task is."""
+        self.finished.refresh()
+        records = [self.finished.records(*pair) for pair in zip(self.tasks, self.resolved, strict=True)]
+        return read_status(self.tasks, self.costs, records, self.claims)
+
+    def run(
+        self,
+        on: str = "local",
+        options: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+        *,
+        failed: bool = False,
+    ) -> str:
+        """Run the open tasks.
+
+        Args:
+            on: The executor: "local", "slurm", "ray", or one of a plugin.
+            options: Of the executor: {"devices": "cuda:0,cuda:1"}, {"partition": "gpu"}.
+            progress: For what is worth saying at once.
+            failed: Also try again what failed.
+
+        Returns:
+            "" after the end; else a sentence that says where the tasks run now. :meth:`status` says what failed.
+
+        Raises:
+            UsageError: The executor or an option is unknown.
+            LnkitError: Workers could not be started, or the disk is full.
+        """
+        progress = progress or SilentProgress()
+        spec = self.registry.executor(on)
+        if failed:
+            for status in self.status().of("failed"):
+                self.claims.forget_failures(status.task.id)
+        if not (count := len(self.status().of("open"))):
+            return ""
+        job = SweepJob(self.write(), count, self.results / SWEEP_FOLDER)
+        owner = owner_of(f"Executor {on!r}", spec.start)
+        with guarded(owner, "to start workers"):
+            sentence: str = load_function(spec.start)(job, dict(options or {}), progress)
+        return sentence
+
+    def run_shard(self, index: int, count: int, device: str = "auto", progress: Progress | None = None) -> None:
+        """Run one of several parts of the tasks in this process.
+
+        Args:
+            index: Of the part, from 0.
+            count: Number of parts.
+            device: "cuda:0", "cpu", "auto".
+            progress: Receives the progress.
+
+        Raises:
+            UsageError: There is no such part.
+            LnkitError: The disk is full.
+        """
+        if not 0 <= index < count:
+            raise UsageError(f"Expected a part I/N with I from 0 to N - 1, got {index}/{count}.")
+        place = Place(f"shard-{index}-of-{count}", device, (index, count))
+        Worker(self._list(), place, self.registry, progress).work()
+
+    def write(self) -> Path:
+        """Write the file of the tasks, which workers read, and return it."""
+        return write_task_list(self._list())
+
+    def _list(self) -> TaskList:
+        return TaskList(self.results, tuple(self.tasks), self.claims.heartbeat, self.claims.abandoned)
+
+    def fetch(self, progress: Progress | None = None) -> dict[str, str]:
+        """Fetch the weights of every backbone and the data of every benchmark, and pack the data.
+
+        Returns:
+            What could not be had -> why.
+        """
+        return self.fetch_data(progress)
+
+    def fetch_data(self, progress: Progress | None = None) -> dict[str, str]:
+        """Fetch and pack the data of every benchmark, so that jobs need no internet.
+
+        Returns:
+            Benchmark and variant -> why its data could not be had.
+        """
+        failures = {}
+        seen = set()
+        for task, resolved in zip(self.tasks, self.resolved, strict=True):
+            request = resolved.request
+            place = (request.bench, request.variant, str(request.overrides), request.data, request.sample)
+            if place in seen:
+                continue
+            seen.add(place)
+            try:
+                open_data(task.request, self.registry, progress or SilentProgress())
+            except LnkitError as error:
+                failures[f"{request.bench}/{request.variant}"] = str(error)
+        return failures

@@ -1,0 +1,176 @@
+"""`lnkit sweep`: tasks of a study, their claims, workers that die, and going on where a sweep stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import lnkit
+from lnkit import sweep
+from lnkit.sweep.claims import Claims, Failure, own_claim
+from lnkit.sweep.costs import makespan
+from lnkit.sweep.study import Study, StudyBenchmark, study_from_toml
+
+SAMPLE = (StudyBenchmark("bapps", sample=True),)
+
+
+def small(results: Path, *backbones: str) -> sweep.Sweep:
+    return sweep.plan(Study(SAMPLE, backbones or ("pixel",), weights="pretrained", results=results))
+
+
+def test_one_backbone_on_one_benchmark(tmp_path: Path) -> None:
+    opened = small(tmp_path)
+    assert opened.status().counts == {"done": 0, "running": 0, "failed": 0, "open": 1}
+    assert opened.run(options={"devices": "cpu"}) == ""
+    assert opened.status().counts["done"] == 1
+    (alone,) = lnkit.evaluate("pixel", "image", "bapps", sample=True, results=tmp_path / "alone")
+    (task,) = opened.status().tasks
+    assert task.records[0].id == alone.record.id
+    assert task.records[0].scores == alone.record.scores
+
+
+def test_the_study_has_182_tasks() -> None:
+    benches = tuple(StudyBenchmark(name) for name in ("bapps", "superres", "delineation", "autoencoder"))
+    opened = sweep.plan(Study(benches, ("@pihlgren2023",), results=Path("nowhere")))
+    assert len(opened.tasks) == 14 + 3 * 56  # Pihlgren et al. 2023: 14 backbones, 4 points, 4 benchmarks
+    assert sum(len(resolved.networks) for resolved in opened.resolved) == 4 * 56
+
+
+def test_what_eval_measured_is_finished(tmp_path: Path) -> None:
+    lnkit.evaluate("pixel", "image", "bapps", sample=True, results=tmp_path)
+    assert small(tmp_path).status().counts["done"] == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 1},
+        {"weights": "random", "backbones": ("alexnet",)},
+        {"bench": (StudyBenchmark("bapps", sample=True, overrides={"distance": "l1"}),)},
+    ],
+)
+def test_a_record_of_something_else_is_not_taken_for_the_task(tmp_path: Path, other: dict[str, object]) -> None:
+    lnkit.evaluate("pixel", "image", "bapps", sample=True, results=tmp_path)
+    fields: dict[str, object] = {"bench": SAMPLE, "backbones": ("pixel",), "results": tmp_path, **other}
+    assert sweep.plan(Study(**fields)).status().counts["done"] == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("backbones = 'pixel'", "Expected one or more benchmarks"),
+        ("bench = 'bapps'", "Expected backbones"),
+        ("backbones = 'pixel'\nbench = 'bapp'", "s.toml, line 2: No benchmark is called 'bapp'"),
+        ("backbones = ['pixel',\n 'alexnot']\nbench = 'bapps'", "s.toml, line 2: No backbone is called 'alexnot'"),
+        ("backbone = 'pixel'\nbench = 'bapps'", "s.toml, line 1: A study has no field 'backbone'"),
+        ("backbones = 'pixel'\n[[bench]]\nname = 'bapps'\nseeds = 3", "s.toml, line 4: bapps only measures"),
+        ("backbones = 'pixel'\n[[bench]]\nname = 'bapps'\nprotocol = 'no'", "s.toml, line 3: bapps pixel"),
+        ("backbones = 'pixel'\nbench = 'bapps'\nbatch_size = 'x'", "s.toml, line 3: Expected a whole number"),
+        ("backbones = 'pixel'\nbench = 'bapps'\nlosses = ['pixel:']", "s.toml, line 3"),
+        ("backbones = 3\nbench = 'bapps'", "s.toml, line 1: Expected backbones as text"),
+        ("backbones = ", "Expected TOML in s.toml"),
+        ("backbones = ['@none.txt']\nbench = 'bapps'", "s.toml, line 1: Expected @pihlgren2023"),
+    ],
+)
+def test_a_wrong_study_is_refused_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(lnkit.UsageError) as refused:
+        sweep.plan(study_from_toml(text, "s.toml"))
+    assert said in str(refused.value)
+
+
+def test_a_process_that_runs_keeps_its_claim(tmp_path: Path) -> None:
+    claims = Claims(tmp_path, heartbeat=0.05, abandoned=0.5)
+    assert claims.acquire("a", own_claim("bapps pixel", "cpu", "one"))
+    assert not claims.acquire("a", own_claim("bapps pixel", "cpu", "two"))
+    with claims.kept("a"):
+        time.sleep(0.8)  # longer than a claim lives without a touch
+        assert not claims.acquire("a", own_claim("bapps pixel", "cpu", "two"))
+    assert claims.holder("a") is None
+
+
+def test_a_claim_that_nobody_touches_is_taken_over(tmp_path: Path) -> None:
+    claims = Claims(tmp_path, abandoned=0.3)
+    assert claims.acquire("a", own_claim("bapps pixel", "cpu", "one"))
+    time.sleep(0.4)
+    assert claims.acquire("a", own_claim("bapps pixel", "cpu", "two"))
+    holder = claims.holder("a")
+    assert holder is not None
+    assert holder.worker == "two"
+
+
+def test_a_claim_of_a_dead_process_is_taken_over_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from lnkit.sweep.claims import *; "
+        "print(Claims(Path(sys.argv[1])).acquire('a', own_claim('t', 'cpu', 'one')))"
+    )
+    made = subprocess.run([sys.executable, "-c", code, tmp_path], check=True, capture_output=True, text=True)
+    assert made.stdout == "True\n"
+    assert Claims(tmp_path).holder("a") is None
+    assert Claims(tmp_path).acquire("a", own_claim("t", "cpu", "two"))
+
+
+@pytest.mark.parametrize("abandoned", [False, True])
+def test_of_many_processes_one_claims(tmp_path: Path, abandoned: bool) -> None:
+    claims = Claims(tmp_path, abandoned=0.2 if abandoned else 90)
+    if abandoned:
+        claims.acquire("a", own_claim("t", "cpu", "before"))
+        time.sleep(0.3)
+        claims = Claims(tmp_path, abandoned=90)
+        os.utime(tmp_path / ".sweep" / "a.claim", (0, 0))
+    got: list[int] = []
+    barrier = threading.Barrier(8)
+
+    def claim(number: int) -> None:
+        barrier.wait()
+        if claims.acquire("a", own_claim("t", "cpu", str(number))):
+            got.append(number)
+
+    threads = [threading.Thread(target=claim, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
+
+
+def test_a_damaged_claim_does_not_stop_a_sweep(tmp_path: Path) -> None:
+    (tmp_path / ".sweep").mkdir()
+    (tmp_path / ".sweep" / "a.claim").write_text("{")
+    assert Claims(tmp_path).acquire("a", own_claim("t", "cpu", "one"))
+
+
+def test_a_task_that_fails_twice_is_left(tmp_path: Path) -> None:
+    claims = Claims(tmp_path)
+    claims.add_failure("a", Failure("t", "first"))
+    assert not claims.is_given_up("a")
+    claims.add_failure("a", Failure("t", "second"))
+    assert claims.is_given_up("a")
+    claims.forget_failures("a")
+    assert not claims.is_given_up("a")
+
+
+def test_longest_task_first() -> None:
+    assert makespan([1] * 10, 3) == 4
+    assert makespan([2, 3, 3, 5, 2, 3], 3) == 7  # 5 + 2, 3 + 3, 3 + 2
+    assert makespan([], 4) == 0
+
+
+CRASHING = """
+import ctypes, os
+import torch
+from torch import nn
+import lnkit
+
+def load(pretrained):
+    if os.environ.get("CRASH_IN", "") == "load":
+        ctypes.string_at(0)
+    raise RuntimeError("no such file")
+"""
