@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -163,14 +161,43 @@ def test_longest_task_first() -> None:
     assert makespan([], 4) == 0
 
 
-CRASHING = """
-import ctypes, os
-import torch
+NETWORKS = """
+import ctypes
 from torch import nn
-import lnkit
 
-def load(pretrained):
-    if os.environ.get("CRASH_IN", "") == "load":
-        ctypes.string_at(0)
-    raise RuntimeError("no such file")
+def good(pretrained=True):
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+
+def raises(pretrained=True):
+    raise RuntimeError("the weights are gone")
+
+def crashes(pretrained=True):
+    ctypes.string_at(0)
 """
+
+
+@pytest.fixture
+def networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with own networks, of which some fail, that every process finds."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "own_networks.py").write_text(NETWORKS)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"), [("raises", "the weights are gone"), ("crashes", "was ended by SIGSEGV, a crash in compiled code")]
+)
+@pytest.mark.usefixtures("networks")
+def test_a_network_that_fails_stops_no_other(tmp_path: Path, bad: str, said: str) -> None:
+    study = Study(SAMPLE, (f"own_networks:{bad}", "own_networks:good"), points="0", results=tmp_path / "results")
+    opened = sweep.plan(study)
+    opened.run(options={"devices": "cpu"})
+    states = {task.task.request.backbone: task for task in opened.status().tasks}
+    assert states["own_networks:good"].state == "done"
+    failed = states[f"own_networks:{bad}"]
+    assert failed.state == "failed"
+    assert len(failed.failures) == 2
+    assert said in failed.failures[-1].sentence

@@ -261,3 +261,37 @@ def _matches(record: RunRecord, **filters: str | None) -> bool:
     key = record.key
     facts = {"bench": key.benchmark, "backbone": key.backbone, "point": "+".join(key.points), "variant": key.variant}
     return all(value in (None, facts[name]) for name, value in filters.items())
+
+
+@results.command("merge")
+@click.argument("folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path))
+@results_option
+@json_option
+def merge_command(folders: tuple[Path, ...], folder: Path | None, as_json: bool) -> None:
+    """Copy the results of other folders, such as those of other machines, into the results folder.
+
+    Results that are there already stay as they are. The exit code is 1 if some could not be read.
+    """
+    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for --help
+    from lnkit.results.merge import merge_results  # noqa: PLC0415
+
+    target = results_dir(folder)
+    merged = merge_results(folders, target, make_progress())
+    if as_json:
+        emit_json(
+            {
+                "results": str(target),
+                "copied": merged.copied,
+                "present": merged.present,
+                "different": merged.different,
+                "damaged": {str(one.path): one.reason for one in merged.damaged},
+            }
+        )
+    else:
+        echo(f"{len(merged.copied)} results copied into {target}, {len(merged.present)} were there before.")
+        for id_ in merged.different:
+            warn(f"{id_} is there with other scores, as another machine or version rounds; those there stay.")
+        for one in merged.damaged:
+            warn(one.reason)
+    if merged.damaged:
+        raise click.exceptions.Exit(1)

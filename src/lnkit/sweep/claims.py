@@ -41,7 +41,6 @@ class Failure:
     traceback: str = ""
     host: str = ""
     device: str = ""
-    final: bool = False  # another attempt cannot help: the request is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +168,7 @@ class Claims:
 
     def is_given_up(self, id_: str) -> bool:
         """Whether a task failed too often to be tried again."""
-        failures = self.failures_of(id_)
-        return len(failures) >= ATTEMPTS or any(failure.final for failure in failures)
+        return len(self.failures_of(id_)) >= ATTEMPTS
 
     def forget_failures(self, id_: str) -> None:
         """Let a task be tried again, as often as if it had never failed."""

@@ -15,7 +15,7 @@ State = Literal["done", "running", "failed", "open"]
 STATES: Mapping[State, str] = {
     "done": "all records are there",
     "running": "a live process does it",
-    "failed": "it failed twice, or cannot succeed; `--failed` tries it again",
+    "failed": "it failed twice; `--failed` tries it again",
     "open": "nobody does it",
 }
 

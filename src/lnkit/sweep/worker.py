@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit.data.atomic import DISK_FULL
-from lnkit.errors import LnkitError, UsageError
+from lnkit.errors import LnkitError
 from lnkit.evaluation.request import ResolvedRequest, resolve
 from lnkit.evaluation.runner import run
 from lnkit.plugins.failures import sentence_of
@@ -113,7 +113,6 @@ class Worker:
             "".join(traceback.format_exception(error)),
             claim.host,
             claim.device,
-            final=isinstance(error, UsageError),
         )
 
 
