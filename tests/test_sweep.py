@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import lnkit
 from lnkit import sweep
+from lnkit.results.folder import ResultsFolder
+from lnkit.sweep import worker
 from lnkit.sweep.claims import Claims, Failure, own_claim
 from lnkit.sweep.costs import makespan
 from lnkit.sweep.study import Study, StudyBenchmark, study_from_toml
+from lnkit.sweep.supervisor import environment
 
 SAMPLE = (StudyBenchmark("bapps", sample=True),)
 
@@ -201,3 +207,106 @@ def test_a_network_that_fails_stops_no_other(tmp_path: Path, bad: str, said: str
     assert failed.state == "failed"
     assert len(failed.failures) == 2
     assert said in failed.failures[-1].sentence
+
+
+def write_study(folder: Path, *backbones: str, bench: str = "name = 'bapps'") -> Path:
+    file = folder / "study.toml"
+    names = ", ".join(repr(name) for name in backbones)
+    file.write_text(f"backbones = [{names}]\nweights = 'random'\nresults = 'results'\n[[bench]]\n{bench}\nsample = true\n")
+    return file
+
+
+def command(study: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "lnkit", "-q", "sweep", "run", str(study), *words]
+
+
+def contents(results: Path) -> dict[str, object]:
+    """Return scores and arrays of all records."""
+    folder = ResultsFolder(results)
+    records, damaged = folder.load()
+    assert not damaged
+    return {
+        record.id: (record.scores, {name: array.tobytes() for name, array in folder.arrays(record).items()})
+        for record in records
+    }
+
+
+def test_two_parts_in_two_processes_do_all(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "pixel")
+    parts = [subprocess.Popen(command(study, "--shard", f"{part}/2", "--device", "cpu")) for part in range(2)]
+    assert [part.wait() for part in parts] == [0, 0]
+    assert sweep.plan(study).status().counts["done"] == 1
+
+
+@pytest.mark.exhaustive  # minutes
+def test_a_sweep_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path: Path) -> None:
+    bench = "name = 'autoencoder'"
+    (tmp_path / "killed").mkdir()
+    study = write_study(tmp_path / "killed", "pixel", bench=bench)
+    kills = 0
+    while sweep.plan(study).status().counts["done"] < len(sweep.plan(study).tasks):
+        process = subprocess.Popen(command(study, "--devices", "cpu,cpu"), stdin=subprocess.DEVNULL)
+        try:
+            process.wait(6 + kills % 5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+        assert kills < 60, sweep.plan(study).status()
+    assert kills > 0
+    assert not list((tmp_path / "killed").glob("results/.sweep/*.failed-*"))
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    subprocess.run(command(write_study(whole, "pixel", bench=bench), "--devices", "cpu"), check=True)
+    assert contents(tmp_path / "killed" / "results") == contents(whole / "results")
+
+
+def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "alexnet", "pixel")
+    process = subprocess.Popen(command(study, "--devices", "cpu"), stdin=subprocess.DEVNULL)
+    claims = Claims(tmp_path / "results")
+    wait_until(lambda: bool(claims.holders()))
+    process.kill()
+    process.wait()
+    wait_until(lambda: not claims.holders())
+
+
+def test_an_interrupt_stops_the_workers_and_releases_their_claims(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "alexnet")
+    process = subprocess.Popen(command(study, "--devices", "cpu"), stderr=subprocess.PIPE, text=True)
+    folder = tmp_path / "results" / ".sweep"
+    wait_until(lambda: bool(list(folder.glob("*.claim"))))
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "Interrupted. Run the same command again to resume." in said
+    assert not list(folder.glob("*.claim"))
+    assert not list(folder.glob("*.failed-*"))
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_workers_do_not_see_the_variables_of_launchers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.setenv(name, "2")
+    seen = environment({"OMP_NUM_THREADS": "3"})
+    assert not {"WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "TORCHELASTIC_RUN_ID"} & set(seen)
+    assert seen["OMP_NUM_THREADS"] == "3"
+    assert seen["PATH"] == os.environ["PATH"]
+
+
+def test_a_full_disk_stops_all_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = small(tmp_path, "pixel")
+
+    def full(*_: object, **__: object) -> None:
+        raise lnkit.LnkitError("cannot be written") from OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(worker, "run", full)
+    with pytest.raises(lnkit.LnkitError, match="The disk is full"):
+        opened.run_shard(0, 1, "cpu")
+    assert opened.status().counts == {"done": 0, "running": 0, "failed": 0, "open": 1}
