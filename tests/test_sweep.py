@@ -212,7 +212,9 @@ def test_a_network_that_fails_stops_no_other(tmp_path: Path, bad: str, said: str
 def write_study(folder: Path, *backbones: str, bench: str = "name = 'bapps'") -> Path:
     file = folder / "study.toml"
     names = ", ".join(repr(name) for name in backbones)
-    file.write_text(f"backbones = [{names}]\nweights = 'random'\nresults = 'results'\n[[bench]]\n{bench}\nsample = true\n")
+    file.write_text(
+        f"backbones = [{names}]\nweights = 'random'\nresults = 'results'\n[[bench]]\n{bench}\nsample = true\n"
+    )
     return file
 
 
@@ -310,3 +312,16 @@ def test_a_full_disk_stops_all_workers(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(lnkit.LnkitError, match="The disk is full"):
         opened.run_shard(0, 1, "cpu")
     assert opened.status().counts == {"done": 0, "running": 0, "failed": 0, "open": 1}
+
+
+def test_a_sweep_waits_for_what_another_process_runs_and_does_it_if_that_dies(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "alexnet")
+    first = subprocess.Popen(command(study, "--devices", "cpu"), stdin=subprocess.DEVNULL)
+    claims = Claims(tmp_path / "results")
+    wait_until(lambda: bool(claims.holders()))
+    second = subprocess.Popen(command(study, "--devices", "cpu"), stdin=subprocess.DEVNULL)
+    time.sleep(3)
+    first.kill()
+    first.wait()
+    assert second.wait(180) == 0
+    assert sweep.plan(study).status().counts["done"] == 1

@@ -19,11 +19,17 @@ class SweepJob:
     """Open tasks, which any number of workers may do together wherever the folder of the results is seen."""
 
     tasks: Path  # the file of the tasks, in the folder of the results
-    open: int  # number of tasks that are neither finished, nor running, nor given up
+    open: int  # number of tasks that are neither finished nor given up
     folder: Path  # for files of the executor
 
     def work(
-        self, name: str, device: str, changes: Mapping[str, str] | None = None, stop: threading.Event | None = None
+        self,
+        name: str,
+        device: str,
+        changes: Mapping[str, str] | None = None,
+        stop: threading.Event | None = None,
+        *,
+        waits: bool = False,
     ) -> int:
         """Do tasks in processes of their own until none is open; call this on the machine that shall do them.
 
@@ -32,11 +38,12 @@ class SweepJob:
             device: "cuda:0", "cpu"; the processes see what the environment lets them see.
             changes: Of their environment: {"CUDA_VISIBLE_DEVICES": "1"}.
             stop: Once set, they stop; unfinished tasks go on when the sweep is run again.
+            waits: Whether to wait for what other workers run, and to do it if these die.
 
         Returns:
             0 if no task is open, 3 if the disk is full, 1 if workers do not start.
         """
-        return supervise(self.tasks, Place(name, device), changes, stop)
+        return supervise(self.tasks, Place(name, device, waits=waits), changes, stop)
 
 
 class Executor(Protocol):

@@ -118,7 +118,8 @@ class Sweep:
         if failed:
             for status in self.status().of("failed"):
                 self.claims.forget_failures(status.task.id)
-        if not (count := len(self.status().of("open"))):
+        status = self.status()
+        if not (count := len(status.of("open") + status.of("running"))):
             return ""
         job = SweepJob(self.write(), count, self.results / SWEEP_FOLDER)
         owner = owner_of(f"Executor {on!r}", spec.start)

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -32,7 +33,9 @@ from lnkit.sweep.tasks import Task
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
 
-DONE, FAILED, WRONG, DISK_IS_FULL = 0, 1, 2, 3  # exit codes
+DONE, FAILED, DISK_IS_FULL, INTERRUPTED = 0, 1, 3, 130  # exit codes
+PATIENCE = 15.0  # seconds from an interrupt to the end
+PAUSE = 1.0  # seconds between two looks for an open task
 
 logger = logging.getLogger("lnkit")
 
@@ -44,6 +47,7 @@ class Place:
     name: str  # of the worker within the sweep
     device: str = "auto"
     shard: tuple[int, int] = (0, 1)  # this one of so many parts of the tasks
+    waits: bool = False  # until what other processes run is finished, or open again
 
 
 class DiskFullError(LnkitError):
@@ -67,8 +71,13 @@ class Worker:
         Raises:
             DiskFullError: The disk is full.
         """
-        while (claimed := self._claim_next()) is not None:
-            self._run(*claimed)
+        while True:
+            if (claimed := self._claim_next()) is not None:
+                self._run(*claimed)
+            elif self.place.waits and any(task.id in self.claims.holders() for task, _ in self.tasks):
+                time.sleep(PAUSE)
+            else:
+                return
 
     def _claim_next(self) -> tuple[Task, ResolvedRequest] | None:
         """Claim the first open task; those that this process failed at come last, so that another may try them."""
@@ -131,6 +140,8 @@ def end_with_the_starter() -> None:
     def wait() -> None:
         os.read(0, 1)  # returns at the end of the input: nobody writes
         os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(PATIENCE)
+        os._exit(INTERRUPTED)  # an interrupt can be lost in code that is not Python; nothing is left half-written
 
     threading.Thread(target=wait, daemon=True).start()
 
@@ -143,12 +154,13 @@ def command(tasks: Path, place: Place) -> list[str]:
 def main(arguments: Sequence[str]) -> int:
     """Work as the process of :func:`command`; return its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # a claim is released in both cases
+    for number in (signal.SIGINT, signal.SIGTERM):  # which a shell lets a process in the background ignore
+        signal.signal(number, signal.default_int_handler)  # a claim is released in both cases
     end_with_the_starter()
     from lnkit.plugins.load import default_registry  # noqa: PLC0415 - after the watch over the starter
 
     file, place = Path(arguments[0]), json.loads(arguments[1])
-    place = Place(place["name"], place["device"], tuple(place["shard"]))
+    place = Place(place["name"], place["device"], tuple(place["shard"]), place["waits"])
     try:
         Worker(read_task_list(file), place, default_registry()).work()
     except DiskFullError as error:
@@ -158,7 +170,7 @@ def main(arguments: Sequence[str]) -> int:
         logger.error("%s", error)
         return FAILED
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return DONE
 
 

@@ -39,7 +39,7 @@ def start(job: SweepJob, options: Mapping[str, str], progress: Progress) -> str:
 def _work(job: SweepJob, number: int, device: str, share: Mapping[str, str], stop: threading.Event) -> int:
     kind, _, index = device.partition(":")
     seen = {"CUDA_VISIBLE_DEVICES": index} if kind == "cuda" and index else {}
-    return job.work(f"{kind}-{number}", "cuda:0" if seen else device, {**share, **seen}, stop)
+    return job.work(f"{kind}-{number}", "cuda:0" if seen else device, {**share, **seen}, stop, waits=True)
 
 
 def _wait(workers: Sequence[Future[int]], stop: threading.Event) -> None:
