@@ -115,7 +115,7 @@ def test_a_sweep_finds_an_optimum_and_goes_on(lnkit: Lnkit, images: Path, judgme
 def test_a_failed_training_of_a_sweep_is_named(lnkit: Lnkit, images: Path, tmp_path: Path) -> None:
     words = ["--data", images, "--epochs", "1", "--batch-size", "12", "--devices", "cpu", "--output", tmp_path]
     done = lnkit("earlystop", "sweep", "classes_random", NETWORK, *words, "--values", "2,9", code=1)
-    assert "1 of 2 trainings failed (9:" in done.stderr
+    assert "1 of 2 trainings failed (classes_random 9:" in done.stderr
     assert "Expected a number of classes from 2 to 3, got 9" in done.stderr
     assert (tmp_path / "classes_random-2-seed0/checkpoints.csv").is_file()
 

@@ -139,14 +139,11 @@ def _when(time: datetime, now: datetime) -> str:
 
 
 def _benchmarks(status: SweepStatus) -> list[str]:
-    return list(dict.fromkeys(task.task.request.bench for task in status.tasks))
+    return list(dict.fromkeys(task.task.group for task in status.tasks))
 
 
 def _rows(status: SweepStatus) -> list[list[object]]:
-    return [
-        _row(bench, [task for task in status.tasks if task.task.request.bench == bench])
-        for bench in _benchmarks(status)
-    ]
+    return [_row(bench, [task for task in status.tasks if task.task.group == bench]) for bench in _benchmarks(status)]
 
 
 def _row(title: str, tasks: list[TaskStatus] | tuple[TaskStatus, ...]) -> list[object]:

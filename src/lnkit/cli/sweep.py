@@ -206,17 +206,17 @@ def _part(text: str) -> tuple[int, int]:
 
 def _plan_rows(opened: Sweep, status: Any) -> list[list[Any]]:
     rows = []
-    for bench in dict.fromkeys(resolved.benchmark.name for resolved in opened.resolved):
-        numbers = [number for number, one in enumerate(opened.resolved) if one.benchmark.name == bench]
+    for group in dict.fromkeys(task.group for task in opened.tasks):
+        numbers = [number for number, task in enumerate(opened.tasks) if task.group == group]
         own = [status.tasks[number] for number in numbers]
         left = [task for task in own if task.state != "done"]
         seconds = [task.cost.seconds for task in left]
         macs = [task.cost.macs for task in own if task.cost.macs]
         rows.append(
             [
-                bench,
+                group,
                 len(own),
-                sum(len(opened.resolved[number].networks) for number in numbers),
+                sum(len(one.networks) for number in numbers if (one := opened.resolved[number])),
                 len(own) - len(left),
                 len(left),
                 "unknown" if None in seconds else f"{sum(seconds) / 3600:.2f}",
@@ -248,7 +248,7 @@ def _task_json(task: Any) -> dict[str, Any]:
     return {
         "task": task.task.name,
         "id": task.task.id,
-        "benchmark": task.task.request.bench,
+        "benchmark": task.task.group,
         "state": task.state,
         "seconds": task.seconds if task.records else None,
         "expected_seconds": task.cost.seconds,

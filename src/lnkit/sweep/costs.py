@@ -15,7 +15,6 @@ from statistics import median
 from lnkit.evaluation.request import ResolvedRequest
 from lnkit.losses.definition import Loss
 from lnkit.results.records import RunRecord
-from lnkit.sweep.tasks import Task
 
 TRAININGS_FIRST = 1e3  # how much longer a training is taken to be than a measurement, where no record tells
 
@@ -28,37 +27,40 @@ class Cost:
     seconds: float | None
 
 
-def costs_of(tasks: Sequence[Task], resolved: Sequence[ResolvedRequest], records: Iterable[RunRecord]) -> list[Cost]:
+def costs_of(resolved: Sequence[ResolvedRequest | None], records: Iterable[RunRecord]) -> list[Cost]:
     """Return the cost of each task.
 
     Args:
-        tasks: All tasks.
-        resolved: The same with names resolved.
+        resolved: The tasks with names resolved; None for commands.
         records: All that are in the folder.
     """
     known, rates = _known(records)
     costs = []
     for one in resolved:
+        if one is None:
+            costs.append(Cost(None, None))
+            continue
         macs = _macs(one, known)
         rate, seconds = rates.get((one.benchmark.name, one.request.variant, one.request.sample), (None, None))
         costs.append(Cost(macs, rate * macs if rate and macs else seconds))
     return costs
 
 
-def longest_first(tasks: Sequence[Task], resolved: Sequence[ResolvedRequest], costs: Sequence[Cost]) -> list[int]:
+def longest_first(resolved: Sequence[ResolvedRequest | None], costs: Sequence[Cost]) -> list[int]:
     """Return the numbers of the tasks in the order in which they should begin, so that no long one is left alone."""
     macs = [cost.macs for cost in costs if cost.macs]
     seconds = [cost.seconds for cost in costs if cost.seconds]
     usual_macs, usual_seconds = (median(values) if values else 1.0 for values in (macs, seconds))
 
     def length(number: int) -> float:
-        cost, trains = costs[number], resolved[number].benchmark.trains
+        cost, one = costs[number], resolved[number]
+        trains = one is None or one.benchmark.trains
         if cost.seconds:
             return cost.seconds
         relative = (cost.macs or usual_macs) / usual_macs
         return usual_seconds * relative * (TRAININGS_FIRST if trains else 1)
 
-    return sorted(range(len(tasks)), key=lambda number: -length(number))
+    return sorted(range(len(resolved)), key=lambda number: -length(number))
 
 
 def makespan(seconds: Sequence[float], workers: int, start_up: float = 0.0) -> float:

@@ -7,7 +7,7 @@ network, seed, precision, the kind of weights and the versions of the plugins. T
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from lnkit.errors import DataError
@@ -17,7 +17,9 @@ from lnkit.protocols import as_dict
 from lnkit.results.folder import ResultsFolder
 from lnkit.results.records import RunRecord, record_prefix
 from lnkit.specs import LossNetworkId
-from lnkit.sweep.tasks import Task
+from lnkit.sweep.claims import SWEEP_FOLDER
+from lnkit.sweep.command_tasks import CommandTask
+from lnkit.sweep.tasks import AnyTask, Task
 
 
 class FinishedTasks:
@@ -39,8 +41,10 @@ class FinishedTasks:
         except FileNotFoundError:
             pass
 
-    def records(self, task: Task, resolved: ResolvedRequest) -> list[RunRecord] | None:
-        """Return one record for each loss network of a task, or None unless all are there."""
+    def records(self, task: AnyTask, resolved: ResolvedRequest | None) -> list[RunRecord] | None:
+        """Return one record for each loss network of a task, none for a command; None unless it is finished."""
+        if isinstance(task, CommandTask) or resolved is None:
+            return [] if isinstance(task, CommandTask) and task.is_finished(self.results.path / SWEEP_FOLDER) else None
         found = []
         for network in resolved.networks:
             record = next(self._matching(task, resolved, network), None)
@@ -106,8 +110,3 @@ def _has_suppliers(record: RunRecord, resolved: ResolvedRequest) -> bool:
         elif supplied != f"{plugin.distribution} {plugin.version}":
             return False
     return True
-
-
-def missing(tasks: Sequence[Task], finished: Sequence[list[RunRecord] | None]) -> list[Task]:
-    """Return the tasks without all of their records."""
-    return [task for task, records in zip(tasks, finished, strict=True) if records is None]

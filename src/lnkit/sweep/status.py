@@ -9,7 +9,7 @@ from typing import Literal
 from lnkit.results.records import RunRecord
 from lnkit.sweep.claims import Claim, Claims, Failure
 from lnkit.sweep.costs import Cost
-from lnkit.sweep.tasks import Task
+from lnkit.sweep.tasks import AnyTask
 
 State = Literal["done", "running", "failed", "open"]
 STATES: Mapping[State, str] = {
@@ -24,7 +24,7 @@ STATES: Mapping[State, str] = {
 class TaskStatus:
     """How far one task is."""
 
-    task: Task
+    task: AnyTask
     state: State
     cost: Cost
     records: tuple[RunRecord, ...] = ()
@@ -66,7 +66,7 @@ class SweepStatus:
 
 
 def read_status(
-    tasks: Sequence[Task], costs: Sequence[Cost], records: Sequence[list[RunRecord] | None], claims: Claims
+    tasks: Sequence[AnyTask], costs: Sequence[Cost], records: Sequence[list[RunRecord] | None], claims: Claims
 ) -> SweepStatus:
     """Return how far tasks are.
 

@@ -16,13 +16,14 @@ from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord
 from lnkit.specs import load_function
 from lnkit.sweep.claims import ABANDONED, HEARTBEAT, SWEEP_FOLDER, Claims
+from lnkit.sweep.command_tasks import CommandTask
 from lnkit.sweep.costs import Cost, costs_of, longest_first
 from lnkit.sweep.executor import SweepJob
 from lnkit.sweep.finished import FinishedTasks
 from lnkit.sweep.status import SweepStatus, read_status
 from lnkit.sweep.study import Study, read_study
 from lnkit.sweep.task_list import TaskList, write_task_list
-from lnkit.sweep.tasks import Task, make_tasks
+from lnkit.sweep.tasks import AnyTask, make_tasks
 from lnkit.sweep.worker import Place, Worker
 
 if TYPE_CHECKING:
@@ -56,7 +57,18 @@ def plan(
     read = study if isinstance(study, Study) else read_study(Path(study))
     registry = registry or default_registry()
     tasks, resolved = make_tasks(read, registry)
-    return Sweep(read, registry, tasks, resolved, heartbeat, abandoned)
+    return Sweep(results_dir(read.results), registry, tasks, resolved, heartbeat, abandoned)
+
+
+def plan_commands(commands: Sequence[CommandTask], folder: Path, registry: Registry | None = None) -> Sweep:
+    """Return a sweep of commands, such as trainings of a plugin.
+
+    Args:
+        commands: In the order in which they begin.
+        folder: For the files of the sweep; a process on another machine must see it.
+        registry: Registered names; by default those of all installed plugins.
+    """
+    return Sweep(folder, registry or default_registry(), commands, [None] * len(commands))
 
 
 class Sweep:
@@ -64,19 +76,18 @@ class Sweep:
 
     def __init__(
         self,
-        study: Study,
+        results: Path,
         registry: Registry,
-        tasks: Sequence[Task],
-        resolved: Sequence[ResolvedRequest],
+        tasks: Sequence[AnyTask],
+        resolved: Sequence[ResolvedRequest | None],
         heartbeat: float = HEARTBEAT,
         abandoned: float = ABANDONED,
     ) -> None:
-        self.study, self.registry = study, registry
-        self.results = results_dir(study.results).absolute()
+        self.registry, self.results = registry, results.absolute()
         self.claims = Claims(self.results, heartbeat, abandoned)
         self.finished = FinishedTasks(self.results)
-        costs = costs_of(tasks, resolved, self._stored())
-        order = longest_first(tasks, resolved, costs)
+        costs = costs_of(resolved, self._stored())
+        order = longest_first(resolved, costs)
         self.tasks = [tasks[number] for number in order]
         self.resolved = [resolved[number] for number in order]
         self.costs: list[Cost] = [costs[number] for number in order]
@@ -116,10 +127,10 @@ class Sweep:
         progress = progress or SilentProgress()
         spec = self.registry.executor(on)
         if failed:
-            for status in self.status().of("failed"):
-                self.claims.forget_failures(status.task.id)
-        status = self.status()
-        if not (count := len(status.of("open") + status.of("running"))):
+            for given_up in self.status().of("failed"):
+                self.claims.forget_failures(given_up.task.id)
+        now = self.status()
+        if not (count := len(now.of("open") + now.of("running"))):
             return ""
         job = SweepJob(self.write(), count, self.results / SWEEP_FOLDER)
         owner = owner_of(f"Executor {on!r}", spec.start)
@@ -169,6 +180,8 @@ class Sweep:
         failures = {}
         seen = set()
         for task, resolved in zip(self.tasks, self.resolved, strict=True):
+            if isinstance(task, CommandTask) or resolved is None:
+                continue
             request = resolved.request
             place = (request.bench, request.variant, str(request.overrides), request.data, request.sample)
             if place in seen:

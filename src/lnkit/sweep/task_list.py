@@ -12,7 +12,7 @@ from lnkit.data.atomic import atomic_write_text
 from lnkit.data.stored_files import read_json
 from lnkit.errors import DataError
 from lnkit.sweep.claims import ABANDONED, HEARTBEAT, SWEEP_FOLDER
-from lnkit.sweep.tasks import Task, from_plain, to_plain
+from lnkit.sweep.tasks import AnyTask, from_plain, to_plain
 
 FORM = 1  # raised when an older worker could misread the file
 
@@ -22,11 +22,11 @@ class TaskList:
     """Tasks in the order in which they begin, and the folder of their records."""
 
     results: Path
-    tasks: tuple[Task, ...]
+    tasks: tuple[AnyTask, ...]
     heartbeat: float = HEARTBEAT
     abandoned: float = ABANDONED
 
-    def part(self, index: int, count: int) -> Sequence[Task]:
+    def part(self, index: int, count: int) -> Sequence[AnyTask]:
         """Return every ``count``-th task: as the longest come first, parts take about as long."""
         return self.tasks[index::count]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from lnkit.errors import UsageError
 from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
 from lnkit.losses.definition import Loss
 from lnkit.losses.given import given_loss
+from lnkit.sweep.command_tasks import CommandTask
 from lnkit.sweep.study import Study, StudyBenchmark
 
 if TYPE_CHECKING:
@@ -37,11 +38,18 @@ class Task:
         return f"{request.bench} {request.backbone}{points}{seed}"
 
     @property
+    def group(self) -> str:
+        """The benchmark, under which the task is counted."""
+        return self.request.bench
+
+    @property
     def id(self) -> str:
         """A hash of what the task computes, wherever and on whatever it runs."""
-        plain = {name: value for name, value in to_plain(self).items() if name not in ELSEWHERE}
+        plain = {name: value for name, value in _to_plain(self).items() if name not in ELSEWHERE}
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
+
+AnyTask = Task | CommandTask
 
 ELSEWHERE = ("results", "device", "force", "batch_size", "engine")  # fields that change no score
 
@@ -135,8 +143,14 @@ def _weights_of(subject: str | Loss, study: Study) -> Any:
     return {name: study.weights[name] for name in subject.backbones if name in study.weights} or "pretrained"
 
 
-def to_plain(task: Task) -> dict[str, Any]:
+def to_plain(task: AnyTask) -> dict[str, Any]:
     """Return a task as values of JSON; :func:`from_plain` reads it back."""
+    if isinstance(task, CommandTask):
+        return {"name": task.name, "words": list(task.words), "done": str(task.done.absolute()), "group": task.group}
+    return _to_plain(task)
+
+
+def _to_plain(task: Task) -> dict[str, Any]:
     plain = {name: getattr(task.request, name) for name in FIELDS}
     loss = isinstance(task.request.backbone, Loss)
     plain |= {"backbone": str(task.request.backbone), "loss": loss, "weights_seed": task.weights_seed}
@@ -147,8 +161,10 @@ def to_plain(task: Task) -> dict[str, Any]:
     return plain | {"overrides": dict(plain["overrides"]), "seeds": list(plain["seeds"])}
 
 
-def from_plain(plain: Mapping[str, Any]) -> Task:
+def from_plain(plain: Mapping[str, Any]) -> AnyTask:
     """Read a task from values of JSON."""
+    if "words" in plain:
+        return CommandTask(plain["name"], tuple(plain["words"]), Path(plain["done"]), plain["group"])
     values = {name: plain[name] for name in FIELDS}
     for name in ("data", "results"):
         values[name] = None if values[name] is None else Path(values[name])
@@ -158,8 +174,3 @@ def from_plain(plain: Mapping[str, Any]) -> Task:
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(RunRequest))
-
-
-def loss_networks(tasks: Sequence[ResolvedRequest]) -> int:
-    """Return the number of loss networks that all tasks measure or train with."""
-    return sum(len(resolved.networks) for resolved in tasks)

@@ -26,9 +26,10 @@ from lnkit.evaluation.runner import run
 from lnkit.plugins.failures import sentence_of
 from lnkit.progress import Progress, SilentProgress
 from lnkit.sweep.claims import Claims, Failure, own_claim
+from lnkit.sweep.command_tasks import CommandTask
 from lnkit.sweep.finished import FinishedTasks
 from lnkit.sweep.task_list import TaskList, read_task_list
-from lnkit.sweep.tasks import Task
+from lnkit.sweep.tasks import AnyTask
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
@@ -61,7 +62,10 @@ class Worker:
         self.place, self.registry, self.progress = place, registry, progress or SilentProgress()
         self.claims = Claims(tasks.results, tasks.heartbeat, tasks.abandoned)
         self.finished = FinishedTasks(tasks.results)
-        self.tasks = [(task, resolve(task.request, registry)) for task in tasks.part(*place.shard)]
+        self.tasks = [
+            (task, None if isinstance(task, CommandTask) else resolve(task.request, registry))
+            for task in tasks.part(*place.shard)
+        ]
         self.done: set[str] = set()  # ids
         self.failed: set[str] = set()  # ids of tasks that this worker failed at
 
@@ -79,7 +83,7 @@ class Worker:
             else:
                 return
 
-    def _claim_next(self) -> tuple[Task, ResolvedRequest] | None:
+    def _claim_next(self) -> tuple[AnyTask, ResolvedRequest | None] | None:
         """Claim the first open task; those that this process failed at come last, so that another may try them."""
         self.finished.refresh()
         for again in (False, True):
@@ -92,15 +96,14 @@ class Worker:
                     return task, resolved
         return None
 
-    def _run(self, task: Task, resolved: ResolvedRequest) -> None:
+    def _run(self, task: AnyTask, resolved: ResolvedRequest | None) -> None:
         with self.claims.kept(task.id):
             self.finished.refresh()
             if self.finished.records(task, resolved) is not None:  # by the process that held the claim before
                 return
             logger.info("%s: begins", task.name)
             try:
-                request = replace(task.request, device=self.place.device, force=False)
-                run(request, self.registry, self.progress, weights_seed=task.weights_seed)
+                self._do(task)
             except Exception as error:
                 if is_disk_full(error):
                     raise DiskFullError(
@@ -114,7 +117,14 @@ class Worker:
                 self.done.add(task.id)
                 logger.info("%s: done", task.name)
 
-    def _failure(self, task: Task, error: Exception) -> Failure:
+    def _do(self, task: AnyTask) -> None:
+        if isinstance(task, CommandTask):
+            task.run(self.place.device, self.claims.folder)
+            return
+        request = replace(task.request, device=self.place.device, force=False)
+        run(request, self.registry, self.progress, weights_seed=task.weights_seed)
+
+    def _failure(self, task: AnyTask, error: Exception) -> Failure:
         claim = own_claim(task.name, self.place.device, self.place.name)
         return Failure(
             task.name,

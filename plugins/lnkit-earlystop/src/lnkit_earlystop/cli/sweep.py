@@ -11,6 +11,7 @@ import click
 
 import lnkit
 from lnkit.commands import SEED, echo, make_progress
+from lnkit.sweep import CommandTask
 from lnkit_earlystop.cli._options import FIELDS, MOST, recipe_options
 from lnkit_earlystop.cli._tables import print_rows
 from lnkit_earlystop.cli.train import BATCH_SIZE, command as train_command
@@ -47,8 +48,8 @@ def command(hyperparameter: str, architecture: str, values: str, output: Path | 
     The same command resumes an interrupted sweep; with further values or repeats, only these are trained.
     """
     from lnkit.data import locked  # noqa: PLC0415 - not for help
+    from lnkit_earlystop.checkpoints import DESCRIPTION  # noqa: PLC0415
     from lnkit_earlystop.networks.architecture import parse  # noqa: PLC0415
-    from lnkit_earlystop.sweeps.device_pool import run_trainings  # noqa: PLC0415
     from lnkit_earlystop.sweeps.summary import TABLE  # noqa: PLC0415
 
     parsed = parse(architecture)
@@ -67,9 +68,33 @@ def command(hyperparameter: str, architecture: str, values: str, output: Path | 
     _check_trainings(commands)
     progress: Any = make_progress()
     with locked(folder / TABLE, f"sweeping in {folder}", progress):
-        run_trainings(commands, folders, _devices(options["devices"]), progress)
+        tasks = [
+            CommandTask(
+                f"{hyperparameter} {name}",
+                ("earlystop", "train", *words, "--output", str(folders[name])),
+                folders[name] / DESCRIPTION,
+                "trainings",
+            )
+            for name, words in commands.items()
+        ]
+        _run(tasks, folder, options["devices"], progress)
         by_value = {value: [folder / f"{hyperparameter}-{value}-seed{seed}" for seed in seeds] for value in chosen}
         _show(hyperparameter, parsed.name, folder, by_value)
+
+
+def _run(tasks: Sequence[CommandTask], folder: Path, devices: str, progress: Any) -> None:
+    """Run trainings, one at a time on each device.
+
+    Raises:
+        lnkit.LnkitError: trainings failed. The others are finished first, and the message names every failure.
+    """
+    from lnkit.sweep import plan_commands  # noqa: PLC0415 - not for help
+
+    opened = plan_commands(tasks, folder)
+    opened.run("local", {"devices": devices} if devices else {}, progress, failed=True)
+    if failed := [task for task in opened.status().tasks if task.state != "done"]:
+        said = "; ".join(f"{task.task.name}: {task.failures[-1].sentence.rstrip('.')}" for task in failed if task.failures)
+        raise lnkit.LnkitError(f"{len(failed)} of {len(tasks)} trainings failed ({said}). The others are finished.")
 
 
 def _check_trainings(commands: Mapping[str, Sequence[str]]) -> None:
@@ -98,14 +123,6 @@ def _shared_words(options: dict[str, Any]) -> list[str]:
         elif value is not None:
             words += [f"--{dashed}", str(value)]
     return words
-
-
-def _devices(names: str) -> list[str]:
-    if chosen := [device.strip() for device in names.split(",") if device.strip()]:
-        return chosen
-    import torch  # noqa: PLC0415 - not for help
-
-    return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["auto"]
 
 
 def _show(hyperparameter: str, architecture: str, folder: Path, folders: dict[str, list[Path]]) -> None:
