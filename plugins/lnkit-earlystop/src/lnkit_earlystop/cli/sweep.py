@@ -93,7 +93,8 @@ def _run(tasks: Sequence[CommandTask], folder: Path, devices: str, progress: Any
     opened = plan_commands(tasks, folder)
     opened.run("local", {"devices": devices} if devices else {}, progress, failed=True)
     if failed := [task for task in opened.status().tasks if task.state != "done"]:
-        said = "; ".join(f"{task.task.name}: {task.failures[-1].sentence.rstrip('.')}" for task in failed if task.failures)
+        reasons = {task.task.name: task.failures[-1].sentence.rstrip(".") for task in failed if task.failures}
+        said = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise lnkit.LnkitError(f"{len(failed)} of {len(tasks)} trainings failed ({said}). The others are finished.")
 
 
