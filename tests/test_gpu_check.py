@@ -239,7 +239,7 @@ class TestChecks:
         assert rows["images"]["2afc"] == 24
         assert float(rows["squeezenet1_1, four points"]["images/s"]) > 0
         assert full_size.FULL_SIZE == {"2afc": 36_344, "jnd": 9_600}
-        assert rows["the study on these images, four points"]["backbones"] == 1
+        assert rows["the study's `bapps`, random weights"]["backbones"] == 1
 
 
 def test_a_checkout_announces_its_plugins(tmp_path: Path) -> None:
