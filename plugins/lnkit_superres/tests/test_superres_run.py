@@ -27,6 +27,7 @@ from lnkit.training import loop
 from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.images import to_pixels
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
+from lnkit.results.images import GAP, LINE
 from lnkit.training_task import TrainingResult, TrainingSettings, Validation
 from lnkit_superres.data import ImageSet, SuperresData, TrainingImages
 from lnkit_superres.degradation import enlarge_bicubic
@@ -75,7 +76,7 @@ def test_kept_images_are_what_was_scored(finished: FinishedRun) -> None:
 
 def test_a_contact_sheet_shows_every_set_at_every_factor(finished: FinishedRun) -> None:
     with Image.open(finished.folder / "contact_sheet.png") as sheet:
-        assert sheet.height > 2 * 3 * 2 * 192
+        assert sheet.height > LINE + GAP + 2 * 3 * 2 * (192 + GAP), "the names of the photographs are below the rows"
     for factor in ("x4", "x8"):
         assert (finished.folder / factor / "log.csv").is_file()
 
