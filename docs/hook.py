@@ -14,7 +14,9 @@ from mkdocs.structure.pages import Page as SitePage
 from lnkit.plugins.registry import Registry
 from sitepages.backbones import backbone_pages
 from sitepages.benchmarks import benchmark_pages
+from sitepages.citation import benchmark_citations, bibtex
 from sitepages.commands import command_reference
+from sitepages.copying import with_copies
 from sitepages.datasets import all_datasets
 from sitepages.differences import difference_tables
 from sitepages.distances import distance_table
@@ -35,6 +37,8 @@ SECTIONS: dict[str, Callable[[Registry], list[Page]]] = {  # entry of the naviga
 }
 TABLES: dict[str, Callable[[], str]] = {
     "commands": command_reference,
+    "benchmark-citations": lambda: benchmark_citations(project_registry()),
+    "bibtex": bibtex,
     "datasets": lambda: all_datasets(project_registry()),
     "differences": lambda: difference_tables(project_registry()),
     "distances": lambda: distance_table(project_registry()),
@@ -58,6 +62,11 @@ def on_page_markdown(markdown: str, *, page: SitePage, config: MkDocsConfig, fil
     markdown = GENERATED.sub(lambda marker: TABLES[marker[1]](), markdown)
     markdown = EXPORTS.sub(lambda marker: EXPORT_PAGES[marker[1]](marker[2]), markdown)
     return SECTION.sub(lambda marker: _section(marker[1], marker[2]), markdown)
+
+
+def on_page_content(html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> str:
+    """Let the buttons of a page copy commands only."""
+    return with_copies(html)
 
 
 def _filled(value: Any, generated: Mapping[str, Sequence[Page]]) -> Any:

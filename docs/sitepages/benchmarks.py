@@ -15,6 +15,7 @@ from sitepages.introductions import introduction
 from sitepages.markup import Page, code, codes, file_names, page_link, plain, table
 from sitepages.plugins import is_one_benchmark
 from sitepages.project import readme
+from sitepages.sources import with_links
 from sitepages.sections import for_the_site, section_about, without_title
 
 FOLDER = "benchmarks"
@@ -89,7 +90,7 @@ def _protocol(benchmark: BenchmarkSpec) -> str:
             code(field.name),
             _value(getattr(first, field.name)),
             *(_changed(getattr(first, field.name), getattr(other, field.name, None)) for _, other in others),
-            comments.get(field.name, ""),
+            with_links(comments.get(field.name, "")),
         ]
         for field in dataclasses.fields(first)
     ]
