@@ -48,8 +48,11 @@ EXPORT_PAGES: dict[str, Callable[[str], str]] = {"exports": export_reference, "e
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the generated pages to the files and to the navigation."""
-    registry = project_registry()
-    generated = {name: make(registry) for name, make in SECTIONS.items()}
+    try:
+        registry = project_registry()
+        generated = {name: make(registry) for name, make in SECTIONS.items()}
+    except LookupError as error:  # a README or one of its sections is missing
+        raise PluginError(str(error)) from error
     for pages in generated.values():
         for page in pages:
             files.append(File.generated(config, page.uri, content=page.content))

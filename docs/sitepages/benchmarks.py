@@ -15,8 +15,8 @@ from sitepages.introductions import introduction
 from sitepages.markup import Page, code, codes, file_names, page_link, plain, table
 from sitepages.plugins import is_one_benchmark
 from sitepages.project import readme
-from sitepages.sources import with_links
 from sitepages.sections import for_the_site, section_about, without_title
+from sitepages.sources import with_links
 
 FOLDER = "benchmarks"
 
@@ -63,6 +63,8 @@ def _from_readme(registry: Registry, benchmark: BenchmarkSpec) -> str:
     """Return the plugin's README, or its section about this benchmark if the plugin has several."""
     plugin = registry.provider("benchmark", benchmark.name)
     text = readme(plugin)
+    if not text:  # a benchmark of lnkit itself
+        return ""
     return for_the_site(without_title(text) if is_one_benchmark(plugin) else section_about(text, benchmark.name))
 
 

@@ -1,4 +1,4 @@
-"""How to cite lnkit, the studies whose protocols it runs, and the benchmarks: from CITATION.cff and from the registry."""
+"""How to cite lnkit and the two studies (from CITATION.cff), and the benchmarks (from the registry)."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress
+from lnkit.results.images import GAP, LINE
 from lnkit.specs import ExtractionPoint, LossNetworkId
 from lnkit.testing.benchmarks import build_tiny
 from lnkit.training import loop
 from lnkit.training.device_setup import DeviceSetup
 from lnkit.training.images import to_pixels
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
-from lnkit.results.images import GAP, LINE
 from lnkit.training_task import TrainingResult, TrainingSettings, Validation
 from lnkit_superres.data import ImageSet, SuperresData, TrainingImages
 from lnkit_superres.degradation import enlarge_bicubic
