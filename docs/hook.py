@@ -17,7 +17,7 @@ from sitepages.benchmarks import benchmark_pages
 from sitepages.citation import benchmark_citations, bibtex
 from sitepages.commands import command_reference
 from sitepages.copying import with_copies
-from sitepages.datasets import all_datasets
+from sitepages.datasets import all_datasets, photograph_table
 from sitepages.differences import difference_tables
 from sitepages.distances import distance_table
 from sitepages.exports import export_reference, export_table
@@ -41,6 +41,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bibtex": bibtex,
     "datasets": lambda: all_datasets(project_registry()),
     "differences": lambda: difference_tables(project_registry()),
+    "photographs": photograph_table,
     "distances": lambda: distance_table(project_registry()),
 }
 EXPORT_PAGES: dict[str, Callable[[str], str]] = {"exports": export_reference, "export table": export_table}
