@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ from lnkit.cli import COMMANDS, cli
 from lnkit.plugins.load import default_registry
 
 ROOT = Path(__file__).resolve().parents[1]
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NO_NETWORK = """
 import socket
 
@@ -110,6 +112,39 @@ def test_only_commands_can_be_copied(pages: dict[str, Page]) -> None:
     copies = [line for page in pages.values() for copy in page.copies for line in copy.splitlines()]
     assert len(copies) > 100
     assert [line for line in copies if line.startswith("$") or not re.match(r"[A-Z_]+=|\w|    ", line)] == []
+
+
+@pytest.mark.exhaustive
+def test_the_site_in_a_browser(site: Path) -> None:
+    """Nothing is wider than a telephone, no script fails, nothing is requested, and a button copies a command."""
+    sync = pytest.importorskip("playwright.sync_api")
+    if BROWSER is None:
+        pytest.skip("needs Chromium")
+    said: list[str] = []
+    requests: list[str] = []
+    with sync.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        for name in (
+            "index",
+            "tutorial",
+            "how-to/cluster",
+            "benchmarks/superres",
+            "background/cite",
+            "reference/losses",
+        ):
+            page.goto((site / f"{name}.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        page.goto((site / "how-to/offline.html").as_uri())
+        page.evaluate("addEventListener('copy', () => { window.copied = document.activeElement.value })")
+        page.locator("[data-copy] .md-code__button").first.click()
+        assert page.evaluate("window.copied") == "lnkit data list\nlnkit data path bapps"
+        assert page.locator(".no-copy .md-code__button").count() == 0
+        browser.close()
+    assert said == []
+    assert [address for address in requests if not address.startswith(("file:", "data:", "blob:"))] == []
 
 
 def test_every_command_and_option_is_in_the_reference(pages: dict[str, Page]) -> None:

@@ -28,8 +28,8 @@ RUNNING_SUM = (
 
 TRAINING_MODE = (
     "the reference code leaves the loss network in training mode while it trains another network with it (Tables X and "
-    "XI): the nine backbones with batch norm use the statistics of each batch, and EfficientNets drop blocks at random, "
-    "so a difference from other backbones may come from that"
+    "XI): the nine backbones with batch norm use the statistics of each batch, and EfficientNets drop blocks at "
+    "random, so a difference from other backbones may come from that"
 )
 TRAINED = ("delineation", "autoencoder")  # benchmarks of which that is true
 
