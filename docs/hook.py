@@ -25,6 +25,7 @@ from sitepages.markup import Page
 from sitepages.plugins import plugin_pages
 from sitepages.project import ROOT, project_registry
 from sitepages.sections import for_the_site, section
+from sitepages.sources import with_links
 
 GENERATED = re.compile(r"<!-- generated: ([\w-]+) -->")
 EXPORTS = re.compile(r"<!-- (exports|export table): ([\w.]+) -->")
@@ -69,8 +70,8 @@ def on_page_markdown(markdown: str, *, page: SitePage, config: MkDocsConfig, fil
 
 
 def on_page_content(html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> str:
-    """Let the buttons of a page copy commands only."""
-    return with_copies(html)
+    """Let the buttons of a page copy commands only, and link the short names of sources in its tables."""
+    return with_links(with_copies(html), page.url)
 
 
 def _filled(value: Any, generated: Mapping[str, Sequence[Page]]) -> Any:

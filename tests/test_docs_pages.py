@@ -163,13 +163,14 @@ def test_only_commands_are_copied() -> None:
 
 
 def test_short_names_of_sources_are_links() -> None:
+    """In the cells of tables, outside code and links."""
     from sitepages.sources import with_links
 
-    linked = with_links("<b>; Pihlgren2023 Eq. 3. Reference code: yours; ours")
-    assert str(linked).startswith("&lt;b&gt;; ")
-    assert read(linked).links == [
-        f"../background/cite.html#{name}" for name in ("pihlgren2023", "reference-code", "ours")
-    ]
+    cell = "<td>Pihlgren2023 <br>Eq. 3. Reference code: yours; ours <code>ours</code> <a href='x'>Zhang2018</a></td>"
+    linked = read(with_links(f"<p>ours</p>{cell}", "benchmarks/superres.html"))
+    names = ("pihlgren2023", "reference-code", "ours")
+    assert linked.links == [*(f"../background/cite.html#{name}" for name in names), "x"]
+    assert linked.text == read(f"<p>ours</p>{cell}").text
 
 
 def registry_that_says(text: str) -> Registry:

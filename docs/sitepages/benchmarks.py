@@ -16,7 +16,6 @@ from sitepages.markup import Page, code, codes, file_names, page_link, plain, ta
 from sitepages.plugins import is_one_benchmark
 from sitepages.project import readme
 from sitepages.sections import for_the_site, section_about, without_title
-from sitepages.sources import with_links
 
 FOLDER = "benchmarks"
 
@@ -92,7 +91,7 @@ def _protocol(benchmark: BenchmarkSpec) -> str:
             code(field.name),
             _value(getattr(first, field.name)),
             *(_changed(getattr(first, field.name), getattr(other, field.name, None)) for _, other in others),
-            with_links(comments.get(field.name, "")),
+            comments.get(field.name, ""),
         ]
         for field in dataclasses.fields(first)
     ]

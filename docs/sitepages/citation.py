@@ -11,7 +11,6 @@ from lnkit import __version__
 from lnkit.plugins.registry import Registry
 from sitepages.markup import code, table
 from sitepages.project import ROOT
-from sitepages.sources import with_links
 
 
 def bibtex() -> str:
@@ -29,7 +28,7 @@ def bibtex() -> str:
 
 def benchmark_citations(registry: Registry) -> str:
     """Return a table of the benchmarks with the papers that they are from."""
-    rows = [[code(benchmark.name), with_links(benchmark.citation)] for benchmark in registry.benchmarks.values()]
+    rows = [[code(benchmark.name), benchmark.citation] for benchmark in registry.benchmarks.values()]
     return table(["benchmark", "papers"], rows)
 
 

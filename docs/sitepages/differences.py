@@ -13,7 +13,6 @@ from lnkit.plugins.registry import Registry
 from sitepages.comments import field_comments
 from sitepages.markup import code, lines, table
 from sitepages.project import ROOT
-from sitepages.sources import with_links
 
 TABLE = ROOT / "docs" / "background" / "differences.toml"
 TEXT, PUBLISHED_CODE = "paper", "reference"  # names of variants
@@ -57,7 +56,7 @@ def _field_rows(benchmark: BenchmarkSpec) -> list[list[Markup | str]]:
     text, published = benchmark.protocols[TEXT], benchmark.protocols[PUBLISHED_CODE]
     comments = field_comments(type(text))
     values = [(f.name, getattr(text, f.name), getattr(published, f.name)) for f in dataclasses.fields(text)]
-    return [[code(n), code(str(a)), code(str(b)), with_links(comments.get(n, ""))] for n, a, b in values if a != b]
+    return [[code(n), code(str(a)), code(str(b)), comments.get(n, "")] for n, a, b in values if a != b]
 
 
 def _field_table(rows: Sequence[Sequence[Markup | str]]) -> str:
@@ -65,7 +64,7 @@ def _field_table(rows: Sequence[Sequence[Markup | str]]) -> str:
 
 
 def _difference_table(differences: Iterable[Difference]) -> str:
-    rows = [[lines([with_links(f"{d.source}:"), _words(d.there)]), _ours(d)] for d in differences]
+    rows = [[lines([_words(f"{d.source}:"), _words(d.there)]), _ours(d)] for d in differences]
     return table(["the source", "lnkit"], rows) if rows else ""
 
 
