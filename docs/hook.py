@@ -14,8 +14,10 @@ from mkdocs.structure.pages import Page as SitePage
 from lnkit.plugins.registry import Registry
 from sitepages.backbones import backbone_pages
 from sitepages.benchmarks import benchmark_pages
+from sitepages.citation import benchmark_citations, bibtex
 from sitepages.commands import command_reference
-from sitepages.datasets import all_datasets
+from sitepages.copying import with_copies
+from sitepages.datasets import all_datasets, photograph_table
 from sitepages.differences import difference_tables
 from sitepages.distances import distance_table
 from sitepages.exports import export_reference, export_table
@@ -23,6 +25,7 @@ from sitepages.markup import Page
 from sitepages.plugins import plugin_pages
 from sitepages.project import ROOT, project_registry
 from sitepages.sections import for_the_site, section
+from sitepages.sources import with_links
 
 GENERATED = re.compile(r"<!-- generated: ([\w-]+) -->")
 EXPORTS = re.compile(r"<!-- (exports|export table): ([\w.]+) -->")
@@ -35,8 +38,11 @@ SECTIONS: dict[str, Callable[[Registry], list[Page]]] = {  # entry of the naviga
 }
 TABLES: dict[str, Callable[[], str]] = {
     "commands": command_reference,
+    "benchmark-citations": lambda: benchmark_citations(project_registry()),
+    "bibtex": bibtex,
     "datasets": lambda: all_datasets(project_registry()),
     "differences": lambda: difference_tables(project_registry()),
+    "photographs": photograph_table,
     "distances": lambda: distance_table(project_registry()),
 }
 EXPORT_PAGES: dict[str, Callable[[str], str]] = {"exports": export_reference, "export table": export_table}
@@ -44,8 +50,11 @@ EXPORT_PAGES: dict[str, Callable[[str], str]] = {"exports": export_reference, "e
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the generated pages to the files and to the navigation."""
-    registry = project_registry()
-    generated = {name: make(registry) for name, make in SECTIONS.items()}
+    try:
+        registry = project_registry()
+        generated = {name: make(registry) for name, make in SECTIONS.items()}
+    except LookupError as error:  # a README or one of its sections is missing
+        raise PluginError(str(error)) from error
     for pages in generated.values():
         for page in pages:
             files.append(File.generated(config, page.uri, content=page.content))
@@ -58,6 +67,11 @@ def on_page_markdown(markdown: str, *, page: SitePage, config: MkDocsConfig, fil
     markdown = GENERATED.sub(lambda marker: TABLES[marker[1]](), markdown)
     markdown = EXPORTS.sub(lambda marker: EXPORT_PAGES[marker[1]](marker[2]), markdown)
     return SECTION.sub(lambda marker: _section(marker[1], marker[2]), markdown)
+
+
+def on_page_content(html: str, *, page: SitePage, config: MkDocsConfig, files: Files) -> str:
+    """Let the buttons of a page copy commands only, and link the short names of sources in its tables."""
+    return with_links(with_copies(html), page.url)
 
 
 def _filled(value: Any, generated: Mapping[str, Sequence[Page]]) -> Any:

@@ -18,6 +18,8 @@ class Page(HTMLParser):
     anchors: set[str] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)  # their texts
+    copies: list[str] = field(default_factory=list)  # what buttons copy, where it is not the block
     tags: set[str] = field(default_factory=set)
     inside: list[str] = field(default_factory=list)
 
@@ -32,6 +34,8 @@ class Page(HTMLParser):
         self.anchors.add(given.get("id", ""))
         self.links += [given["href"]] if tag == "a" and "href" in given else []
         self.loads += [given[name] for name in ("src", "href", "data", "poster") if name in given and tag != "a"]
+        self.pictures += [given.get("alt", "")] if tag == "img" else []
+        self.copies += [given["data-copy"]] if "data-copy" in given else []
         self.code += [""] if tag == "code" else []
 
     def handle_endtag(self, tag: str) -> None:

@@ -24,7 +24,7 @@ from warm_process import Environment, WarmProcess
 
 FENCE = re.compile(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```\s*$", re.DOTALL | re.MULTILINE)
 TITLE = re.compile(r'title="([^"]+)"')
-FILE = re.compile(r"[\w./-]+\.(py|toml|md|txt)")
+FILE = re.compile(r"[\w./-]+\.(md|py|sh|toml|txt)")
 NEEDS = "Needs "
 OUTPUT = "Output"
 SECONDS = 600  # until a command is given up
@@ -33,6 +33,7 @@ HASH = re.compile(r"\b[0-9a-f]{8,}\b")
 NUMBER = re.compile(r"(?<![\d.])[+-]?\d+\.\d{4}(?!\d)")
 TOLERANCE = 0.03  # of a score on the sample: its JPEGs differ a little between versions of Pillow
 BUSY = re.compile(r"^Plugin '\w+' takes .* s (in|when) .*\n", re.MULTILINE)  # said where the machine is busy elsewhere
+COLOR = re.compile(r"\x1b\[[\d;]*m")  # of tools that color what they print into a file, too
 SHELL = re.compile(r"[|&;<>$`*?~(){}\\#!\n]")  # what only a shell understands
 ANYTHING = "..."  # on a line of its own for any lines, within one for any text
 
@@ -163,7 +164,7 @@ class Reader:
             done = self._warm.lnkit(words[1:], self.folder, self.environment, together=True, seconds=SECONDS)
         else:
             done = self._in_shell(command)
-        return Step(command, shown, BUSY.sub("", done.stdout), done.returncode != 0)
+        return Step(command, shown, BUSY.sub("", COLOR.sub("", done.stdout)), done.returncode != 0)
 
     def _in_shell(self, command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -9,6 +9,8 @@ import markdown
 import pytest
 import yaml
 from htmlpages import Page, read
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import Files
 
 from lnkit import BackboneSpec, BenchmarkSpec, DatasetSpec, DistanceSpec, ExtractionPoint, RemoteFile, ScoreSpec
 from lnkit.plugins.isolation import Plugin
@@ -115,11 +117,60 @@ def test_a_section_ends_where_the_next_one_begins() -> None:
     assert section(text, "A") == "```\n# no heading\n```\n\n### Within\n\nMore.\n"
     assert section(text, "B") == "Other.\n"
     assert section_about("# a\n\n## b and a\n\nThis.\n\n## c\n", "a") == "This.\n"
-    assert section_about(text, "heading") == ""
+    with pytest.raises(LookupError, match="no heading about 'heading'"):
+        section_about(text, "heading")
     assert without_title(text).startswith("First.")
     with pytest.raises(LookupError, match="no heading 'C'"):
         section(text, "C")
     assert for_the_site("[here](../x.md) and [there](https://x.org)") == "here and [there](https://x.org)"
+
+
+@pytest.mark.parametrize("folder", ["lnkit_bapps", "lnkit-timm", "lnkit-calibration"])
+def test_a_plugin_that_loses_its_readme_stops_the_build(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import hook
+    from mkdocs.exceptions import PluginError
+
+    lost, is_file = ROOT / "plugins" / folder / "README.md", Path.is_file
+    assert lost.is_file()
+    monkeypatch.setattr(Path, "is_file", lambda path: path != lost and is_file(path))
+    with pytest.raises(PluginError, match=f"README.md for {folder} "):
+        hook.on_files(Files([]), config=MkDocsConfig())
+
+
+def test_an_empty_readme_is_none(tmp_path: Path) -> None:
+    from sitepages.project import _read_readme
+
+    (tmp_path / "README.md").write_text("\n")
+    with pytest.raises(LookupError, match=r"README\.md for mine"):
+        _read_readme([tmp_path], "mine")
+
+
+def test_only_commands_are_copied() -> None:
+    """The prompt and the output stay; a line that a backslash continues comes along; output has no button."""
+    from sitepages.copying import with_copies
+
+    console = "$ lnkit points a &amp;&amp; b\nearly  <b>c</b>\n$ lnkit eval \\\n    --sample\n0.9\n"
+    block = '<div class="language-{} highlight"><pre><span></span><code>{}</code></pre></div>'
+    copied = 'data-copy="lnkit points a &amp;&amp; b\nlnkit eval \\\n    --sample"'
+    for language, text, expected in (
+        ("console", console, copied),
+        ("text", "0.9040 = 2afc", "no-copy"),
+        ("text", "pip install lnkit", 'class="language-text highlight"'),
+        ("text", "lnkit eval [OPTIONS]", "no-copy"),
+        ("python", "import lnkit", 'class="language-python highlight"'),
+    ):
+        assert expected in with_copies(block.format(language, text)), text
+
+
+def test_short_names_of_sources_are_links() -> None:
+    """In the cells of tables, outside code and links."""
+    from sitepages.sources import with_links
+
+    cell = "<td>Pihlgren2023 <br>Eq. 3. Reference code: yours; ours <code>ours</code> <a href='x'>Zhang2018</a></td>"
+    linked = read(with_links(f"<p>ours</p>{cell}", "benchmarks/superres.html"))
+    names = ("pihlgren2023", "reference-code", "ours")
+    assert linked.links == [*(f"../background/cite.html#{name}" for name in names), "x"]
+    assert linked.text == read(f"<p>ours</p>{cell}").text
 
 
 def registry_that_says(text: str) -> Registry:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,7 @@ from lnkit.cli import COMMANDS, cli
 from lnkit.plugins.load import default_registry
 
 ROOT = Path(__file__).resolve().parents[1]
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NO_NETWORK = """
 import socket
 
@@ -37,7 +39,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as `make docs` builds it, without a network."""
     folder = tmp_path_factory.mktemp("docs")
     (folder / "sitecustomize.py").write_text(NO_NETWORK)
-    environment = {**os.environ, "PYTHONPATH": str(folder), "NO_MKDOCS_2_WARNING": "1"}
+    paths = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": paths, "NO_MKDOCS_2_WARNING": "1"}
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder / "site")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -80,6 +83,68 @@ def test_every_link_has_a_target(site: Path, pages: dict[str, Page]) -> None:
         if not is_external(link) and not has_target(site, pages, name, link)
     ]
     assert dead == []
+
+
+def test_tabs_can_be_read(site: Path) -> None:
+    """White on the color of the header, at the opacity of a tab: at least 4.5:1, as WCAG asks for text of this size."""
+    styles = {
+        kind: next(site.glob(f"assets/stylesheets/{kind}.*.min.css")).read_text("utf-8") for kind in ("main", "palette")
+    }
+    own = (site / "assets/site.css").read_text("utf-8")
+    background = re.search(r"color-primary=blue-grey\]\{--md-primary-fg-color:#(\w{6})", styles["palette"])
+    opacities = re.findall(
+        r"^\.md-tabs__link ?\{[^}]*opacity: ?([\d.]+)", styles["main"].replace("}", "}\n") + own, re.MULTILINE
+    )
+    assert background is not None
+    assert len(opacities) == 2, "the theme's, and ours, which is read later"
+    assert contrast((255, 255, 255), rgb(background[1]), float(opacities[-1])) >= 4.5
+    assert contrast((255, 255, 255), rgb(background[1]), float(opacities[0])) < 4.5, "the theme's is enough: drop ours"
+
+
+def test_every_picture_has_a_text(pages: dict[str, Page]) -> None:
+    """For readers who hear the page; a chart's says what it shows."""
+    pictures = {name: page.pictures for name, page in pages.items() if page.pictures}
+    assert sum(map(len, pictures.values())) >= 5
+    assert [name for name, texts in pictures.items() for text in texts if len(text.split()) < 5] == []
+
+
+def test_only_commands_can_be_copied(pages: dict[str, Page]) -> None:
+    copies = [line for page in pages.values() for copy in page.copies for line in copy.splitlines()]
+    assert len(copies) > 100
+    assert [line for line in copies if line.startswith("$") or not re.match(r"[A-Z_]+=|\w|    ", line)] == []
+
+
+@pytest.mark.exhaustive
+def test_the_site_in_a_browser(site: Path) -> None:
+    """Nothing is wider than a telephone, no script fails, nothing is requested, and a button copies a command."""
+    sync = pytest.importorskip("playwright.sync_api")
+    if BROWSER is None:
+        pytest.skip("needs Chromium")
+    said: list[str] = []
+    requests: list[str] = []
+    with sync.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        for name in (
+            "index",
+            "tutorial",
+            "how-to/cluster",
+            "benchmarks/superres",
+            "background/cite",
+            "reference/losses",
+        ):
+            page.goto((site / f"{name}.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        page.goto((site / "how-to/offline.html").as_uri())
+        page.evaluate("addEventListener('copy', () => { window.copied = document.activeElement.value })")
+        page.locator("[data-copy] .md-code__button").first.click()
+        assert page.evaluate("window.copied") == "lnkit data list\nlnkit data path bapps"
+        assert page.locator(".no-copy .md-code__button").count() == 0
+        browser.close()
+    assert said == []
+    assert [address for address in requests if not address.startswith(("file:", "data:", "blob:"))] == []
 
 
 def test_every_command_and_option_is_in_the_reference(pages: dict[str, Page]) -> None:
@@ -156,6 +221,24 @@ def test_no_paths_of_this_machine_are_shown(site: Path, pages: dict[str, Page]) 
     for name, page in pages.items():
         for place in (str(ROOT), str(Path.home()), str(site.parent)):
             assert place not in page.text, name
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """The red, green and blue of "546d78"."""
+    red, green, blue = bytes.fromhex(color)
+    return red, green, blue
+
+
+def contrast(text: tuple[int, int, int], background: tuple[int, int, int], opacity: float) -> float:
+    """The contrast of WCAG 2.1 between a background and text that is drawn over it."""
+    seen = [opacity * above + (1 - opacity) * below for above, below in zip(text, background, strict=True)]
+    brighter, darker = sorted((luminance(seen), luminance(background)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+def luminance(color: Iterable[float]) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (value / 255 for value in color)]
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def is_external(address: str) -> bool:

@@ -85,6 +85,19 @@ def test_shortening_marks_what_is_cut_off() -> None:
     assert images._shortened("ab", font, 1) == ""
 
 
+def test_a_caption_is_wrapped_below_the_rows_and_stays_on_the_sheet(tmp_path: Path) -> None:
+    rows = [("", [flat(RED, 80, 80), flat(GREEN, 80, 80)])]
+    heights = {}
+    for caption in ("", "one", "SAMPLE of several photographs", "SAMPLE of several photographs " + "w" * 99):
+        save_contact_sheet(tmp_path / "sheet.png", ["", ""], rows, height=80, caption=caption)
+        sheet = written(tmp_path / "sheet.png")
+        foot = (sheet[LINE + 2 * GAP + 80 :] < 128).all(2)
+        assert bool(foot.any()) == bool(caption)
+        assert not foot[:, -GAP:].any()
+        heights[caption] = len(foot) // LINE
+    assert list(heights.values()) == [0, 1, 2, 3]
+
+
 def test_a_sheet_without_rows_has_captions(tmp_path: Path) -> None:
     save_contact_sheet(tmp_path / "sheet.png", ["a", "b"], [])
     assert (written(tmp_path / "sheet.png") < 128).any()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lnkit.datasets.photographs import NAMES, half, load_photograph, random_crop, without_margin
+from lnkit.datasets.photographs import NAMES, TERMS, credits_of, half, load_photograph, random_crop, without_margin
 
 
 def left_edge(crop: Image.Image) -> int:
@@ -40,6 +40,11 @@ def test_flat_crops_are_drawn_again() -> None:
 def test_halves_have_no_pixel_in_common(ramp: Image.Image) -> None:
     left, right = (np.asarray(half(ramp, side))[..., 0] for side in (False, True))
     assert (left.max(), right.min()) == (5, 6)
+
+
+def test_the_terms_of_every_photograph_are_stated() -> None:
+    assert set(NAMES) <= set(TERMS)
+    assert credits_of(["coffee", "grass"]) == "coffee (Rachel Michetti, CC0), grass (CC0)"
 
 
 def test_photographs_are_in_color_and_large() -> None:

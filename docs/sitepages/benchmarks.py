@@ -62,6 +62,8 @@ def _from_readme(registry: Registry, benchmark: BenchmarkSpec) -> str:
     """Return the plugin's README, or its section about this benchmark if the plugin has several."""
     plugin = registry.provider("benchmark", benchmark.name)
     text = readme(plugin)
+    if not text:  # a benchmark of lnkit itself
+        return ""
     return for_the_site(without_title(text) if is_one_benchmark(plugin) else section_about(text, benchmark.name))
 
 

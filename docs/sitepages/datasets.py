@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lnkit.data.fetch.dataset_download import announced_size
 from lnkit.data.storage import human_size
+from lnkit.datasets.photographs import TERMS
 from lnkit.plugins.registry import Registry
 from lnkit.specs import DatasetSpec
 from sitepages.markup import code, lines, link, phrase, table
@@ -24,6 +25,11 @@ def dataset_table(datasets: Iterable[DatasetSpec]) -> str:
         ["dataset", "description", "download", "terms", "files"],
         [_row(dataset) for dataset in datasets],
     )
+
+
+def photograph_table() -> str:
+    """Return a table of the photographs that samples are made from."""
+    return table(["photograph", "terms"], [[code(name), terms] for name, terms in TERMS.items()])
 
 
 def _row(dataset: DatasetSpec) -> Sequence[str]:

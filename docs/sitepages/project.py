@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -47,7 +47,7 @@ def distributions() -> Iterator[Distribution]:
                 version=version(project["name"]),
                 plugins=tuple(entries.get("lnkit", ())),
                 commands=tuple(entries.get("lnkit.commands", ())),
-                readme=(file.parent / "README.md").read_text(encoding="utf-8"),
+                readme=_read_readme([file.parent], project["name"]),
             )
         except PackageNotFoundError:  # not installed here
             continue
@@ -63,10 +63,24 @@ def project_registry() -> Registry:
 
 
 def readme(plugin: Plugin) -> str:
-    """Return the README of a plugin of this repository; empty without one of its own."""
+    """Return the README of a plugin of this repository; empty for a module of lnkit itself, which needs none.
+
+    Raises:
+        LookupError: the plugin has no README, or is not imported from this repository.
+    """
     spec = find_spec(plugin.module)
-    if spec is None or spec.origin is None:
+    if spec is None or spec.origin is None or plugin.module.startswith("lnkit."):
         return ""
-    above = (folder for folder in Path(spec.origin).resolve().parents if PLUGINS in folder.parents)
-    files = (folder / "README.md" for folder in above)
-    return next((file.read_text(encoding="utf-8") for file in files if file.is_file()), "")
+    folders = [folder for folder in Path(spec.origin).resolve().parents if PLUGINS in folder.parents]
+    if not folders:
+        raise LookupError(f"Expected {plugin.module} in {PLUGINS}, got {spec.origin}. Install it from there.")
+    return _read_readme(folders, plugin.module)
+
+
+def _read_readme(folders: Sequence[Path], name: str) -> str:
+    """Return the first README in these folders."""
+    for folder in folders:
+        file = folder / "README.md"
+        if file.is_file() and (text := file.read_text(encoding="utf-8")).strip():
+            return text
+    raise LookupError(f"Expected a README.md for {name} in {folders[-1]}, got none. Its page would be empty.")

@@ -30,10 +30,16 @@ def section(text: str, heading: str) -> str:
 
 
 def section_about(text: str, name: str) -> str:
-    """Return the text under the first heading that contains the word ``name``; empty if there is none."""
+    """Return the text under the first heading that contains the word ``name``.
+
+    Raises:
+        LookupError: there is no such heading.
+    """
     headings = (HEADING.sub(r"\2", line) for depth, line in _with_depth(text) if depth > 1)
     title = next((heading for heading in headings if name in re.findall(r"[\w-]+", heading)), None)
-    return section(text, title) if title else ""
+    if title is None:
+        raise LookupError(f"There is no heading about {name!r} in the README of its plugin.")
+    return section(text, title)
 
 
 def without_title(text: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from lnkit.training import evenly_spread, to_pixels
 from lnkit_autoencoder.autoencoder import Autoencoder, blocks, reconstruct
 from lnkit_autoencoder.images import Images, LabeledSet, Labels
+from lnkit_autoencoder.sample import CAPTION
 
 if TYPE_CHECKING:
     from lnkit.benchmark import RunContext
@@ -40,7 +41,7 @@ def add_reconstructions(
     if context.protocol.target == "features":
         builder.notes.append(f"{data.name} has no reconstructions: the decoder makes features, not images")
         return
-    _add_sheet(builder, network, data, test, loss)
+    _add_sheet(builder, network, data, test, loss, CAPTION if context.sample else "")
     if not context.keep_images:
         return
     if len(test) > MOST_IMAGES:
@@ -54,7 +55,7 @@ def add_reconstructions(
 
 
 def _add_sheet(
-    builder: OutcomeBuilder, network: Autoencoder, data: LabeledSet, test: Images, loss: FeatureLoss
+    builder: OutcomeBuilder, network: Autoencoder, data: LabeledSet, test: Images, loss: FeatureLoss, caption: str
 ) -> None:
     """Draw test images above their reconstructions, a column for each class."""
     shown = shown_items(data.test_labels[test.chosen])
@@ -65,7 +66,7 @@ def _add_sheet(
         rows.append((f"image {number + 1}", list(to_pixels(test.take(items)))))
         rows.append(("reconstruction", list(to_pixels(reconstruct(network, test, items, loss)))))
     height = data.side * 2 if data.side < ENLARGED_BELOW else data.side
-    builder.add_sheet(f"{data.name}-reconstructions.png", columns, rows, height)
+    builder.add_sheet(f"{data.name}-reconstructions.png", columns, rows, height, caption)
 
 
 def shown_items(labels: Labels) -> dict[int, list[int]]:

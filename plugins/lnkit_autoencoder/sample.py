@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lnkit.data import cached_sample
-from lnkit.datasets.photographs import half, load_photograph, random_crop
+from lnkit.datasets.photographs import credits_of, half, load_photograph, random_crop
 
 # Photographs in scikit-image's package, which need no download; gray ones get three equal channels.
 PHOTOGRAPHS = (
@@ -33,6 +33,9 @@ SEED = 2020
 VERSION = 1  # raised when the files change
 SIZE = 5_000_000  # bytes, about
 NOTE = "sample: patches of scikit-image's photographs; the class of a patch is the photograph that it was cut from"
+CAPTION = (
+    f"SAMPLE: patches of photographs that come with scikit-image, mirrored at their borders: {credits_of(PHOTOGRAPHS)}."
+)
 
 
 def sample_folder(cache: Path) -> Path:

@@ -14,6 +14,7 @@ from lnkit.training import OutcomeBuilder, TrainingResult, TrainingSettings, bat
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet
 from lnkit_delineation.overlay import COLUMNS, HEIGHT, draw_overlay, sheet_row
+from lnkit_delineation.sample import CAPTION
 from lnkit_delineation.scores import score_all
 from lnkit_delineation.task import DelineationTask, to_device
 from lnkit_delineation.windows import mark_in_windows
@@ -36,7 +37,7 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
     trained = builder.add_training(_train(context, data.content))
     if trained is not None:
         rows = _test(context, cast(UNet, trained), data.content, builder)
-        builder.add_sheet("overlay.png", COLUMNS, rows, HEIGHT)
+        builder.add_sheet("overlay.png", COLUMNS, rows, HEIGHT, CAPTION if context.sample else "")
     return {network: builder.build(score_all(builder.arrays, context.protocol, context.seed))}
 
 

@@ -19,6 +19,7 @@ SEED = 1998
 VERSION = 1  # raised when the files change
 SIZE = 3_000_000  # bytes, about
 NOTE = "sample: drawn maps of roads, far easier than aerial images"
+CAPTION = "SAMPLE: maps of roads drawn by lnkit. They show no real place."
 ROADS = (2, 5)  # in a tile, fewest and most
 WIDTHS = (3, 8)  # pixels
 SCALE = 4  # factor by which everything is drawn larger, so that edges are smooth

@@ -9,6 +9,7 @@ from lnkit import BenchmarkData, LossNetworkId, Outcome
 from lnkit.training import OutcomeBuilder, TrainingResult, TrainingSettings, evenly_spread
 from lnkit_superres import TITLES
 from lnkit_superres.evaluation import COLUMNS, HEIGHT, PER_SET, evaluate
+from lnkit_superres.sample import CAPTION
 from lnkit_superres.scores import score_all
 from lnkit_superres.task import SuperresTask
 
@@ -35,7 +36,7 @@ def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome
             total = sum(len(test.names) for test in images.tests.values())
             with context.progress.task(f"testing x{factor}", total, unit="images") as advance:
                 rows += _test(context, trained, images, factor, builder, advance)
-    builder.add_sheet("contact_sheet.png", COLUMNS, rows, HEIGHT)
+    builder.add_sheet("contact_sheet.png", COLUMNS, rows, HEIGHT, CAPTION if context.sample else "")
     return {network: builder.build(score_all(builder.arrays, context.protocol, context.seed))}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lnkit.data import cached_sample
-from lnkit.datasets.photographs import Draw, half, load_photograph, random_crop
+from lnkit.datasets.photographs import Draw, credits_of, half, load_photograph, random_crop
 
 SIDE = 128  # pixels of an image to train on
 TEXTURE = 20.0  # least standard deviation of an image in 8-bit steps
@@ -36,13 +36,17 @@ class Part:
     sizes: tuple[tuple[int, int], ...]  # width and height, in turn
 
 
-# All photographs are in the public domain or CC0, and in color.
+# All photographs are in color, and may be published.
 PARTS = (
     Part("train", ("astronaut", "coffee", "rocket", "stereo_motorcycle"), False, 48, ((SIDE, SIDE),)),
     Part("valid", ("chelsea",), False, 4, ((SIDE, SIDE),)),
     Part("Set5", ("chelsea",), True, 3, ((120, 96), (131, 97))),  # whose sides need not be multiples of a factor
     Part("Set14", ("coffee",), True, 3, ((96, 120), (112, 112))),
     Part("BSD100", ("astronaut", "stereo_motorcycle", "rocket"), True, 6, ((144, 96), (96, 144))),
+)
+CAPTION = (
+    "SAMPLE, not the official test sets of these names. Parts of photographs that come with scikit-image: "
+    f"{credits_of(sorted({name for part in PARTS for name in part.photographs}))}."
 )
 
 

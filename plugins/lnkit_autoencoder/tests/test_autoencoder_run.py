@@ -60,7 +60,7 @@ def whole(root: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     return ran(root, tmp_path_factory.mktemp("whole"), keep_images=True)
 
 
-def ran(root: Path, results: Path, **changes: Any) -> FinishedRun:
+def ran(root: Path | None, results: Path, **changes: Any) -> FinishedRun:
     overrides = SMALL | changes.pop("overrides", {})
     request = RunRequest(
         **{"backbone": "pixel", "bench": "autoencoder", "data": root, "device": "cpu", "overrides": overrides}
@@ -127,18 +127,30 @@ def test_the_sheet_shows_images_above_what_was_made_of_them(
         "lnkit.training.outcome_builder.save_contact_sheet", lambda path, *rest: (drawn.extend(rest), path.touch())
     )
     ran(root, tmp_path)
-    columns, rows, height = drawn
+    columns, rows, height, foot = drawn
     assert columns == ["green", "red"]
     captions = [caption for caption, _ in rows]
     assert captions[::2] == ["image 1", "image 2", "image 3"]
     assert set(captions[1::2]) == {"reconstruction"}
-    assert height == 128
+    assert (height, foot) == (128, "")
     for number in range(3):
         for column, name in enumerate(columns):
             stored = np.asarray(Image.open(root / "test" / name / f"{number}.png"))
             np.testing.assert_array_equal(
                 rows[2 * number][1][column], np.pad(stored, ((16, 16), (16, 16), (0, 0)), "reflect")
             )
+
+
+def test_the_sheet_of_the_sample_names_its_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(
+        "lnkit.training.outcome_builder.save_contact_sheet", lambda path, *rest: (drawn.extend(rest), path.touch())
+    )
+    few = {"epochs": "1", "mlp_epochs": "1", "unlabeled_images": "16", "labeled_images": "16", "test_images": "10"}
+    ran(None, tmp_path, sample=True, overrides=few)
+    columns, _, _, foot = drawn
+    assert foot.startswith("SAMPLE")
+    assert [name for name in columns if f"{name} (" not in foot] == []
 
 
 @pytest.mark.parametrize("target", ["image", "features"])

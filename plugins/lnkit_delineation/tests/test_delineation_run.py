@@ -17,11 +17,12 @@ from PIL import Image
 from lnkit import BenchmarkData, DeepPerceptualLoss, ExtractionPoint, LossNetwork, LossNetworkId, Outcome
 from lnkit.cli import run
 from lnkit.progress import SilentProgress
+from lnkit.results.images import GAP, LINE
 from lnkit.training_task import TrainingResult
 from lnkit_delineation.data import DelineationData, Tiles
 from lnkit_delineation.metrics import buffered, pixelwise
 from lnkit_delineation.network import UNet, build_baseline
-from lnkit_delineation.overlay import COLUMNS, FALSE, FOUND, MISSED, draw_overlay, sheet_row
+from lnkit_delineation.overlay import COLUMNS, FALSE, FOUND, HEIGHT, MISSED, draw_overlay, sheet_row
 from lnkit_delineation.protocol import VARIANTS, DelineationProtocol
 from lnkit_delineation.run import run as run_benchmark
 
@@ -46,6 +47,8 @@ def test_a_run_has_scores_pictures_and_its_network(capsys: Capture) -> None:
         assert (folder / name).is_file(), name
     assert {"overlay.png", "unet/network.safetensors", "unet/log.csv", "unet/curves.png"} <= set(record["files"])
     assert len([name for name in record["files"] if name.startswith("images/")]) == 2 * 6
+    with Image.open(folder / "overlay.png") as sheet:
+        assert sheet.height > LINE + GAP + 6 * (HEIGHT + GAP), "the word SAMPLE is below the rows"
     with Image.open(folder / "images" / "001.png") as prediction:
         assert prediction.size == (96, 96)
         assert prediction.mode == "L"

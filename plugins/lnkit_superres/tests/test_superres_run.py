@@ -21,6 +21,7 @@ from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.networks.loss_network import LossNetwork
 from lnkit.progress import SilentProgress
+from lnkit.results.images import GAP, LINE
 from lnkit.specs import ExtractionPoint, LossNetworkId
 from lnkit.testing.benchmarks import build_tiny
 from lnkit.training import loop
@@ -75,7 +76,7 @@ def test_kept_images_are_what_was_scored(finished: FinishedRun) -> None:
 
 def test_a_contact_sheet_shows_every_set_at_every_factor(finished: FinishedRun) -> None:
     with Image.open(finished.folder / "contact_sheet.png") as sheet:
-        assert sheet.height > 2 * 3 * 2 * 192
+        assert sheet.height > LINE + GAP + 2 * 3 * 2 * (192 + GAP), "the names of the photographs are below the rows"
     for factor in ("x4", "x8"):
         assert (finished.folder / factor / "log.csv").is_file()
 

@@ -5,6 +5,7 @@ Every function gives the same pixels each time, as far as Pillow and scikit-imag
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import BytesIO
 from typing import NamedTuple
 
@@ -13,12 +14,14 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 __all__ = [
     "NAMES",
+    "TERMS",
     "Draw",
     "Size",
     "add_noise",
     "blur",
     "brighten",
     "compress",
+    "credits_of",
     "cut_out",
     "desaturate",
     "half",
@@ -27,7 +30,19 @@ __all__ = [
     "without_margin",
 ]
 
-NAMES = ("astronaut", "chelsea", "coffee", "rocket", "stereo_motorcycle")  # public domain or CC0, in color
+NAMES = ("astronaut", "chelsea", "coffee", "rocket", "stereo_motorcycle")  # in color
+TERMS = {  # as scikit-image states them; of the stereo pair, as the data set's authors do
+    "astronaut": "NASA, public domain",
+    "brick": "CC0",
+    "chelsea": "Stefan van der Walt, CC0",
+    "coffee": "Rachel Michetti, CC0",
+    "grass": "CC0",
+    "gravel": "CC0",
+    "hubble_deep_field": "NASA, public domain",
+    "immunohistochemistry": "CMMI, no known copyright restrictions",
+    "rocket": "SpaceX, public domain",
+    "stereo_motorcycle": "Scharstein et al. 2014, may be published if cited",
+}
 
 Draw = np.random.Generator
 
@@ -49,6 +64,18 @@ def load_photograph(name: str) -> Image.Image:
 
     image = getattr(data, name)()
     return Image.fromarray(image[0] if isinstance(image, tuple) else image).convert("RGB")
+
+
+def credits_of(names: Iterable[str]) -> str:
+    """Name photographs with their terms, for the foot of a picture that shows parts of them.
+
+    Args:
+        names: Of photographs, all of them in ``TERMS``.
+
+    Returns:
+        "chelsea (Stefan van der Walt, CC0), rocket (SpaceX, public domain)".
+    """
+    return ", ".join(f"{name} ({TERMS[name]})" for name in names)
 
 
 def half(image: Image.Image, right: bool) -> Image.Image:

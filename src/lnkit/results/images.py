@@ -34,7 +34,11 @@ class _Row:
 
 @text_paths
 def save_contact_sheet(
-    path: Path, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Pixels]]], height: int = 160
+    path: Path,
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[Pixels]]],
+    height: int = 160,
+    caption: str = "",
 ) -> None:
     """Save a table of images as a PNG file, which appears complete or not at all.
 
@@ -44,6 +48,7 @@ def save_contact_sheet(
         rows: a caption and one 8-bit image for each column, RGB (H, W, 3) or gray (H, W). All images are scaled to
             the height of the rows, small ones without smoothing.
         height: of the rows, in pixels.
+        caption: written below the rows, in as many lines as it needs: whose images these are.
 
     Raises:
         ValueError: a row does not have one image for each column, or has something else than 8-bit images.
@@ -53,7 +58,7 @@ def save_contact_sheet(
     for row in scaled:
         if len(row.images) != len(columns):
             raise ValueError(f"Expected {len(columns)} images in the row {row.caption!r}, got {len(row.images)}.")
-    sheet = _draw(columns, scaled, font, height)
+    sheet = _draw(columns, scaled, font, height, caption)
     with atomic_write(path) as tmp:
         sheet.save(tmp, "PNG")
 
@@ -99,13 +104,17 @@ def _fit(image: Image.Image, height: int) -> Image.Image:
     return image.resize(size, Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS)
 
 
-def _draw(columns: Sequence[str], rows: Sequence[_Row], font: Font, height: int) -> Image.Image:
+def _draw(columns: Sequence[str], rows: Sequence[_Row], font: Font, height: int, caption: str) -> Image.Image:
     left = min(ROW_CAPTION, max((_length(row.caption, font) for row in rows), default=0)) + 2 * GAP
     widths = [max((row.images[index].width for row in rows), default=height) for index in range(len(columns))]
     edges = [left + sum(widths[:index]) + index * GAP for index in range(len(columns))]
     total = left + sum(widths) + len(widths) * GAP
-    sheet = Image.new("RGB", (total, LINE + GAP + len(rows) * (height + GAP)), BACKGROUND)
+    foot = _wrapped(caption, font, total - 2 * GAP)
+    bottom = LINE + GAP + len(rows) * (height + GAP)
+    sheet = Image.new("RGB", (total, bottom + len(foot) * LINE), BACKGROUND)
     pen = ImageDraw.Draw(sheet)
+    for index, line in enumerate(foot):
+        pen.text((GAP, bottom + index * LINE), line, INK, font)
     for caption, edge, width in zip(columns, edges, widths, strict=True):
         pen.text((edge, GAP // 2), _shortened(caption, font, width), INK, font)
     for index, row in enumerate(rows):
@@ -118,6 +127,17 @@ def _draw(columns: Sequence[str], rows: Sequence[_Row], font: Font, height: int)
 
 def _length(text: str, font: Font) -> int:
     return int(np.ceil(font.getlength(text)))
+
+
+def _wrapped(text: str, font: Font, width: int) -> list[str]:
+    """Return the text in lines of ``width`` pixels at most; a word that is longer is shortened."""
+    lines: list[str] = []
+    for word in (_shortened(word, font, width) for word in text.split()):
+        if lines and _length(f"{lines[-1]} {word}", font) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _shortened(text: str, font: Font, width: int) -> str:

@@ -71,7 +71,12 @@ class OutcomeBuilder:
         self.files |= save_image(self.folder, name, pixels)
 
     def add_sheet(
-        self, name: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Pixels]]], height: int
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: Sequence[tuple[str, Sequence[Pixels]]],
+        height: int,
+        caption: str = "",
     ) -> None:
         """Save a table of images as a PNG file; nothing without rows.
 
@@ -80,10 +85,11 @@ class OutcomeBuilder:
             columns: a caption for each column.
             rows: a caption and one 8-bit image for each column.
             height: of the rows, in pixels.
+            caption: written below the rows; of a sample, what its images are parts of.
         """
         if rows:
             path = place_of(self.folder, name)
-            save_contact_sheet(path, columns, rows, height)
+            save_contact_sheet(path, columns, rows, height, caption)
             self.files[name] = path
 
     def build(self, scored: Outcome) -> Outcome:

@@ -23,13 +23,13 @@ class Caveat:
 
 RUNNING_SUM = (
     "Table X is consistent with a running sum over the 56 loss networks in the order of a file listing, so its order "
-    "may be that of the listing; do not use it as a target"
+    "may be that of the listing; do not rank by it"
 )
 
 TRAINING_MODE = (
-    "the reference code leaves the loss network in training mode while another network is trained with it (Tables X "
-    "and XI), so the losses of the nine backbones with batch norm use the statistics of each batch, and those of "
-    "EfficientNets drop blocks at random: a difference from backbones without batch norm may come from that"
+    "the reference code leaves the loss network in training mode while it trains another network with it (Tables X and "
+    "XI): the nine backbones with batch norm use the statistics of each batch, and EfficientNets drop blocks at "
+    "random, so a difference from other backbones may come from that"
 )
 TRAINED = ("delineation", "autoencoder")  # benchmarks of which that is true
 
@@ -77,8 +77,8 @@ CAVEATS: tuple[Caveat, ...] = (
         "training-mode",
         "average_rankings",
         lambda row: True,
-        "columns delineation, autoencoder and all compare backbones with batch norm, whose loss the reference code "
-        "computes in training mode, with backbones without",
+        "columns delineation, autoencoder and all compare backbones without batch norm with others, whose loss the "
+        "reference code computes in training mode",
     ),
     Caveat(
         "best-point-mismatch",
@@ -96,8 +96,8 @@ CAVEATS: tuple[Caveat, ...] = (
         "attributes",
         "attributes",
         lambda row: row["family"] == "EfficientNet",
-        "conv_1x1 says 0, though the expansions and projections of this network are 1x1 convolutions, and depth counts "
-        "a projection and the expansion after it as two without a non-linearity in between",
+        "conv_1x1 is 0, but the expansions and projections of this network are 1x1 convolutions; depth counts a "
+        "projection and the expansion after it as two, although there is no non-linearity between them",
     ),
     Caveat(
         "attributes",
@@ -109,13 +109,13 @@ CAVEATS: tuple[Caveat, ...] = (
         "attributes",
         "attributes",
         lambda row: row["backbone"] == "resnet18",
-        "conv_1x1 says 0, though its downsampling is done by 1x1 convolutions",
+        "conv_1x1 is 0, but its downsampling is done by 1x1 convolutions",
     ),
     Caveat(
         "attributes",
         "attributes",
         lambda row: row["backbone"] == "inception_v3",
-        "depth says 49, but the longest path of the network has 48",
+        "depth is 49, but the longest path of the network has 48",
     ),
     Caveat(
         "table-1-and-text",
