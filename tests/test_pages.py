@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -42,6 +43,26 @@ def test_reproduction(results: Path, tmp_path: Path) -> None:
     text = page.read_text()
     assert "| 2afc squeezenet1_1:mid | 0.7000 [0.6900, 0.7100] | 0.685 | +0.0150 |" in text
     assert "lnkit eval --backbone vgg11 --point early,semi_early,mid,late --bench bapps --protocol reference" in text
+
+
+def test_reproduction_lists_each_command_once(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    out = run("reproduce", "--results", str(tmp_path / "none"), "--output", str(page))
+    assert "0 of 1,064 published scores measured." in out
+    text = page.read_text()
+    assert "0 of 1,064 published scores measured." in text
+    commands = re.findall(r"lnkit eval --backbone \S+ --point \S+ --bench \S+", text)
+    assert len(commands) == len(set(commands)) == 14 * 4
+    assert ">own result</th>" not in text, "no value of a table is called ours where nothing was measured"
+    assert "The commands under Table VI compute them." in text
+
+
+def test_reproduction_counts_what_was_measured(results: Path, tmp_path: Path) -> None:
+    arguments = ["reproduce", "--results", str(results), "--output", str(tmp_path / "page.html")]
+    assert "1 of 1,064 published scores measured." in run(*arguments)
+    table_v = next(part for part in json.loads(run(*arguments, "--json")) if part["title"].startswith("Table V:"))
+    assert (len(table_v["lines"]), table_v["missing"]) == (1, 111)
+    assert not any("squeezenet1_1 --point mid" in command for command in table_v["commands"])
 
 
 def test_a_quote_ends_no_attribute() -> None:
