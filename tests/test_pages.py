@@ -153,6 +153,7 @@ def test_one_figure_has_all_scores(published_report: str) -> None:
 def test_a_report_of_one_own_score(tmp_path: Path) -> None:
     ResultsFolder(tmp_path).write(make_record(0.7), {})
     text = build_report(gather(tmp_path, "own"))
+    assert "<b>1</b> own record</li><li><b>1</b> own loss network</li>" in text
     assert "There is no choice: only squeezenet1_1:mid was measured." in text
     assert text.count("<figure ") == 1
     assert 'id="caveat-' not in text

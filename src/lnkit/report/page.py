@@ -90,12 +90,12 @@ def build_report(gathered: ScoreSet, title: str = "Loss networks") -> str:
 def _overview(gathered: ScoreSet, frame: pd.DataFrame, notes: Notes) -> Section:
     own = frame[frame.origin == OWN]
     numbers = {
-        "own records": len(gathered.records),
-        "own loss networks": own.loss_network.nunique(),
-        "published loss networks": frame[frame.origin == PUBLISHED].loss_network.nunique(),
-        "scores": frame.score.nunique(),
+        "own record": len(gathered.records),
+        "own loss network": own.loss_network.nunique(),
+        "published loss network": frame[frame.origin == PUBLISHED].loss_network.nunique(),
+        "score": frame.score.nunique(),
     }
-    shown = "".join(f"<li><b>{count:,}</b> {escape(name)}</li>" for name, count in numbers.items())
+    shown = "".join(f"<li><b>{count:,}</b> {name}{'s' * (count != 1)}</li>" for name, count in numbers.items())
     body = _warning_boxes(_warnings(frame)) + answers(gathered, notes) + f'<ul class="numbers">{shown}</ul>'
     return Section("overview", "Which loss network for which task", body)
 

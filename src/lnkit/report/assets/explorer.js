@@ -120,7 +120,7 @@ for (const place of document.querySelectorAll("figure[data-explorer]")) {
     x.axis = { format: "~s", tickCount: 5, titleLimit: chart.clientWidth - 70 };
     const place = { x, y: vertical(facts) };
     const front = rows.filter((row) => row.front);
-    const text = { type: "text", align: more ? "left" : "right", dx: more ? 8 : -8, fontSize: 11, color: "#222222" };
+    const text = { type: "text", align: more ? "left" : "right", dx: more ? 8 : -8, fontSize: 11, limit: nameWidth(), color: "#222222" };
     const layer = [
       ...(front.length ? [{ data: { values: front }, mark: { type: "line", color: "#595959", strokeDash: [5, 3], strokeWidth: 1.2 }, encoding: { ...place, order: { field: "x" }, detail: { field: "setting" } } }] : []),
       ...intervals(rows, place),
@@ -130,12 +130,17 @@ for (const place of document.querySelectorAll("figure[data-explorer]")) {
     return { width: "container", height: 340, layer };
   }
 
+  function nameWidth() {
+    return chart.clientWidth < 600 ? 118 : 180;
+  }
+
   // Room for names on the side of the front, whose best loss networks stand at the edge.
   function range(rows, logarithmic, more) {
     const values = rows.map((row) => (logarithmic ? Math.log10(row.x) : row.x));
     const [low, high] = [Math.min(...values), Math.max(...values)];
-    const pixel = (high - low || Math.abs(low) || 1) / Math.max(chart.clientWidth - 210, 100);
-    const [left, right] = more ? [20, 130] : [130, 20];
+    const room = nameWidth() + 12;
+    const pixel = (high - low || Math.abs(low) || 1) / Math.max(chart.clientWidth - room - 80, 100);
+    const [left, right] = more ? [20, room] : [room, 20];
     const ends = [low - left * pixel, high + right * pixel];
     return { domain: logarithmic ? ends.map((end) => 10 ** end) : ends, nice: false, ...(logarithmic ? { type: "log" } : { zero: false }) };
   }
@@ -159,16 +164,16 @@ for (const place of document.querySelectorAll("figure[data-explorer]")) {
   function title(rows, facts) {
     const chosen = data.axes[axis.value];
     const by = chosen ? `${chosen.flag ? "by whether the backbone" : "against"} ${chosen.title}` : "at each extraction point";
-    return `${facts.benchmark}: ${facts.title} ${by}, ${origin.selectedOptions[0].text}, ${rows.length} loss networks.`;
+    return `${facts.benchmark}: ${facts.title} ${by}, ${origin.selectedOptions[0].text}, ${rows.length} loss network${rows.length === 1 ? "" : "s"}.`;
   }
 
   function remarks(rows, facts) {
     const extreme = (facts.higher ? Math.max : Math.min)(...rows.map((row) => row.value));
     const best = rows.filter((row) => row.value === extreme);
-    const front = rows.filter((row) => row.front).map((row) => row.loss_network);
+    const front = rows.filter((row) => row.front).sort((a, b) => a.x - b.x).map((row) => row.loss_network);
     const boxed = (!axis.value || data.axes[axis.value].flag) && rows.length >= data.boxed;
     return [
-      ...(best.length && !facts.doubt ? [`Best value: ${best.map((row) => row.loss_network).join(", ")}, ${best[0].value_text}.`] : []),
+      ...(rows.length > 1 && !facts.doubt ? [`Best value: ${best.map((row) => row.loss_network).join(", ")}, ${best[0].value_text}.`] : []),
       ...(front.length ? [`Dashed: the Pareto front, ${front.join(", ")}.`] : []),
       ...(boxed ? [`Boxes: quartiles of ${data.boxed} values or more, with the median.`] : []),
       ...(new Set(rows.map((row) => row.origin)).size > 1 ? ["Filled: published. Hollow: own."] : []),
