@@ -112,6 +112,7 @@ def test_a_table_without_hostile_text_is_that_of_pandas() -> None:
         ("*x", "{*}x"),
         ("a\n\nb\x1bc", "a b c"),
         ("$x_1$ ~#", r"\$x\_1\$ \textasciitilde{}\#"),
+        ("a|b<c>", r"a\textbar{}b\textless{}c\textgreater{}"),  # else a dash and two marks, in the fonts of LaTeX
     ],
 )
 def test_latex_shows_the_text(text: str, wanted: str) -> None:

@@ -145,6 +145,20 @@ def test_every_figure_in_every_form(name: str, both: Tables, tmp_path: Path) -> 
     assert {"src", "href"}.isdisjoint(name for one in found.values() for name in one)
 
 
+def test_a_page_has_its_heading_once(published: Tables, tmp_path: Path) -> None:
+    title = "a title so long that a figure has it on two lines, as this one is, since it does not end before"
+    chart = figures.score_against_macs(*published, "2afc")
+    chart.title.text = [title[:50].strip(), title[50:].strip()]
+    figures.save_figure(chart, tmp_path / "figure.html")
+    page = (tmp_path / "figure.html").read_text()
+    assert re.findall(r"<h\d>(.*?)</h\d>", page.partition("<script>")[0]) == [title]
+    assert f"<title>{title}</title>" in page
+    assert f'role="img" aria-label="{title}. Dashed and named: the Pareto front.' in page
+    spec = json.loads(page.partition('id="figure-spec">')[2].partition("</script>")[0])
+    assert "title" not in spec, "the figure below does not repeat it"
+    assert '<p class="muted">Dashed and named: the Pareto front.' in page
+
+
 BEGINNER = ((0.7, "mine"), (0.8, "yours"))  # one family, one point
 SCATTERED = {
     "best_points": lambda frame, attributes: figures.best_points(frame),

@@ -485,7 +485,7 @@ def cells(page: str, section: str) -> list[dict[str, str]]:
 def test_the_report(two: Path) -> None:
     write(two, *trainings(shift=-30.0, backbone="worst"))
     page = build_report(gathered(two))
-    (row,) = cells(page, "overview")
+    (row,) = cells(page, "best")
     assert (row["best loss network"], row["not told apart from"]) == ("other:mid", "net:mid")
     (of_net,) = [row for row in cells(page, "scores") if row["loss network"] == "net:mid"]
     low, high = mean_of(*trainings()).scores["quality"].interval or (0, 0)

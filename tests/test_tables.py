@@ -18,7 +18,7 @@ def test_latex() -> None:
     assert r"a\_b:late & \underline{30.0000} & \textbf{0.1000} \\" in lines
     assert r"50\%\&\$\# & \textbf{31.0000} & \underline{0.2000} \\" in lines
     assert (
-        r"c|d\textbackslash{}x & 29.0000 & \textbf{0.1000} \\" in lines
+        r"c\textbar{}d\textbackslash{}x & 29.0000 & \textbf{0.1000} \\" in lines
     )  # equal as printed: it shares the first place
 
 

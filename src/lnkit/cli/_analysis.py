@@ -86,6 +86,7 @@ def write_frame(
     output: Path | None,
     higher_is_better: Mapping[str, bool] | None = None,
     same: Mapping[str, Callable[[int, int], bool]] | None = None,
+    caption: tuple[str, str] | None = None,
 ) -> None:
     """Print a table in a format for papers or spreadsheets, or write it to a file.
 
@@ -95,9 +96,11 @@ def write_frame(
         output: file to write; None prints.
         higher_is_better: see :func:`lnkit.results.tables.write_table`.
         same: see there.
+        caption: of the table, and its label, for LaTeX.
     """
+    from lnkit.results.latex import Caption  # noqa: PLC0415 - pandas
     from lnkit.results.tables import write_table  # noqa: PLC0415 - pandas
 
-    print_lines(write_table(frame, form, output, higher_is_better, same))
+    print_lines(write_table(frame, form, output, higher_is_better, same, Caption(*caption) if caption else None))
     if output:
         note(f"Wrote {len(frame):,} rows to {output}.")

@@ -67,12 +67,16 @@ def show_command(table: str, as_json: bool, **filters: str | None) -> None:
 @output_option
 def export_command(table: str, form: str, output: Path | None) -> None:
     """Print or write a table with the source and the caveat of each row."""
-    from lnkit.analysis.published.tables import table_facts  # noqa: PLC0415 - not for help
+    from lnkit.analysis.published.tables import read_rows, table_facts  # noqa: PLC0415 - not for help
 
-    table_facts(table)  # refuse a wrong name before pandas is loaded, which is slow
+    facts = table_facts(table)  # refuse a wrong name before pandas is loaded, which is slow
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     from lnkit.analysis.published import frames  # noqa: PLC0415 - pandas
 
-    write_frame(frames.table(table), form, output)
+    printed = form in ("markdown", "latex")  # with the digits of the paper
+    frame = pd.DataFrame(read_rows(table)) if printed else frames.table(table)
+    write_frame(frame, form, output, caption=(f"{facts.title}.", f"tab:{table}"))
 
 
 @published.command("audit")

@@ -18,12 +18,14 @@ from lnkit.cli._output import echo, note
 def report(output: Path, title: str, **filters: Any) -> None:
     """Write a report of everything into one HTML file that needs no network.
 
-    It has an overview, ranks, best points, interactive figures, correlations, every score with its signature and
-    interval, the records behind them, and the caveats. Readers can sort and filter its tables.
+    It says which loss network is best for which task, how sure that is and what it costs; one figure lets readers
+    choose score, axis and data; tables have best points, ranks, correlations, every score with its signature and
+    interval, and the records behind them. Caveats stand at the values they concern.
     """
+    from lnkit.analysis.collect import count_of  # noqa: PLC0415 - not for help
     from lnkit.report.page import write_report  # noqa: PLC0415 - pandas and altair
 
     gathered = gather_measurements(**filters)
-    note(f"Writing a report of {len(gathered.rows):,} scores ...")
+    note(f"Writing a report of {count_of(len(gathered.rows), 'score')} ...")
     size = write_report(gathered, output, title)
     echo(f"Report: {output} ({size / 1e6:.1f} MB)")

@@ -26,17 +26,24 @@ from lnkit.cli._output import echo, emit_json, json_option, note, print_table
 def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: bool) -> None:
     """Compare own results with the published tables and list what is missing.
 
-    The page has one section for each table of the published study: our value, the published one, the difference, and
-    possible reasons for it; then the commands that compute the missing values.
+    The page has one section for each table of the published study: the own value, the published one, the difference,
+    and possible reasons for it; then the commands that compute the missing values, each once.
     """
-    from lnkit.report.reproduction import reproduce as compare_with_tables, write_page  # noqa: PLC0415 - pandas
+    from lnkit.report.reproduction import (  # noqa: PLC0415 - not for help
+        measured,
+        reproduce as compare_with_tables,
+        write_page,
+    )
 
     parts = compare_with_tables(gather_measurements("both", folder, None, None, False, quiet=as_json), variant)
     if as_json:
         emit_json([asdict(part) for part in parts])
         return
     write_page(parts, output)
-    print_table(["table", "ours", "missing"], [[part.title, len(part.lines), part.missing] for part in parts])
+    rows = [[part.title, f"{len(part.lines)} of {len(part.lines) + part.missing}", part.column] for part in parts]
+    print_table(["table", "values", "source"], rows)
+    known, count = measured(parts)
+    echo(f"{known:,} of {count:,} published scores measured.")
     echo(f"Page: {output}")
-    if any(part.missing for part in parts):
-        note("The page lists the commands that compute the missing values.")
+    if known < count:
+        note("The page lists the commands that compute the missing scores.")

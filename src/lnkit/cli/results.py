@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._analysis import ANSWERS, bench_option, format_option, output_option, results_option, write_frame
-from lnkit.cli._output import echo, emit_json, json_option, note, print_table, warn
+from lnkit.cli._output import echo, emit_json, json_option, note, print_lines, print_table, warn
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord, ScoreRecord, to_plain
@@ -145,15 +145,29 @@ def export_command(folder: Path | None, form: str, wide: bool, output: Path | No
     """Print or write results as a table.
 
     In LaTeX and Markdown, --wide marks the best score bold and underlines the second. Means over seeds share a mark if
-    the spread over items and seeds does not tell them apart.
+    the spread over items and seeds does not tell them apart. LaTeX is always wide: one table for each benchmark and
+    protocol, with caption, label and intervals, and with signatures as notes below it.
     """
     records, _ = _select(folder, **filters)
     if not records:
         raise UsageError(f"There are no such results in {results_dir(folder)}; `lnkit results list` shows all results.")
-    from lnkit.results.tables import alike, directions, scores_frame, wide_frame  # noqa: PLC0415 - pandas
+    from lnkit.results.tables import (  # noqa: PLC0415 - pandas
+        alike,
+        directions,
+        scores_frame,
+        wide_frame,
+        write_text,
+    )
 
+    if form == "latex":
+        from lnkit.results.score_tables import results_tables  # noqa: PLC0415 - pandas
+
+        print_lines(write_text(results_tables(records), output))
+        if output:
+            note(f"Wrote {len(records):,} rows to {output}.")
+        return
     names = list(dict.fromkeys(name for record in records for name in record.main_scores))
-    frame = wide_frame(records, names) if wide or form == "latex" else scores_frame(records)
+    frame = wide_frame(records, names) if wide else scores_frame(records)
     write_frame(frame, form, output, directions(records), {name: alike(records, name) for name in names})
 
 

@@ -19,7 +19,9 @@ class Figure:
     """A figure in a page."""
 
     id: str  # of its element: letters, digits and -
-    spec: dict[str, Any]  # Vega-Lite
+    spec: dict[str, Any]  # Vega-Lite, or what another script draws
+    label: str = ""  # what a screen reader says
+    script: str = "figures.js"  # that draws it
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Section:
     """A part of a page with a title, listed in the table of contents."""
 
     id: str
-    title: str
+    title: str  # "" shows none
     body: str = ""  # HTML
     figures: tuple[Figure, ...] = ()
 
@@ -51,7 +53,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def table(
-    columns: Sequence[str],
+    columns: Sequence[str | Cell],
     rows: Sequence[Sequence[Any]],
     *,
     caption: str = "",
@@ -62,25 +64,27 @@ def table(
     """Return a table whose cells are escaped.
 
     Args:
-        columns: the titles of the columns.
+        columns: the titles of the columns; a :class:`Cell` is not escaped, and its value is its name.
         rows: of values; a :class:`Cell` is not escaped, and None is shown as a dash.
         caption: above the table.
         numeric: columns to align and sort as numbers.
         choose: columns whose values a reader can choose from a list.
         sortable: let readers sort and filter the table.
     """
+    names = [column.value if isinstance(column, Cell) else column for column in columns]
+    titles = [column.shown if isinstance(column, Cell) else escape(column) for column in columns]
     heads = "".join(
-        f'<th scope="col"{_class(name in numeric)}{" data-choose" * (name in choose)}>{escape(name)}</th>'
-        for name in columns
+        f'<th scope="col"{_class(name in numeric)}{" data-choose" * (name in choose)}>{title}</th>'
+        for name, title in zip(names, titles, strict=True)
     )
     lines = "".join(
-        f"<tr>{''.join(_cell(value, name in numeric) for name, value in zip(columns, row, strict=True))}</tr>\n"
+        f"<tr>{''.join(_cell(value, name in numeric) for name, value in zip(names, row, strict=True))}</tr>\n"
         for row in rows
     )
     heading = f"<caption>{escape(caption)}</caption>" if caption else ""
     kind = ' class="sortable"' if sortable else ""
     head = f"{heading}<thead><tr>{heads}</tr></thead>"
-    return f'<div class="scroll"><table{kind}>{head}<tbody>\n{lines}</tbody></table></div>'
+    return f'<div class="scroll" tabindex="0"><table{kind}>{head}<tbody>\n{lines}</tbody></table></div>'
 
 
 def _class(number: bool) -> str:
@@ -102,7 +106,8 @@ def page(title: str, sections: Sequence[Section], lead: str = "") -> str:
         lead: HTML below the title.
     """
     figures = [figure for section in sections for figure in section.figures]
-    scripts = [*([_vega(), _asset("figures.js")] if figures else []), _asset("page.js")]
+    drawing = [_asset(name) for name in dict.fromkeys(["figures.js", *(figure.script for figure in figures)])]
+    scripts = [_asset("page.js"), *([_vega(), *drawing] if figures else [])]
     contents = "".join(f'<a href="#{section.id}">{escape(section.title)}</a>' for section in sections)
     parts = [f"<h1>{escape(title)}</h1>", lead, *([f"<nav>{contents}</nav>"] if len(sections) > 1 else [])]
     parts += [_section(section) for section in sections]
@@ -125,12 +130,15 @@ def _head(title: str, scripts: Sequence[str]) -> str:
 
 
 def _section(section: Section) -> str:
-    figures = "".join(
-        f'<figure data-figure="{figure.id}-spec"></figure>\n'
-        f'<script type="application/json" id="{figure.id}-spec">{_as_data(figure.spec)}</script>\n'
-        for figure in section.figures
-    )
-    return f'<section id="{section.id}">\n<h2>{escape(section.title)}</h2>\n{section.body}\n{figures}</section>'
+    title = f"<h2>{escape(section.title)}</h2>\n" if section.title else ""
+    return f'<section id="{section.id}">\n{title}{section.body}\n{"".join(map(_figure, section.figures))}</section>'
+
+
+def _figure(figure: Figure) -> str:
+    kind = figure.script.removesuffix(".js")
+    chart = f'<div class="chart" role="img" aria-label="{escape(figure.label)}"></div><figcaption></figcaption>'
+    data = f'<script type="application/json" id="{figure.id}-spec">{_as_data(figure.spec)}</script>\n'
+    return f'<figure data-{kind}="{figure.id}-spec">{chart}</figure>\n{data}'
 
 
 def _as_data(spec: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +15,16 @@ from lnkit._version import __version__
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.correlations import attribute_correlations
 from lnkit.analysis.rankings import best_points, mean_ranks
-from lnkit.analysis.score_rows import ScoreRow
-from lnkit.analysis.uncertainty import not_told_apart
+from lnkit.analysis.recommend.constraints import amount
+from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow
+from lnkit.analysis.uncertainty import LAST_DIGIT, not_told_apart
 from lnkit.errors import UsageError
 from lnkit.report import figures as charts
-from lnkit.report.figures.captions import published_caveats
-from lnkit.report.figures.files import to_spec
-from lnkit.report.markup import Cell, Figure, Section, escape, page, paragraph, table
+from lnkit.report.explorer import explorer
+from lnkit.report.figures.files import heading, to_spec
+from lnkit.report.markup import Cell, Section, escape, page, paragraph, table
+from lnkit.report.notes import Notes, in_doubt
+from lnkit.report.overview import answers
 from lnkit.results.output_files import output_file
 from lnkit.results.records import RunRecord
 from lnkit.stats import Sampling
@@ -32,7 +36,6 @@ UNDECIDED = (
     "uncertainty is not known."
 )
 MOST_NAMED = 3  # loss networks in a cell
-MAX_SCORES = 12  # figures of single scores; the tables have the others
 
 
 @text_paths
@@ -64,16 +67,19 @@ def build_report(gathered: ScoreSet, title: str = "Loss networks") -> str:
         title: of the page.
     """
     frame, attributes = gathered.frame(), gathered.attributes()
+    notes = Notes(frame)
+    coefficients = attribute_correlations(frame[frame.primary], attributes, methods=("spearman",), sampling=SAMPLING)
     sections = [
-        _overview(gathered, frame),
-        _ranks(frame),
-        _best_points(frame, gathered.rows),
-        _figures(frame, attributes),
-        _correlations(frame, attributes),
-        _scores(frame),
+        _overview(gathered, frame, notes),
+        _figure(frame, attributes, coefficients),
+        _best_scores(gathered.rows, notes),
+        _ranks(frame, notes),
+        _best_points(frame, gathered.rows, notes),
+        _correlations(coefficients, notes),
+        _scores(frame, notes),
         _attributes(attributes),
         *([_records(gathered.records)] if gathered.records else []),
-        _caveats(frame, gathered.remarks),
+        _caveats(notes, gathered.remarks),
     ]
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     lead = paragraph(f"Made by lnkit {__version__} on {made}. Loss networks are pretrained networks that compare "
@@ -81,33 +87,38 @@ def build_report(gathered: ScoreSet, title: str = "Loss networks") -> str:
     return page(title, sections, lead)
 
 
-def _overview(gathered: ScoreSet, frame: pd.DataFrame) -> Section:
-    own = frame[frame.origin == "own"]
+def _overview(gathered: ScoreSet, frame: pd.DataFrame, notes: Notes) -> Section:
+    own = frame[frame.origin == OWN]
     numbers = {
-        "own records": len(gathered.records),
-        "own loss networks": own.loss_network.nunique(),
-        "published loss networks": frame[frame.origin == "published"].loss_network.nunique(),
-        "scores": frame.score.nunique(),
+        "own record": len(gathered.records),
+        "own loss network": own.loss_network.nunique(),
+        "published loss network": frame[frame.origin == PUBLISHED].loss_network.nunique(),
+        "score": frame.score.nunique(),
     }
-    shown = "".join(f"<li><b>{count:,}</b> {escape(name)}</li>" for name, count in numbers.items())
-    body = f'<ul class="numbers">{shown}</ul>' + _warning_boxes(_warnings(frame))
-    columns = ["setting", "benchmark", "score", "best loss network", "value", "unit", "not told apart from"]
-    groups = _grouped((row for row in gathered.rows if row.primary), "setting", "score")
-    caption = f"The best value of each primary score. Only values of one setting can be compared. {UNDECIDED}"
+    shown = "".join(f"<li><b>{count:,}</b> {name}{'s' * (count != 1)}</li>" for name, count in numbers.items())
+    body = _warning_boxes(_warnings(frame)) + answers(gathered, notes) + f'<ul class="numbers">{shown}</ul>'
+    return Section("overview", "Which loss network for which task", body)
+
+
+def _best_scores(scores: Sequence[ScoreRow], notes: Notes) -> Section:
+    columns = ["score", "best loss network", "value", "unit", "not told apart from", "benchmark", "setting"]
+    groups = _grouped((row for row in scores if row.primary), "setting", "score")
     rows = [
         [
-            best.setting,
-            best.benchmark,
-            best.score,
-            best.loss_network,
-            f"{best.value:.4f}",
-            best.unit,
-            _undecided(others),
+            *(best.score, _best_name(best, notes), _value(best), best.unit),
+            *(_undecided(others), best.benchmark, best.setting),
         ]
         for best, others in map(_best, groups)
     ]
-    shown = table(columns, rows, caption=caption, numeric=["value"], choose=["setting", "benchmark"])
-    return Section("overview", "Overview", body + shown)
+    caption = f"Only values of one setting can be compared. {UNDECIDED}"
+    body = table(columns, rows, caption=caption, numeric=["value"], choose=["benchmark", "setting"])
+    return Section("best", "Best value of each primary score", body)
+
+
+def _best_name(best: ScoreRow, notes: Notes) -> Cell | str | None:
+    """Name the loss network with the best value, and say so where the order of the values is in doubt."""
+    doubt = " (order in doubt)" * in_doubt(best.caveat)
+    return notes.cell(best.loss_network + doubt, best.benchmark, best.caveat)
 
 
 def _grouped(rows: Iterable[ScoreRow], *fields: str) -> list[list[ScoreRow]]:
@@ -149,87 +160,93 @@ def _warning_boxes(texts: Iterable[str]) -> str:
     return "".join(paragraph(text, "caveat") for text in texts)
 
 
-def _ranks(frame: pd.DataFrame) -> Section:
+def _ranks(frame: pd.DataFrame, notes: Notes) -> Section:
     ranks = mean_ranks(frame.dropna(subset="value")).reset_index()
-    columns = [str(column) for column in ranks.columns]
+    names = [str(column) for column in ranks.columns]
+    columns = [_with_notes(name, frame, notes) for name in names]
     rows = [[row[0], *(_number(value, 2) for value in row[1:])] for row in ranks.itertuples(index=False)]
     caption = (
         "Mean rank of each backbone by its best point; 1 is the best. A dash: the backbone lacks a score. Ranks order "
         "the values, whether these are told apart or not."
     )
-    figures = _drawn("ranks", lambda: charts.ranks(frame)) if len(ranks) <= 40 else ()
-    return Section("ranks", "Ranks", table(columns, rows, caption=caption, numeric=columns[1:]), figures)
+    return Section("ranks", "Mean ranks", table(columns, rows, caption=caption, numeric=names[1:]))
 
 
-def _best_points(frame: pd.DataFrame, scores: Sequence[ScoreRow]) -> Section:
+def _with_notes(column: str, frame: pd.DataFrame, notes: Notes) -> Cell:
+    """Return the title of a column of ranks, with the caveats on its benchmark; "all" has those of every benchmark."""
+    published = frame[frame.origin == PUBLISHED].benchmark.unique()
+    of_column = [name for name in published if column in ("all", name, f"{name} ({PUBLISHED})")]
+    return Cell(escape(column) + "".join(map(notes.of_benchmark, of_column)), column)
+
+
+def _best_points(frame: pd.DataFrame, scores: Sequence[ScoreRow], notes: Notes) -> Section:
     groups = _grouped(scores, "setting", "score", "backbone")
-    undecided = {(best.setting, best.score, best.backbone): [row.point for row in others]
-                 for best, others in map(_best, groups)}  # fmt: skip
-    best: Any = best_points(frame)
+    found = {(best.setting, best.score, best.backbone): (best, [row.point for row in others])
+             for best, others in map(_best, groups)}  # fmt: skip
+    rows = []
+    every: Any = list(best_points(frame).itertuples())
+    for r in every:
+        best, undecided = found[r.setting, r.score, r.backbone]
+        shown = notes.cell(", ".join(map(str, r.ties)), r.benchmark, best.caveat)
+        others = ", ".join(point for point in undecided if point not in r.ties) or None
+        rows.append([r.backbone, r.score, shown, _value(best), others, r.benchmark, r.setting])
+    columns = ["backbone", "score", "best point", "value", "not told apart from", "benchmark", "setting"]
+    body = table(columns, rows, caption=UNDECIDED, numeric=["value"], choose=["score", "benchmark", "setting"])
+    return Section("best-points", "Best points", body)
+
+
+def _figure(frame: pd.DataFrame, attributes: pd.DataFrame, coefficients: pd.DataFrame) -> Section:
+    drawings: dict[str, Callable[[], Any]] = {
+        "best extraction points": lambda: charts.best_points(frame[frame.primary]),
+        "mean ranks": lambda: charts.ranks(frame),
+        "correlations with attributes": lambda: charts.correlations(coefficients),
+        "BAPPS against ImageNet accuracy": lambda: charts.early_stopping(frame, attributes),
+    }
+    if not (frame.benchmark == "bapps").any():
+        drawings.popitem()
+    views = {name: view for name, draw in drawings.items() if (view := _view(draw))}
+    hint = "Point at a mark to see its values. The tables below have all of them."
+    return Section("figure", "Figure", paragraph(hint, "muted"), (explorer(frame, attributes, views),))
+
+
+def _view(draw: Callable[[], Any]) -> dict[str, Any] | None:
+    """Draw a figure, or none if there are too few values."""
+    try:
+        spec = to_spec(draw(), validate=False)
+    except UsageError:
+        return None
+    title, notes = heading(spec)
+    return {"spec": spec | {"title": None}, "title": f"{title}.", "notes": " ".join(notes)}
+
+
+def _correlations(coefficients: pd.DataFrame, notes: Notes) -> Section:
+    columns = ["score", "attribute", "coefficient", "low", "high", "p (corrected)", "n", "setting", "note"]
+    every: Any = list(coefficients.itertuples())
     rows = [
         [
-            *(r.setting, r.benchmark, r.score, r.backbone, ", ".join(map(str, r.ties)), _number(r.value, 4)),
-            ", ".join(point for point in undecided[r.setting, r.score, r.backbone] if point not in r.ties) or None,
+            *(notes.cell(r.score, r.benchmark, r.caveat), r.attribute),
+            *(_number(value, 3) for value in (r.coefficient, r.low, r.high, r.p_bh)),
+            *(r.n, r.setting, r.note),
         ]
-        for r in best.itertuples()
-    ]
-    columns = ["setting", "benchmark", "score", "backbone", "best point", "value", "not told apart from"]
-    body = table(columns, rows, caption=UNDECIDED, numeric=["value"], choose=["setting", "benchmark", "score"])
-    primary = frame[frame.primary]
-    figures = _drawn("best-points", lambda: charts.best_points(primary)) if primary.backbone.nunique() <= 60 else ()
-    return Section("best-points", "Best points", body, figures)
-
-
-def _figures(frame: pd.DataFrame, attributes: pd.DataFrame) -> Section:
-    names = list(frame[frame.primary].score.unique())[:MAX_SCORES]
-    figures = [figure for name in names for figure in _score_figures(frame, attributes, str(name))]
-    if (frame.benchmark == "bapps").any():
-        figures += _drawn("early-stopping", lambda: charts.early_stopping(frame, attributes))
-    hint = "Point at a mark to see its values; drag and scroll to look closer."
-    return Section("figures", "Figures", paragraph(hint, "muted"), tuple(figures))
-
-
-def _score_figures(frame: pd.DataFrame, attributes: pd.DataFrame, score: str) -> Iterator[Figure]:
-    number = list(frame.score.unique()).index(score)
-    yield from _drawn(f"spread-{number}", lambda: charts.point_spread(frame, score))
-    for attribute in ("point_macs", "imagenet_top1"):
-        name = f"{attribute.replace('_', '-')}-{number}"
-        yield from _drawn(name, lambda by=attribute: charts.score_against(frame, attributes, score, by))  # type: ignore[misc]
-
-
-def _drawn(name: str, draw: Callable[[], Any]) -> tuple[Figure, ...]:
-    """Draw a figure, or none if there are too few values; the table beside it has the same values."""
-    try:
-        return (Figure(name, to_spec(draw(), validate=False)),)
-    except UsageError:
-        return ()
-
-
-def _correlations(frame: pd.DataFrame, attributes: pd.DataFrame) -> Section:
-    coefficients = attribute_correlations(frame[frame.primary], attributes, methods=("spearman",), sampling=SAMPLING)
-    columns = ["setting", "score", "attribute", "coefficient", "low", "high", "p (corrected)", "n", "note"]
-    rows = [
-        [r.setting, r.score, r.attribute, *(_number(v, 3) for v in (r.coefficient, r.low, r.high, r.p_bh)), r.n, r.note]
-        for r in coefficients.itertuples()
+        for r in every
     ]
     caption = (
         "Spearman's coefficient; positive means that better scores go with more of the attribute. 95 % intervals are "
         "from bootstrap samples of whole backbones, and p-values are corrected after Benjamini and Hochberg."
     )
-    body = table(columns, rows, caption=caption, numeric=columns[3:8], choose=["setting", "score", "attribute"])
-    several = coefficients.setting.nunique() > 1
-    figures = () if several else _drawn("correlations", lambda: charts.correlations(coefficients))
-    return Section("correlations", "Correlations", body, figures)
+    body = table(columns, rows, caption=caption, numeric=columns[2:7], choose=["setting", "score", "attribute"])
+    return Section("correlations", "Correlations", body)
 
 
-def _scores(frame: pd.DataFrame) -> Section:
+def _scores(frame: pd.DataFrame, notes: Notes) -> Section:
     columns = ["loss network", "score", "value", "95 % interval", "seeds", "sd over seeds", "unit", "n", "setting"]
+    every: Any = list(frame.itertuples())
     rows = [
         [
-            *(r.loss_network, r.score, _value(r), _interval(r), _attribute(r.seeds), _number(r.sd, 4), r.unit),
-            *(_attribute(r.n), r.setting, r.weights, _signature(r)),
+            *(r.loss_network, r.score, notes.cell(_value(r), r.benchmark, r.caveat), _interval(r)),
+            *(_attribute(r.seeds), _number(r.sd, 4), r.unit, _attribute(r.n), r.setting, r.weights, _signature(r)),
         ]
-        for r in frame.itertuples()
+        for r in every
     ]
     caption = (
         "Every score, with the signature of its run or the published table that it is from. Intervals are over items, "
@@ -242,9 +259,15 @@ def _scores(frame: pd.DataFrame) -> Section:
 
 def _attributes(attributes: pd.DataFrame) -> Section:
     columns = ["loss network", *(name.replace("_", " ") for name in attributes.columns)]
-    rows = [[name, *(_attribute(v) for v in row)] for name, *row in attributes.itertuples()]
+    rows = [[name, *(_amount(v) for v in row)] for name, *row in attributes.itertuples()]
     caption = "Computed from the networks; macs are multiply-adds for one image of 224 x 224 pixels, flags are 0 or 1."
     return Section("attributes", "Attributes", table(columns, rows, caption=caption, numeric=columns[1:-1]))
+
+
+def _amount(value: Any) -> Cell | str | None:
+    """Return an attribute, a large one as 7.48 G."""
+    large = not isinstance(value, str) and value >= 1e6
+    return Cell(amount(value), f"{value:.0f}") if large else _attribute(value)
 
 
 def _records(records: list[RunRecord]) -> Section:
@@ -258,28 +281,32 @@ def _record(record: RunRecord) -> list[Any]:
     items = "".join(f"<li>{escape(text)}</li>" for text in notes)
     shown = f"<details><summary>{len(notes)}</summary><ul>{items}</ul></details>" if notes else "–"
     device = record.environment.get("device", "")
+    created = Cell(f'<span class="nowrap">{escape(record.created_minute)}</span>', record.created_minute)
     return [
-        *(record.id, record.loss_network, record.protocol_name, record.created_minute, f"{record.seconds:.1f}", device),
+        *(record.id, record.loss_network, record.protocol_name, created, f"{record.seconds:.1f}", device),
         *(record.weights_name, Cell(shown, str(len(notes)))),
     ]
 
 
-def _caveats(frame: pd.DataFrame, remarks: list[str]) -> Section:
-    body = _warning_boxes(published_caveats(frame)) + "".join(paragraph(remark) for remark in remarks)
+def _caveats(notes: Notes, remarks: list[str]) -> Section:
+    body = notes.listed() + "".join(paragraph(remark) for remark in remarks)
     return Section("caveats", "Caveats and what was left out", body or paragraph("None."))
 
 
 def _value(row: Any) -> str | None:
-    return _number(row.value, 4)
+    """Return the value of a score with four decimals, or with as many as were published."""
+    digit = LAST_DIGIT.get(row.unit) if row.origin == PUBLISHED else None
+    return _number(row.value, 4 if digit is None else -round(math.log10(digit)))
 
 
 def _interval(row: Any) -> str | None:
     return None if pd.isna(row.low) else f"{row.low:.4f} to {row.high:.4f}"
 
 
-def _signature(row: Any) -> Cell:
-    text = row.signature or row.source
-    return Cell(f"<details><summary>show</summary><code>{escape(text)}</code></details>", text)
+def _signature(row: Any) -> Cell | str:
+    if not row.signature:
+        return str(row.source)
+    return Cell(f"<details><summary>signature</summary><code>{escape(row.signature)}</code></details>", row.signature)
 
 
 def _number(value: Any, digits: int) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from lnkit.results.records import RunRecord
 
 MACS = "millions of multiply-adds"
 REFERENCE = "reference"  # the variant that computes what the published study computed
+OURS = "own result"  # the column of values that come from own runs
 NUMERALS = {  # the published tables of scores, in their order
     "Table V": "BAPPS: 2AFC and JND",
     "Table VI": "Super-resolution x4: PSNR",
@@ -27,11 +28,13 @@ NUMERALS = {  # the published tables of scores, in their order
     "Table X": "Delineation",
     "Table XI": "Autoencoding",
 }
+RANKED = ("bapps", "superres", "delineation", "autoencoder", "all")  # columns of Table III
+POINTS_OF = ("2afc", "jnd_map", "x4_ssim_bsd100", "x8_ssim_bsd100", "svhn_accuracy", "stl10_accuracy")  # of Table IV
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row: a published value, and ours if there is one."""
+    """One row: a published value beside ours, or beside the one that lnkit computes without a run."""
 
     what: str  # "2afc vgg16:late", "depth of vgg16"
     ours: str
@@ -46,9 +49,11 @@ class Part:
 
     title: str  # "Table V: BAPPS: 2AFC and JND"
     lines: tuple[Line, ...]  # of values that we have
-    missing: int  # number of values that we do not have
-    commands: tuple[str, ...]  # that produce the missing values
+    missing: int = 0  # number of values that we do not have
+    commands: tuple[str, ...] = ()  # that produce the missing values; each stands in one part only
     caveat: str = ""
+    column: str = OURS  # where the values of ``lines`` come from
+    remedy: str = ""  # a sentence: where the missing values come from
 
 
 def reproduce(gathered: ScoreSet, variant: str | None = None) -> list[Part]:
@@ -63,7 +68,7 @@ def reproduce(gathered: ScoreSet, variant: str | None = None) -> list[Part]:
     """
     own = _own(gathered, variant)
     reasons = {record.id: _reason(record) for record in gathered.records}
-    scores = [_scores(table, title, own, reasons, gathered) for table, title in NUMERALS.items()]
+    scores = _with_commands([_scores(table, title, own, reasons, gathered) for table, title in NUMERALS.items()])
     used = set(own.values())
     ranked = ScoreSet([row for row in gathered.rows if row.origin == OWN and row in used], [], [])
     return [_table_1(), _table_2(), *_tables_3_and_4(ranked), *scores]
@@ -90,16 +95,41 @@ def _reason(record: RunRecord) -> str:
     return ", ".join([*reasons, *record.deviations])
 
 
+def measured(parts: Sequence[Part]) -> tuple[int, int]:
+    """Return how many of the published scores, those of Tables V to XI, have an own result, and how many there are."""
+    scores = [part for part in parts if part.title.partition(":")[0] in NUMERALS]
+    known = sum(len(part.lines) for part in scores)
+    return known, known + sum(part.missing for part in scores)
+
+
 def _scores(
     table: str, title: str, own: Mapping[tuple[str, str], ScoreRow], reasons: Mapping[str, str], gathered: ScoreSet
-) -> Part:
+) -> tuple[Part, list[ScoreRow]]:
+    """Return the part of a table of scores, and the published rows that have no own result."""
     rows = [row for row in gathered.rows if row.origin == PUBLISHED and row.source.endswith(f", {table}")]
     lines = [
         _line(row, own[row.score, row.loss_network], reasons) for row in rows if (row.score, row.loss_network) in own
     ]
     missing = [row for row in rows if (row.score, row.loss_network) not in own]
     caveat = next((row.caveat for row in rows if row.caveat), "")
-    return Part(f"{table}: {title}", tuple(lines), len(missing), tuple(_commands(missing)), caveat)
+    return Part(f"{table}: {title}", tuple(lines), len(missing), caveat=caveat), missing
+
+
+def _with_commands(scores: Sequence[tuple[Part, list[ScoreRow]]]) -> list[Part]:
+    """Add each command to the first table that needs it: a run computes the scores of several tables."""
+    every = [row for _, missing in scores for row in missing]
+    tables: dict[str, str] = {}  # benchmark -> the table with its commands
+    parts = []
+    for part, missing in scores:
+        benchmarks = list(dict.fromkeys(row.benchmark for row in missing))
+        new = [name for name in benchmarks if name not in tables]
+        tables |= dict.fromkeys(new, part.title.partition(":")[0])
+        commands = _commands(row for row in every if row.benchmark in new)
+        remedy = (
+            "These commands compute them" if new else f"The commands under {tables.get(benchmarks[0])} compute them"
+        )
+        parts.append(replace(part, commands=tuple(commands), remedy=f"{remedy}.") if missing else part)
+    return parts
 
 
 def _line(published: ScoreRow, ours: ScoreRow, reasons: Mapping[str, str]) -> Line:
@@ -136,7 +166,7 @@ def _table_1() -> Part:
         for row in read_rows("attributes")
         for name, ours, theirs in _attributes(row, computed[row["backbone"]])
     ]
-    return Part("Table I: attributes of the backbones", tuple(lines), 0, ())
+    return Part("Table I: attributes of the backbones", tuple(lines), column="computed by lnkit")
 
 
 def _why(name: str, row: Mapping[str, str]) -> str:
@@ -163,29 +193,38 @@ def _table_2() -> Part:
             ours = points[point].node if point in points else "not registered"
             same = "" if ours == row[point] else "differs"
             lines.append(Line(f"{row['backbone']}:{point}", ours, row[point], same, row[f"{point}_desc"]))
-    return Part("Table II: extraction points", tuple(lines), 0, ())
+    return Part("Table II: extraction points", tuple(lines), column="registered node")
 
 
 def _tables_3_and_4(own: ScoreSet) -> list[Part]:
     """Compare mean ranks and best points of the backbones that have all scores they need."""
     titles = ("Table III: mean ranks", "Table IV: best points")
     caveats = [read_rows(name)[0]["caveat"] for name in ("average_rankings", "best_points")]
-    if not own.rows:
-        return [Part(title, (), 1, ("(from Tables V to XI, once these have values)",), caveat)
-                for title, caveat in zip(titles, caveats, strict=True)]  # fmt: skip
-    from lnkit.analysis.rankings import best_points, mean_ranks  # noqa: PLC0415 - pandas
+    ranks: list[Line] = []
+    best: list[Line] = []
+    if own.rows:
+        from lnkit.analysis.rankings import best_points, mean_ranks  # noqa: PLC0415 - pandas
 
-    frame = own.frame()
+        frame = own.frame()
+        ranks, best = list(_ranks(mean_ranks(frame))), list(_best(best_points(frame)))
+    counts = [len(read_rows(name)) * len(columns) for name, columns in
+              (("average_rankings", RANKED), ("best_points", POINTS_OF))]  # fmt: skip
     return [
-        Part(titles[0], tuple(_ranks(mean_ranks(frame))), 0, (), caveats[0]),
-        Part(titles[1], tuple(_best(best_points(frame))), 0, (), caveats[1]),
+        Part(
+            title,
+            tuple(lines),
+            count - len(lines),
+            caveat=caveat,
+            remedy="They follow from own results of Tables V to XI.",
+        )
+        for title, lines, count, caveat in zip(titles, (ranks, best), counts, caveats, strict=True)
     ]
 
 
 def _ranks(ours: Any) -> Iterable[Line]:
     count = len(ours)
     for row in read_rows("average_rankings"):
-        for benchmark in ("bapps", "superres", "delineation", "autoencoder", "all"):
+        for benchmark in RANKED:
             if row["backbone"] in ours.index and benchmark in ours.columns:
                 value = float(ours.loc[row["backbone"], benchmark])
                 if value == value:  # not NaN
@@ -197,7 +236,7 @@ def _ranks(ours: Any) -> Iterable[Line]:
 def _best(ours: Any) -> Iterable[Line]:
     ties = {(row.score, row.backbone): row.ties for row in ours.itertuples()}
     for row in read_rows("best_points"):
-        for column in ("2afc", "jnd_map", "x4_ssim_bsd100", "x8_ssim_bsd100", "svhn_accuracy", "stl10_accuracy"):
+        for column in POINTS_OF:
             if points := ties.get((column, row["backbone"])):
                 same = "" if row[column] in points else "differs"
                 yield Line(f"{column} {row['backbone']}", " or ".join(points), row[column], same, row["caveat"])
@@ -217,31 +256,46 @@ def write_page(parts: Sequence[Part], file: Path) -> None:
         tmp.write_text(forms[file.suffix.lower()](parts), encoding="utf-8")
 
 
-COLUMNS = ("what", "ours", "published", "difference", "why")
-
-
 def as_html(parts: Sequence[Part]) -> str:
     """Return the parts as one self-contained page."""
-    from lnkit.report.markup import Section, escape, page, paragraph, table  # noqa: PLC0415 - not for JSON
+    from lnkit.report.markup import Section, page, paragraph  # noqa: PLC0415 - not for JSON
 
-    sections = []
-    for number, part in enumerate(parts):
-        rows = [[getattr(line, name) for name in COLUMNS] for line in part.lines]
-        body = paragraph(f"{part.caveat}.", "caveat") if part.caveat else ""
-        empty = paragraph("There are no own results for this table yet.")
-        body += table(COLUMNS, rows, numeric=["difference"]) if rows else empty
-        if part.commands and part.missing:
-            commands = "\n".join(escape(command) for command in part.commands)
-            summary = f"{part.missing} values are missing; these commands compute them"
-            body += f"<details><summary>{summary}</summary><pre><code>{commands}</code></pre></details>"
-        sections.append(Section(f"part-{number}", part.title, body))
-    lead = paragraph("Own results beside Pihlgren et al. 2023, arXiv 2302.04032, table by table.", "muted")
-    return page("Reproduction", sections, lead)
+    sections = [Section(f"part-{number}", part.title, _html(part)) for number, part in enumerate(parts)]
+    return page("Reproduction", sections, paragraph(_lead(parts)))
+
+
+def _lead(parts: Sequence[Part]) -> str:
+    known, count = measured(parts)
+    study = "Pihlgren et al. 2023, arXiv 2302.04032"
+    return f"{known:,} of {count:,} published scores measured. Own results beside {study}, table by table."
+
+
+def _html(part: Part) -> str:
+    from lnkit.report.markup import escape, paragraph, table  # noqa: PLC0415 - not for JSON
+
+    body = paragraph(f"{part.caveat}.", "caveat") if part.caveat else ""
+    if part.lines:
+        body += table(_columns(part), [astuple(line) for line in part.lines], numeric=["difference"])
+    if part.missing:
+        body += paragraph(_say_missing(part))
+    if part.commands:
+        commands = "\n".join(escape(command) for command in part.commands)
+        body += f"<details><summary>{len(part.commands)} commands</summary><pre><code>{commands}</code></pre></details>"
+    return body
+
+
+def _columns(part: Part) -> tuple[str, ...]:
+    return ("value", part.column, "published", "difference", "possible reasons")
+
+
+def _say_missing(part: Part) -> str:
+    count = len(part.lines) + part.missing
+    return f"{part.missing:,} of {count:,} values {'are' if part.missing > 1 else 'is'} missing. {part.remedy}"
 
 
 def as_markdown(parts: Sequence[Part]) -> str:
     """Return the parts as Markdown."""
-    return "\n".join(["# Reproduction\n", *(text for part in parts for text in _markdown(part))])
+    return "\n".join(["# Reproduction\n", f"{_lead(parts)}\n", *(text for part in parts for text in _markdown(part))])
 
 
 def _markdown(part: Part) -> Iterable[str]:
@@ -249,9 +303,12 @@ def _markdown(part: Part) -> Iterable[str]:
     if part.caveat:
         yield f"> {part.caveat}.\n"
     if part.lines:
-        yield f"| {' | '.join(COLUMNS)} |\n| {' | '.join('---' for _ in COLUMNS)} |"
-        yield from (f"| {' | '.join(markdown(getattr(line, name)) for name in COLUMNS)} |" for line in part.lines)
+        columns = _columns(part)
+        yield f"| {' | '.join(columns)} |\n| {' | '.join('---' for _ in columns)} |"
+        yield from (f"| {' | '.join(map(markdown, astuple(line)))} |" for line in part.lines)
         yield ""
-    if part.commands and part.missing:
+    if part.missing:
+        yield f"{_say_missing(part)}\n"
+    if part.commands:
         commands = "\n".join(part.commands)  # of published names
-        yield f"{part.missing} values are missing; these commands compute them:\n\n```\n{commands}\n```\n"
+        yield f"```\n{commands}\n```\n"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from lnkit.results.records import VARIES, RunKey
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lnkit.results.records import VARIES, RunKey, RunRecord
 from lnkit.specs import loss_network_label
 
 
@@ -52,3 +55,45 @@ def data_digest(key: RunKey) -> str:
 
     text = "\n".join(f"{part} {digest}" for part, digest in sorted(key.data.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedParts:
+    """The parts of the signatures of several runs, each where it belongs, without scores and loss networks."""
+
+    shared: tuple[str, ...]  # by all signatures
+    of_scores: Mapping[str, tuple[str, ...]]  # by all signatures of a score
+    of_runs: Mapping[str, tuple[str, ...]]  # what is left, by the id of the record
+
+
+def split_signatures(records: Sequence[RunRecord], names: Sequence[str]) -> SharedParts:
+    """Split the signatures of scores of runs into what they share and what differs.
+
+    Args:
+        records: of the runs.
+        names: of the scores.
+    """
+    parts = {
+        (name, record.id): tuple(
+            record.scores[name].signature.removeprefix(f"{name}|{record.loss_network}|").split("|")
+        )
+        for record in records
+        for name in names
+        if name in record.scores
+    }
+    shared = _common(list(parts.values()))
+    of_scores = {
+        name: tuple(
+            part for part in _common([own for (score, _), own in parts.items() if score == name]) if part not in shared
+        )
+        for name in dict.fromkeys(score for score, _ in parts)
+    }
+    of_runs: dict[str, dict[str, None]] = {record.id: {} for record in records}
+    for (score, run), own in parts.items():
+        of_runs[run] |= dict.fromkeys(part for part in own if part not in shared and part not in of_scores[score])
+    return SharedParts(shared, of_scores, {run: tuple(own) for run, own in of_runs.items()})
+
+
+def _common(signatures: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    first, *others = signatures or [()]
+    return tuple(part for part in first if all(part in other for other in others))

@@ -11,11 +11,13 @@ import pandas as pd
 
 from lnkit import escapes
 from lnkit.errors import UsageError
+from lnkit.results.latex import Caption, latex_table
 from lnkit.results.output_files import output_file
 from lnkit.results.records import RunRecord
 from lnkit.results.spread import difference, estimate_of
 
 Alike = Callable[[int, int], bool]  # two rows of a table
+NOTES = ("source", "caveat", "signature")  # columns that are notes below a table in LaTeX, each text once
 
 
 def scores_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
@@ -112,6 +114,7 @@ def write_table(
     file: Path | None,
     higher_is_better: Mapping[str, bool] | None = None,
     same: Mapping[str, Alike] | None = None,
+    caption: Caption | None = None,
 ) -> str:
     """Return a table as text, or write it to a file and return "".
 
@@ -122,6 +125,7 @@ def write_table(
         higher_is_better: for each column of scores. In LaTeX and Markdown the best value of each is bold and the
             second underlined, and so are values that are printed equal.
         same: for columns of scores, whether two rows are not told apart: they then share their mark.
+        caption: of the table, in LaTeX.
 
     Raises:
         UsageError: Parquet without a file, or without pyarrow.
@@ -134,9 +138,17 @@ def write_table(
     writers: dict[str, Callable[[], str]] = {
         "csv": lambda: _csv_cells(frame).to_csv(index=False),
         "markdown": lambda: _markdown(marked(frame, MARKDOWN, directions, same)),
-        "latex": lambda: marked(frame, LATEX, directions, same).to_latex(index=False, escape=False),
+        "latex": lambda: _latex(frame, directions, same, caption),
     }
-    text = writers[form]()
+    return write_text(writers[form](), file)
+
+
+def write_text(text: str, file: Path | None) -> str:
+    """Return a text, or write it to a file and return "".
+
+    Raises:
+        LnkitError: the file cannot be written; no part of it is left.
+    """
     if file is None:
         return text
     with output_file(file) as tmp:
@@ -218,6 +230,25 @@ def _cell(value: Any) -> str:
     if pd.isna(value):
         return ""
     return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _latex(
+    frame: pd.DataFrame,
+    higher_is_better: Mapping[str, bool],
+    same: Mapping[str, Alike] | None,
+    caption: Caption | None,
+) -> str:
+    shown = frame.drop(columns=[name for name in NOTES if name in frame])
+    noted = frame[[name for name in NOTES if name in frame]].fillna("").astype(str)
+    numeric = [is_numeric(shown[name]) for name in shown]
+    cells = marked(shown, LATEX, higher_is_better, same)
+    return latex_table(cells, numeric, caption, noted.to_numpy().tolist() if len(noted.columns) else ())
+
+
+def is_numeric(column: pd.Series) -> bool:
+    """Return whether a column has numbers, also as text; empty cells do not count."""
+    known = column[column.notna() & (column != "")]
+    return len(known) > 0 and bool(pd.to_numeric(known, errors="coerce").notna().all())
 
 
 def _markdown(frame: pd.DataFrame) -> str:

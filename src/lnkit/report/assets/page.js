@@ -1,5 +1,6 @@
-// Sorts and filters the tables of a page. Rows stay elements of the page: nothing here makes HTML from text.
+// Sorts, filters and folds the tables of a page; print shows every row that passes the filter. Rows stay elements of the page: nothing here makes HTML from text.
 "use strict";
+const FEW = 10; // rows of a folded table
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const headers = [...table.tHead.rows[0].cells];
@@ -31,7 +32,18 @@ for (const table of document.querySelectorAll("table.sortable")) {
     tools.append(select);
   });
   tools.append(count);
-  table.closest(".scroll").before(tools);
+  const scroll = table.closest(".scroll");
+  scroll.before(tools);
+  const more = document.createElement("button");
+  more.type = "button";
+  more.className = "more";
+  more.setAttribute("aria-expanded", "false");
+  more.addEventListener("click", () => {
+    more.setAttribute("aria-expanded", more.getAttribute("aria-expanded") === "false");
+    fold();
+  });
+  if (rows.length > FEW) scroll.after(more);
+  if (rows.length <= FEW) tools.hidden = true;
 
   function filter() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -44,6 +56,15 @@ for (const table of document.querySelectorAll("table.sortable")) {
       shown += fits;
     }
     count.textContent = `${shown} of ${rows.length} rows`;
+    fold();
+  }
+
+  function fold() {
+    const whole = more.getAttribute("aria-expanded") === "true";
+    const fitting = [...body.rows].filter((row) => !row.hidden);
+    fitting.forEach((row, place) => row.classList.toggle("folded", !whole && place >= FEW));
+    more.hidden = fitting.length <= FEW;
+    more.textContent = whole ? `Show the first ${FEW} rows` : `Show all ${fitting.length} rows`;
   }
 
   function sort(column) {
@@ -62,16 +83,22 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const sorted = document.createDocumentFragment();
     for (const one of rows) sorted.append(one.row);
     body.append(sorted);
+    fold();
   }
 
   headers.forEach((header, column) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = header.textContent;
+    button.textContent = header.firstChild.textContent; // behind it may be a link to a caveat
     button.title = "Sort by this column";
     button.addEventListener("click", () => sort(column));
-    header.replaceChildren(button);
+    header.firstChild.replaceWith(button);
   });
   search.addEventListener("input", filter);
   filter();
 }
+
+// What is folded into details is printed too.
+const folded = () => document.querySelectorAll("details:not([open])");
+addEventListener("beforeprint", () => folded().forEach((one) => { one.open = true; one.dataset.printed = ""; }));
+addEventListener("afterprint", () => document.querySelectorAll("details[data-printed]").forEach((one) => { one.open = false; delete one.dataset.printed; }));

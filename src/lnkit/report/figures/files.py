@@ -58,16 +58,16 @@ def to_spec(chart: Any, *, validate: bool = True) -> dict[str, Any]:
     import altair as alt  # noqa: PLC0415 - slow to import
 
     with alt.data_transformers.enable("default", max_rows=None):
-        spec: dict[str, Any] = _as_data(chart.to_dict(validate=validate))
+        spec: dict[str, Any] = to_data(chart.to_dict(validate=validate))
     return spec
 
 
-def _as_data(value: Any) -> Any:
+def to_data(value: Any) -> Any:
     """Replace numbers that JSON does not have by null, and characters that SVG does not have by spaces."""
     if isinstance(value, dict):
-        return {printable(name): _as_data(item) for name, item in value.items()}
+        return {printable(name): to_data(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_as_data(item) for item in value]
+        return [to_data(item) for item in value]
     if isinstance(value, str):
         return printable(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -101,12 +101,26 @@ def _pdf(spec: dict[str, Any]) -> bytes:
     return bytes(vl_convert.vegalite_to_pdf(spec))
 
 
-def _html(spec: dict[str, Any]) -> bytes:
-    from lnkit.report.markup import Figure, Section, page  # noqa: PLC0415 - reads the scripts
-
+def heading(spec: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return the title of a specification as one line, and the lines of its subtitle."""
     title = spec.get("title", {})
-    name = title.get("text", "Figure") if isinstance(title, dict) else str(title)
-    return page(name, [Section("figure", name, figures=(Figure("figure", spec),))]).encode()
+    known = title if isinstance(title, dict) else {"text": title}
+    text, notes = (known.get(name, "") for name in ("text", "subtitle"))
+    return " ".join(_lines(text)) or "Figure", _lines(notes)
+
+
+def _lines(text: str | list[str]) -> list[str]:
+    return [text] * bool(text) if isinstance(text, str) else text
+
+
+def _html(spec: dict[str, Any]) -> bytes:
+    from lnkit.report.markup import Figure, Section, page, paragraph  # noqa: PLC0415 - reads the scripts
+
+    title, notes = heading(spec)
+    drawn = {name: value for name, value in spec.items() if name != "title"}
+    body = paragraph(" ".join(notes), "muted") if notes else ""
+    label = " ".join([f"{title}.", *notes])
+    return page(title, [Section("figure", "", body, (Figure("figure", drawn, label),))]).encode()
 
 
 WRITERS: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
