@@ -22,6 +22,7 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.commands",
     "lnkit.escapes",
     "lnkit.evaluation",
+    "lnkit.sweep",
     "lnkit.distances",
     "lnkit.networks",
     "lnkit.losses",

@@ -50,6 +50,7 @@ def plan(
         DataError: The file cannot be read.
 
     Example:
+        >>> from lnkit.sweep import StudyBenchmark
         >>> study = Study(backbones=("pixel",), bench=(StudyBenchmark("bapps", sample=True),))
         >>> [task.name for task in plan(study).tasks]
         ['bapps pixel']
