@@ -179,3 +179,32 @@ def test_rows_that_differ_in_their_point_share_one_signature(capsys: pytest.Capt
             own = next((line for line in lines if line.startswith(f"  {name} | ")), "")
             assert set(parts[2:]) <= {*shared.removeprefix("Signature: ").split(" | "), *own.split(" | ")}
     assert len(lines) - lines.index(shared) <= 1 + len(records[0].main_scores)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_many_rows_fold_to_one_screen_that_says_how_to_see_all(columns: int, tmp_path: Path) -> None:
+    points = [word for i in range(1, 13) for word in ("--point", f"features.{i}")]
+    words = ["eval", "--backbone", "squeezenet1_1", "--weights", "random", "--sample", "--results", "out", *points]
+    lines = screen(words, columns, 24, tmp_path).lines
+    assert len(lines) <= 24
+    assert [line for line in lines if len(line) > columns] == []
+    rows = [line for line in lines if line.startswith("squeezenet1_1:features.")]
+    assert f"... and {12 - len(rows)} more rows: --wide shows all." in lines
+    assert "Results: 12 folders in out" in lines
+    assert len(rows) >= 5
+    text = " ".join(" ".join(lines).split())
+    assert "Next: `lnkit results list --results out` lists all results; --signatures shows all scores here." in text
+    taller = screen(words, columns, 40, tmp_path).lines
+    assert sum(line.startswith("squeezenet1_1:features.") for line in taller) == 12
+    whole = screen([*words, "--wide"], columns, 24, tmp_path).lines
+    assert sum(line.startswith("squeezenet1_1:features.") for line in whole) == 12
+    assert sum(line.startswith("Results: out/") for line in whole) == 12
+    assert not [line for line in whole if line.startswith("... and ")]
+
+
+def test_an_error_is_wrapped_between_words() -> None:
+    lines = screen(["eval", "--backbone", "pixel", "--bench", "tid2013", "--set", "factors=2"], 80).lines
+    assert len(lines) > 1
+    assert all(len(line) <= 80 for line in lines)
+    expected = "The protocol of 'tid2013' has no field 'factors'; it has: distance, channel_norm"
+    assert expected in " ".join(lines)

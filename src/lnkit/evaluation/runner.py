@@ -112,6 +112,17 @@ def _run_resolved(resolved: ResolvedRequest, weights_seed: int, unknown: str, pr
     return [done[network] for network in facts.networks]
 
 
+def check(request: RunRequest, registry: Registry, progress: Progress) -> None:
+    """Check all names and options of a request as :func:`run` does first, and run nothing.
+
+    Raises:
+        UsageError: a name, a point, an option or a protocol field is wrong.
+        LnkitError: a file of weights is missing or damaged.
+    """
+    results_dir(request.results)
+    _Runner(resolve(request, registry), progress).check()
+
+
 def open_data(request: RunRequest, registry: Registry, progress: Progress) -> BenchmarkData:
     """Open the data of a request as :func:`run` does, and run nothing.
 
