@@ -1,4 +1,4 @@
-"""`lnkit eval` with several benchmarks: what it checks first, what it shows, and what one failure leaves of the rest."""
+"""`lnkit eval` with several benchmarks: what it checks first, what it shows, and what a failure stops."""
 
 from __future__ import annotations
 
