@@ -250,6 +250,7 @@ def test_weights_that_cannot_be_fetched_are_a_sentence(monkeypatch: pytest.Monke
 def test_an_unreachable_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """And what has been downloaded is then found without it: the client is offline inside."""
     import huggingface_hub.constants as constants
+
     from lnkit_timm import hub
 
     asked = []

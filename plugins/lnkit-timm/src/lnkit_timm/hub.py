@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from huggingface_hub import constants  # comes with timm
-from huggingface_hub.utils import get_session
+from huggingface_hub import (
+    constants,  # comes with timm
+    get_session,
+)
 
 TIMEOUT = 6.0  # seconds that the hub has to answer
 
