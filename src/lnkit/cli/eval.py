@@ -240,7 +240,7 @@ def _show_folders(runs: list[FinishedRun], whole: bool, folder: Path | None) -> 
         echo(f"Results: {len(runs)} folders in {runs[0].folder.parent}")
     if not whole:
         place = f" --results {shlex.quote(str(folder))}" if folder else ""
-        shown = f"`lnkit results show {runs[0].record.key.digest()[:12]}{place}` shows a result in full"
+        command, says = f"lnkit results show {runs[0].record.key.digest()[:12]}", "shows a result in full"
         if len(runs) > MAX_FOLDERS:
-            shown = f"`lnkit results list{place}` lists all results"
-        print_sentence(f"Next: {shown}; --signatures shows all scores here.", "  ")
+            command, says = "lnkit results list", "lists all results"
+        print_sentence(f"Next: `{command}{place}` {says}; --signatures shows all scores here.", "  ")
