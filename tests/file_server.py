@@ -63,8 +63,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", b.etag)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(b.content) - 1}/{len(b.content)}")
-        self.end_headers()
-        self.wfile.write(body[: b.drops.pop(0)] if b.drops else body)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who asked may have gone
+            self.end_headers()
+            self.wfile.write(body[: b.drops.pop(0)] if b.drops else body)
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
