@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,7 @@ class Behavior:
     heeds_versions: bool = True  # honors If-Range
     drops: list[int] = field(default_factory=list)  # after so many bytes, one entry per request, the connection is cut
     status: int = 0  # answer every request with this error
+    pauses: list[float] = field(default_factory=list)  # seconds before an answer, one entry per request
     failures: int = 0  # answer 503 to so many requests first
     asked: list[str] = field(default_factory=list)  # the Range header of each request, "" if none
     versions: list[str] = field(default_factory=list)  # the If-Range header of each request, "" if none
@@ -30,6 +32,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         b = self.behavior
+        if b.pauses:
+            time.sleep(b.pauses.pop(0))
         b.asked.append(self.headers.get("Range", ""))
         b.versions.append(self.headers.get("If-Range", ""))
         if b.status or b.failures:
@@ -59,8 +63,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", b.etag)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(b.content) - 1}/{len(b.content)}")
-        self.end_headers()
-        self.wfile.write(body[: b.drops.pop(0)] if b.drops else body)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who asked may have gone
+            self.end_headers()
+            self.wfile.write(body[: b.drops.pop(0)] if b.drops else body)
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's

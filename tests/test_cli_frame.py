@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from itertools import groupby
 
 import click
 import pytest
@@ -24,6 +25,7 @@ from lnkit.cli._output import print_table
 from lnkit.cli._progress import MessageProgress, make_progress
 from lnkit.errors import DataError, UsageError
 from lnkit.plugins.load import default_registry
+from lnkit.progress import activity
 
 __all__ = ["fake_plugins"]
 
@@ -375,6 +377,35 @@ with progress.task("Comparing [x]", 4000, unit="pairs") as advance:
     assert "of 4,000 pairs" in shown
     assert "/s" in shown
     assert "1.3 GB will be [fetched]." in shown
+
+
+def test_what_counts_nothing_is_one_line_and_hides_what_is_around_it() -> None:
+    code = """
+import time
+from lnkit.cli._progress import make_progress
+from lnkit.progress import activity
+progress = make_progress()
+with progress.task("comparing images with timm/a_network_with_a_rather_long_name", 40000, unit="triplets") as advance:
+    advance(12345)
+    time.sleep(0.3)
+    with activity("building the engine"):
+        time.sleep(0.4)
+    time.sleep(0.3)
+"""
+    frames = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", frame).strip() for frame in re.split("[\r\n]+", draw(code, 80))]
+    lines = [frame for frame in frames if frame]
+    kinds = [line.split()[0] for line in lines]
+    assert all(len(line) <= 80 for line in lines)
+    assert [kind for kind, _ in groupby(kinds)] == ["comparing", "building", "comparing"]
+    assert all(re.search(r" \d s$", line) for line in lines if line.startswith("building"))
+    assert any("12,345 of 40,000 triplets" in line for line in lines)
+
+
+def test_activities_are_silent_in_a_library_call_and_in_a_pipe(capsys: Capture) -> None:
+    make_progress()
+    with activity("loading"):
+        pass
+    assert capsys.readouterr() == ("", "")
 
 
 def test_progress_is_silent_in_a_pipe(capsys: Capture) -> None:

@@ -134,6 +134,36 @@ def test_gives_up_on_a_server_that_never_delivers(tmp_path: Path) -> None:
         assert len(server.asked) == transfer.ATTEMPTS
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError("timed out"),
+        OSError(101, "Network is unreachable"),
+        ConnectionRefusedError(111, "Connection refused"),
+        socket.gaierror(-2, "Name or service not known"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_asked_once(
+    error: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def connect(address: object, timeout: float, *_: object) -> None:
+        tried.append(timeout)
+        raise error
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(DataError, match=str(error.strerror or error)):
+        fetch(RemoteFile("https://example.org/data.bin", size=1), tmp_path, SilentProgress())
+    assert tried == [transfer.FIRST_TIMEOUT]
+
+
+def test_a_slow_first_answer_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "FIRST_TIMEOUT", 0.2)
+    with serving(Behavior(CONTENT, pauses=[0.5])) as server:
+        assert fetch(remote(server), tmp_path, SilentProgress()).read_bytes() == CONTENT
+
+
 def test_a_wrong_checksum_removes_the_file(tmp_path: Path) -> None:
     with serving(Behavior(CONTENT)) as server, pytest.raises(DataError) as error:
         fetch(remote(server, sha256="ab" * 32), tmp_path, SilentProgress())

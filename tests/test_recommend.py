@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -384,6 +386,49 @@ def test_the_command(tmp_path: Path) -> None:
     assert answer["answer"] == "squeezenet1_1:early"
     assert len(answer["by_setting"][0]["candidates"]) == 2
     assert answer["by_setting"][0]["sources"][0] == "Pihlgren et al. 2023, Table VI"
+
+
+def test_an_answer_by_psnr_and_ssim_shows_what_agrees_with_people(tmp_path: Path) -> None:
+    text = command("--task", "superres", "--top", "56", folder=tmp_path)
+    table = performance_scores().query("benchmark == 'bapps' and score == '2afc'")
+    people = table.set_index(table.backbone + ":" + table.point).value
+    header, *rows = [re.split(" {2,}", line) for line in text.splitlines() if "  " in line and line[0] not in " -"]
+    assert header[3] == "2afc"
+    assert {row[0]: float(row[3]) for row in rows} == dict(people)
+    best, own = people.idxmax(), people["squeezenet1_1:early"]
+    rank = people.rank(ascending=False)["squeezenet1_1:early"]
+    assert "- The order is by PSNR and SSIM, which miss much of what people see (Zhang et al. 2018)." in text
+    assert f"squeezenet1_1:early has {own:g}, rank {rank:g} of 56; the highest is {people.max():g}, of {best}." in text
+    (answer,) = json.loads(command("--task", "superres", "--json", folder=tmp_path))
+    assert all(c["bapps_2afc"] == people[c["loss_network"]] for c in answer["by_setting"][0]["candidates"])
+
+
+@pytest.mark.parametrize("words", ["--task bapps", "--task superres --task bapps --json", "--task delineation"])
+def test_other_answers_have_neither(words: str, tmp_path: Path) -> None:
+    last = command(*words.split(), folder=tmp_path)
+    if "--json" in words:
+        last = json.dumps(json.loads(last)[1:])
+    assert "bapps_2afc" not in last
+    assert "PSNR" not in last
+    assert "To train with it" not in last
+
+
+def test_the_snippet_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    import lnkit
+
+    text = command("--task", "superres", folder=tmp_path)
+    snippet = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
+    assert 'load_loss("squeezenet1_1:early, squared")' in snippet
+    random = partial(lnkit.load_loss, weights="random")
+    monkeypatch.setattr(lnkit, "load_loss", random)
+    output, target = torch.rand(1, 3, 32, 32, requires_grad=True), torch.rand(1, 3, 32, 32)
+    names = {"output": output, "target": target, "device": "cpu"}
+    exec(snippet, names)
+    l1 = torch.nn.functional.l1_loss(output, target)
+    expected = l1 + random("squeezenet1_1:early", distance="squared")(output, target)
+    assert torch.equal(names["total"], expected)  # type: ignore[arg-type]
 
 
 def test_no_answer_is_null_and_shows_no_order(tmp_path: Path) -> None:

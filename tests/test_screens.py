@@ -16,6 +16,7 @@ from pathlib import Path
 import pyte
 import pytest
 from helpers import make_record, read_terminal
+from PIL import Image
 
 from lnkit.cli._layout import draw, fit
 from lnkit.cli._scores import show_scores
@@ -79,6 +80,50 @@ def test_no_line_of_a_listing_is_wider_than_the_terminal(words: str, columns: in
     assert any(line.startswith(HEADERS[words]) for line in shown.lines)
 
 
+TABLES = {  # command -> the start of its header, and words or numbers that stay whole on one line
+    "attributes": ("backbone  ", ["efficientnet_b7", "143,667,240", "15,470 M", "84.122 [78.642]"]),
+    "attributes --points": ("loss network  ", ["efficientnet_b7:semi_early", "resnext50_32x4d:early"]),
+    "recommend --task superres": ("loss network  ", ["squeezenet1_1:early", "resnext50_32x4d:early", "21.3 M"]),
+    "recommend --task bapps": ("loss network  ", ["alexnet:mid", "0.691"]),
+    "analyze ranks --bench superres": ("backbone  ", ["resnext50_32x4d", "11.12"]),
+    "analyze best-points --bench superres": ("backbone  ", ["efficientnet_b7", "x4_psnr_set5"]),
+    "analyze front --bench superres": ("score  ", ["x4_psnr_bsd100", "efficientnet_b0:semi_early", "10,838,016"]),
+    "analyze correlations --bench bapps": ("score  ", ["2afc", "jnd_map"]),
+    "place vgg16:late": ("loss network  ", ["vgg16:late", "15.3 G", "x4_psnr_bsd100", "46.5 of 56"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("words", TABLES)
+def test_tables_of_the_published_study_fit_and_break_no_name_or_number(
+    words: str, columns: int, tmp_path: Path
+) -> None:
+    shown = screen(words.split(), columns, cwd=tmp_path)
+    header, whole = TABLES[words]
+    assert shown.code == 0
+    assert [line for line in shown.lines if len(line) > columns] == []
+    assert any(line.startswith(header) for line in shown.lines)
+    assert [text for text in whole if not any(text in line for line in shown.lines)] == []
+
+
+@pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.exhaustive)])
+def test_losses_and_distances_of_images_fit(columns: int, tmp_path: Path) -> None:
+    described = screen(["loss", "show", "vgg19:conv1_2*0.1+conv2_2*0.1+conv3_4*1+conv4_4*1+conv5_4*1, l1"], columns)
+    assert described.code == 0
+    assert [line for line in described.lines if len(line) > columns] == []
+    assert any(line.startswith("weight  backbone  point") for line in described.lines)
+    assert any("19,508.4 M" in line and "vgg19" in line for line in described.lines)
+    name = "a_photograph_with_a_rather_long_name_that_says_where.png"
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (64, 64), {"a": (9, 9, 9), "b": (99, 0, 99)}[folder]).save(tmp_path / folder / name)
+    compared = screen(["distance", "a", "b", "--backbone", "pixel", "--point", "image"], columns, cwd=tmp_path)
+    assert compared.code == 0
+    assert [line for line in compared.lines if len(line) > columns] == []
+    assert any(line.split() == ["image", "distance"] for line in compared.lines)
+    assert any(re.fullmatch(rf"{name}  [\d.e-]+", line) for line in compared.lines)
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("words", ["list-backbones", "list-backbones *"])
 def test_no_name_of_a_backbone_is_broken(words: str, columns: int) -> None:
@@ -123,6 +168,47 @@ def test_the_list_of_results_keeps_its_scores(columns: int, tmp_path: Path) -> N
     assert record.key.digest()[:12] in shown.lines[2]
     name, score = next(iter(record.main_scores)), record.scores[next(iter(record.main_scores))]
     assert f"{name} {score.value:.4f}" in " ".join(shown.lines)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_result_is_shown_within_the_width(columns: int, tmp_path: Path) -> None:
+    note_ = "the judgments are constructions, in which the weaker distortion is the closer one, not people's answers"
+    record = make_record(notes=(note_,))
+    ResultsFolder(tmp_path).write(record, {})
+    hash_ = record.key.digest()[:12]
+    lines = screen(["results", "show", hash_, "--results", str(tmp_path)], columns).lines
+    (signature,) = [line for line in lines if " = 2afc|" in line]  # on one line, to be copied
+    assert [line for line in lines if len(line) > columns and line != signature] == []
+    assert any(line.startswith("score  ") for line in lines)
+    assert any("0.7000 [0.6900, 0.7100]" in line for line in lines)
+    assert note_ in " ".join(" ".join(lines).split())
+    assert record.key.weights_sha256 in " ".join(lines)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_comparison_keeps_the_ends_and_the_difference(columns: int, tmp_path: Path) -> None:
+    values = [0.61, 0.62, 0.63, 0.64, 0.65, 0.66, 0.67, 0.68, 0.69]
+    records = [make_record(value, backbone=f"efficientnet_b{i}") for i, value in enumerate(values)]
+    for record in records:
+        ResultsFolder(tmp_path).write(record, {})
+    hashes = [record.key.digest()[:12] for record in records]
+    lines = screen(["results", "compare", *hashes, "--results", str(tmp_path)], columns).lines
+    assert [line for line in lines if len(line) > columns] == []
+    row = next(line for line in lines if line.startswith("2afc "))
+    values_shown = row.split()[1:]
+    assert (values_shown[0], values_shown[-2:]) == ("0.6100", ["0.6900", "+0.0800"])
+    text = " ".join(" ".join(lines).split())
+    assert "left out: efficientnet_b" in text
+    assert "difference" not in text.partition("left out:")[2]
+
+
+def test_results_of_one_loss_network_are_told_apart_by_their_hash(tmp_path: Path) -> None:
+    records = [make_record(value, weights_sha256=letter * 64) for value, letter in ((0.6, "a"), (0.7, "b"))]
+    for record in records:
+        ResultsFolder(tmp_path).write(record, {})
+    hashes = [record.key.digest()[:12] for record in records]
+    text = " ".join(screen(["results", "compare", *hashes, "--results", str(tmp_path)], 80).lines)
+    assert all(hash_ in text for hash_ in hashes)
 
 
 def test_intervals_products_and_units_stay_whole() -> None:
@@ -179,3 +265,32 @@ def test_rows_that_differ_in_their_point_share_one_signature(capsys: pytest.Capt
             own = next((line for line in lines if line.startswith(f"  {name} | ")), "")
             assert set(parts[2:]) <= {*shared.removeprefix("Signature: ").split(" | "), *own.split(" | ")}
     assert len(lines) - lines.index(shared) <= 1 + len(records[0].main_scores)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_many_rows_fold_to_one_screen_that_says_how_to_see_all(columns: int, tmp_path: Path) -> None:
+    points = [word for i in range(1, 13) for word in ("--point", f"features.{i}")]
+    words = ["eval", "--backbone", "squeezenet1_1", "--weights", "random", "--sample", "--results", "out", *points]
+    lines = screen(words, columns, 24, tmp_path).lines
+    assert len(lines) <= 24
+    assert [line for line in lines if len(line) > columns] == []
+    rows = [line for line in lines if line.startswith("squeezenet1_1:features.")]
+    assert f"... and {12 - len(rows)} more rows: --wide shows all." in lines
+    assert "Results: 12 folders in out" in lines
+    assert len(rows) >= 5
+    text = " ".join(" ".join(lines).split())
+    assert "Next: `lnkit results list --results out` lists all results; --signatures shows all scores here." in text
+    taller = screen(words, columns, 40, tmp_path).lines
+    assert sum(line.startswith("squeezenet1_1:features.") for line in taller) == 12
+    whole = screen([*words, "--wide"], columns, 24, tmp_path).lines
+    assert sum(line.startswith("squeezenet1_1:features.") for line in whole) == 12
+    assert sum(line.startswith("Results: out/") for line in whole) == 12
+    assert not [line for line in whole if line.startswith("... and ")]
+
+
+def test_an_error_is_wrapped_between_words() -> None:
+    lines = screen(["eval", "--backbone", "pixel", "--bench", "tid2013", "--set", "factors=2"], 80).lines
+    assert len(lines) > 1
+    assert all(len(line) <= 80 for line in lines)
+    expected = "The protocol of 'tid2013' has no field 'factors'; it has: distance, channel_norm"
+    assert expected in " ".join(lines)

@@ -6,7 +6,6 @@ all writers of that format use it.
 
 from __future__ import annotations
 
-import html as _html
 import re
 
 __all__ = ["csv_cell", "csv_text", "html", "latex", "markdown", "printable"]
@@ -55,6 +54,8 @@ def html(text: str) -> str:
         >>> html("<b a='1'>")
         '&lt;b a=&#x27;1&#x27;&gt;'
     """
+    import html as _html  # noqa: PLC0415 - every command passes here
+
     return _html.escape(printable(text), quote=True)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from typing import Protocol
 
 __all__ = [
@@ -36,7 +38,7 @@ class Progress(Protocol):
         Args:
             title: a short phrase, such as "training".
             total: number of steps; None if unknown.
-            unit: of the steps: "bytes", or a plural noun such as "images".
+            unit: of the steps: "bytes", or a plural noun such as "images"; "" for a task that counts no steps.
         """
         ...
 
@@ -54,3 +56,34 @@ class SilentProgress:
 
     def say(self, sentence: str) -> None:
         pass
+
+
+_displays: list[Progress] = []  # of the command line, while stderr is a terminal
+
+
+def show_activities(display: Progress | None) -> None:
+    """Let a display show the activities of this process; None for nobody."""
+    _displays[:] = [] if display is None else [display]
+
+
+@contextmanager
+def activity(title: str) -> Iterator[None]:
+    """Show what is being done while nothing is counted, where somebody looks; in a library call nothing happens.
+
+    For code that has no Progress in hand.
+
+    Args:
+        title: a short phrase, such as "loading PyTorch".
+    """
+    if not _displays:
+        yield
+        return
+    with _displays[-1].task(title):
+        yield
+
+
+def load_torch() -> None:
+    """Import torch, which takes seconds, as an activity."""
+    if "torch" not in sys.modules:
+        with activity("loading PyTorch"):
+            import_module("torch")

@@ -6,7 +6,6 @@ backbones therefore costs a thousand small objects. A function may be given as t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +96,8 @@ def class_digest(classes: Sequence[str]) -> str:
         >>> class_digest(["cat", "dog"])[:16]
         '3a450eb155d6a4c6'
     """
+    import hashlib  # noqa: PLC0415 - every command passes here
+
     return hashlib.sha256("\n".join(classes).encode()).hexdigest()
 
 

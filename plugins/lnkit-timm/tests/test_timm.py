@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -244,6 +245,34 @@ def test_weights_that_cannot_be_fetched_are_a_sentence(monkeypatch: pytest.Monke
     assert "https://huggingface.co/timm/resnet18.a1_in1k" in message
     for way in ("--weights FILE", "--weights random", "efficientnet_lite0"):
         assert way in message
+
+
+def test_an_unreachable_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what has been downloaded is then found without it: the client is offline inside."""
+    import huggingface_hub.constants as constants
+
+    from lnkit_timm import hub
+
+    asked = []
+
+    class Session:
+        def head(self, url: str, timeout: float) -> None:
+            asked.append(url)
+            raise OSError("Name or service not known")
+
+    monkeypatch.setattr(hub, "get_session", Session)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", "/nonexistent")
+    start = time.monotonic()
+    with pytest.raises(WeightsError, match=r"https://huggingface.co cannot be reached: Name or service not known"):
+        build_backbone(default_registry().backbone("timm/resnet18"))
+    assert time.monotonic() - start < 10
+    assert asked == [constants.ENDPOINT]
+    assert constants.HF_HUB_OFFLINE is False
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsError, match=r"\(HF_HUB_OFFLINE is set\)"):
+        build_backbone(default_registry().backbone("timm/resnet18"))
+    assert asked == [constants.ENDPOINT]
 
 
 def test_weights_that_are_not_on_the_hub_are_named_by_their_address() -> None:

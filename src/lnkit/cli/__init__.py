@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from lnkit._version import __version__
-from lnkit.cli._output import Settings, echo, print_lines
+from lnkit.cli._output import Settings, echo, print_lines, print_sentence
 from lnkit.cli._plugincommands import load_command, plugin_commands
 from lnkit.cli._process import check_call, find_home, open_streams, print_messages
 from lnkit.data.atomic import DISK_FULL
@@ -194,7 +194,7 @@ def _print_exception(error: BaseException, show_traceback: bool) -> int:
 
 
 def _print_error(sentence: str, code: int) -> int:
-    echo(f"Error: {sentence}" if code != 130 else sentence, err=True)
+    print_sentence(f"Error: {sentence}" if code != 130 else sentence, err=True)
     return code
 
 

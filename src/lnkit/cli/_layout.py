@@ -9,8 +9,12 @@ import click
 
 GAP = 2  # between columns
 READABLE = 18  # a column of sentences is not folded to less
-# an interval, a product (64 x 31 x 31), a number with its unit (1.7 M), a sign before a number, any other word
-WORD = re.compile(r"\S*\[[^][]{1,24}\]\S*|\d+(?: x \d+)+|[\d.,]+ (?:[kMGT]?B|[kMGT]|%|s)(?!\S)|[+-] \d\S*|\S+")
+# an interval, a product (64 x 31 x 31), a number with its unit (1.7 M), a sign before a number, a score with its value
+# (2afc 0.7012), any other word
+WORD = re.compile(
+    r"\S*\[[^][]{1,24}\]\S*|\d+(?: x \d+)+|[\d.,]+ (?:[kMGT]?B|[kMGT]|%|s)(?!\S)|[+-] \d\S*"
+    r"|\S+ -?\d+\.\d{4},?(?!\S)|\S+"
+)
 NAME_PARTS = re.compile(r"[^:+|]+[:+|]?|[:+|]")  # of vgg16:early+mid, in a title that is wider than its column
 
 

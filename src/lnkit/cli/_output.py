@@ -139,7 +139,7 @@ def _draw_table(columns: list[str], cells: list[list[str]], title: str, least: S
     if wide:
         lines = [title] * bool(title) + draw(columns, cells)
     else:
-        width = _terminal_width()
+        width = _terminal_size(sys.stdout).columns
         shown = fit(columns, cells, width, least)
         lines = click.wrap_text(title, width).split("\n") if title else []
         lines += draw([columns[i] for i in shown], [[row[i] for i in shown] for row in cells], width)
@@ -170,31 +170,43 @@ def pager() -> Iterator[None]:
     finally:
         _pages.remove(printed)
     text = "".join(printed)
-    if text.count("\n") >= _terminal_size().lines:
+    if text.count("\n") >= terminal_lines():
         click.echo_via_pager(text.removesuffix("\n"), color=True)
     else:
         _write(text, err=False)
 
 
-def _terminal_width() -> int:
-    return _terminal_size().columns
+def terminal_lines() -> int:
+    """Return how many lines the terminal of stdout shows at once."""
+    return _terminal_size(sys.stdout).lines
 
 
-def _terminal_size() -> os.terminal_size:
+def _terminal_size(stream: Any) -> os.terminal_size:
     import shutil  # noqa: PLC0415 - only on a terminal
 
     if "COLUMNS" not in os.environ:
         with suppress(OSError, ValueError):  # shutil asks descriptor 1, which may stand for stderr
-            return os.get_terminal_size(sys.stdout.fileno())
+            size = os.get_terminal_size(stream.fileno())
+            if size.columns and size.lines:  # 0 where nobody has told the terminal its size
+                return size
     return shutil.get_terminal_size()
 
 
-def print_sentence(sentence: str, indent: str = "") -> None:
-    """Print a sentence on stdout; on a terminal it is wrapped between words and further lines are indented."""
-    text = printable(sentence)
-    if is_terminal(sys.stdout):
-        text = click.wrap_text(text, _terminal_width(), subsequent_indent=indent)
-    _write(f"{text}\n", err=False)
+def print_sentence(sentence: str, indent: str = "", *, err: bool = False) -> None:
+    """Print a sentence; on a terminal it is wrapped between words and further lines are indented.
+
+    Args:
+        sentence: of any length; a word that is longer than a line, such as a path, stays whole.
+        indent: before further lines.
+        err: print on stderr instead of stdout.
+    """
+    text, stream = printable(sentence), sys.stderr if err else sys.stdout
+    if is_terminal(stream):
+        from textwrap import fill  # noqa: PLC0415 - only on a terminal
+
+        width = _terminal_size(stream).columns
+        text = fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    _write(f"{text}\n", err=err)
 
 
 def is_terminal(stream: Any) -> bool:
@@ -259,7 +271,7 @@ def note(sentence: str) -> None:
         >>> note("2 of 3 results had been computed before.")
     """
     if not settings().quiet:
-        echo(sentence, err=True)
+        print_sentence(sentence, err=True)
 
 
 def warn(sentence: str) -> None:
@@ -271,4 +283,4 @@ def warn(sentence: str) -> None:
     Example:
         >>> warn("vgg16:late collapsed.")
     """
-    echo(f"Warning: {sentence}", err=True)
+    print_sentence(f"Warning: {sentence}", err=True)

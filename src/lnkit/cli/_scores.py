@@ -9,31 +9,43 @@ from lnkit.results.records import CUT_DOWN, RunRecord, ScoreRecord, SeedSpread
 from lnkit.results.seeds import seed_notes
 
 MAX_COLUMNS = 6  # loss networks in a readable table
+MAX_OWN_PARTS = 4  # lines of what differs between signatures, on a terminal
 
 
-def show_scores(records: Sequence[RunRecord], *, whole: bool = True) -> None:
+def show_scores(records: Sequence[RunRecord], *, whole: bool = True, most: int = 10) -> None:
     """Print the scores of runs of one benchmark.
 
     Args:
         records: of the runs.
         whole: with all scores and whole signatures; otherwise with the primary scores, and what signatures share once.
+        most: unless whole, the number of rows of a table and of lines below it.
     """
     names = list(dict.fromkeys(name for record in records for name in record.scores))
     primary = [name for name in names if any(name in record.main_scores for record in records)]
     rows = [[record.loss_network, *(_cell(record, name) for name in primary)] for record in records]
-    print_table(["loss network", *primary], rows, title=table_title(records[0]))
-    _show_spread(records, primary)
+    shown = len(rows) if whole else most
+    print_table(["loss network", *primary], rows[:shown], title=table_title(records[0]))
+    if len(rows) > shown:
+        print_sentence(f"... and {len(rows) - shown} more rows: --wide shows all.")
+    _show_spread(records[:shown], primary)
     if whole:
         _show_others(records, [name for name in names if name not in primary])
     echo()
-    for line in (*_comparisons(records, primary), *_remarks(records)):
+    remarks = [*_comparisons(records, primary), *_remarks(records)]
+    for line in remarks if whole else _first(remarks, most, "notes"):
         print_sentence(line, "  ")
     if whole:
         for line in _signatures(records):
             echo(line)  # not wrapped: made to be copied
         return
-    for line in _short_signatures(records):
+    for line in _first(_short_signatures(records), MAX_OWN_PARTS + 1, "signatures"):
         print_sentence(line, "    ")
+
+
+def _first(lines: Sequence[str], most: int, what: str) -> list[str]:
+    """Return the first lines, and how to see the others if there are more."""
+    left_out = len(lines) - most
+    return [*lines[:most], *([f"... and {left_out} more {what}: --wide shows all."] if left_out > 0 else [])]
 
 
 def _show_spread(records: Sequence[RunRecord], names: Sequence[str]) -> None:

@@ -53,12 +53,20 @@ def _show(values: Mapping[str, tuple[Values, Mapping[str, Values]]]) -> None:
 
 
 def _measured(names: Sequence[str]) -> dict[str, tuple[Values, Mapping[str, Values]]]:
+    from lnkit.cli._progress import show_loading  # noqa: PLC0415 - only where something is computed
+    from lnkit.progress import activity  # noqa: PLC0415
+
     registry = open_registry()
     specs = {name: registry.backbone(name) for name in names}
+    show_loading()
     from lnkit.networks.attributes import measure_attributes  # noqa: PLC0415 - torch, after the names were checked
 
-    measured = {n: measure_attributes(spec, tuple(registry.points_at(n).values())) for n, spec in specs.items()}
-    return {name: (attributes.backbone, attributes.points) for name, attributes in measured.items()}
+    measured = {}
+    for name, spec in specs.items():
+        with activity(f"computing the attributes of {name}"):
+            attributes = measure_attributes(spec, tuple(registry.points_at(name).values()))
+        measured[name] = (attributes.backbone, attributes.points)
+    return measured
 
 
 def _shipped() -> dict[str, tuple[Values, Mapping[str, Values]]]:

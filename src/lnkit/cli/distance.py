@@ -124,6 +124,7 @@ def _measure(found: Found, table: Path | None, places: Sequence[Path], options: 
     from lnkit.pairs.table import write_table  # noqa: PLC0415
     from lnkit.pairs.unfinished import open_unfinished  # noqa: PLC0415
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415
+    from lnkit.progress import load_torch  # noqa: PLC0415
 
     fit = parse_fit(options["resize"], options["crop"])
     loss = choose_loss(*(options[name] for name in ("loss", "backbone", "point", "distance", "normalization")))
@@ -131,6 +132,7 @@ def _measure(found: Found, table: Path | None, places: Sequence[Path], options: 
     registry, progress = open_registry(), make_progress()
     with stdout_to_stderr():  # output of packages is not a result
         sized = read_sizes(found.pairs, fit, progress)
+        load_torch()
         from lnkit.pairs.loss_on_images import LossOnImages  # noqa: PLC0415 - torch, once the images are known to fit
 
         shared = {"device": options["device"], "batch_size": options["batch_size"]}

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._numbers import SEED
-from lnkit.cli._output import echo, emit_json, is_wide, json_option, note, print_sentence, warn
+from lnkit.cli._output import echo, emit_json, is_wide, json_option, note, print_sentence, terminal_lines, warn
 from lnkit.errors import LnkitError, UsageError
 
 if TYPE_CHECKING:
     from lnkit.evaluation.request import RunRequest
     from lnkit.evaluation.runner import FinishedRun
     from lnkit.losses.definition import Loss
+    from lnkit.plugins.registry import Registry
+    from lnkit.progress import Progress
+    from lnkit.results.records import RunRecord
 
+OTHER_LINES, FEWEST_ROWS = 18, 3  # lines of a terminal that the table does not take; rows that it always has
+MAX_FOLDERS = 3  # named one by one on a terminal
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -42,7 +47,15 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     metavar="POINT",
     help="Extraction point, several for one loss network (early+mid), a node, or `all` (the default); may be repeated.",
 )
-@click.option("--bench", default="bapps", show_default=True, metavar="NAME", help="Benchmark.")
+@click.option(
+    "--bench",
+    "benchmarks",
+    multiple=True,
+    default=("bapps",),
+    show_default=True,
+    metavar="NAME",
+    help="Benchmark; may be repeated, and all other options then hold for each.",
+)
 @click.option("--protocol", "variant", default="", metavar="VARIANT", help="Protocol variant.  [default: paper]")
 @click.option(
     "--set",
@@ -101,6 +114,8 @@ def eval_command(as_json: bool, signatures: bool, **options: Any) -> None:
 
     requests = _requests(**options)
     registry, progress = open_registry(), make_progress()
+    with stdout_to_stderr():
+        _check_all(requests, registry, progress)
     runs: list[FinishedRun] = []
     exit_code = 0
     for request in requests:
@@ -110,7 +125,7 @@ def eval_command(as_json: bool, signatures: bool, **options: Any) -> None:
         except LnkitError as error:
             if len(requests) == 1:
                 raise
-            warn(f"{request.backbone}: {error}")  # and go on with the other backbones
+            warn(f"{request.backbone} on {request.bench}: {error}")  # and go on with the others
             exit_code = max(exit_code, error.exit_code)
     _show(runs, as_json, whole=signatures or is_wide(), folder=options["results"])
     for record in [finished.record for finished in runs if finished.record.collapsed]:
@@ -123,6 +138,7 @@ def eval_command(as_json: bool, signatures: bool, **options: Any) -> None:
 def _requests(  # noqa: PLR0913 - options by name
     backbones: tuple[str, ...],
     losses: tuple[str, ...],
+    benchmarks: tuple[str, ...],
     points: tuple[str, ...],
     weights: tuple[str, ...],
     overrides: tuple[str, ...],
@@ -131,7 +147,7 @@ def _requests(  # noqa: PLR0913 - options by name
     seeds: str | None,
     **shared: Any,
 ) -> list[RunRequest]:
-    """Return one request for each backbone, or for each loss."""
+    """Return one request for each benchmark and each backbone, or each loss."""
     from lnkit.evaluation.request import RunRequest  # noqa: PLC0415 - not for --help
     from lnkit.evaluation.seeds import seed_list  # noqa: PLC0415
     from lnkit.losses.given import given_loss, given_weights  # noqa: PLC0415
@@ -147,6 +163,11 @@ def _requests(  # noqa: PLR0913 - options by name
         raise UsageError("--seed names one training, and --seeds names several: give one of the two.")
     if shared["sample"] and shared["data"]:
         raise UsageError("--sample uses data of its own, and --data names other data: give one of the two.")
+    benchmarks = tuple(dict.fromkeys(benchmarks))
+    if shared["data"] and len(benchmarks) > 1:
+        raise UsageError(
+            f"--data names the data of one benchmark, got {' and '.join(benchmarks)}: run each in a command of its own."
+        )
     changes = dict(_assignment(text) for text in overrides)
     if distance:
         changes["distance"] = distance
@@ -161,7 +182,26 @@ def _requests(  # noqa: PLR0913 - options by name
         *dict.fromkeys(backbones),
         *{str(loss): loss for loss in map(given_loss, losses)}.values(),
     ]
-    return [RunRequest(backbone=subject, **shared) for subject in subjects]
+    return [RunRequest(backbone=subject, bench=bench, **shared) for bench in benchmarks for subject in subjects]
+
+
+def _check_all(requests: list[RunRequest], registry: Registry, progress: Progress) -> None:
+    """Check the options for all runs before the first one starts; a single run checks them itself."""
+    from lnkit.evaluation.runner import check  # noqa: PLC0415 - not for --help
+
+    benchmarks = list(dict.fromkeys(request.bench for request in requests))
+    for name in benchmarks:
+        registry.benchmark(name)
+    for request in requests if len(requests) > 1 else ():
+        try:
+            check(request, registry, progress)
+        except UsageError as error:
+            if len(benchmarks) == 1:
+                raise
+            raise UsageError(
+                f"--bench {request.bench}: {error} Nothing was run, since options hold for every --bench: run "
+                f"{' and '.join(benchmarks)} in commands of their own, or leave out what one of them does not take."
+            ) from error
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -178,16 +218,29 @@ def _show(runs: list[FinishedRun], as_json: bool, *, whole: bool, folder: Path |
     if as_json:
         emit_json([to_plain(run.record) | {"folder": str(run.folder), "reused": run.reused} for run in runs])
     elif runs:
-        show_scores([run.record for run in runs], whole=whole)
-        single = [part for run in runs for part in (run.runs or (run,))]
-        if reused := sum(run.reused for run in single):
-            note(f"{reused} of {len(single)} results existed before and were reused; --force runs them again.")
-        for run in single:
+        blocks: dict[str, list[RunRecord]] = {}
+        for run in runs:
+            blocks.setdefault(run.record.key.benchmark, []).append(run.record)
+        most = 0 if whole else max(FEWEST_ROWS, (terminal_lines() - OTHER_LINES) // len(blocks))
+        for number, records in enumerate(blocks.values()):
+            if number:
+                echo()
+            show_scores(records, whole=whole, most=most)
+        _show_folders([part for run in runs for part in (run.runs or (run,))], whole, folder)
+
+
+def _show_folders(runs: list[FinishedRun], whole: bool, folder: Path | None) -> None:
+    """Print where results lie, how many existed before, and how to see more of them."""
+    if reused := sum(run.reused for run in runs):
+        note(f"{reused} of {len(runs)} results existed before and were reused; --force runs them again.")
+    if whole or len(runs) <= MAX_FOLDERS:
+        for run in runs:
             echo(f"Results: {run.folder}")
-        if not whole:
-            place = f" --results {shlex.quote(str(folder))}" if folder else ""
-            print_sentence(
-                f"Next: `lnkit results show {single[0].record.key.digest()[:12]}{place}` shows a result in full; "
-                "--signatures shows all scores here.",
-                "  ",
-            )
+    else:
+        echo(f"Results: {len(runs)} folders in {runs[0].folder.parent}")
+    if not whole:
+        place = f" --results {shlex.quote(str(folder))}" if folder else ""
+        command, says = f"lnkit results show {runs[0].record.key.digest()[:12]}", "shows a result in full"
+        if len(runs) > MAX_FOLDERS:
+            command, says = "lnkit results list", "lists all results"
+        print_sentence(f"Next: `{command}{place}` {says}; --signatures shows all scores here.", "  ")

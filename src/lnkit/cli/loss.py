@@ -36,7 +36,8 @@ def show_command(loss: str, size: int, as_toml: bool, as_json: bool) -> None:
 
     Macs are multiply-adds for one image, of each network up to its deepest point. No weights are needed.
     """
-    from lnkit.losses.as_backbone import loss_as_backbone  # noqa: PLC0415 - not for help
+    from lnkit.cli._progress import show_loading  # noqa: PLC0415 - not for help
+    from lnkit.losses.as_backbone import loss_as_backbone  # noqa: PLC0415
     from lnkit.losses.given import given_loss  # noqa: PLC0415
     from lnkit.losses.toml import loss_to_toml  # noqa: PLC0415
 
@@ -45,6 +46,7 @@ def show_command(loss: str, size: int, as_toml: bool, as_json: bool) -> None:
     if as_toml:
         print_lines(loss_to_toml(given))
         return
+    show_loading()
     from lnkit.losses.cost import costs  # noqa: PLC0415 - torch
 
     parts = costs(described, size)

@@ -35,12 +35,18 @@ def points(backbone: str, size: int, every: bool, as_json: bool) -> None:
     """
     registry = open_registry()
     spec = registry.backbone(backbone)
-    from lnkit.networks.inspection import inspect_nodes, inspect_points  # noqa: PLC0415 - torch, after the name was checked
+    from lnkit.cli._progress import show_loading  # noqa: PLC0415 - after the name was checked
+    from lnkit.progress import activity  # noqa: PLC0415
 
+    show_loading()
+    from lnkit.networks.inspection import inspect_nodes, inspect_points  # noqa: PLC0415 - torch
+
+    with activity(f"measuring {backbone}"):
+        facts = [] if every else inspect_points(spec, tuple(registry.points_at(backbone).values()), size)
+        nodes = inspect_nodes(spec, size) if every else []
     if every:
-        _show_nodes(spec, inspect_nodes(spec, size), size, as_json)
+        _show_nodes(spec, nodes, size, as_json)
         return
-    facts = inspect_points(spec, tuple(registry.points_at(backbone).values()), size)
     if as_json:
         emit_json({"backbone": backbone, "size": size, "points": [_json_facts(point) for point in facts]})
         return

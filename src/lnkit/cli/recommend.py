@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -101,8 +101,15 @@ def _constraints(filters: dict[str, Any]) -> Any:
 
 
 def _json_facts(conclusion: Recommendation, top: int) -> dict[str, Any]:
+    people = _people(conclusion)
     recommended = [
-        advice._asdict() | {"candidates": [candidate._asdict() for candidate in _shown(advice, top)]}
+        advice._asdict()
+        | {
+            "candidates": [
+                candidate._asdict() | ({"bapps_2afc": people.get(candidate.loss_network)} if people else {})
+                for candidate in _shown(advice, top)
+            ]
+        }
         for advice in conclusion.by_setting
     ]
     return conclusion._asdict() | {"by_setting": recommended}
@@ -113,7 +120,16 @@ def _shown(advice: SettingRecommendation, top: int) -> tuple[Candidate, ...]:
     return advice.candidates[:top] if advice.answer else ()
 
 
+def _people(conclusion: Recommendation) -> dict[str, float]:
+    """Return the agreement of loss networks with people for an answer by PSNR or SSIM; nothing for others."""
+    from lnkit.analysis.recommend.people import agreement_with_people, compares_pixels  # noqa: PLC0415 - not for help
+
+    scores = {score for advice in conclusion.by_setting if advice.answer for score in advice.candidates[0].values}
+    return agreement_with_people() if compares_pixels(scores) else {}
+
+
 def _show(conclusion: Recommendation, top: int) -> None:
+    people = _people(conclusion)
     print_sentence(f"{conclusion.task}: {_headline(conclusion)}.")
     for remark in conclusion.remarks:
         print_sentence(remark)
@@ -121,9 +137,24 @@ def _show(conclusion: Recommendation, top: int) -> None:
         echo()
         print_sentence(advice.explanation[0])
         if shown := _shown(advice, top):
-            _show_table(shown)
+            _show_table(shown, people)
         for sentence in (*advice.explanation[1:], *advice.left_out):
             print_sentence(f"- {sentence}", "  ")
+    if people and conclusion.answer:
+        _show_training(conclusion.answer)
+
+
+def _show_training(answer: str) -> None:
+    """Print what agrees with people, and how to train with the answer."""
+    from lnkit.analysis.recommend.people import say_people, say_weight, training_snippet  # noqa: PLC0415 - not for help
+
+    print_sentence(f"- {say_people(answer)}", "  ")
+    if snippet := training_snippet(answer):
+        echo()
+        print_sentence("To train with it:")
+        for line in snippet:
+            echo(f"    {line}")
+        print_sentence(say_weight())
 
 
 def _headline(conclusion: Recommendation) -> str:
@@ -138,14 +169,14 @@ def _headline(conclusion: Recommendation) -> str:
     return f"{conclusion.answer} comes first ({source}), but the scores do not distinguish it from {others}"
 
 
-def _show_table(candidates: Sequence[Candidate]) -> None:
+def _show_table(candidates: Sequence[Candidate], people: Mapping[str, float]) -> None:
     scores = list(candidates[0].values)
     few = scores if len(scores) <= MAX_SCORES else []
-    columns = ["loss network", "mean rank", *(few or ["ranks"]), "macs", "parameters"]
-    print_table(columns, [_row(candidate, few) for candidate in candidates])
+    columns = ["loss network", "mean rank", *(few or ["ranks"]), *(["2afc"] if people else []), "macs", "parameters"]
+    print_table(columns, [_row(candidate, few, people) for candidate in candidates])
 
 
-def _row(candidate: Candidate, scores: Sequence[str]) -> list[str]:
+def _row(candidate: Candidate, scores: Sequence[str], people: Mapping[str, float]) -> list[str]:
     from lnkit.analysis.recommend.constraints import amount  # noqa: PLC0415 - not for help
 
     ranks = [f"{min(candidate.ranks.values()):g} to {max(candidate.ranks.values()):g}"]
@@ -153,6 +184,7 @@ def _row(candidate: Candidate, scores: Sequence[str]) -> list[str]:
         candidate.loss_network,
         f"{candidate.mean_rank:.2f}",
         *([f"{candidate.values[score]:.4g}" for score in scores] or ranks),
+        *([f"{people[candidate.loss_network]:g}" if candidate.loss_network in people else "-"] if people else []),
         "-" if candidate.point_macs is None else amount(candidate.point_macs),
         "-" if candidate.point_parameters is None else amount(candidate.point_parameters),
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lnkit.cli._analysis import ANSWERS, bench_option, format_option, output_option, results_option, write_frame
-from lnkit.cli._output import echo, emit_json, json_option, note, print_lines, print_table, warn
+from lnkit.cli._output import echo, emit_json, json_option, note, print_lines, print_sentence, print_table, warn
 from lnkit.errors import UsageError
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord, ScoreRecord, to_plain
@@ -61,7 +61,8 @@ def list_command(folder: Path | None, as_json: bool, **filters: Any) -> None:
         columns.insert(4, "seeds")
         for record, row in zip(records, rows, strict=True):
             row.insert(4, listed(record.seeds))
-    print_table(columns, rows, least=["created", "weights", "protocol"])
+    if records:
+        print_table(columns, rows, least=["created", "weights", "protocol"])
     if not records and not hidden:
         note(f"There are no such results in {results_dir(folder)}; `lnkit eval` computes some.")
     if hidden:
@@ -92,8 +93,10 @@ def show_command(run: str, folder: Path | None, as_json: bool) -> None:
     columns = ["score", "value", *(["sd over seeds"] if record.runs else []), "items", "aggregation", "compare with"]
     rows = [_score_cells(name, score, spread=bool(record.runs)) for name, score in record.scores.items()]
     print_table(columns, rows, title=record.id + (f", collapsed: {record.collapsed}" if record.collapsed else ""))
+    for score in record.scores.values():
+        echo(f"{score.value:.4f} = {score.signature}")  # not wrapped: made to be copied
     for line in _facts(record):
-        echo(line)
+        print_sentence(line, "  ")
 
 
 def _score_cells(name: str, score: ScoreRecord, *, spread: bool) -> list[str]:
@@ -110,7 +113,6 @@ def _references(score: ScoreRecord) -> str:
 def _facts(record: RunRecord) -> list[str]:
     key = record.key
     return [
-        *(f"{score.value:.4f} = {score.signature}" for score in record.scores.values()),
         *(f"Deviation from {key.variant}: {deviation}" for deviation in record.deviations),
         *(f"Note: {text}" for text in (*seed_notes(record), *record.notes)),
         *(f"Seed {seed}: {id_}" for id_, seed in record.runs.items()),
@@ -195,11 +197,19 @@ def compare_command(runs: tuple[str, ...], folder: Path | None, as_json: bool) -
     from lnkit.cli._scores import table_title  # noqa: PLC0415 - not for lists
 
     trained = any(record.trained for record in records)
-    columns = ["score", *(record.loss_network for record in records), "difference", *(TOLD_APART if trained else ())]
+    titles = _titles(records)
+    columns = ["score", *titles, "difference", *(TOLD_APART if trained else ())]
     rows = [_comparison(records, name, trained=trained) for name in names]
-    print_table(columns, rows, title=table_title(records[0]))
+    print_table(columns, rows, title=table_title(records[0]), least=titles[-2:0:-1])
     for text in dict.fromkeys(text for record in records for text in seed_notes(record)):
         note(f"Note: {text}")
+
+
+def _titles(records: Sequence[RunRecord]) -> list[str]:
+    """Return the loss networks of results, with the start of the hash where two have the same."""
+    names = [record.loss_network for record in records]
+    hashes = [record.key.digest()[:12] for record in records]
+    return [name if names.count(name) == 1 else f"{name} {hash_}" for name, hash_ in zip(names, hashes, strict=True)]
 
 
 def _json_comparison(records: Sequence[RunRecord], names: Sequence[str]) -> dict[str, Any]:

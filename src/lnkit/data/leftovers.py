@@ -6,11 +6,8 @@ where it is this process's own, the number and the start time say whether the ow
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import shutil
-import socket
 import time
 from contextlib import suppress
 from functools import cache
@@ -49,6 +46,8 @@ def remove(path: Path) -> None:
     """Remove a file, a link or a whole folder, as far as that is possible."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
+            import shutil  # noqa: PLC0415 - every command passes here
+
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()
@@ -100,6 +99,9 @@ def _start(pid: int) -> str:
 
 @cache
 def _place() -> str:
+    import hashlib  # noqa: PLC0415 - every command passes here
+    import socket  # noqa: PLC0415
+
     facts = [socket.gethostname()]
     for file, read in (("/proc/sys/kernel/random/boot_id", Path.read_text), ("/proc/self/ns/pid", os.readlink)):
         with suppress(OSError):

@@ -25,7 +25,7 @@ from lnkit.evaluation.seeds import SeedProgress
 from lnkit.evaluation.services import Services
 from lnkit.plugins.benchmark_code import BenchmarkCode
 from lnkit.plugins.load import default_registry
-from lnkit.progress import Progress, SilentProgress
+from lnkit.progress import Progress, SilentProgress, activity, load_torch
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.part_store import PARTS_FOLDER, FolderPartStore
 from lnkit.results.records import RunKey, RunRecord, record_id
@@ -83,7 +83,8 @@ def run(
     resolved = resolve(request, registry)
     if request.seeds:
         return _run_seeds(request, registry, progress)
-    from lnkit.networks.device import (  # noqa: PLC0415 - torch, once all names are known to be right
+    load_torch()  # once all names are known to be right
+    from lnkit.networks.device import (  # noqa: PLC0415 - torch
         full_float32,
         standard_defaults,
     )
@@ -96,8 +97,10 @@ def _run_resolved(resolved: ResolvedRequest, weights_seed: int, unknown: str, pr
     """Run a request whose names are known to be right."""
     runner = _Runner(resolved, progress)
     facts = runner.facts(runner.check())
-    data = runner.code.open_data(facts)
-    loaded = resolved.load(weights_seed, progress)
+    with activity(f"opening the data of {resolved.benchmark.name}"):
+        data = runner.code.open_data(facts)
+    with activity(f"loading {resolved.backbone.name}"):
+        loaded = resolved.load(weights_seed, progress)
     suppliers = identify_suppliers(resolved, loaded, unknown)
     keys = {network: run_key(resolved, network, data, loaded, suppliers) for network in facts.networks}
     done = {network: run for network, key in keys.items() if (run := runner.finished(key))}
@@ -110,6 +113,19 @@ def _run_resolved(resolved: ResolvedRequest, weights_seed: int, unknown: str, pr
         group_facts = dataclasses.replace(facts, networks=group)
         done = runner.run_group(group_facts, {network: keys[network] for network in group}, data, loaded) | done
     return [done[network] for network in facts.networks]
+
+
+def check(request: RunRequest, registry: Registry, progress: Progress) -> None:
+    """Check all names and options of a request as :func:`run` does first, and run nothing.
+
+    Raises:
+        UsageError: a name, a point, an option or a protocol field is wrong.
+        LnkitError: a file of weights is missing or damaged.
+    """
+    results_dir(request.results)
+    runner = _Runner(resolve(request, registry), progress)
+    load_torch()
+    runner.check()
 
 
 def open_data(request: RunRequest, registry: Registry, progress: Progress) -> BenchmarkData:

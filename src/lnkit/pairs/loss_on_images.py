@@ -12,7 +12,7 @@ from lnkit.losses.as_backbone import DISTANCE, Weights, loss_as_backbone
 from lnkit.losses.definition import Loss
 from lnkit.networks.device import open_device
 from lnkit.plugins.registry import Registry
-from lnkit.progress import Progress
+from lnkit.progress import Progress, activity
 from lnkit.specs import DistanceConfig
 from lnkit.training.perceptual_loss import DeepPerceptualLoss
 
@@ -49,7 +49,8 @@ class LossOnImages:
         """
         self.device = str(open_device(device))
         described = loss_as_backbone(loss, registry)
-        loaded = described.load(weights, 0, progress)
+        with activity("loading the networks of the loss"):
+            loaded = described.load(weights, 0, progress)
         self.sha256, self._smallest = loaded.sha256, described.spec.min_size
         self._network = described.cut(loaded, registry)
         self._lookup = lambda _: described.distance

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 from lnkit.plugins.isolation import MARKER, load_plugins
@@ -30,8 +32,21 @@ def load_registry(*, strict: bool = False, only: Sequence[str] | None = None) ->
         PluginError: a plugin failed, in strict mode.
     """
     try:
-        registry = Registry(plugins=tuple(load_plugins(strict=strict, only=only)))
-        run_hooks(registry, strict=strict)
+        with _without_collections():
+            registry = Registry(plugins=tuple(load_plugins(strict=strict, only=only)))
+            run_hooks(registry, strict=strict)
     finally:
         MARKER.remove()
     return registry
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Put off garbage collections: each would look through all the specs that stay, a tenth of the time altogether."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -133,6 +133,8 @@ def are_tags(value: Any) -> bool:
 
 def are_layer_names(value: Any) -> bool:
     """Whether the value is a mapping from names that a point may have to dotted module paths."""
+    if value == {}:  # as of nearly all of them
+        return True
     texts = isinstance(value, Mapping) and _are((*value, *value.values()), str)
     return texts and all(map(POINT_NAME.fullmatch, value)) and all(map(NODES.fullmatch, value.values()))
 

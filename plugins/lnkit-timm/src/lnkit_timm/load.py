@@ -21,6 +21,7 @@ from lnkit_timm.catalog import (
     Architecture,
     read_index,
 )
+from lnkit_timm.hub import asked_once
 from lnkit_timm.taps import add_taps
 
 
@@ -47,10 +48,12 @@ def build(architecture: Architecture, tag: str = "", pretrained: bool = False) -
     options = ADAPTATIONS[architecture.adaptation].options
     if not pretrained:
         return _create(name, **options)
-    try:
-        return _create(name, pretrained=True, **options)
-    except Exception as error:  # the hub's client has errors of several unrelated families
-        raise lnkit.WeightsError(_explain(architecture.name, tag, error)) from error
+    with asked_once() as fault:
+        try:
+            return _create(name, pretrained=True, **options)
+        except Exception as error:  # the hub's client has errors of several unrelated families
+            reason = fault or (str(error) or type(error).__name__).splitlines()[0]
+            raise lnkit.WeightsError(_explain(architecture.name, tag, reason)) from error
 
 
 def _create(name: str, **options: Any) -> nn.Module:
@@ -72,8 +75,7 @@ def _require_known(name: str, tag: str) -> None:
     )
 
 
-def _explain(name: str, tag: str, error: Exception) -> str:
-    reason = (str(error) or type(error).__name__).splitlines()[0]
+def _explain(name: str, tag: str, reason: str) -> str:
     return (
         f"The {tag} weights of timm/{name} could not be downloaded ({reason}). Download {weights_location(name, tag)} "
         "on a machine with a connection and pass it with --weights FILE, use random weights with --weights random, or "

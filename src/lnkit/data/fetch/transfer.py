@@ -24,6 +24,7 @@ from lnkit.progress import Advance
 from lnkit.specs import RemoteFile
 
 TIMEOUT = 30.0  # seconds without a byte before a connection counts as dropped
+FIRST_TIMEOUT = 6.0  # the same before a server has answered: a machine without internet is told soon
 ATTEMPTS = 5  # in a row without a new byte
 FIRST_PAUSE = 1.0  # seconds before the second attempt, doubled before each further one
 BLOCK = 2**20  # bytes
@@ -146,7 +147,7 @@ def receive_file(file: RemoteFile, partial: PartialFile, meter: Meter, hint: str
 
 def _receive(file: RemoteFile, partial: PartialFile, meter: Meter, hint: str) -> None:
     """Make one request for the missing bytes."""
-    response = _open(file, partial, hint)
+    response = _open(file, partial, hint, TIMEOUT if meter.group.reached else FIRST_TIMEOUT)
     if response is None:  # the file is complete
         return
     meter.group.reached = True
@@ -166,7 +167,7 @@ def _receive(file: RemoteFile, partial: PartialFile, meter: Meter, hint: str) ->
             raise _DroppedError(f"the connection ended after {human_size(partial.size)} of {human_size(total)}")
 
 
-def _open(file: RemoteFile, partial: PartialFile, hint: str) -> Any:
+def _open(file: RemoteFile, partial: PartialFile, hint: str, timeout: float) -> Any:
     """Request the missing bytes; return None if none are missing."""
     headers = {"User-Agent": "lnkit", "Accept-Encoding": "identity"}
     validator = partial.validator
@@ -174,7 +175,7 @@ def _open(file: RemoteFile, partial: PartialFile, hint: str) -> Any:
         headers |= {"Range": f"bytes={partial.size}-", "If-Range": validator}
     try:
         # A new opener: urlopen would keep the proxies of its first call.
-        return build_opener().open(Request(file.url, headers=headers), timeout=TIMEOUT)
+        return build_opener().open(Request(file.url, headers=headers), timeout=timeout)
     except HTTPError as error:
         error.close()
         if error.code == 416:
@@ -183,7 +184,7 @@ def _open(file: RemoteFile, partial: PartialFile, hint: str) -> Any:
             raise _DroppedError(f"the server answered {error.code} {error.reason}") from error
         raise RefusedError(f"{file.url}: the server answered {error.code} {error.reason}. {hint}") from error
     except URLError as error:
-        passing = isinstance(error.reason, TimeoutError | ConnectionResetError | BrokenPipeError)
+        passing = isinstance(error.reason, ConnectionResetError | BrokenPipeError)
         raise (_DroppedError if passing else _UnreachableError)(_words(error.reason)) from error
     except (OSError, HTTPException) as error:
         raise _DroppedError(_words(error)) from error

@@ -15,6 +15,7 @@ from torch import nn
 from lnkit.distances.engines import inductor, onnx
 from lnkit.distances.engines.eager import EagerEngine
 from lnkit.errors import UsageError
+from lnkit.progress import activity
 
 if TYPE_CHECKING:
     from lnkit.distances.engines.base import Engine
@@ -52,8 +53,9 @@ def missing(name: str, device: torch.device) -> str:
 
 def build_engine(name: str, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> Engine:
     """Build an engine by name and run it once, so that its first batch is not slower than the others."""
-    engine = _BUILDERS[name](module, shape, device)
-    engine(np.zeros(shape, np.uint8))
+    with activity(f"building the engine {name} for {shape[0]} images of {shape[2]} x {shape[1]} pixels"):
+        engine = _BUILDERS[name](module, shape, device)
+        engine(np.zeros(shape, np.uint8))
     return engine
 
 
@@ -106,9 +108,10 @@ def _times(engines: Sequence[Engine], shape: tuple[int, ...]) -> list[list[float
     """Return the seconds of several runs of a batch by each engine, which take turns."""
     stack = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     times: list[list[float]] = [[] for _ in engines]
-    while len(times[0]) < MIN_RUNS or max(map(sum, times)) < MIN_SECONDS:
-        for engine, seconds in zip(engines, times, strict=True):
-            before = time.perf_counter()
-            engine(stack)
-            seconds.append(time.perf_counter() - before)
+    with activity("measuring the speed of engines"):
+        while len(times[0]) < MIN_RUNS or max(map(sum, times)) < MIN_SECONDS:
+            for engine, seconds in zip(engines, times, strict=True):
+                before = time.perf_counter()
+                engine(stack)
+                seconds.append(time.perf_counter() - before)
     return times
