@@ -397,7 +397,7 @@ def test_an_answer_by_psnr_and_ssim_shows_what_agrees_with_people(tmp_path: Path
     assert {row[0]: float(row[3]) for row in rows} == dict(people)
     best, own = people.idxmax(), people["squeezenet1_1:early"]
     rank = people.rank(ascending=False)["squeezenet1_1:early"]
-    assert "- The order is by PSNR and SSIM, which miss much of what people see (Zhang et al. 2018)." in text
+    assert "- The order is by PSNR and SSIM, which fail to account for many nuances of human perception (" in text
     assert f"squeezenet1_1:early has {own:g}, rank {rank:g} of 56; the highest is {people.max():g}, of {best}." in text
     (answer,) = json.loads(command("--task", "superres", "--json", folder=tmp_path))
     assert all(c["bapps_2afc"] == people[c["loss_network"]] for c in answer["by_setting"][0]["candidates"])
@@ -433,7 +433,7 @@ def test_the_snippet_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_no_answer_is_null_and_shows_no_order(tmp_path: Path) -> None:
     text = command("--task", "delineation", folder=tmp_path)
-    assert text.startswith("delineation: the data do not support an answer.\n")
+    assert text.startswith("delineation: the published data cannot answer this.\n")
     assert "mean rank" not in text
     (answer,) = json.loads(command("--task", "delineation", "--json", folder=tmp_path))
     assert answer["answer"] is None

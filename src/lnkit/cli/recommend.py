@@ -160,7 +160,7 @@ def _show_training(answer: str) -> None:
 def _headline(conclusion: Recommendation) -> str:
     """Return ``take vgg11:late (published study)``, or a weaker sentence if the scores do not decide."""
     if conclusion.answer is None:
-        return "the data do not support an answer"
+        return "the published data cannot answer this"
     source = "published study" if conclusion.setting == "published" else "own results"
     if not conclusion.rivals:
         return f"take {conclusion.answer} ({source})"

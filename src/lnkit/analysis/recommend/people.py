@@ -37,7 +37,8 @@ def say_people(loss_network: str) -> str:
         else ""
     )
     return (
-        "The order is by PSNR and SSIM, which miss much of what people see (Zhang et al. 2018). The column 2afc tells "
+        "The order is by PSNR and SSIM, which fail to account for many nuances of human perception (Zhang et al. "
+        "2018). The column 2afc tells "
         f"how often a loss network agrees with people on BAPPS ({PIHLGREN2023}, Table V):{own} the highest is "
         f"{agreement[best]:g}, of {best}."
     )
