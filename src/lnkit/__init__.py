@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         DistanceConfig as DistanceConfig,
         DistanceSpec as DistanceSpec,
         ExtractionPoint as ExtractionPoint,
+        HubFile as HubFile,
         LossNetworkId as LossNetworkId,
         RemoteFile as RemoteFile,
     )
@@ -85,6 +86,7 @@ __getattr__, __all__ = lazy_exports(
             "DistanceConfig",
             "DistanceSpec",
             "ExtractionPoint",
+            "HubFile",
             "LossNetworkId",
             "DistanceAt",
             "RemoteFile",

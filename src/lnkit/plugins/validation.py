@@ -14,7 +14,16 @@ from lnkit.data.fetch.safe_paths import clash, is_inside
 from lnkit.errors import PluginError
 from lnkit.plugins import rules
 from lnkit.plugins.rules import POINT_NAME, SCORE_NAME, Rule, check_name
-from lnkit.specs import INTERPOLATIONS, BackboneSpec, DatasetSpec, DistanceSpec, ExtractionPoint, Layout, RemoteFile
+from lnkit.specs import (
+    INTERPOLATIONS,
+    BackboneSpec,
+    DatasetSpec,
+    DistanceSpec,
+    ExtractionPoint,
+    HubFile,
+    Layout,
+    RemoteFile,
+)
 
 Spec = TypeVar("Spec")
 
@@ -38,7 +47,8 @@ BACKBONE = (
     Rule("requires", rules.is_tuple_of(str), "a tuple of requirements"),
     Rule("distance", *TEXT),
     Rule("transform_input", rules.is_flag, "True or False"),
-    Rule("remote", rules.or_none(lambda remote: isinstance(remote, RemoteFile)), "a RemoteFile or None"),
+    Rule("remote", rules.or_none(lambda remote: isinstance(remote, (RemoteFile, HubFile))), "RemoteFile, HubFile or None"),
+    Rule("weights_file", *TEXT),
     Rule("input_size", rules.or_none(rules.is_height_and_width), "a tuple of height and width in pixels, or None"),
     Rule("interpolation", INTERPOLATIONS.__contains__, f"one of {', '.join(INTERPOLATIONS)}"),
     Rule("eval_size", rules.or_none(rules.is_size), "a whole number above 0, or None"),
@@ -102,6 +112,12 @@ FILE = (
     Rule("md5", re.compile(r"([0-9a-f]{32})?").fullmatch, "32 hexadecimal digits, or empty"),
     Rule("path", lambda path: path == "" or is_inside(path), "a path that stays in the dataset's folder, or empty"),
 )
+HUB_FILE = (
+    Rule("repository", re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*").fullmatch, "the name of a repository: owner/name"),
+    Rule("size", rules.is_count, "a number of bytes"),
+    Rule("names", rules.is_tuple_of(str), "a tuple of file names"),
+    Rule("names", lambda names: names and all(map(is_inside, names)), "names of files in the repository"),
+)
 
 
 def check_backbone(spec: object) -> BackboneSpec:
@@ -110,7 +126,7 @@ def check_backbone(spec: object) -> BackboneSpec:
     check_name("backbone", spec.name)
     _check("backbone", spec, BACKBONE)
     if spec.remote:
-        _check("weights file", spec.remote, FILE, owner=spec.name)
+        _check("weights file", spec.remote, HUB_FILE if isinstance(spec.remote, HubFile) else FILE, owner=spec.name)
     if spec.tags and not spec.with_tag:
         raise _error("backbone", spec, "with_tag", "a function, since there are tags", spec.with_tag)
     return spec

@@ -8,6 +8,7 @@ from typing import Any
 
 import timm
 import torch
+from huggingface_hub import try_to_load_from_cache
 from torch import nn
 
 import lnkit
@@ -48,9 +49,16 @@ def build(architecture: Architecture, tag: str = "", pretrained: bool = False) -
     if not pretrained:
         return _create(name, **options)
     try:
-        return _create(name, pretrained=True, **options)
+        return _create(name, pretrained=True, pretrained_cfg_overlay=_stored(name), **options)
     except Exception as error:  # the hub's client has errors of several unrelated families
         raise lnkit.WeightsError(_explain(architecture.name, tag, error)) from error
+
+
+def _stored(name: str) -> dict[str, str]:
+    """Name the version of the weights that is in the hub's cache, so that timm asks no server for a newer one."""
+    repository = timm.get_pretrained_cfg(name).hf_hub_id
+    path = try_to_load_from_cache(repository, "model.safetensors") if repository else None
+    return {"hf_hub_id": f"{repository}@{Path(path).parent.name}"} if isinstance(path, str) else {}
 
 
 def _create(name: str, **options: Any) -> nn.Module:
