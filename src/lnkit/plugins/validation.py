@@ -47,7 +47,9 @@ BACKBONE = (
     Rule("requires", rules.is_tuple_of(str), "a tuple of requirements"),
     Rule("distance", *TEXT),
     Rule("transform_input", rules.is_flag, "True or False"),
-    Rule("remote", rules.or_none(lambda remote: isinstance(remote, (RemoteFile, HubFile))), "RemoteFile, HubFile or None"),
+    Rule(
+        "remote", rules.or_none(lambda remote: isinstance(remote, (RemoteFile, HubFile))), "RemoteFile, HubFile or None"
+    ),
     Rule("weights_file", *TEXT),
     Rule("input_size", rules.or_none(rules.is_height_and_width), "a tuple of height and width in pixels, or None"),
     Rule("interpolation", INTERPOLATIONS.__contains__, f"one of {', '.join(INTERPOLATIONS)}"),

@@ -56,7 +56,8 @@ def build(architecture: Architecture, tag: str = "", pretrained: bool = False) -
 
 def _stored(name: str) -> dict[str, str]:
     """Name the version of the weights that is in the hub's cache, so that timm asks no server for a newer one."""
-    repository = timm.get_pretrained_cfg(name).hf_hub_id
+    config: Any = timm.get_pretrained_cfg(name)
+    repository = config.hf_hub_id
     path = try_to_load_from_cache(repository, "model.safetensors") if repository else None
     return {"hf_hub_id": f"{repository}@{Path(path).parent.name}"} if isinstance(path, str) else {}
 
