@@ -271,6 +271,12 @@ def test_a_shared_file_is_fetched_once(server: Server) -> None:
     assert (a.file.path, a.file.state) == (b.file.path, b.file.state)
     assert (a.file.backbone, b.file.backbone) == ("a", "b")
     assert server.asked == [f"GET /a-{DIGITS}.pth"]
+    server.files.clear()
+    server.asked.clear()
+    absent = RemoteFile(f"{server.address}/c.pth", 10)
+    c, d = fetch(plan(registry_of(spec("c", remote=absent), spec("d", remote=absent)), ["c", "d"]), SilentProgress())
+    assert c.error == d.error != ""
+    assert server.asked == ["GET /c.pth"]
 
 
 def test_a_backbone_is_loaded_through_the_hub(server: Server) -> None:
@@ -324,6 +330,7 @@ def test_caches_that_were_carried_over(server: Server, carried: Path, tmp_path: 
         ("a", DIGITS, False, ""),
         ("b", SHA256, False, ""),
     ]
+    assert outcome.unknown == ()
     assert states(registry) == ["ready", "ready"]
     assert f"/snapshots/{COMMIT}/" in str(cached_file(registry.backbone("b").remote))  # type: ignore[arg-type]
     server.asked.clear()
@@ -340,9 +347,10 @@ def test_plain_files_and_those_in_a_folder_of_their_repository(server: Server, t
     (folder / f"a-{DIGITS}.pth").write_bytes(PICKLED)
     (folder / "b" / "model.safetensors").write_bytes(SAFE)
     (folder / "b" / "config.json").write_text("{}")
+    (folder / "other.pth").write_bytes(PICKLED)
     outcome = import_weights(registry, [folder], SilentProgress())
     assert sorted((f.backbone, f.known_sha256) for f in outcome.files) == [("a", DIGITS), ("b", "")]
-    assert [path.name for path in outcome.unknown] == ["config.json"]
+    assert [path.name for path in outcome.unknown] == ["other.pth"]
     assert states(registry) == ["ready", "ready"]
 
 

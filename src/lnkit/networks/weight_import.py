@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lnkit.specs import BackboneSpec
 
 AGAIN = "Fetch it again and carry it over."
+ENDINGS = {".pth", ".pt", ".bin", ".safetensors", ".ckpt", ".tar", ".npz"}  # of files that may hold weights
 CACHED = "models--"  # begins the folder of a repository in the hub's cache
 
 
@@ -44,7 +45,7 @@ class ImportedFiles:
     """The outcome of an import."""
 
     files: tuple[ImportedWeights, ...]
-    unknown: tuple[Path, ...]  # files that belong to no backbone
+    unknown: tuple[Path, ...]  # that may hold weights, and belong to no backbone
 
 
 @dataclass(slots=True)
@@ -144,7 +145,7 @@ def _recognize(registry: Registry, files: Sequence[Path]) -> tuple[list[_Recogni
     for file in files:
         if found := _recognized(file, sources):
             recognized.append(found)
-        elif not any(part.startswith(CACHED) for part in file.absolute().parts):  # its blobs and references
+        elif file.suffix in ENDINGS:  # not the blobs and references of the hub's cache
             unknown.append(file)
     return recognized, unknown
 
