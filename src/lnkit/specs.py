@@ -212,6 +212,8 @@ class DatasetSpec:
     # fetch(file) downloads a listing and returns its path.
     list_files: Callable[[Callable[[RemoteFile], Path]], Sequence[RemoteFile]] | str | None = None
     size: int = 0  # bytes of the listed files, about, announced before the download
+    # Of the unpacked or listed files: folder, or file -> number of files that it has: {"images/test": 100}.
+    contents: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ is composed only if the rule is broken.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TypeVar, get_args
 
 from lnkit.benchmark import BenchmarkSpec, ScoreSpec
@@ -34,6 +35,13 @@ SIGNED = (rules.is_signable, "a text on one line without |, since it stands in s
 REFERENCE = (rules.is_reference, "callable, or 'module:function'")
 TRIPLE = (rules.is_triple, "a tuple of three numbers")
 SIZE = (rules.is_size, "a whole number above 0")
+
+
+def _are_contents(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(place, str) and is_inside(place) and rules.is_size(count) for place, count in value.items()
+    )
+
 
 BACKBONE = (
     Rule("family", *FILLED),
@@ -102,6 +110,7 @@ DATASET = (
     Rule("layout", *TEXT),
     Rule("list_files", rules.or_none(rules.is_reference), "a function from fetch to the files, its place, or None"),
     Rule("size", rules.is_count, "a number of bytes"),
+    Rule("contents", _are_contents, "a mapping from places in the dataset's folder to numbers of files above 0"),
 )
 FILE = (
     Rule("url", *FILLED),
