@@ -423,7 +423,7 @@ def test_the_list_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> No
     assert run(["weights", "list", "vgg16", "vgg16_l2pool", "pixel"]) == 0
     printed = capsys.readouterr().out
     assert "1 of 3 backbones can be loaded without a connection." in printed
-    assert "Missing: 1 files, about 553 MB" in printed
+    assert "Missing: 1 file, about 553 MB, which goes to" in printed
     assert "Next: `lnkit weights fetch vgg16 vgg16_l2pool pixel`" in printed
 
 

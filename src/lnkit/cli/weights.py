@@ -111,7 +111,10 @@ def import_command(paths: tuple[Path, ...], backbone: str, as_json: bool) -> Non
         ]
         print_table(["backbone", "file", "state", "SHA-256", "now at"], rows, least=["now at"])
         if any(f.path and not f.known_sha256 for f in outcome.files):
-            note("-: no hash is known to compare with; the files were read, and hold weights.")
+            note(
+                "-: no hash is known to compare with. The files hold weights; loading the backbone shows whether they "
+                "fit it."
+            )
         if outcome.unknown:
             names = ", ".join(path.name for path in outcome.unknown[:MAX_SHOWN])
             more = ", ..." if len(outcome.unknown) > MAX_SHOWN else ""
@@ -199,7 +202,8 @@ def _summarize(files: Sequence[WeightFile], given: Sequence[str]) -> None:
         return
     size = sum(file.bytes for file in absent)
     folders = dict.fromkeys(str(file.path.parent) for file in absent if file.path)
-    print_sentence(f"Missing: {len(absent):,} files, about {human_size(size)}, which go to {' and '.join(folders)}")
+    number, go = ("1 file", "goes") if len(absent) == 1 else (f"{len(absent):,} files", "go")
+    print_sentence(f"Missing: {number}, about {human_size(size)}, which {go} to {' and '.join(folders)}")
     names = " ".join(map(shlex.quote, given or (STUDY,)))
     print_sentence(f"Next: `lnkit weights fetch {names}`, or `lnkit weights import FOLDER` without a connection.")
 

@@ -22,6 +22,7 @@ from lnkit.specs import HubFile
 if TYPE_CHECKING:
     from types import ModuleType
 
+TIMEOUT = 6.0  # seconds that the hub has to answer
 SHA256 = re.compile(r"[0-9a-f]{64}")  # the hub's tag of a large file
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -72,7 +73,7 @@ def ask_hub(file: HubFile) -> HubFacts:
     refused: Exception | None = None
     for name in file.names:
         try:
-            facts = hub.get_hf_file_metadata(hub.hf_hub_url(file.repository, name))
+            facts = hub.get_hf_file_metadata(hub.hf_hub_url(file.repository, name), timeout=TIMEOUT)
         except hub.utils.EntryNotFoundError as error:
             refused = error
             continue

@@ -11,7 +11,7 @@ from lnkit.data.fetch.checksums import compare_published
 from lnkit.errors import DataError
 from lnkit.specs import DatasetSpec
 
-FEW = 5  # names in a sentence
+FEW = 3  # names in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Completeness:
 
     @property
     def summary(self) -> str:
-        """``5 of 14 files; missing: 006.png, 007.png and 7 more``; "" for a whole dataset."""
+        """``5 of 14 files; missing: 006.png, 007.png, 008.png and 6 more``; "" for a whole dataset."""
         return f"{self.present:,} of {self.expected:,} files; missing: {some(self.missing)}" if self.missing else ""
 
 
