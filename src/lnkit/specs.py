@@ -185,13 +185,16 @@ class RemoteFile:
     path: str = ""  # of a single file, in the dataset's folder: "train/sat/1.tiff"; "": an archive to unpack
 
 
+HUB_NAMES = ("model.safetensors", "pytorch_model.bin")
+
+
 @dataclass(frozen=True, slots=True)
 class HubFile:
     """A file of weights on the Hugging Face hub, which the package ``huggingface_hub`` fetches into its own cache."""
 
     repository: str  # "timm/resnet18.a1_in1k"
     size: int = 0  # bytes, about; 0: unknown
-    names: tuple[str, ...] = ("model.safetensors", "pytorch_model.bin")  # the first that the repository has
+    names: tuple[str, ...] = HUB_NAMES  # the first that the repository has
 
     @property
     def url(self) -> str:

@@ -16,6 +16,7 @@ from lnkit.errors import PluginError
 from lnkit.plugins import rules
 from lnkit.plugins.rules import POINT_NAME, SCORE_NAME, Rule, check_name
 from lnkit.specs import (
+    HUB_NAMES,
     INTERPOLATIONS,
     BackboneSpec,
     DatasetSpec,
@@ -37,6 +38,10 @@ TRIPLE = (rules.is_triple, "a tuple of three numbers")
 SIZE = (rules.is_size, "a whole number above 0")
 
 
+def _are_paths(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(name, str) and is_inside(name) for name in value)
+
+
 def _are_contents(value: object) -> bool:
     return isinstance(value, Mapping) and all(
         isinstance(place, str) and is_inside(place) and rules.is_size(count) for place, count in value.items()
@@ -56,7 +61,9 @@ BACKBONE = (
     Rule("distance", *TEXT),
     Rule("transform_input", rules.is_flag, "True or False"),
     Rule(
-        "remote", rules.or_none(lambda remote: isinstance(remote, (RemoteFile, HubFile))), "RemoteFile, HubFile or None"
+        "remote",
+        rules.or_none(lambda remote: isinstance(remote, (RemoteFile, HubFile))),
+        "a RemoteFile, a HubFile or None",
     ),
     Rule("weights_file", *TEXT),
     Rule("input_size", rules.or_none(rules.is_height_and_width), "a tuple of height and width in pixels, or None"),
@@ -126,8 +133,7 @@ FILE = (
 HUB_FILE = (
     Rule("repository", re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*").fullmatch, "the name of a repository: owner/name"),
     Rule("size", rules.is_count, "a number of bytes"),
-    Rule("names", rules.is_tuple_of(str), "a tuple of file names"),
-    Rule("names", lambda names: names and all(map(is_inside, names)), "names of files in the repository"),
+    Rule("names", lambda names: names is HUB_NAMES or _are_paths(names), "a tuple of names of files in the repository"),
 )
 
 
