@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._output import echo, emit_json, json_option, note, print_sentence, print_table, warn
+from lnkit.cli._output import echo, emit_json, json_option, note, pager, print_sentence, print_table, warn
 
 if TYPE_CHECKING:
     from lnkit.networks.weight_import import ImportedWeights
@@ -49,12 +49,13 @@ def list_command(backbones: tuple[str, ...], ask: bool, as_json: bool) -> None:
     if as_json:
         emit_json([_facts(file) for file in files])
         return
-    print_table(
-        ["backbone", "weights", "size", "state", "SHA-256", "address", "file"],
-        [[*_row(f), f.sha256[:DIGITS] or "-", f.address or "-", f.path or "-"] for f in files],
-        least=["address", "file"],
-    )
-    _summarize(files, backbones)
+    with pager():
+        print_table(
+            ["backbone", "weights", "size", "state", "SHA-256", "address", "file"],
+            [[*_row(f), f.sha256[:DIGITS] or "-", f.address or "-", f.path or "-"] for f in files],
+            least=["address", "file", "weights"],
+        )
+        _summarize(files, backbones)
 
 
 @weights.command("fetch")
