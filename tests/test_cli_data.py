@@ -62,22 +62,22 @@ def test_path_before_and_after(capsys: pytest.CaptureFixture[str], archive: Path
     printed = capsys.readouterr()
     assert printed.out.strip() == str(dataset_dir("bapps"))
     assert "not there yet" in printed.err
-    run(["data", "import", "bapps", str(archive)])
+    run(["data", "import", "--partial", "bapps", str(archive)])
     capsys.readouterr()
     assert run(["data", "path", "bapps", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["state"] == "ready"
+    assert json.loads(capsys.readouterr().out)["state"] == "partial"
 
 
 def test_import_then_verify(capsys: pytest.CaptureFixture[str], archive: Path) -> None:
-    assert run(["data", "import", "bapps", str(archive)]) == 0
+    assert run(["data", "import", "--partial", "bapps", str(archive)]) == 0
     assert capsys.readouterr().out.strip() == str(dataset_dir("bapps"))
     assert MEMBERS.items() <= contents(dataset_dir("bapps")).items()
     assert run(["data", "verify", "bapps"]) == 0
-    assert capsys.readouterr().out.strip() == "bapps: all 2 files are unchanged."
+    assert capsys.readouterr().out.strip() == "bapps: the 2 files are unchanged."
 
 
 def test_verify_names_what_changed(capsys: pytest.CaptureFixture[str], archive: Path) -> None:
-    run(["data", "import", "bapps", str(archive)])
+    run(["data", "import", "--partial", "bapps", str(archive)])
     (dataset_dir("bapps") / "2afc/val/cnn/ref/000000.png").write_bytes(b"other")
     capsys.readouterr()
     assert run(["data", "verify", "bapps"]) == 1
@@ -94,6 +94,76 @@ def test_verify_needs_something_to_verify(capsys: pytest.CaptureFixture[str]) ->
     (dataset_dir("bapps") / "file").write_text("by hand")
     assert run(["data", "verify", "bapps"]) == 1
     assert "was not made by lnkit" in capsys.readouterr().err
+
+
+def image_folder(folder: Path, count: int, first: int = 1) -> Path:
+    folder.mkdir()
+    for number in range(first, first + count):
+        (folder / f"{number:03d}.png").write_bytes(b"image")
+    (folder / "README.txt").write_text("not an image")
+    return folder
+
+
+def test_a_part_of_a_dataset_is_refused_and_then_called_partial(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    part = image_folder(tmp_path / "Set5", 5)
+    assert run(["data", "import", "set14", str(part)]) == 1
+    said = capsys.readouterr().err
+    assert "Expected all 14 files of set14, got 5; missing: 006.png, 007.png, 008.png and 6 more." in said
+    assert "`--partial`" in said
+    assert "Did you mean 'set5'?" in said
+    assert not dataset_dir("set14").exists()
+    assert run(["data", "import", "set14", str(part), "--partial"]) == 0
+    assert "set14 is partial: 5 of 14 files; missing: 006.png" in capsys.readouterr().err
+    assert run(["data", "list"]) == 0
+    assert "partial (5 of 14 files)" in capsys.readouterr().out
+    assert run(["data", "verify", "set14"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.strip() == "set14: the 6 files are unchanged."
+    assert "set14 is partial: 5 of 14 files" in printed.err
+    assert run(["data", "path", "set14"]) == 0
+    assert "set14 is partial: 5 of 14 files" in capsys.readouterr().err
+    assert run(["data", "import", "set14", str(image_folder(tmp_path / "rest", 9, first=6))]) == 0
+    assert "partial" not in capsys.readouterr().err
+    assert run(["data", "verify", "set14", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["partial"] == ""
+
+
+def test_a_folder_of_something_else_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    more = image_folder(tmp_path / "BSD100", 20)
+    other = image_folder(tmp_path / "other", 5, first=100)
+    for partial in ([], ["--partial"]):
+        assert run(["data", "import", "set14", str(more), *partial]) == 1
+        assert "got others of their kind, too: 015.png" in capsys.readouterr().err
+        assert run(["data", "import", "set14", str(other), *partial]) == 1
+        assert "Expected the files of set14, got others: 100.png" in capsys.readouterr().err
+        assert run(["data", "import", "bapps", str(other), *partial]) == 1
+        assert "Expected the files of bapps, got others: 100.png" in capsys.readouterr().err
+    assert not dataset_dir("set14").exists()
+
+
+def test_fetch_completes_a_partial_dataset(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    assert run(["data", "import", "set14", str(image_folder(tmp_path / "mine", 5)), "--partial"]) == 0
+    assert run(["data", "fetch", "set14"]) == 1
+    assert "Connection refused" in capsys.readouterr().err
+    assert len(list(dataset_dir("set14").glob("*.png"))) == 5
+
+
+def test_the_files_of_a_folder_are_compared_with_published_checksums(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "svhn"
+    folder.mkdir()
+    for name in ("train", "test", "extra"):
+        (folder / f"{name}_32x32.mat").write_bytes(b"cut off")
+    assert run(["data", "import", "svhn", str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert f"{folder / 'train_32x32.mat'} has 7 bytes, but 182,040,794 are published. Fetch it again." in said
+    assert not dataset_dir("svhn").exists()
 
 
 @pytest.mark.parametrize("command", [["fetch"], ["path"], ["verify"], ["import"]])

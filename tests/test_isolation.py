@@ -117,7 +117,7 @@ FAULTS = {
     "std that is infinite": (backbone("std=(1.0, 1e999, 1.0)"), "register_backbone", "std must be a tuple of three"),
     "min_size of zero": (backbone("min_size=0"), "register_backbone", "min_size must be"),
     "transform_input as a number": (backbone("transform_input=1"), "register_backbone", "transform_input must be True"),
-    "a weights file as a text": (backbone("remote='x.pth'"), "register_backbone", "remote must be a RemoteFile or N"),
+    "a weights file as a text": (backbone("remote='x.pth'"), "register_backbone", "remote must be a RemoteFile, a Hub"),
     "a weights file of no size": (
         backbone("remote=lnkit.RemoteFile('https://x.org/y', size=None)"),
         "register_backbone",
@@ -127,6 +127,21 @@ FAULTS = {
         backbone("remote=lnkit.RemoteFile('/etc/passwd', size=1)"),
         "register_backbone",
         "url must be an http, https or file address",
+    ),
+    "a file of the hub without an owner": (
+        backbone("remote=lnkit.HubFile('resnet18')"),
+        "register_backbone",
+        "The weights file of 'changed': repository must be the name of a repository: owner/name, got 'resnet18'",
+    ),
+    "a file of the hub outside of its repository": (
+        backbone("remote=lnkit.HubFile('a/b', names=('../x',))"),
+        "register_backbone",
+        "names must be a tuple of names of files in the repository",
+    ),
+    "a file of weights that is a number": (
+        backbone("weights_file=1"),
+        "register_backbone",
+        "weights_file must be a text",
     ),
     "input_size of one number": (backbone("input_size=224"), "register_backbone", "input_size must be a tuple of h"),
     "input_size of zero": (backbone("input_size=(0, 224)"), "register_backbone", "input_size must be a tuple of h"),
@@ -165,6 +180,16 @@ FAULTS = {
         benchmark("datasets=(lnkit.DatasetSpec('../up', 'Up', (), ''),)"),
         "register_benchmark",
         r"'\.\./up' is not a valid dataset name",
+    ),
+    "contents without a number of files": (
+        benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', contents={'train': 0}),)"),
+        "register_benchmark",
+        "The dataset 'd': contents must be a mapping from places in the dataset's folder to numbers of files above 0",
+    ),
+    "contents outside of the dataset": (
+        benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (), '', contents={'../up': 1}),)"),
+        "register_benchmark",
+        "The dataset 'd': contents must be a mapping",
     ),
     "a checksum that is none": (
         benchmark("datasets=(lnkit.DatasetSpec('d', 'D', (lnkit.RemoteFile('file:///x', 1, 'ab'),), ''),)"),

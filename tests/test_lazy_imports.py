@@ -30,9 +30,11 @@ def modules_of(*arguments: str) -> tuple[int, set[str]]:
 
 
 def groups() -> list[list[str]]:
-    return [["data", name] for name in ("list", "fetch", "verify", "import", "path")] + [
-        ["results", name] for name in ("list", "show", "export", "compare")
-    ]
+    return (
+        [["data", name] for name in ("list", "fetch", "verify", "import", "path")]
+        + [["results", name] for name in ("list", "show", "export", "compare")]
+        + [["weights", name] for name in ("list", "fetch", "import", "path")]
+    )
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), *groups()], ids=" ".join)
@@ -52,6 +54,8 @@ def test_help(command: list[str]) -> None:
         ["plugins"],
         ["plugins", "--json"],
         ["data", "list"],
+        ["weights", "list"],
+        ["weights", "path", "vgg16", "timm/resnet18"],
         ["results", "list"],
         ["results", "list", "--json"],
     ],

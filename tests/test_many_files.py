@@ -509,10 +509,14 @@ def md5_of(name: str) -> str:
 
 def test_imports_a_single_file_by_its_name(cache: Path, numbers: tuple[DatasetSpec, Path], tmp_path: Path) -> None:
     spec, file = numbers
-    folder = import_dataset(spec, [file], cache, SilentProgress())
+    with pytest.raises(DataError, match=r"Expected all 2 files of roads, got 1; missing: train/1\.mat\."):
+        import_dataset(spec, [file], cache, SilentProgress())
+    folder = import_dataset(spec, [file], cache, SilentProgress(), partial=True)
+    assert dataset_state(spec, cache).state == "partial"
     assert data_in(folder) == {"train/0.mat": FILES["sat/0.tiff"]}
     (tmp_path / "1.tiff").write_bytes(FILES["sat/1.tiff"])  # under the name that its address has
     import_dataset(spec, [tmp_path / "1.tiff"], cache, SilentProgress())
+    assert dataset_state(spec, cache).state == "ready"
     assert set(data_in(folder)) == {"train/0.mat", "train/1.mat"}
     assert file.exists()
     assert compare_inventory(folder, SilentProgress()).intact

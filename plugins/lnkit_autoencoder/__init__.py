@@ -58,6 +58,7 @@ STL10 = lnkit.DatasetSpec(
     license="for research (Coates et al. 2011); the images are from ImageNet and keep its terms",
     homepage="https://cs.stanford.edu/~acoates/stl10",
     layout="stl10_binary/{train,test}_{X,y}.bin and stl10_binary/unlabeled_X.bin",
+    contents={f"stl10_binary/{name}.bin": 1 for name in ("train_X", "train_y", "test_X", "test_y", "unlabeled_X")},
 )
 
 TITLES = {"svhn": "SVHN", "stl10": "STL-10", "own": "the data at hand"}

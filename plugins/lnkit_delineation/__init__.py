@@ -24,6 +24,7 @@ MRD = lnkit.DatasetSpec(
     homepage="https://www.cs.toronto.edu/~vmnih/data/",
     layout="{train,valid,test}/sat/NAME.tiff with map/NAME.tif, 1500 x 1500 pixels",
     list_files="lnkit_delineation.mrd:list_tiles",
+    contents={f"{split}/{kind}": count for split, count in SPLITS.items() for kind in ("sat", "map")},
     size=7_950_000_000,  # 1,171 aerial images of 1500 x 1500 x 3 bytes without compression, and small maps
 )
 

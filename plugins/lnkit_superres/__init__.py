@@ -49,6 +49,7 @@ COCO_IMAGES = lnkit.DatasetSpec(
     layout="train/NAME.jpg (10,000 of train2014) and valid/NAME.jpg (100 of val2014)",
     list_files="lnkit_superres.coco:list_images",
     size=1_903_000_000,  # about: 10,100 images, and the annotations that list them
+    contents={"train": 10_000, "valid": 100},
 )
 SET5 = lnkit.DatasetSpec(
     name="set5",
@@ -73,6 +74,7 @@ BSDS300 = lnkit.DatasetSpec(
     license="non-commercial research and education (Martin et al. 2001)",
     homepage=f"{BSDS}/",
     layout="BSDS300/images/{train,test}/NNNN.jpg",
+    contents={"BSDS300/images/train": 200, "BSDS300/images/test": 100},
 )
 
 

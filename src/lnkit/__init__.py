@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         DistanceSpec as DistanceSpec,
         ExecutorSpec as ExecutorSpec,
         ExtractionPoint as ExtractionPoint,
+        HubFile as HubFile,
         LossNetworkId as LossNetworkId,
         RemoteFile as RemoteFile,
     )
@@ -87,6 +88,7 @@ __getattr__, __all__ = lazy_exports(
             "DistanceSpec",
             "ExecutorSpec",
             "ExtractionPoint",
+            "HubFile",
             "LossNetworkId",
             "DistanceAt",
             "RemoteFile",

@@ -36,6 +36,7 @@ __all__ = [
     "DistanceSpec",
     "ExecutorSpec",
     "ExtractionPoint",
+    "HubFile",
     "LossNetworkId",
     "PluginFailure",
     "RemoteFile",
@@ -119,7 +120,9 @@ class BackboneSpec:
     requires: tuple[str, ...] = ()  # distributions that ``load`` needs: ("timm>=1.0",)
     distance: str = ""  # used unless the user names another; "": the benchmark's
     transform_input: bool = False  # re-normalizes its input inside forward (torchvision's Inception family)
-    remote: RemoteFile | None = None  # weights that load(True) reads from torch's hub folder; fetched if missing
+    # Weights that load(True) reads from torch's hub folder, or from the cache of huggingface_hub; fetched if missing.
+    remote: RemoteFile | HubFile | None = None
+    weights_file: str = ""  # of weights that need no download: its path, or "package/file.pth" in an installed package
     input_size: tuple[int, int] | None = None  # (height, width) that images are resized to; None: not resized
     interpolation: Interpolation = "bicubic"  # of that resizing, which is antialiased
     eval_size: int | None = None  # side in pixels of the images that its authors evaluate it on; None: unknown
@@ -184,6 +187,22 @@ class RemoteFile:
     path: str = ""  # of a single file, in the dataset's folder: "train/sat/1.tiff"; "": an archive to unpack
 
 
+HUB_NAMES = ("model.safetensors", "pytorch_model.bin")
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of weights on the Hugging Face hub, which the package ``huggingface_hub`` fetches into its own cache."""
+
+    repository: str  # "timm/resnet18.a1_in1k"
+    size: int = 0  # bytes, about; 0: unknown
+    names: tuple[str, ...] = HUB_NAMES  # the first that the repository has
+
+    @property
+    def url(self) -> str:
+        return f"https://huggingface.co/{self.repository}"
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
     """Data that a benchmark needs, with their addresses and terms."""
@@ -198,6 +217,8 @@ class DatasetSpec:
     # fetch(file) downloads a listing and returns its path.
     list_files: Callable[[Callable[[RemoteFile], Path]], Sequence[RemoteFile]] | str | None = None
     size: int = 0  # bytes of the listed files, about, announced before the download
+    # Of the unpacked or listed files: folder, or file -> number of files that it has: {"images/test": 100}.
+    contents: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

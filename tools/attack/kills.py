@@ -65,7 +65,7 @@ SCENARIOS = {
     "autoencoder": Scenario(_training("autoencoder"), weight=1, shared_cache=True),
     "delineation-images": Scenario(_training("delineation", "--images"), weight=2, shared_cache=True),
     "earlystop": Scenario(_TRAIN, weight=2, shared_cache=True),
-    "import": Scenario(("data", "import", "bapps", "{ground}/bapps.tar"), weight=3),
+    "import": Scenario(("data", "import", "bapps", "{ground}/bapps.tar", "--partial"), weight=3),
     "sweep": Scenario(
         ("earlystop", "sweep", "lr", *_EARLYSTOP, "--values", "0.1,0.2", "--output", "{case}/results/sweep"),
         shared_cache=True,

@@ -140,7 +140,7 @@ def _toml(here: Path) -> None:
 
 def _imported(here: Path) -> None:
     make_judged(here / "data", 1)
-    _made(here, ("data", "import", "bapps", "{here}/data"))
+    _made(here, ("data", "import", "bapps", "{here}/data", "--partial"))
 
 
 def _packed(here: Path) -> None:
@@ -196,9 +196,9 @@ TARGETS = {
     "lin weights": Target(
         (*BAPPS, "--set", "distance=lin", "--set", "lin_weights={here}/w.pth"), "w.pth", _weights(".pth"), 2
     ),
-    "zip": Target(("data", "import", "bapps", "{here}/a.zip"), "a.zip", _archive("a.zip"), 8),
-    "tar": Target(("data", "import", "bapps", "{here}/a.tar"), "a.tar", _archive("a.tar"), 8),
-    "tgz": Target(("data", "import", "bapps", "{here}/a.tar.gz"), "a.tar.gz", _archive("a.tar.gz"), 6),
+    "zip": Target(("data", "import", "bapps", "{here}/a.zip", "--partial"), "a.zip", _archive("a.zip"), 8),
+    "tar": Target(("data", "import", "bapps", "{here}/a.tar", "--partial"), "a.tar", _archive("a.tar"), 8),
+    "tgz": Target(("data", "import", "bapps", "{here}/a.tar.gz", "--partial"), "a.tar.gz", _archive("a.tar.gz"), 6),
     "toml": Target(("list-backbones", "--json"), "config/lnkit/*.toml", _toml, 4, alone=True),
     "manifests": Target(("data", "verify", "bapps"), "cache/datasets/bapps/*", _imported, 4),
     "packed cache": Target(PACKED, "cache/packed/*/*/manifest.json", _packed, 3),

@@ -6,12 +6,15 @@ import copy
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lnkit import ImageError, LossNetwork, WeightsError
+from lnkit.networks.hf_hub import store_hub_file
 from lnkit.networks.load import make_loss_network
 from lnkit.networks.weights import build_backbone
 from lnkit.plugins.load import default_registry
@@ -233,18 +236,39 @@ def test_nests_blocks_are_put_together_as_in_timm() -> None:
 
 
 def test_weights_that_cannot_be_fetched_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As without a connection; timm's own hub client is made to see none, without its minute of retries."""
-    import huggingface_hub.constants as constants
+    """As without a connection: the hub's client is made to see none."""
+    from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", "/nonexistent")
     with pytest.raises(WeightsError) as caught:
         build_backbone(default_registry().backbone("timm/resnet18"))
     message = str(caught.value)
-    assert "The a1_in1k weights of timm/resnet18 could not be downloaded" in message
+    assert "The a1_in1k weights of timm/resnet18 could not be fetched" in message
     assert "https://huggingface.co/timm/resnet18.a1_in1k" in message
-    for way in ("--weights FILE", "--weights random", "efficientnet_lite0"):
+    for way in ("`lnkit weights import`", "--weights FILE", "--weights random"):
         assert way in message
+    resnet = next(row for row in catalog.read_index().architectures if row.name == "resnet18")
+    with pytest.raises(WeightsError, match=r"could not be downloaded.*efficientnet_lite0"):
+        load.load(resnet, "a1_in1k", pretrained=True)
+
+
+def test_weights_in_the_hubs_cache_are_loaded_without_asking_a_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from huggingface_hub import constants, file_download
+
+    def ask(*arguments: object, **options: object) -> None:
+        raise AssertionError("a server was asked")
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(file_download, "get_hf_file_metadata", ask)
+    backbone = default_registry().backbone("timm/test_resnet")
+    random = timm.create_model("test_resnet.r160_in1k")
+    save_file(random.state_dict(), tmp_path / "model.safetensors")
+    store_hub_file(backbone.remote, tmp_path / "model.safetensors", "model.safetensors")
+    loaded = build_backbone(backbone)
+    assert torch.equal(loaded.module.state_dict()["fc.weight"], random.state_dict()["fc.weight"])
 
 
 def test_an_unreachable_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +278,7 @@ def test_an_unreachable_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> No
     from lnkit_timm import hub
 
     asked = []
+    resnet = next(row for row in catalog.read_index().architectures if row.name == "resnet18")
 
     class Session:
         def head(self, url: str, timeout: float) -> None:
@@ -265,13 +290,13 @@ def test_an_unreachable_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(constants, "HF_HUB_CACHE", "/nonexistent")
     start = time.monotonic()
     with pytest.raises(WeightsError, match=r"https://huggingface.co cannot be reached: Name or service not known"):
-        build_backbone(default_registry().backbone("timm/resnet18"))
+        load.load(resnet, "a1_in1k", pretrained=True)
     assert time.monotonic() - start < 10
     assert asked == [constants.ENDPOINT]
     assert constants.HF_HUB_OFFLINE is False
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsError, match=r"\(HF_HUB_OFFLINE is set\)"):
-        build_backbone(default_registry().backbone("timm/resnet18"))
+        load.load(resnet, "a1_in1k", pretrained=True)
     assert asked == [constants.ENDPOINT]
 
 

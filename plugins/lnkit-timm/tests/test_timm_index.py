@@ -84,6 +84,14 @@ def test_each_set_of_weights_has_timms_own_input() -> None:
 
 
 @same_timm
+def test_each_set_of_weights_has_timms_own_source() -> None:
+    for name, row in ROWS.items():
+        for tag in row.tags:
+            config = timm.get_pretrained_cfg(f"{name}.{tag}")
+            assert row.source_of(tag) == (config.hf_hub_id or config.url), name
+
+
+@same_timm
 @pytest.mark.parametrize("name", SPREAD)
 def test_networks_are_as_it_says(name: str) -> None:
     from index import describe

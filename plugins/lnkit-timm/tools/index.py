@@ -60,6 +60,7 @@ def describe(name: str) -> Architecture:
         min_size=sizes.min_size,
         fixed=not sizes.step,
         tags={tag: "" if (text := _input(name, tag)) == default else text for tag in tags},
+        sources={tag: source for tag in tags if (source := _source(name, tag)) != f"timm/{name}.{tag}"},
     )
 
 
@@ -93,6 +94,11 @@ def _input(name: str, tag: str) -> str:
     return format_input(
         Input(tuple(config.mean), tuple(config.std), config.interpolation, tuple(config.input_size[1:]))
     )
+
+
+def _source(name: str, tag: str) -> str:
+    config = _config(name, tag)
+    return str(config.hf_hub_id or config.url)
 
 
 def _module(name: str) -> str:

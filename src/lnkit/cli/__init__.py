@@ -52,6 +52,10 @@ COMMANDS = {
         "Compare own results with the published tables and list what is missing.",
     ),
     "data": ("lnkit.cli.data:data", "List, fetch, verify and import the data of benchmarks."),
+    "weights": (
+        "lnkit.cli.weights:weights",
+        "List, fetch, import and locate the pretrained weights of backbones.",
+    ),
     "plugins": ("lnkit.cli.plugins:plugins", "List the installed plugins, and why one failed."),
 }
 

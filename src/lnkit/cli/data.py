@@ -56,21 +56,29 @@ def fetch_command(name: str) -> None:
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.fetch.datasets import ensure_dataset  # noqa: PLC0415
 
-    echo(ensure_dataset(_dataset(name), cache_dir(), make_progress()))
+    echo(ensure_dataset(_dataset(name), cache_dir(), make_progress(), whole=True))
 
 
 @data.command("import")
 @click.argument("name")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-def import_command(name: str, paths: tuple[Path, ...]) -> None:
+@click.option("--partial", is_flag=True, help="Import a part of the dataset too, which is then called partial.")
+def import_command(name: str, paths: tuple[Path, ...], partial: bool) -> None:
     """Import a dataset that was downloaded elsewhere into the cache.
 
-    PATH is an archive, an unpacked folder, or a file of the dataset with its original name.
+    PATH is an archive, an unpacked folder, or a file of the dataset with its original name. Files of the dataset that
+    the cache has already count, too.
     """
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.fetch.datasets import import_dataset  # noqa: PLC0415
 
-    echo(import_dataset(_dataset(name), paths, cache_dir(), make_progress()))
+    spec = _dataset(name)
+    try:
+        echo(import_dataset(spec, paths, cache_dir(), make_progress(), partial=partial))
+    except DataError as error:
+        meant = [path.name.lower() for path in paths if path.name.lower() in set(_known_datasets()) - {name}]
+        raise DataError(f"{error}{did_you_mean(meant)}") from error
+    _note_partial(spec)
 
 
 @data.command("verify")
@@ -81,10 +89,12 @@ def verify_command(name: str, as_json: bool) -> None:
     from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
     from lnkit.data.fetch.checksums import compare_inventory  # noqa: PLC0415
 
-    folder = _present(name)
+    state = _present(name)
+    folder = state.folder
     comparison = compare_inventory(folder, make_progress())
     if as_json:
-        emit_json({"name": name, "folder": folder, "intact": comparison.intact, **asdict(comparison)})
+        facts = {"name": name, "folder": folder, "partial": state.missing, "intact": comparison.intact}
+        emit_json(facts | asdict(comparison))
         if not comparison.intact:
             raise click.exceptions.Exit(1)
         return
@@ -92,7 +102,8 @@ def verify_command(name: str, as_json: bool) -> None:
         faults = {"missing": comparison.missing, "changed": comparison.changed, "not listed": comparison.extra}
         changes = "; ".join(f"{len(names):,} {kind}: {_some(names)}" for kind, names in faults.items() if names)
         raise DataError(f"{folder} has changed: {changes}. Import or fetch it again.")
-    echo(f"{name}: all {comparison.files:,} files are unchanged.")
+    echo(f"{name}: {'the' if state.missing else 'all'} {comparison.files:,} files are unchanged.")
+    _note_partial(_dataset(name))
 
 
 @data.command("path")
@@ -107,8 +118,17 @@ def path_command(name: str, as_json: bool) -> None:
         emit_json({"name": name, "folder": state.folder, "state": state.state})
         return
     echo(state.folder)
+    _note_partial(_dataset(name))
     if state.state in {"missing", "begun"}:
         note(f"The dataset is not there yet; `lnkit data fetch {name}` downloads it.")
+
+
+def _note_partial(spec: DatasetSpec) -> None:
+    """Say what a dataset in the cache lacks."""
+    from lnkit.data.fetch.datasets import dataset_state  # noqa: PLC0415 - not for help
+
+    if lacks := dataset_state(spec, cache_dir()).missing:
+        note(f"{spec.name} is partial: {lacks}.")
 
 
 def _known_datasets() -> dict[str, tuple[DatasetSpec, list[str]]]:
@@ -130,8 +150,8 @@ def _dataset(name: str) -> DatasetSpec:
     raise UnknownNameError(f"No dataset is called {name!r}.{hint} There are: {', '.join(known) or 'none'}.")
 
 
-def _present(name: str) -> Path:
-    """Return the folder of a dataset in the cache.
+def _present(name: str) -> DatasetState:
+    """Return the state of a dataset in the cache.
 
     Raises:
         DataError: it is not there, or was not made by lnkit.
@@ -144,23 +164,26 @@ def _present(name: str) -> Path:
             f"{state.folder} was not made by lnkit, so there is nothing to compare it with. "
             f"Move it elsewhere and run `lnkit data import {name} FOLDER` with its new path."
         )
-    if state.state != "ready":
+    if state.state not in {"ready", "partial"}:
         raise DataError(f"The dataset {name!r} is not in the cache. `lnkit data fetch {name}` downloads it.")
-    return state.folder
+    return state
 
 
 def _row(spec: DatasetSpec, benchmarks: list[str], state: DatasetState) -> dict[str, Any]:
     from lnkit.data.fetch.dataset_download import announced_size  # noqa: PLC0415 - not for help
 
     size = announced_size(spec)
-    begun = f" ({min(100, 100 * state.fetched / size):.0f} %)" if state.state == "begun" and size else ""
+    detail = f" ({state.missing.partition(';')[0]})" if state.missing else ""
+    if state.state == "begun" and size:
+        detail = f" ({min(100, 100 * state.fetched / size):.0f} %)"
     return {
         "name": spec.name,
         "title": spec.title,
         "benchmarks": benchmarks,
         "bytes": size,
         "license": spec.license,
-        "state": state.state + begun,
+        "state": state.state + detail,
+        "missing": state.missing,
         "folder": str(state.folder),
         "urls": [file.url for file in spec.files],
     }

@@ -27,19 +27,6 @@ __all__ = [
 
 SERVER = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset"
 
-BAPPS_DATASET = DatasetSpec(
-    name="bapps",
-    title="Berkeley-Adobe Perceptual Patch Similarity, validation sets",
-    files=(
-        # Sizes as the authors state them; they publish no checksums.
-        RemoteFile(f"{SERVER}/twoafc_val.tar.gz", size=1_100_000_000),
-        RemoteFile(f"{SERVER}/jnd.tar.gz", size=200_000_000),
-    ),
-    license="BSD-2-Clause (Zhang et al.); the photographs keep the terms of their sources",
-    homepage="https://github.com/richzhang/PerceptualSimilarity",
-    layout="2afc/val/<family>/{ref,p0,p1}/NNNNNN.png with judge/NNNNNN.npy, and jnd/val/<family>/{p0,p1}/ with same/",
-)
-
 # Validation triplets and pairs per family, counted in the archives; Zhang et al. 2018, Table 3.
 TWO_AFC = {"traditional": 4720, "cnn": 4720, "superres": 10856, "deblur": 9440, "color": 4720, "frameinterp": 1888}
 JND = {"traditional": 4800, "cnn": 4800}
@@ -51,6 +38,25 @@ COLUMNS = ("ref", "p0", "p1")
 IMAGES = {"2afc": COLUMNS, "jnd": ("p0", "p1")}  # part -> folders of images
 LABEL = {"2afc": "judge", "jnd": "same"}  # part -> folder of judgments
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm")  # of images, as the loader of LPIPS accepts them
+
+BAPPS_DATASET = DatasetSpec(
+    name="bapps",
+    title="Berkeley-Adobe Perceptual Patch Similarity, validation sets",
+    files=(
+        # Sizes as the authors state them; they publish no checksums.
+        RemoteFile(f"{SERVER}/twoafc_val.tar.gz", size=1_100_000_000),
+        RemoteFile(f"{SERVER}/jnd.tar.gz", size=200_000_000),
+    ),
+    license="BSD-2-Clause (Zhang et al.); the photographs keep the terms of their sources",
+    homepage="https://github.com/richzhang/PerceptualSimilarity",
+    layout="2afc/val/<family>/{ref,p0,p1}/NNNNNN.png with judge/NNNNNN.npy, and jnd/val/<family>/{p0,p1}/ with same/",
+    contents={
+        f"{part}/val/{family}/{column}": count
+        for part, families in OFFICIAL.items()
+        for family, count in families.items()
+        for column in (*IMAGES[part], LABEL[part])
+    },
+)
 
 
 @text_paths

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import sys
 from pathlib import Path
-
-import torch
 
 from lnkit.data.cache import download_dir
 from lnkit.data.fetch.checksums import file_sha256
@@ -24,7 +24,15 @@ HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.[^.]+$")  # vgg16-397923af.pth: the
 
 def hub_file(remote: RemoteFile) -> Path:
     """Return the path of a download in the folder of torch.hub: ``$TORCH_HOME/hub/checkpoints/NAME``."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / file_name(remote.url)
+    return _hub_folder() / "checkpoints" / file_name(remote.url)
+
+
+def _hub_folder() -> Path:
+    """Return the folder of torch.hub, without importing torch for it, which listing does without."""
+    if torch := sys.modules.get("torch"):
+        return Path(torch.hub.get_dir())  # a program may have set another one
+    home = os.environ.get("TORCH_HOME", os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "torch"))  # noqa: PTH118
+    return Path(os.path.expanduser(home)) / "hub"  # noqa: PTH111 - as torch does, also without a home folder
 
 
 def fetch_weights(remote: RemoteFile, title: str, progress: Progress) -> Path:
@@ -67,7 +75,7 @@ def _is_there(target: Path, remote: RemoteFile) -> bool:
         raise DataError(f"Expected a file, got the folder {target}: move it away.")
     if not target.is_file():
         return False
-    fault = _fault(target, remote)
+    fault = fault_of(target, remote)
     if fault:
         raise DataError(f"Expected the file of {remote.url} at {target}, got {fault}. Delete it and run again.")
     return True
@@ -75,7 +83,7 @@ def _is_there(target: Path, remote: RemoteFile) -> bool:
 
 def _fetch(remote: RemoteFile, folder: Path, target: Path, progress: Progress, alternatives: str) -> None:
     arrived = fetch(remote, folder, progress, hint=alternatives)
-    fault = _fault(arrived, remote)
+    fault = fault_of(arrived, remote)
     if fault:
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(f"Expected weights from {remote.url}, got {fault}; the file has been removed. {alternatives}")
@@ -86,13 +94,18 @@ def _fetch(remote: RemoteFile, folder: Path, target: Path, progress: Progress, a
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fault(path: Path, remote: RemoteFile) -> str:
+def known_sha256(remote: RemoteFile) -> str:
+    """Return the SHA-256 of a download, or the first digits of it that its name has; "" if none are known."""
+    named = HASH_IN_NAME.search(file_name(remote.url))
+    return (remote.sha256 or (named[1] if named else "")).lower()
+
+
+def fault_of(path: Path, remote: RemoteFile) -> str:
     """Return what a file is instead of the expected one; "" if nothing speaks against it."""
     with open_regular(path) as stream:
         head = stream.read(HEAD)
     if not head.strip() or NO_WEIGHTS.match(head):
         return "a web page or another text with tags" if head.strip() else "nothing"
-    named = HASH_IN_NAME.search(path.name)
-    expected = (remote.sha256 or (named[1] if named else "")).lower()
+    expected = known_sha256(remote)
     sha256 = file_sha256(path) if expected else ""
     return "" if sha256.startswith(expected) else f"one with the SHA-256 {sha256[:8]}... instead of {expected[:8]}..."

@@ -13,10 +13,10 @@ from torch import nn
 
 from lnkit.errors import LnkitError, PluginError, UsageError, WeightsError
 from lnkit.networks.device import seeded, standard_defaults
-from lnkit.networks.hub import fetch_weights
 from lnkit.networks.weight_files import require_file
 from lnkit.networks.weight_fit import Fit, load_file
 from lnkit.networks.weight_readings import SEPARATOR, split_label
+from lnkit.networks.weight_sources import fetch_source
 from lnkit.networks.weights_hash import hash_weights
 from lnkit.plugins.failures import place_of, sentence_of
 from lnkit.plugins.guard import foreign_code, owner_of, raised_as, warn_of_changes
@@ -150,7 +150,7 @@ def _load_pretrained(spec: BackboneSpec, progress: Progress) -> nn.Module:
             f"{spec.name} has no pretrained weights. Give a file with --weights FILE, or use --weights random."
         )
     title = f"{spec.weights} weights of {spec.name}"
-    file = fetch_weights(spec.remote, title, progress) if spec.remote else None
+    file = fetch_source(spec.remote, title, progress) if spec.remote else None
     try:
         return _build(spec, pretrained=True)
     except FAILURES as error:

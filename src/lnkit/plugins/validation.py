@@ -7,6 +7,7 @@ is composed only if the rule is broken.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TypeVar, get_args
 
 from lnkit.benchmark import BenchmarkSpec, ScoreSpec
@@ -15,12 +16,14 @@ from lnkit.errors import PluginError
 from lnkit.plugins import rules
 from lnkit.plugins.rules import POINT_NAME, SCORE_NAME, Rule, check_name
 from lnkit.specs import (
+    HUB_NAMES,
     INTERPOLATIONS,
     BackboneSpec,
     DatasetSpec,
     DistanceSpec,
     ExecutorSpec,
     ExtractionPoint,
+    HubFile,
     Layout,
     RemoteFile,
 )
@@ -35,6 +38,17 @@ REFERENCE = (rules.is_reference, "callable, or 'module:function'")
 TRIPLE = (rules.is_triple, "a tuple of three numbers")
 SIZE = (rules.is_size, "a whole number above 0")
 
+
+def _are_paths(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(name, str) and is_inside(name) for name in value)
+
+
+def _are_contents(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(place, str) and is_inside(place) and rules.is_size(count) for place, count in value.items()
+    )
+
+
 BACKBONE = (
     Rule("family", *FILLED),
     Rule("load", *REFERENCE),
@@ -47,7 +61,12 @@ BACKBONE = (
     Rule("requires", rules.is_tuple_of(str), "a tuple of requirements"),
     Rule("distance", *TEXT),
     Rule("transform_input", rules.is_flag, "True or False"),
-    Rule("remote", rules.or_none(lambda remote: isinstance(remote, RemoteFile)), "a RemoteFile or None"),
+    Rule(
+        "remote",
+        rules.or_none(lambda remote: isinstance(remote, (RemoteFile, HubFile))),
+        "a RemoteFile, a HubFile or None",
+    ),
+    Rule("weights_file", *TEXT),
     Rule("input_size", rules.or_none(rules.is_height_and_width), "a tuple of height and width in pixels, or None"),
     Rule("interpolation", INTERPOLATIONS.__contains__, f"one of {', '.join(INTERPOLATIONS)}"),
     Rule("eval_size", rules.or_none(rules.is_size), "a whole number above 0, or None"),
@@ -104,6 +123,7 @@ DATASET = (
     Rule("layout", *TEXT),
     Rule("list_files", rules.or_none(rules.is_reference), "a function from fetch to the files, its place, or None"),
     Rule("size", rules.is_count, "a number of bytes"),
+    Rule("contents", _are_contents, "a mapping from places in the dataset's folder to numbers of files above 0"),
 )
 FILE = (
     Rule("url", *FILLED),
@@ -116,6 +136,11 @@ FILE = (
     Rule("md5", re.compile(r"([0-9a-f]{32})?").fullmatch, "32 hexadecimal digits, or empty"),
     Rule("path", lambda path: path == "" or is_inside(path), "a path that stays in the dataset's folder, or empty"),
 )
+HUB_FILE = (
+    Rule("repository", re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*").fullmatch, "the name of a repository: owner/name"),
+    Rule("size", rules.is_count, "a number of bytes"),
+    Rule("names", lambda names: names is HUB_NAMES or _are_paths(names), "a tuple of names of files in the repository"),
+)
 
 
 def check_backbone(spec: object) -> BackboneSpec:
@@ -124,7 +149,7 @@ def check_backbone(spec: object) -> BackboneSpec:
     check_name("backbone", spec.name)
     _check("backbone", spec, BACKBONE)
     if spec.remote:
-        _check("weights file", spec.remote, FILE, owner=spec.name)
+        _check("weights file", spec.remote, HUB_FILE if isinstance(spec.remote, HubFile) else FILE, owner=spec.name)
     if spec.tags and not spec.with_tag:
         raise _error("backbone", spec, "with_tag", "a function, since there are tags", spec.with_tag)
     return spec

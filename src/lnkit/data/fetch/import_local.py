@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lnkit.data.fetch.checksums import compare_published, file_sha256
 from lnkit.data.fetch.download import file_name
+from lnkit.data.fetch.expected_files import check_published
 from lnkit.data.fetch.folder_files import copy_file, folder_files
 from lnkit.data.fetch.manifest import Provenance
 from lnkit.data.fetch.safe_paths import RESERVED
@@ -47,6 +48,7 @@ def import_source(spec: DatasetSpec, source: Path, new: Path, by_name: bool, pro
     if source.is_dir():
         target = new / source.resolve().name if by_name else new
         _copy_folder(source, target)
+        check_published(spec, new, source.parent if by_name else source)
         return Provenance(source.name, str(source.resolve()), source_size(source), "")
     single = _single_file(spec, source)
     if single is None and not is_archive(source):

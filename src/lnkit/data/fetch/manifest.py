@@ -57,7 +57,20 @@ def read_provenance(folder: Path) -> list[Provenance]:
         raise DataError(f"{folder / MANIFEST} is damaged: it names no sources. Import the dataset again.") from error
 
 
-def write_manifest(spec: DatasetSpec, folder: Path, sources: Sequence[Provenance], progress: Progress) -> None:
+def missing_files(folder: Path) -> str:
+    """Return what the dataset in ``folder`` lacks: ``5 of 14 files; missing: 006.png``; "" if it is whole.
+
+    A damaged manifest says nothing of it; whoever needs the manifest reports it.
+    """
+    try:
+        return str(read_manifest(folder).get("partial", ""))
+    except DataError:
+        return ""
+
+
+def write_manifest(
+    spec: DatasetSpec, folder: Path, sources: Sequence[Provenance], progress: Progress, partial: str = ""
+) -> None:
     """Write the inventory and ``dataset.json`` of a new dataset.
 
     Args:
@@ -65,6 +78,7 @@ def write_manifest(spec: DatasetSpec, folder: Path, sources: Sequence[Provenance
         folder: Holds all of its files.
         sources: Where they came from.
         progress: Receives the number of files whose checksum is computed.
+        partial: What the dataset lacks; "" if it is whole, or if that is not known.
 
     Raises:
         DataError: The folder has no files.
@@ -80,6 +94,7 @@ def write_manifest(spec: DatasetSpec, folder: Path, sources: Sequence[Provenance
         "sources": [asdict(source) for source in sources],
         "files": files,
         "bytes": size,
+        "partial": partial,
         "lnkit": __version__,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -34,6 +34,10 @@ class RefusedError(DataError):
     """The server refuses the file; another attempt would not help."""
 
 
+class UnreachableError(DataError):
+    """No connection to the server could be made."""
+
+
 class StoppedError(Exception):
     """The transfer was stopped because another one of its group failed."""
 
@@ -141,7 +145,8 @@ def receive_file(file: RemoteFile, partial: PartialFile, meter: Meter, hint: str
             if failures >= ATTEMPTS or not group.reached:
                 resumable = f"{human_size(partial.size)} are kept, and the same command resumes from there. "
                 so_far = resumable if partial.size else ""
-                raise DataError(f"{file.url} could not be fetched ({dropped}). {so_far}{hint}") from dropped
+                kind = DataError if group.reached else UnreachableError
+                raise kind(f"{file.url} could not be fetched ({dropped}). {so_far}{hint}") from dropped
             group.pause(FIRST_PAUSE * 2 ** (failures - 1))
 
 
@@ -229,6 +234,21 @@ def _read(response: Any) -> bytes:
     except (OSError, HTTPException) as error:
         raise _DroppedError(_words(error)) from error
     return block
+
+
+def announced_bytes(file: RemoteFile) -> int:
+    """Ask a server how many bytes a file has; 0 if it does not say.
+
+    Raises:
+        DataError: The server refuses the file or cannot be reached.
+    """
+    request = Request(file.url, headers={"User-Agent": "lnkit", "Accept-Encoding": "identity"}, method="HEAD")
+    try:
+        with build_opener().open(request, timeout=TIMEOUT) as response:
+            length = response.headers.get("Content-Length", "")
+    except (OSError, HTTPException) as error:
+        raise DataError(f"{file.url} could not be asked for its size ({_words(error)}).") from error
+    return int(length) if length.isdigit() else 0
 
 
 def _words(error: object) -> str:

@@ -17,6 +17,7 @@ KADID10K_DATASET = lnkit.DatasetSpec(
     ),
     license="no formal license: freely available to the research community, to be cited (Lin et al. 2019)",
     homepage="https://database.mmsp-kn.de/kadid-10k-database.html",
+    contents={"kadid10k/dmos.csv": 1, "kadid10k/images": 81 + 10_125},  # references, and distorted images
     layout="kadid10k/dmos.csv, and kadid10k/images/ with I01.png and I01_01_01.png and so on",
 )
 
