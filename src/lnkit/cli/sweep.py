@@ -12,6 +12,7 @@ from lnkit.cli._output import echo, emit_json, json_option, note, print_sentence
 from lnkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from lnkit.networks.weight_sources import WeightFile
     from lnkit.sweep.sweep import Sweep
 
 STUDY = click.argument("study", type=click.Path(path_type=Path, dir_okay=False))
@@ -44,10 +45,12 @@ def plan_command(study: Path, results: Path | None, devices: int, listed: bool, 
     left = [task for task in status.tasks if task.state != "done"]
     known = [task.cost.seconds for task in left if task.cost.seconds is not None]
     hours = makespan(known, devices) / 3600 if len(known) == len(left) else None
+    missing = [file for file in opened.weight_files() if not file.present]
     if as_json:
         emit_json(
             {
                 "results": str(opened.results),
+                "weights_missing": {file.backbone: file.bytes or None for file in missing},
                 "tasks": [_task_json(task) for task in status.tasks],
                 "counts": status.counts,
                 "hours": hours,
@@ -66,6 +69,7 @@ def plan_command(study: Path, results: Path | None, devices: int, listed: bool, 
             [[t.task.name, t.state, _number(t.cost.seconds, 60), _number(t.cost.macs, 1e9)] for t in status.tasks],
             least=("GMACs",),
         )
+    _say_weights(missing)
     _say_hours(hours, devices, len(left), len(known))
     echo(f"Results: {opened.results}")
     if left:
@@ -224,6 +228,18 @@ def _plan_rows(opened: Sweep, status: Any) -> list[list[Any]]:
             ]
         )
     return rows
+
+
+def _say_weights(missing: list[WeightFile]) -> None:
+    """Say how much is to be fetched before the tasks can run without a connection."""
+    from lnkit.data.storage import human_size  # noqa: PLC0415 - not for --help
+
+    if not missing:
+        return
+    unknown = sum(not file.bytes for file in missing)
+    size = human_size(sum(file.bytes for file in missing))
+    sizes = f"{size}{f' and {unknown} of unknown size' * bool(unknown)}" if unknown < len(missing) else "unknown sizes"
+    print_sentence(f"Weights of {len(missing)} backbones are not here ({sizes}): `lnkit sweep fetch` gets them.")
 
 
 def _say_hours(hours: float | None, devices: int, left: int, known: int) -> None:

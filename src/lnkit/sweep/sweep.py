@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lnkit.errors import LnkitError, UsageError
-from lnkit.evaluation.request import ResolvedRequest
+from lnkit.evaluation.request import ResolvedRequest, RunRequest
 from lnkit.evaluation.runner import open_data
+from lnkit.losses.definition import Loss
 from lnkit.plugins.guard import guarded, owner_of
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
@@ -27,6 +28,7 @@ from lnkit.sweep.tasks import AnyTask, make_tasks
 from lnkit.sweep.worker import Place, Worker
 
 if TYPE_CHECKING:
+    from lnkit.networks.weight_sources import WeightFile
     from lnkit.plugins.registry import Registry
 
 
@@ -70,6 +72,14 @@ def plan_commands(commands: Sequence[CommandTask], folder: Path, registry: Regis
         registry: Registered names; by default those of all installed plugins.
     """
     return Sweep(folder, registry or default_registry(), commands, [None] * len(commands))
+
+
+def _pretrained(request: RunRequest) -> tuple[str, ...]:
+    """Return the backbones of a request that need their pretrained weights."""
+    names = request.backbone.backbones if isinstance(request.backbone, Loss) else (request.backbone,)
+    if isinstance(request.weights, Mapping):
+        return tuple(name for name in names if request.weights.get(name, "pretrained") == "pretrained")
+    return tuple(names) if request.weights == "pretrained" else ()
 
 
 class Sweep:
@@ -170,7 +180,20 @@ class Sweep:
         Returns:
             What could not be had -> why.
         """
-        return self.fetch_data(progress)
+        from lnkit.networks.weight_sources import fetch  # noqa: PLC0415 - not for planning
+
+        fetched = fetch(self.weight_files(), progress or SilentProgress())
+        return {one.file.backbone: one.error for one in fetched if one.error} | self.fetch_data(progress)
+
+    def weight_files(self) -> list[WeightFile]:
+        """Return the files of pretrained weights that the tasks need, each backbone once."""
+        from lnkit.networks.weight_sources import plan as plan_weights  # noqa: PLC0415 - only for these
+
+        names: dict[str, None] = {}
+        for task in self.tasks:
+            if not isinstance(task, CommandTask):
+                names |= dict.fromkeys(_pretrained(task.request))
+        return plan_weights(self.registry, names)
 
     def fetch_data(self, progress: Progress | None = None) -> dict[str, str]:
         """Fetch and pack the data of every benchmark, so that jobs need no internet.
