@@ -13,9 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import lnkit
 from lnkit import sweep
+from lnkit.cli import cli
 from lnkit.results.folder import ResultsFolder
 from lnkit.sweep import worker
 from lnkit.sweep.claims import Claims, Failure, own_claim
@@ -325,3 +327,14 @@ def test_a_sweep_waits_for_what_another_process_runs_and_does_it_if_that_dies(tm
     first.wait()
     assert second.wait(180) == 0
     assert sweep.plan(study).status().counts["done"] == 1
+
+
+def test_reproduce_writes_the_published_study(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["reproduce", "--study", str(tmp_path / "study.toml")])
+    assert result.exit_code == 0, result.output
+    opened = sweep.plan(tmp_path / "study.toml")
+    assert len(opened.tasks) == 182
+    assert {task.request.variant for task in opened.tasks} == {"reference"}  # type: ignore[union-attr]
+    assert {point for one in opened.resolved if one for network in one.networks for point in network.points} == {
+        "early", "semi_early", "mid", "late",  # Pihlgren et al. 2023, Table II
+    }  # fmt: skip

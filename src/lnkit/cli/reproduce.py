@@ -22,8 +22,9 @@ from lnkit.cli._output import echo, emit_json, json_option, note, print_table
 @click.option(
     "--output", "-o", type=FILE, default="reproduction.html", show_default=True, help="File to write: .html or .md."
 )
+@click.option("--study", type=FILE, help="Instead: write all runs as a study to this file, for `lnkit sweep run FILE`.")
 @json_option
-def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: bool) -> None:
+def reproduce(folder: Path | None, variant: str | None, output: Path, study: Path | None, as_json: bool) -> None:
     """Compare own results with the published tables and list what is missing.
 
     The page has one section for each table of the published study: the own value, the published one, the difference,
@@ -33,7 +34,14 @@ def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: b
         measured,
         reproduce as compare_with_tables,
         write_page,
+        write_study,
     )
+
+    if study is not None:
+        write_study(study)
+        echo(f"Study: {study}")
+        note(f"`lnkit sweep plan {study}` shows its tasks.")
+        return
 
     parts = compare_with_tables(gather_measurements("both", folder, None, None, False, quiet=as_json), variant)
     if as_json:
@@ -46,4 +54,7 @@ def reproduce(folder: Path | None, variant: str | None, output: Path, as_json: b
     echo(f"{known:,} of {count:,} published scores measured.")
     echo(f"Page: {output}")
     if known < count:
-        note("The page lists the commands that compute the missing scores.")
+        note(
+            "The page lists the commands that compute the missing scores; `lnkit reproduce --study study.toml` writes "
+            "them as one file for `lnkit sweep run`."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -156,6 +157,19 @@ def _commands(missing: Iterable[ScoreRow]) -> list[str]:
         f"--protocol {REFERENCE}"
         for (bench, backbone), names in points.items()
     ]
+
+
+def write_study(file: Path) -> None:
+    """Write the whole published study as a file for `lnkit sweep`, which runs what has no result yet.
+
+    Raises:
+        LnkitError: The file cannot be written.
+    """
+    points = list(dict.fromkeys(row["point"] for row in read_rows("performance_scores")))
+    benches = "\n".join(f'[[bench]]\nname = "{name}"\nprotocol = "{REFERENCE}"\n' for name in RANKED[:-1])
+    text = f'backbones = ["@pihlgren2023"]\npoints = {json.dumps(points)}\n\n{benches}'
+    with output_file(file) as tmp:
+        tmp.write_text(text, encoding="utf-8")
 
 
 def _table_1() -> Part:
