@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 COMMANDS = ("slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
@@ -88,6 +88,20 @@ class SlurmCluster:
     def states(self) -> list[str]:
         """Return the states of all jobs that have not ended."""
         return self.ask("squeue", "--noheader", "--array", "--format=%T").split()
+
+    def kill_steps(self) -> None:
+        """Kill all that runs in jobs, as a node does that loses its power."""
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                variables = (process / "environ").read_bytes().split(b"\0")
+                stepd = (process / "comm").read_text().startswith("slurmstepd")
+                words = (process / "cmdline").read_bytes()
+            except OSError:  # it has just ended
+                continue
+            own = f"SLURM_CONF={self.folder / 'slurm.conf'}".encode() in variables
+            if own and (stepd or (b"SLURM_JOB_ID=" in b"".join(variables) and b"pytest" not in words)):
+                with suppress(ProcessLookupError):
+                    os.kill(int(process.name), signal.SIGKILL)
 
     def wait_until_idle(self, seconds: float = 240) -> None:
         """Wait until no job is left."""

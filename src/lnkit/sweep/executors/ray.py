@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from lnkit.errors import LnkitError, UsageError
 from lnkit.extras import RAY, require
+from lnkit.plugins.process_state import preserved
+from lnkit.plugins.torch_state import SETTINGS
 from lnkit.progress import Progress
 from lnkit.sweep.background import BackgroundWork
 from lnkit.sweep.claims import Claims
@@ -49,12 +51,12 @@ def start(job: SweepJob, options: Mapping[str, str], progress: Progress) -> str:
             "Use --on slurm on a login node, or join a cluster with --address."
         )
     require("The executor ray", "ray", RAY)
-    with _connected(address):
+    with preserved(SETTINGS), _connected(address):  # Ray replaces hooks and signal handlers
         nodes = _nodes()
         shape = shape_of(nodes, gpus, cpus, min(parallel or job.open, job.open))
         progress.say(
-            f"{shape.workers} {'worker' if shape.workers == 1 else 'workers'} on {len(nodes)} "
-            f"{'node' if len(nodes) == 1 else 'nodes'}, each with {shape.gpus:g} GPUs and {shape.cpus} processors."
+            f"{_counted(shape.workers, 'worker')} on {_counted(len(nodes), 'node')}, each with "
+            f"{_counted(shape.gpus, 'GPU')} and {_counted(shape.cpus, 'processor')}."
         )
         _run_until_nothing_is_held(job, shape, progress)
     return ""
@@ -180,8 +182,13 @@ def _connected(address: str | None) -> Iterator[None]:
 def _nodes() -> list[tuple[float, float]]:
     import ray  # noqa: PLC0415 - an extra
 
-    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    resources = [node["Resources"] for node in listed if node["Alive"]]
     return [(one.get("CPU", 0.0), one.get("GPU", 0.0)) for one in resources]
+
+
+def _counted(number: float, noun: str) -> str:
+    return f"{number:g} {noun}{'s' * (number != 1)}"
 
 
 def _gpus(text: str | None) -> float | None:

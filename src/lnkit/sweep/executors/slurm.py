@@ -12,11 +12,12 @@ import re
 import shutil
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lnkit.errors import DataError, LnkitError, UsageError
 from lnkit.extras import SLURM, require
@@ -56,9 +57,9 @@ def start(job: SweepJob, options: Mapping[str, str], progress: Progress) -> str:
     queued = queued_jobs(job)
     count = min(wanted.parallel, job.open) - len(queued)
     if count <= 0:
-        return f"Nothing was submitted: {_described(queued)} already."
+        return f"Nothing was submitted: {_described(queued)}."
     arrays = _submit(job, wanted, count, progress)
-    before = f"{_described(queued)} already. " if queued else ""
+    before = f"{_described(queued)}. " if queued else ""
     return f"{before}Submitted {_jobs(count)} to SLURM: {_arrays(arrays)}. Their output: {job.folder / FOLDER}."
 
 
@@ -137,13 +138,12 @@ class SlurmWorker:
         """Work until no task is open."""
         import submitit  # noqa: PLC0415 - an extra
 
-        user_signal = signal.Signals[f"SIG{submitit.JobEnvironment.USR_SIG}"]  # submitit requeues when it comes
-        self._end_signal = user_signal
+        self._requeuing = signal.Signals[f"SIG{submitit.JobEnvironment.USR_SIG}"]  # submitit requeues when it comes
         signal.signal(signal.SIGTERM, self._on_termination)
         cpus = os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE") or "1"
         changes = {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"), **threads(int(cpus))}
         name = f"slurm-{submitit.JobEnvironment().job_id}"
-        self._work = BackgroundWork(self.job, name, self.device, changes, blocked=(user_signal,))
+        self._work = BackgroundWork(self.job, name, self.device, changes, blocked=(self._requeuing,))
         code = self._work.wait()
         if code == DISK_IS_FULL:
             raise LnkitError("The disk is full. Free some space, then run the same command again.")
@@ -165,7 +165,7 @@ class SlurmWorker:
         """Queue a preempted job again, as clusters may send no other signal; end one that was cancelled."""
         shown = _ask("scontrol", "show", "job", os.environ["SLURM_JOB_ID"])
         if "JobState=RUNNING" in shown:
-            signal.raise_signal(self._end_signal)
+            signal.raise_signal(self._requeuing)
         else:
             self._release()
 
@@ -202,23 +202,21 @@ def _sentence(text: str) -> str:
 
 
 def _described(jobs: list[QueuedJob]) -> str:
-    """Return ``8 jobs are queued (array 12: 5 running, 3 pending for Resources)``."""
-    parts = []
-    for array in dict.fromkeys(one.array for one in jobs):
-        states = [one for one in jobs if one.array == array]
-        told = [
-            f"{sum(one.state == state for one in states)} {state.lower()}"
-            for state in dict.fromkeys(one.state for one in states)
-        ]
-        parts.append(f"{array}: {', '.join(told)}")
+    """Return ``8 jobs of this study are queued already (12: 5 running, 3 pending, SLURM's reason: Resources)``."""
+    counts = Counter((one.array, one.state.lower()) for one in jobs)
+    arrays = [
+        f"{array}: {', '.join(f'{count} {state}' for (of, state), count in counts.items() if of == array)}"
+        for array in dict.fromkeys(one.array for one in jobs)
+    ]
     reasons = sorted({one.reason for one in jobs if one.state == "PENDING"} - {"None", ""})
-    waiting = f"; pending for {', '.join(reasons)}" if reasons else ""
-    return f"{_jobs(len(jobs))} of this study {'is' if len(jobs) == 1 else 'are'} queued ({'; '.join(parts)}{waiting})"
+    why = f", SLURM's reason: {', '.join(reasons)}" if reasons else ""
+    verb = "is" if len(jobs) == 1 else "are"
+    return f"{_jobs(len(jobs))} of this study {verb} queued already ({'; '.join(arrays)}{why})"
 
 
 def _jobs(count: int) -> str:
     return "1 job" if count == 1 else f"{count} jobs"
 
 
-def _arrays(ids: list[Any]) -> str:
+def _arrays(ids: list[str]) -> str:
     return f"{'job' if len(ids) == 1 else 'jobs'} {', '.join(ids)}"

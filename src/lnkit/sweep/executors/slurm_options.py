@@ -31,7 +31,14 @@ UNITS = {"d": 24 * 60, "h": 60, "m": 1, "s": 1 / 60}  # minutes
 GPU_PARAMETERS = ("gpus_per_node", "gpus_per_task", "gres", "gpus")  # another way to ask for the GPU
 LISTS = ("setup", "teardown", "srun_args")  # lines of the script, and words for srun
 SUBMITIT = ("signal_delay_s", "stderr_to_stdout")  # parameters that are no option of sbatch
-OWN = {"time": "time", "partition": "partition", "mem": "memory", "cpus_per_task": "cpus", "qos": "qos", "account": "account"}
+OWN = {
+    "time": "time",
+    "partition": "partition",
+    "mem": "memory",
+    "cpus_per_task": "cpus",
+    "qos": "qos",
+    "account": "account",
+}
 MADE = ("array", "job_name", "output", "error", "signal", "open_mode", "nodes", "ntasks", "ntasks_per_node", "use_srun")
 
 
@@ -57,7 +64,7 @@ def job_options(options: Mapping[str, str]) -> JobOptions:
     more = _more({name.removeprefix("slurm_"): text for name, text in options.items() if name.startswith("slurm_")})
     gpus = options.get("gpus", "1")
     if not re.fullmatch(r"([\w.-]+:)?[01]", gpus):
-        raise UsageError(f"Expected gpus=1, gpus=TYPE:1 or gpus=0, got {gpus!r}. A job uses one GPU; parallel=N runs N.")
+        raise UsageError(f"Expected gpus=1, gpus=TYPE:1 or gpus=0, got {gpus!r}. A job uses one GPU.")
     on_cpu = gpus[-1] == "0"
     parameters: dict[str, Any] = {"time": minutes(options.get("time", TIME))}
     for option, parameter in {"partition": "partition", "memory": "mem", "qos": "qos", "account": "account"}.items():

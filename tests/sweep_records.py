@@ -1,0 +1,87 @@
+"""Studies for tests of executors, and the comparison of what they leave."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lnkit import sweep
+from lnkit.results.folder import ResultsFolder
+from lnkit.sweep.claims import SWEEP_FOLDER
+from lnkit.sweep.study import Study, StudyBenchmark
+
+MEASURED = (StudyBenchmark("bapps", sample=True),)
+TRAINED = (StudyBenchmark("delineation", sample=True, overrides={"epochs": "20"}),)
+
+
+def one(results: Path) -> sweep.Sweep:
+    """Return a sweep of one task that takes a second."""
+    return sweep.plan(Study(MEASURED, ("pixel",), results=results))
+
+
+def three(results: Path) -> sweep.Sweep:
+    """Return a sweep of three tasks that measure."""
+    return sweep.plan(Study(MEASURED, ("pixel", "alexnet", "squeezenet1_1"), weights="random", results=results))
+
+
+def training(results: Path) -> sweep.Sweep:
+    """Return a sweep of one training."""
+    return sweep.plan(Study(TRAINED, ("squeezenet1_1",), points="early", weights="random", results=results))
+
+
+def run_here(opened: sweep.Sweep) -> dict[str, object]:
+    """Run a sweep by the executor local, with one thread for each worker, and return its records."""
+    assert opened.run(options={"devices": "cpu,cpu"}) == ""
+    return records(opened.results)
+
+
+def records(results: Path) -> dict[str, object]:
+    """Return the scores and the bytes of the arrays of every record."""
+    loaded, damaged = ResultsFolder(results).load()
+    assert not damaged
+    return {record.id: (_scores(record.scores), _arrays(results / record.id)) for record in loaded}
+
+
+def _scores(scores: Mapping[str, object]) -> dict[str, str]:
+    return {name: repr(score) for name, score in scores.items()}
+
+
+def _arrays(folder: Path) -> dict[str, bytes]:
+    import numpy as np
+
+    arrays: dict[str, bytes] = {}
+    for file in sorted(folder.rglob("*.npz")):
+        with np.load(file) as stored:
+            arrays |= {f"{file.name}/{name}": stored[name].tobytes() for name in stored.files}
+    assert arrays
+    return arrays
+
+
+def worker_process(results: Path) -> int:
+    """Return the number of a process that holds a task, or 0."""
+    for file in (results / SWEEP_FOLDER).glob("*.claim"):
+        try:
+            return int(json.loads(file.read_text(encoding="utf-8"))["owner"].split("-")[2])
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
+def in_training(results: Path) -> bool:
+    """Whether a training has begun, and has not ended."""
+    return bool(worker_process(results)) and any((results / ".parts").rglob("*"))
+
+
+def checkpoints(results: Path) -> list[str]:
+    """Return the checkpoints of unfinished trainings."""
+    return [file.parent.name for file in (results / ".parts").rglob("checkpoints/*/state.json")]
+
+
+def wait_until(true: Callable[[], object], seconds: float = 240) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
