@@ -11,6 +11,7 @@ from lnkit import sweep
 from lnkit.results.folder import ResultsFolder
 from lnkit.sweep.claims import SWEEP_FOLDER
 from lnkit.sweep.study import Study, StudyBenchmark
+from lnkit.sweep.supervisor import threads
 
 MEASURED = (StudyBenchmark("bapps", sample=True),)
 TRAINED = (StudyBenchmark("delineation", sample=True, overrides={"epochs": "20"}),)
@@ -32,8 +33,12 @@ def training(results: Path) -> sweep.Sweep:
 
 
 def run_here(opened: sweep.Sweep) -> dict[str, object]:
-    """Run a sweep by the executor local, with one thread for each worker, and return its records."""
-    assert opened.run(options={"devices": "cpu,cpu"}) == ""
+    """Run a sweep by one worker here, with one thread as the other executors are told, and return its records.
+
+    The bits of a training depend on the number of threads.
+    """
+    job = sweep.SweepJob(opened.write(), len(opened.tasks), opened.results / SWEEP_FOLDER)
+    assert job.work("here", "cpu", threads(1)) == 0
     return records(opened.results)
 
 

@@ -47,7 +47,7 @@ def output_of_jobs(results: Path) -> str:
 @real_slurm
 def test_one_task_on_slurm(cluster: SlurmCluster, tmp_path: Path) -> None:
     opened = sweep_records.one(tmp_path / "results of one")
-    assert opened.run("slurm", ON_CPU).startswith("Submitted 1 job to SLURM: job 1. Their output:")
+    assert opened.run("slurm", ON_CPU).startswith("Submitted 1 job to SLURM (id 1). Their output:")
     again = opened.run("slurm", ON_CPU)
     # On a fast machine the job runs already; then no task is open.
     assert again == "" or again.startswith("Nothing was submitted: 1 job of this study is queued already (1: 1 ")

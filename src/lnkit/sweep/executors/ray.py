@@ -73,18 +73,15 @@ def shape_of(nodes: Sequence[tuple[float, float]], gpus: float | None, cpus: int
 
     Raises:
         UsageError: No node has room for a worker.
-
-    Example:
-        >>> shape_of([(16, 4), (16, 4)], 0.5, None, 100)
-        Shape(workers=16, gpus=0.5, cpus=2)
     """
     if gpus is None:
         gpus = 1.0 if any(count for _, count in nodes) else 0.0
     slots = [_slots(node, gpus, cpus) for node in nodes]
     room = sum(slots)
     if not room:
-        wish = f"{gpus:g} GPUs and {cpus or 1} processors"
-        raise UsageError(f"Expected a Ray node with {wish}; the nodes have (processors, GPUs): {list(nodes)}.")
+        wish = f"{_counted(gpus, 'GPU')} and {_counted(cpus or 1, 'processor')}"
+        have = "; ".join(f"{_counted(gpu, 'GPU')} and {_counted(cpu, 'processor')}" for cpu, gpu in nodes)
+        raise UsageError(f"Expected a Ray node with {wish} for a worker; the nodes have: {have}.")
     workers = min(most, room)
     if cpus is None:
         # Workers are spread over the nodes; the fullest has this many.

@@ -60,7 +60,7 @@ def start(job: SweepJob, options: Mapping[str, str], progress: Progress) -> str:
         return f"Nothing was submitted: {_described(queued)}."
     arrays = _submit(job, wanted, count, progress)
     before = f"{_described(queued)}. " if queued else ""
-    return f"{before}Submitted {_jobs(count)} to SLURM: {_arrays(arrays)}. Their output: {job.folder / FOLDER}."
+    return f"{before}Submitted {_jobs(count)} to SLURM ({_ids(arrays)}). Their output: {job.folder / FOLDER}."
 
 
 def queued_jobs(job: SweepJob) -> list[QueuedJob]:
@@ -108,7 +108,7 @@ def _submit(job: SweepJob, wanted: JobOptions, count: int, progress: Progress) -
                 count -= size
         except (UncompletedJobError, FailedSubmissionError, OSError, ValueError, TypeError) as error:
             if arrays:
-                progress.say(f"Submitted before: {_arrays(arrays)}.")
+                progress.say(f"Some jobs were submitted before ({_ids(arrays)}).")
             raise UsageError(f"SLURM refused the job: {_sentence(str(error))}.") from error
     return arrays
 
@@ -218,5 +218,5 @@ def _jobs(count: int) -> str:
     return "1 job" if count == 1 else f"{count} jobs"
 
 
-def _arrays(ids: list[str]) -> str:
-    return f"{'job' if len(ids) == 1 else 'jobs'} {', '.join(ids)}"
+def _ids(arrays: list[str]) -> str:
+    return f"{'id' if len(arrays) == 1 else 'ids'} {', '.join(arrays)}"
