@@ -166,7 +166,7 @@ def test_what_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("nodes", "gpus", "cpus", "most", "expected"),
     [
-        ([(2, 0)], None, None, 9, Shape(2, 0, 1)),
+        ([(2, 0)], None, None, None, Shape(2, 0, 1)),
         ([(2, 0)], None, None, 1, Shape(1, 0, 2)),
         ([(16, 4)], None, None, 9, Shape(4, 1, 4)),
         ([(16, 4), (8, 4)], None, None, 99, Shape(8, 1, 2)),
@@ -177,7 +177,7 @@ def test_what_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     ],
 )
 def test_shape(
-    nodes: list[tuple[float, float]], gpus: float | None, cpus: int | None, most: int, expected: Shape
+    nodes: list[tuple[float, float]], gpus: float | None, cpus: int | None, most: int | None, expected: Shape
 ) -> None:
     assert shape_of(nodes, gpus, cpus, most) == expected
 

@@ -53,7 +53,9 @@ def start(job: SweepJob, options: Mapping[str, str], progress: Progress) -> str:
     require("The executor ray", "ray", RAY)
     with preserved(SETTINGS), _connected(address):  # Ray replaces hooks and signal handlers
         nodes = _nodes()
-        shape = shape_of(nodes, gpus, cpus, min(parallel or job.open, job.open))
+        shape = shape_of(nodes, gpus, cpus, parallel)
+        # Only now, as the bits of a training depend on the threads: they stay the same when few tasks are left.
+        shape = shape._replace(workers=min(shape.workers, job.open))
         progress.say(
             f"{_counted(shape.workers, 'worker')} on {_counted(len(nodes), 'node')}, each with "
             f"{_counted(shape.gpus, 'GPU')} and {_counted(shape.cpus, 'processor')}."
@@ -62,14 +64,14 @@ def start(job: SweepJob, options: Mapping[str, str], progress: Progress) -> str:
     return ""
 
 
-def shape_of(nodes: Sequence[tuple[float, float]], gpus: float | None, cpus: int | None, most: int) -> Shape:
+def shape_of(nodes: Sequence[tuple[float, float]], gpus: float | None, cpus: int | None, most: int | None) -> Shape:
     """Return how many workers to start, and what each gets.
 
     Args:
         nodes: Processors and GPUs of each node.
         gpus: Of each worker; None: 1 where a node has some.
         cpus: Of each worker; None: those of a node over its workers.
-        most: Workers.
+        most: Workers; None: as many as there is room for.
 
     Raises:
         UsageError: No node has room for a worker.
@@ -82,7 +84,7 @@ def shape_of(nodes: Sequence[tuple[float, float]], gpus: float | None, cpus: int
         wish = f"{_counted(gpus, 'GPU')} and {_counted(cpus or 1, 'processor')}"
         have = "; ".join(f"{_counted(gpu, 'GPU')} and {_counted(cpu, 'processor')}" for cpu, gpu in nodes)
         raise UsageError(f"Expected a Ray node with {wish} for a worker; the nodes have: {have}.")
-    workers = min(most, room)
+    workers = min(most or room, room)
     if cpus is None:
         # Workers are spread over the nodes; the fullest has this many.
         full = [min(slot, -(-workers * slot // room)) for slot in slots]
