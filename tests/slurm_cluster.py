@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+GPUS = "".join(f"NodeName={{host}} Name=gpu File=/dev/{device}\n" for device in ("null", "zero"))  # stand for two
 COMMANDS = ("slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 SECONDS = 60  # that the daemons get to start
 
@@ -43,7 +44,8 @@ MaxArraySize=4
 SchedulerParameters=sched_interval=1,bf_interval=1
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=8000
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=8000 Gres=gpu:2
+GresTypes=gpu
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=30
 PartitionName=urgent Nodes={host} MaxTime=INFINITE State=UP PriorityTier=10
 """
@@ -58,14 +60,16 @@ def absent() -> str:
 
 
 class SlurmCluster:
-    """One controller and one node with two processors."""
+    """One controller and one node with two processors and what SLURM takes for two GPUs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name in ("state", "spool"):
             (folder / name).mkdir(parents=True)
-        text = CONFIGURATION.format(host=socket.gethostname(), ports=_free_ports(), folder=folder)
-        (folder / "slurm.conf").write_text(text, encoding="utf-8")
+        ports = _free_ports()
+        for name, text in {"slurm.conf": CONFIGURATION, "gres.conf": GPUS}.items():
+            filled = text.format(host=socket.gethostname(), ports=ports, folder=folder)
+            (folder / name).write_text(filled, encoding="utf-8")
         self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
 

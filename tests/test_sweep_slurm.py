@@ -66,10 +66,8 @@ def test_arrays_are_as_large_as_the_cluster_allows(cluster: SlurmCluster, tmp_pa
     assert opened.run("slurm", {**held, "parallel": "1"}).startswith("Submitted 1 job")
     assert opened.run("slurm", {**held, "parallel": "1"}).startswith("Nothing was submitted: 1 job of this study is")
     sentence = opened.run("slurm", held)  # one for each task: five more, in arrays of at most four
-    assert (
-        "is queued already (1: 1 pending, SLURM's reason: JobHeldUser). Submitted 5 jobs to SLURM: jobs 2, 3."
-        in sentence
-    )
+    assert "is queued already (1: 1 pending, SLURM's reason: JobHeldUser). Submitted 5 jobs " in sentence
+    assert "to SLURM (ids 2, 3). Their output: " in sentence
     assert sorted(job_ids(cluster)) == ["1", "2_0", "2_1", "2_2", "2_3", "3"]
     shown = cluster.ask("scontrol", "show", "job", "2")
     assert "Comment=a word" in shown
@@ -79,10 +77,21 @@ def test_arrays_are_as_large_as_the_cluster_allows(cluster: SlurmCluster, tmp_pa
 
 
 @real_slurm
+def test_a_job_sees_one_gpu(cluster: SlurmCluster, tmp_path: Path) -> None:
+    """The script prints its environment and ends before the worker begins."""
+    opened = sweep_records.one(tmp_path / "results")
+    shown = tmp_path / "environment"
+    opened.run("slurm", {"slurm_setup": f"srun --ntasks=1 env > {shown}; exit"})
+    cluster.wait_until_idle()
+    variables = dict(line.split("=", 1) for line in shown.read_text(encoding="utf-8").splitlines() if "=" in line)
+    assert variables["CUDA_VISIBLE_DEVICES"] in ("0", "1")
+
+
+@real_slurm
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"gpus": "1"}, "Invalid generic resource (gres) specification"),
+        ({"gpus": "a100:1"}, "Requested node configuration is not available"),
         ({"gpus": "0", "partition": "none"}, "invalid partition specified: none"),
         ({"gpus": "0", "slurm_colour": "a100"}, "unrecognized option '--colour=a100'"),
     ],
