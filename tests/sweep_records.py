@@ -14,7 +14,6 @@ from lnkit.sweep.study import Study, StudyBenchmark
 from lnkit.sweep.supervisor import threads
 
 MEASURED = (StudyBenchmark("bapps", sample=True),)
-TRAINED = (StudyBenchmark("delineation", sample=True, overrides={"epochs": "20"}),)
 
 
 def one(results: Path) -> sweep.Sweep:
@@ -27,9 +26,10 @@ def three(results: Path) -> sweep.Sweep:
     return sweep.plan(Study(MEASURED, ("pixel", "alexnet", "squeezenet1_1"), weights="random", results=results))
 
 
-def training(results: Path) -> sweep.Sweep:
-    """Return a sweep of one training."""
-    return sweep.plan(Study(TRAINED, ("squeezenet1_1",), points="early", weights="random", results=results))
+def training(results: Path, epochs: int = 20) -> sweep.Sweep:
+    """Return a sweep of one training, which takes about a second for an epoch."""
+    trained = (StudyBenchmark("delineation", sample=True, overrides={"epochs": str(epochs)}),)
+    return sweep.plan(Study(trained, ("squeezenet1_1",), points="early", weights="random", results=results))
 
 
 def run_here(opened: sweep.Sweep) -> dict[str, object]:

@@ -65,7 +65,9 @@ class BackgroundWork:
         blocked: Collection[signal.Signals],
     ) -> None:
         try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, blocked)  # processes inherit the mask of this thread
+            # Processes inherit the mask of this thread. Ray blocks the signal that stops them.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
             self._code = job.work(name, device, changes, self._stop)
         except BaseException as error:  # raised again by `wait`
             self._error = error
