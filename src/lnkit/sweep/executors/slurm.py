@@ -143,7 +143,9 @@ class SlurmWorker:
         cpus = os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE") or "1"
         changes = {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"), **threads(int(cpus))}
         name = f"slurm-{submitit.JobEnvironment().job_id}"
-        self._work = BackgroundWork(self.job, name, self.device, changes, blocked=(self._requeuing,))
+        # SLURM sends both to every process of a job. The worker is stopped by its starter alone, between two steps.
+        blocked = (self._requeuing, signal.SIGTERM)
+        self._work = BackgroundWork(self.job, name, self.device, changes, blocked)
         code = self._work.wait()
         if code == DISK_IS_FULL:
             raise LnkitError("The disk is full. Free some space, then run the same command again.")
