@@ -108,11 +108,12 @@ class SlurmCluster:
                     os.kill(int(process.name), signal.SIGKILL)
 
     def wait_until_idle(self, seconds: float = 240) -> None:
-        """Wait until no job is left; one that was queued again begins at once, where SLURM waits two minutes."""
+        """Wait until no job is left; one that was queued again begins soon, where SLURM waits two minutes."""
         end = time.monotonic() + seconds
         while self.states():
             for id_ in self.ask("squeue", "--noheader", "--format=%i %r").splitlines():
                 if id_.endswith("BeginTime"):
+                    time.sleep(5)  # the node refuses a job within seconds of its end
                     _answer(self, "scontrol", "update", f"JobId={id_.split()[0]}", "StartTime=now")
             assert time.monotonic() < end, self.ask("squeue")
             time.sleep(0.3)
