@@ -36,7 +36,7 @@ def run_without(code: str, folder: Path, *arguments: str) -> subprocess.Complete
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
 
 
-@pytest.mark.parametrize("extra", ["onnx", "plot"])
+@pytest.mark.parametrize("extra", ["onnx", "plot", "ray", "slurm"])
 def test_an_extra_installs_the_packages_that_are_looked_for(extra: str) -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     names = {re.split("[<>=~!]", requirement)[0] for requirement in declared[extra]}

@@ -124,6 +124,20 @@ def test_the_scale_of_fp16_is_kept(tmp_path: Path, often: None) -> None:
     assert kept.state["scaler"]["scale"] == torch.amp.GradScaler("cpu").get_scale()
 
 
+def test_a_second_interrupt_saves_no_half_step(tmp_path: Path, often: None) -> None:
+    class InterruptedTwice(Stopping):
+        def losses(self, network: torch.nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+            losses = super().losses(network, batch)  # counts the batch in the batch norm
+            if not self.left:
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+            return losses
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", InterruptedTwice(6))
+    assert digest(train(tmp_path / "stopped")) == digest(train(tmp_path / "whole"))
+
+
 def start(folder: Path, precision: str = "fp32") -> subprocess.Popen[str]:
     """Train in another process, with a checkpoint after every step."""
     environment = {**os.environ, "PYTHONPATH": str(Path(toytraining.__file__).parent)}

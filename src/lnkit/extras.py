@@ -7,11 +7,13 @@ from importlib.util import find_spec
 
 from lnkit.errors import UsageError
 
-__all__ = ["ONNX", "PLOT", "TORCHMETRICS", "missing", "require"]
+__all__ = ["ONNX", "PLOT", "RAY", "SLURM", "TORCHMETRICS", "missing", "require"]
 
 # A module -> the package that has it.
 ONNX = {"onnxruntime": "onnxruntime", "onnx": "onnx", "onnxscript": "onnxscript"}
 PLOT = {"altair": "altair", "vl_convert": "vl-convert-python"}
+RAY = {"ray": "ray"}
+SLURM = {"submitit": "submitit"}
 TORCHMETRICS = {"torchmetrics": "torchmetrics"}
 
 

@@ -150,6 +150,7 @@ class _Training:
         self.collapsed = ""
         self.notes: tuple[str, ...] = ()
         self.validated = 0  # iteration of the last validation
+        self.in_step = False
         self.unread: list[tuple[int, float, dict[str, Tensor]]] = []  # iteration, learning rate, losses
         self.last_loss = math.nan
         self.saved = time.monotonic()
@@ -208,7 +209,9 @@ class _Training:
             while not self._ended:
                 batch = next(batches)
                 with defer_interrupts():
+                    self.in_step = True
                     self._step(batch)
+                    self.in_step = False
                 advance(1, "" if math.isnan(self.last_loss) else f"loss {self.last_loss:.4g}")
                 self._between_steps()
 
@@ -354,6 +357,8 @@ class _Training:
         return (f"{resumed}: its last digits may differ from those of an uninterrupted run",) if changed else ()
 
     def _save_interrupted(self) -> None:
+        if self.in_step:  # a second interrupt, or SIGTERM, is not deferred: the last checkpoint stays
+            return
         self._save()
         self.progress.say(
             f"Interrupted after iteration {self.iteration:,} of {self.settings.iterations:,}. A checkpoint is in "

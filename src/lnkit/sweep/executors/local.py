@@ -19,10 +19,12 @@ OPTIONS = {"devices": "such as cuda:0,cuda:1 or cpu,cpu, one process on each; by
 def start(job: SweepJob, options: Mapping[str, str], progress: Progress) -> str:
     """Run all tasks here; see :class:`lnkit.sweep.executor.Executor`."""
     refuse_unknown("local", options, OPTIONS)
-    devices = _devices(options.get("devices", ""))[: max(1, job.open)]
+    devices = _devices(options.get("devices", ""))
+    # Of all devices, as the bits of a training depend on the threads: they stay the same when few tasks are left.
+    share = threads((os.cpu_count() or 1) // len(devices))
+    devices = devices[: max(1, job.open)]
     progress.say(f"{len(devices)} {'process' if len(devices) == 1 else 'processes'} on {', '.join(devices)}.")
     stop = threading.Event()
-    share = threads((os.cpu_count() or 1) // len(devices))
     with ThreadPoolExecutor(len(devices)) as pool:
         workers = [pool.submit(_work, job, number, device, share, stop) for number, device in enumerate(devices)]
         try:
