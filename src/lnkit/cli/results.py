@@ -292,7 +292,7 @@ def _matches(record: RunRecord, **filters: str | None) -> bool:
 @results_option
 @json_option
 def merge_command(folders: tuple[Path, ...], folder: Path | None, as_json: bool) -> None:
-    """Copy the results of other folders, such as those of other machines, into the results folder.
+    """Copy the results of other folders into the results folder.
 
     Results that are there already stay as they are. The exit code is 1 if some could not be read.
     """

@@ -14,11 +14,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import LnkitError
 
 FIELDS = ("name", "words", "done", "group")
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class CommandTask:
     """A command that makes a file when it is finished."""
@@ -33,6 +35,7 @@ class CommandTask:
         """A hash of the words."""
         return hashlib.sha256(json.dumps([*self.words, str(self.done)]).encode()).hexdigest()[:16]
 
+    @text_paths
     def is_finished(self, folder: Path) -> bool:
         """Whether exactly these words were run to their end, and what they made is still there.
 
@@ -44,6 +47,7 @@ class CommandTask:
     def _mark(self, folder: Path) -> Path:
         return folder / f"{self.id}.done"
 
+    @text_paths
     def run(self, device: str, folder: Path) -> None:
         """Run the command in this process.
 

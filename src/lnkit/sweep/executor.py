@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.progress import Progress
 from lnkit.sweep.supervisor import supervise
 from lnkit.sweep.worker import Place
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class SweepJob:
     """Open tasks, which any number of workers may do together wherever the folder of the results is seen."""

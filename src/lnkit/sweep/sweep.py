@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lnkit._text_paths import text_paths
 from lnkit.errors import LnkitError, UsageError
 from lnkit.evaluation.request import ResolvedRequest, RunRequest
 from lnkit.evaluation.runner import open_data
@@ -63,6 +64,7 @@ def plan(
     return Sweep(results_dir(read.results), registry, tasks, resolved, heartbeat, abandoned)
 
 
+@text_paths
 def plan_commands(commands: Sequence[CommandTask], folder: Path, registry: Registry | None = None) -> Sweep:
     """Return a sweep of commands, such as trainings of a plugin.
 
@@ -82,6 +84,7 @@ def _pretrained(request: RunRequest) -> tuple[str, ...]:
     return tuple(names) if request.weights == "pretrained" else ()
 
 
+@text_paths
 class Sweep:
     """The tasks of a study, longest first. Its state is what lies in the folder of the results."""
 

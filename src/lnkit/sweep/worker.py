@@ -164,8 +164,8 @@ def command(tasks: Path, place: Place) -> list[str]:
 def main(arguments: Sequence[str]) -> int:
     """Work as the process of :func:`command`; return its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
-    for number in (signal.SIGINT, signal.SIGTERM):  # which a shell lets a process in the background ignore
-        signal.signal(number, signal.default_int_handler)  # a claim is released in both cases
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets processes in the background ignore it
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a training ends its step first
     end_with_the_starter()
     from lnkit.plugins.load import default_registry  # noqa: PLC0415 - after the watch over the starter
 
