@@ -55,8 +55,8 @@ def plan(
     Example:
         >>> from lnkit.sweep import StudyBenchmark
         >>> study = Study(backbones=("pixel",), bench=(StudyBenchmark("bapps", sample=True),))
-        >>> [task.name for task in plan(study).tasks]
-        ['bapps pixel']
+        >>> print(*(task.name for task in plan(study).tasks))
+        bapps pixel
     """
     read = study if isinstance(study, Study) else read_study(Path(study))
     registry = registry or default_registry()
