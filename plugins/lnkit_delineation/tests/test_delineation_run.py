@@ -107,6 +107,7 @@ def standing_in(folder: Path, protocol: DelineationProtocol, trained: TrainingRe
         protocol=protocol,
         services=SimpleNamespace(feature_loss=lambda _config: loss, train=lambda _task, _settings: trained),
         folder=folder,
+        sample=False,
         seed=0,
         progress=SilentProgress(),
         keep_images=False,

@@ -271,6 +271,7 @@ def test_a_collapsed_training_is_recorded_and_its_best_network_tested(tmp_path: 
         progress=SilentProgress(),
         folder=tmp_path / "run",
         keep_images=False,
+        sample=False,
         services=SimpleNamespace(
             feature_loss=lambda distance: make_task().feature_loss, train=lambda task, settings: trained
         ),

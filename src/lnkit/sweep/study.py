@@ -3,7 +3,7 @@
 .. code-block:: toml
 
     backbones = ["@pihlgren2023", "timm/vit_*", "@list.txt"]   # names, patterns, sets, lists in files
-    points = "all"                  # as for `lnkit eval --point`
+    points = "all"                  # as `lnkit eval --point NAME` takes them
     losses = ["vgg16:early+late, l1"]
     weights = "pretrained"          # or "random", or a table { squeezenet1_1 = "file.safetensors" }
     results = "results"             # paths are relative to this file
