@@ -295,3 +295,18 @@ def test_an_error_is_wrapped_between_words() -> None:
     assert all(len(line) <= 80 for line in lines)
     expected = "The protocol of 'tid2013' has no field 'factors'; it has: distance, channel_norm"
     assert expected in " ".join(lines)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("command", ["plan", "plan --tasks", "status"])
+def test_sweeps_fit_and_break_no_name(command: str, columns: int, tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text('backbones = ["@pihlgren2023"]\nbench = ["bapps", "superres"]\n')
+    action, *options = command.split()
+    lines = screen(["sweep", action, "study.toml", *options, "--results", "here"], columns, cwd=tmp_path).lines
+    path = f"Results: {tmp_path}"  # may be longer than the screen, and is not broken
+    assert [line for line in lines if len(line) > columns and not line.startswith(path)] == []
+    assert lines[0].startswith("benchmark  ")
+    assert any(line.startswith("superres ") and " 56 " in line for line in lines)
+    if options:
+        names = {line.split("  ")[0] for line in lines}
+        assert {"bapps efficientnet_b7", "superres resnext50_32x4d:semi_early"} <= names
