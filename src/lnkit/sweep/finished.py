@@ -41,6 +41,12 @@ class FinishedTasks:
         except FileNotFoundError:
             pass
 
+    def every_record(self) -> list[RunRecord]:
+        """Return all records that can be read."""
+        self.refresh()
+        names = (name for group in self._names.values() for name in group)
+        return [record for name in names if (record := self._record(name)) is not None]
+
     def records(self, task: AnyTask, resolved: ResolvedRequest | None) -> list[RunRecord] | None:
         """Return one record for each loss network of a task, none for a command; None unless it is finished."""
         if isinstance(task, CommandTask) or resolved is None:

@@ -14,8 +14,7 @@ from lnkit.losses.definition import Loss
 from lnkit.plugins.guard import guarded, owner_of
 from lnkit.plugins.load import default_registry
 from lnkit.progress import Progress, SilentProgress
-from lnkit.results.folder import ResultsFolder, results_dir
-from lnkit.results.records import RunRecord
+from lnkit.results.folder import results_dir
 from lnkit.specs import load_function
 from lnkit.sweep.claims import ABANDONED, HEARTBEAT, SWEEP_FOLDER, Claims
 from lnkit.sweep.command_tasks import CommandTask
@@ -100,14 +99,11 @@ class Sweep:
         self.registry, self.results = registry, results.absolute()
         self.claims = Claims(self.results, heartbeat, abandoned)
         self.finished = FinishedTasks(self.results)
-        costs = costs_of(resolved, self._stored())
+        costs = costs_of(resolved, self.finished.every_record())
         order = longest_first(resolved, costs)
         self.tasks = [tasks[number] for number in order]
         self.resolved = [resolved[number] for number in order]
         self.costs: list[Cost] = [costs[number] for number in order]
-
-    def _stored(self) -> list[RunRecord]:
-        return ResultsFolder(self.results).load()[0]
 
     def status(self) -> SweepStatus:
         """Return how far every task is."""
