@@ -216,7 +216,7 @@ def test_two_processes_with_shards(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"partion": "gpu"}, "The executor slurm has no option 'partion'. Did you mean 'partition'?"),
+        ({"partitionn": "gpu"}, "The executor slurm has no option 'partitionn'. Did you mean 'partition'?"),
         ({"time": "soon"}, "Expected a time such as 8h, 30m, 2d or 08:30:00, got 'soon'."),
         ({"time": "0h"}, "Expected a time"),
         ({"gpus": "2"}, "Expected gpus=1, gpus=TYPE:1 or gpus=0, got '2'. A job uses one GPU."),
