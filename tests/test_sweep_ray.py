@@ -138,7 +138,7 @@ def parent_of(process: int) -> int:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"adress": "auto"}, "The executor ray has no option 'adress'. Did you mean 'address'?"),
+        ({"addres_": "auto"}, "The executor ray has no option 'addres_'. Did you mean 'address'?"),
         ({"gpus_per_task": "2"}, "Expected gpus_per_task from 0 to 1, such as 1, 0.5 or 0, got '2'."),
         ({"gpus_per_task": "half"}, "Expected gpus_per_task"),
         ({"parallel": "0"}, "Expected parallel as a whole number from 1, got '0'."),
