@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def reproduce(folder: Path | None, variant: str | None, output: Path, study: Pat
     if study is not None:
         write_study(study)
         echo(f"Study: {study}")
-        note(f"`lnkit sweep plan {study}` shows its tasks.")
+        note(f"`lnkit sweep plan {shlex.quote(str(study))}` shows its tasks.")
         return
 
     parts = compare_with_tables(gather_measurements("both", folder, None, None, False, quiet=as_json), variant)

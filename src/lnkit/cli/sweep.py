@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,10 @@ def plan_command(study: Path, results: Path | None, devices: int, listed: bool, 
     _say_hours(hours, devices, len(left), len(known))
     echo(f"Results: {opened.results}")
     if left:
-        print_sentence(f"Next: `lnkit sweep run {study}` runs what is missing; --devices cuda:0,cuda:1 on these.", "  ")
+        print_sentence(
+            f"Next: `lnkit sweep run {_words(study, results)}` runs what is missing; --devices cuda:0,cuda:1 on these.",
+            "  ",
+        )
 
 
 @sweep.command("fetch")
@@ -146,7 +150,7 @@ def run_command(
         emit_json({"results": str(opened.results), "submitted": submitted, "counts": status.counts})
     elif submitted:
         print_sentence(submitted, "  ")
-        print_sentence(f"`lnkit sweep status {study} --watch` shows how far it is.", "  ")
+        print_sentence(f"`lnkit sweep status {_words(study, results)} --watch` shows how far it is.", "  ")
     else:
         show_status(status)
         echo(f"Results: {opened.results}")
@@ -179,7 +183,7 @@ def status_command(study: Path, results: Path | None, watched: bool, as_json: bo
         return
     show_status(status)
     if failed := status.counts["failed"]:
-        note(f"`lnkit sweep run {study} --failed` tries the {failed} failed again.")
+        note(f"`lnkit sweep run {_words(study, results)} --failed` tries the {failed} failed again.")
 
 
 def _open(study: Path, results: Path | None) -> Sweep:
@@ -188,6 +192,11 @@ def _open(study: Path, results: Path | None) -> Sweep:
     from lnkit.sweep.sweep import plan  # noqa: PLC0415
 
     return plan(with_results(read_study(study), results), open_registry())
+
+
+def _words(study: Path, results: Path | None) -> str:
+    """Return the words of the same study for another command."""
+    return shlex.join([str(study), *(["--results", str(results)] if results else [])])
 
 
 def _options(named: dict[str, Any]) -> dict[str, str]:
