@@ -24,6 +24,7 @@ from lnkit.sweep.claims import Claims, Failure, own_claim
 from lnkit.sweep.costs import makespan
 from lnkit.sweep.study import Study, StudyBenchmark, study_from_toml
 from lnkit.sweep.supervisor import environment
+from lnkit.sweep.task_list import read_task_list
 
 SAMPLE = (StudyBenchmark("bapps", sample=True),)
 
@@ -41,6 +42,15 @@ def test_one_backbone_on_one_benchmark(tmp_path: Path) -> None:
     (task,) = opened.status().tasks
     assert task.records[0].id == alone.record.id
     assert task.records[0].scores == alone.record.scores
+
+
+def test_the_same_tasks_in_another_order_have_one_file(tmp_path: Path) -> None:
+    opened = small(tmp_path, "pixel", "alexnet")
+    file = opened.write()
+    opened.tasks.reverse()
+    assert opened.write() == file
+    assert [task.name for task in read_task_list(file).tasks] == [task.name for task in opened.tasks]
+    assert small(tmp_path, "pixel").write() != file
 
 
 def test_the_study_has_182_tasks() -> None:

@@ -32,7 +32,7 @@ class TaskList:
 
 
 def write_task_list(tasks: TaskList) -> Path:
-    """Write the file into the results folder, and return it; equal lists have one file."""
+    """Write the file into the results folder, and return it; the same tasks in another order replace it."""
     plain = {
         "form": FORM,
         "results": str(tasks.results.absolute()),
@@ -40,11 +40,11 @@ def write_task_list(tasks: TaskList) -> Path:
         "abandoned": tasks.abandoned,
         "tasks": [to_plain(task) for task in tasks.tasks],
     }
-    text = json.dumps(plain, indent=1)
+    same = "\n".join(sorted(task.id for task in tasks.tasks))
     folder = tasks.results / SWEEP_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"tasks-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
-    atomic_write_text(file, text)
+    file = folder / f"tasks-{hashlib.sha256(same.encode()).hexdigest()[:12]}.json"
+    atomic_write_text(file, json.dumps(plain, indent=1))
     return file
 
 
