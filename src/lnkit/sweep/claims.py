@@ -75,38 +75,31 @@ class Claims:
             claim: Of this process.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        target = self._file(id_)
-        holder = self.holder(id_)
-        if holder is not None:
+        files = self._files(id_)
+        if any(self._live_claim(file) for file in files.values()):
             return False
-        if target.exists() and not self._take_away(target):
-            return False
+        # A new number, so that nobody ever moves or removes the file of another: it may have become a live one.
+        number = max(files, default=-1) + 1
+        target = self.folder / (f"{id_}.{number}.claim" if number else f"{id_}.claim")
         draft = self.folder / f".{tmp_name()}"
         draft.write_text(json.dumps(asdict(claim)), encoding="utf-8")
         try:
-            return _make_only(draft, target)
+            if not _make_only(draft, target):
+                return False
         finally:
             with suppress(OSError):
                 draft.unlink()
-
-    def _take_away(self, target: Path) -> bool:
-        """Remove an abandoned claim; of several processes that try, one succeeds."""
-        taken = target.with_name(f".{tmp_name()}")
-        try:
-            target.rename(taken)
-        except FileNotFoundError:
-            return True
-        alive = _may_live(_read_claim(taken)) and self._age(taken) < self.abandoned
-        if alive:  # another process took the task over between our look and our rename
-            with suppress(OSError):
-                _make_only(taken, target)
-        with suppress(OSError):
-            taken.unlink()
-        return not alive
+        others = [file for file in self._files(id_).values() if file != target]
+        alone = not any(self._live_claim(file) for file in others)  # whoever looks last sees the other
+        for file in others if alone else [target]:
+            file.unlink(missing_ok=True)
+        return alone
 
     def holder(self, id_: str) -> Claim | None:
         """Return the claim of the live process that runs a task, or None."""
-        file = self._file(id_)
+        return next(filter(None, map(self._live_claim, self._files(id_).values())), None)
+
+    def _live_claim(self, file: Path) -> Claim | None:
         claim = _read_claim(file)
         if claim is None or not _may_live(claim):
             return None
@@ -117,18 +110,20 @@ class Claims:
 
     def holders(self) -> dict[str, Claim]:
         """Return the claims of all live processes, by the id of the task."""
-        ids = [file.stem for file in self.folder.glob("*.claim")]
+        ids = {_id_of(file) for file in self.folder.glob("*.claim")}
         return {id_: claim for id_ in ids if (claim := self.holder(id_)) is not None}
 
     @contextmanager
     def kept(self, id_: str) -> Iterator[None]:
         """Touch an acquired claim until the end, then remove it."""
-        file, ended = self._file(id_), threading.Event()
+        own = [file for file in self._files(id_).values() if _is_own(_read_claim(file))]
+        ended = threading.Event()
 
         def touch() -> None:
             while not ended.wait(self.heartbeat):
-                with suppress(OSError):
-                    os.utime(file)
+                for file in own:
+                    with suppress(OSError):
+                        os.utime(file)
 
         thread = threading.Thread(target=touch, daemon=True)
         thread.start()
@@ -137,8 +132,9 @@ class Claims:
         finally:
             ended.set()
             thread.join()
-            with suppress(OSError):
-                file.unlink()
+            for file in own:
+                with suppress(OSError):
+                    file.unlink()
 
     def release_those_of(self, worker: str) -> list[tuple[str, Claim]]:
         """Remove the claims of a process that died, and return them by the id of their tasks."""
@@ -148,7 +144,7 @@ class Claims:
             if claim is not None and claim.worker == worker:
                 with suppress(OSError):
                     file.unlink()
-                released.append((file.stem, claim))
+                released.append((_id_of(file), claim))
         return released
 
     def add_failure(self, id_: str, failure: Failure) -> None:
@@ -175,8 +171,10 @@ class Claims:
         for file in self.folder.glob(f"{id_}.failed-*.json"):
             file.unlink(missing_ok=True)
 
-    def _file(self, id_: str) -> Path:
-        return self.folder / f"{id_}.claim"
+    def _files(self, id_: str) -> dict[int, Path]:
+        """Return the claims on a task by their numbers; all but one are abandoned."""
+        files = self.folder.glob(f"{id_}.*claim")
+        return {int(file.name.split(".")[1]) if file.name.count(".") > 1 else 0: file for file in files}
 
     def _age(self, file: Path) -> float:
         """Return the seconds since a file was touched, by the clock of the file server."""
@@ -206,6 +204,15 @@ def _make_only(draft: Path, target: Path) -> bool:
 def own_claim(task: str, device: str, worker: str) -> Claim:
     """Return the claim of this process on a task."""
     return Claim(task, platform.node(), device, worker, tmp_name())
+
+
+def _id_of(file: Path) -> str:
+    return file.name.partition(".")[0]
+
+
+def _is_own(claim: Claim | None) -> bool:
+    """Whether this process made a claim: all of its names end in random digits alone."""
+    return claim is not None and claim.owner.rpartition("-")[0] == tmp_name().rpartition("-")[0]
 
 
 def _may_live(claim: Claim | None) -> bool:
