@@ -16,7 +16,7 @@ from sitepages.backbones import backbone_pages
 from sitepages.benchmarks import benchmark_pages
 from sitepages.citation import benchmark_citations, bibtex
 from sitepages.commands import command_reference
-from sitepages.copying import with_copies
+from sitepages.copy_buttons import with_copies
 from sitepages.datasets import all_datasets, photograph_table
 from sitepages.differences import difference_tables
 from sitepages.distances import distance_table

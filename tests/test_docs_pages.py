@@ -147,7 +147,7 @@ def test_an_empty_readme_is_none(tmp_path: Path) -> None:
 
 def test_only_commands_are_copied() -> None:
     """The prompt and the output stay; a line that a backslash continues comes along; output has no button."""
-    from sitepages.copying import with_copies
+    from sitepages.copy_buttons import with_copies
 
     console = "$ lnkit points a &amp;&amp; b\nearly  <b>c</b>\n$ lnkit eval \\\n    --sample\n0.9\n"
     block = '<div class="language-{} highlight"><pre><span></span><code>{}</code></pre></div>'

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from lnkit._text_paths import text_paths
-from lnkit.errors import UsageError, did_you_mean, near_names
+from lnkit.errors import LnkitError, UsageError, did_you_mean, near_names
 from lnkit.progress import Progress
-from lnkit.sweep.supervisor import supervise
-from lnkit.sweep.worker import Place
+from lnkit.sweep.supervisor import LOGS, supervise
+from lnkit.sweep.worker import DISK_IS_FULL, DONE, Place
 
 
 @text_paths
@@ -67,6 +67,24 @@ class Executor(Protocol):
             LnkitError: Workers could not be started, or the disk is full.
         """
         ...
+
+
+def require_done(job: SweepJob, codes: Collection[int], reason: str = "") -> None:
+    """Raise an error unless workers did their work.
+
+    Args:
+        job: Of the workers.
+        codes: Their exit codes, from :meth:`SweepJob.work`.
+        reason: A sentence on why none of them worked, if one is known.
+
+    Raises:
+        LnkitError: The disk is full, or no worker could work.
+    """
+    if DISK_IS_FULL in codes:
+        raise LnkitError("The disk is full: all workers stopped. Free some space, then run the same command again.")
+    if DONE not in codes:
+        said = f" {reason}" if reason else ""
+        raise LnkitError(f"No worker could do its work. What they printed lies in {job.folder / LOGS}.{said}")
 
 
 def refuse_unknown(executor: str, options: Mapping[str, str], known: Mapping[str, str]) -> None:

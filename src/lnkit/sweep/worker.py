@@ -78,7 +78,7 @@ class Worker:
         while True:
             if (claimed := self._claim_next()) is not None:
                 self._run(*claimed)
-            elif self.place.waits and any(task.id in self.claims.holders() for task, _ in self.tasks):
+            elif self.place.waits and self.claims.holders().keys() & {task.id for task, _ in self.tasks}:
                 time.sleep(PAUSE)
             else:
                 return
@@ -86,9 +86,10 @@ class Worker:
     def _claim_next(self) -> tuple[AnyTask, ResolvedRequest | None] | None:
         """Claim the first open task; those that this process failed at come last, so that another may try them."""
         self.finished.refresh()
+        given_up = set(filter(self.claims.is_given_up, self.claims.failed_ids()))
         for again in (False, True):
             for task, resolved in self.tasks:
-                if task.id in self.done or (task.id in self.failed) != again or self.claims.is_given_up(task.id):
+                if task.id in self.done or (task.id in self.failed) != again or task.id in given_up:
                     continue
                 if self.finished.records(task, resolved) is not None:
                     self.done.add(task.id)
@@ -99,7 +100,8 @@ class Worker:
     def _run(self, task: AnyTask, resolved: ResolvedRequest | None) -> None:
         with self.claims.kept(task.id):
             self.finished.refresh()
-            if self.finished.records(task, resolved) is not None:  # by the process that held the claim before
+            # The process that held the claim before may have finished the task, or failed at it for the last time.
+            if self.finished.records(task, resolved) is not None or self.claims.is_given_up(task.id):
                 return
             logger.info("%s: begins", task.name)
             try:

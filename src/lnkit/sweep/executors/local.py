@@ -7,11 +7,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from lnkit.errors import LnkitError, UsageError
+from lnkit.errors import UsageError
 from lnkit.progress import Progress
-from lnkit.sweep.executor import SweepJob, refuse_unknown
+from lnkit.sweep.executor import SweepJob, refuse_unknown, require_done
 from lnkit.sweep.supervisor import threads
-from lnkit.sweep.worker import DISK_IS_FULL, DONE
+from lnkit.sweep.worker import DISK_IS_FULL
 
 OPTIONS = {"devices": "such as cuda:0,cuda:1 or cpu,cpu, one process on each; by default all GPUs, else one cpu"}
 
@@ -31,10 +31,7 @@ def start(job: SweepJob, options: Mapping[str, str], progress: Progress) -> str:
             _wait(workers, stop)
         finally:
             stop.set()
-    if any(worker.result() == DISK_IS_FULL for worker in workers):
-        raise LnkitError("The disk is full: all workers stopped. Free some space, then run the same command again.")
-    if all(worker.result() != DONE for worker in workers):
-        raise LnkitError(f"No worker could do its work. What they printed lies in {job.folder / 'logs'}.")
+    require_done(job, [worker.result() for worker in workers])
     return ""
 
 

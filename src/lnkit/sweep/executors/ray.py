@@ -16,10 +16,10 @@ from lnkit.plugins.torch_state import SETTINGS
 from lnkit.progress import Progress
 from lnkit.sweep.background import BackgroundWork
 from lnkit.sweep.claims import Claims
-from lnkit.sweep.executor import SweepJob, refuse_unknown
+from lnkit.sweep.executor import SweepJob, refuse_unknown, require_done
 from lnkit.sweep.supervisor import PATIENCE, threads
 from lnkit.sweep.task_list import read_task_list
-from lnkit.sweep.worker import DISK_IS_FULL, DONE
+from lnkit.sweep.worker import DISK_IS_FULL
 
 OPTIONS = {
     "address": "of a running cluster, or auto; by default one is started on this machine",
@@ -139,11 +139,7 @@ def _run_workers(job: SweepJob, shape: Shape) -> None:
         for one in open_:
             ray.cancel(one)
         ray.wait(open_, num_returns=len(open_), timeout=PATIENCE + 5) if open_ else None
-    if DISK_IS_FULL in codes:
-        raise LnkitError("The disk is full: all workers stopped. Free some space, then run the same command again.")
-    if DONE not in codes:
-        reason = f" Ray says: {str(errors[0]).splitlines()[0]}" if errors else ""
-        raise LnkitError(f"No worker could do its work. What they printed lies in {job.folder / 'logs'}.{reason}")
+    require_done(job, codes, f"Ray says: {str(errors[0]).splitlines()[0]}" if errors else "")
 
 
 def _work(job: SweepJob, name: str, device: str, cpus: int) -> int:
