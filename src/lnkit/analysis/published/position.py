@@ -11,6 +11,7 @@ from typing import NamedTuple
 from lnkit.analysis.attributes import attributes_by_network, plain_name
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.published.caveats import is_confound
+from lnkit.analysis.published.metric_rules import METRIC_SETS
 from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
 from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.results.records import RunRecord
@@ -146,8 +147,8 @@ def _nothing_shared(name: str, chosen: Sequence[ScoreRow], study: Iterable[tuple
         names.setdefault(benchmark, []).append(score)
     published = "; ".join(f"{benchmark} ({', '.join(scores)})" for benchmark, scores in names.items())
     return (
-        f"No score of {name} ({own}) is in the published study, which has {published or 'no such benchmark'}. "
-        "`lnkit eval` measures more."
+        f"No score of {name} ({own}) is in the published study, which has {published or 'no such benchmark'}, or among "
+        f"the published values of metrics, which are of {', '.join(METRIC_SETS)}. `lnkit eval` measures more."
     )
 
 
