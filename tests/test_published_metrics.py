@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -331,10 +332,10 @@ def test_the_command_lists_ranked_and_other_rows_with_reasons(tmp_path: Path) ->
     lines = run(tmp_path, "place", "--score", "srcc", "--rows").stdout.splitlines()
     start = next(i for i, line in enumerate(lines) if line.split()[:2] == ["metric", "srcc"])
     end = lines.index("", start)
-    own = [i for i in range(start, end) if lines[i].startswith(">")]
-    assert len(own) == 1
-    values = [float(line.split("0.", 1)[1].split()[0]) for line in lines[start + 1 : end]]
-    assert values == sorted(values, reverse=True) or own  # own line has an interval
+    assert [line.split()[:3] for line in lines[start:end] if line.startswith(">")] == [[">", "net:mid", "0.91"]]
+    values = [float(re.search(r" (0\.\d+)", line)[1]) for line in lines[start + 1 : end]]  # type: ignore[index]
+    assert len(values) == 14 + 14 + 6 + 17 + 3 + 1
+    assert values == sorted(values, reverse=True)
     text = "\n".join(lines)
     assert "other images: 750 without contrast" in text
     assert "another image size: 256 px" in text
