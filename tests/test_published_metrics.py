@@ -350,7 +350,12 @@ def test_json_has_all_that_is_compared(tmp_path: Path) -> None:
     pyiqa = next(item for item in position["ranks"] if item["study"] == "pyiqa")
     assert len(pyiqa["above"]) + len(pyiqa["equal"]) + len(pyiqa["below"]) == 17
     assert pyiqa["above"][0]["metric"]["source"] == "pyiqa"
-    assert {left["what"] for left in position["left_out"]} == {"another image size", "other images"}
+    left = {(item["what"], item["reason"]): item["count"] for item in position["left_out"]}
+    assert left["other images", "750 without contrast"] == 12
+    assert left["another image size", "384 px"] == 16
+    listed = json.loads(run(tmp_path, "place", "--json", "--rows", "--score", "srcc").stdout)["metrics"][0]["left_out"]
+    assert all(len(item["metrics"]) == item["count"] for item in listed)
+    assert all("metrics" not in item for item in position["left_out"])
 
 
 @pytest.mark.parametrize(

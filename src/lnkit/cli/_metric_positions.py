@@ -55,11 +55,23 @@ def main_scores(positions: Sequence[MetricPosition]) -> tuple[list[MetricPositio
     return shown, list(dict.fromkeys(position.score for position in positions if position not in shown))
 
 
-def plain(value: Any) -> Any:
+def as_json(position: MetricPosition, *, rows: bool) -> dict[str, Any]:
+    """Return a position for JSON; without ``rows``, only the numbers of values that are not ranked."""
+    content: dict[str, Any] = _plain(position)
+    for left, shown in zip(position.left_out, content["left_out"], strict=True):
+        shown["count"] = len(left.metrics)
+        if not rows:
+            del shown["metrics"]
+    return content
+
+
+def _plain(value: Any) -> Any:
     """Return named tuples as dictionaries, and what is in them, too."""
     if isinstance(value, tuple):
         fields = getattr(value, "_fields", None)
-        return [plain(item) for item in value] if fields is None else dict(zip(fields, map(plain, value), strict=True))
+        return (
+            [_plain(item) for item in value] if fields is None else dict(zip(fields, map(_plain, value), strict=True))
+        )
     return value
 
 

@@ -69,7 +69,7 @@ def place(
     gathered = gather_measurements("both", folder, **chosen, quiet=as_json)
     found = _find(gathered, names, score, anyway=anyway or chosen["sample"] or chosen["variant"] in CUT_DOWN)
     if as_json:
-        _print_json(*found)
+        _print_json(*found, rows=rows)
     else:
         _print(*found, rows=rows, main=score is None)
 
@@ -121,14 +121,17 @@ def _of_score(
 
 
 def _print_json(
-    ranked: Sequence[Position], standings: Sequence[BackbonePosition], metrics: Sequence[MetricPosition]
+    ranked: Sequence[Position],
+    standings: Sequence[BackbonePosition],
+    metrics: Sequence[MetricPosition],
+    *,
+    rows: bool,
 ) -> None:
-    from lnkit.cli._metric_positions import plain  # noqa: PLC0415 - not for help
+    from lnkit.cli._metric_positions import as_json  # noqa: PLC0415 - not for help
 
     bests = [item._asdict() | {"best_points": [best._asdict() for best in item.best_points]} for item in standings]
-    emit_json(
-        {"positions": [_json_position(item) for item in ranked], "backbones": bests, "metrics": plain(tuple(metrics))}
-    )
+    among_metrics = [as_json(item, rows=rows) for item in metrics]
+    emit_json({"positions": [_json_position(item) for item in ranked], "backbones": bests, "metrics": among_metrics})
 
 
 def _print(

@@ -100,18 +100,23 @@ def metric_positions(scores: ScoreSet, name: str, *, anyway: bool = False) -> li
     Raises:
         UsageError: there are no scores of ``name``.
     """
-    records = {record.id: record for record in scores.records}
-    reasons = refusals(scores.records)
+    rows = [row for row in rows_of(scores, name) if row.origin != PUBLISHED and row.benchmark in METRIC_SETS]
+    own = [record for record in scores.records if any(_may_be_of(record, row) for row in rows)]
+    records = {record.id: record for record in own}
+    reasons = refusals(own)
     found = []
-    for row in rows_of(scores, name):
-        known = METRIC_SETS.get(row.benchmark)
-        if row.origin == PUBLISHED or known is None:
-            continue
+    for row in rows:
+        known = METRIC_SETS[row.benchmark]
         runs = [records[id_] for id_ in row.source.split() if id_ in records]
         if runs and (candidates := _candidates(row, runs[0], known)):
             refusal = "; ".join(dict.fromkeys(filter(None, (reasons.get(run.id) or _labels(run) for run in runs))))
             found.append(_position(row, runs[0], known, candidates, refusal, anyway=anyway))
     return found
+
+
+def _may_be_of(record: RunRecord, row: ScoreRow) -> bool:
+    """Return whether a row may be of a record; cheaper than its id, which is a hash."""
+    return record.key.benchmark == row.benchmark and row.backbone.startswith(record.key.backbone)
 
 
 def _labels(record: RunRecord) -> str:

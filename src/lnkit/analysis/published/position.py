@@ -103,7 +103,7 @@ def rows_of(scores: ScoreSet, name: str) -> list[ScoreRow]:
         UsageError: there are none.
     """
     own = [row for row in scores.rows if row.origin != PUBLISHED]
-    for mean in means_over_seeds(scores.records):
+    for mean in means_over_seeds(record for record in scores.records if record.trained):
         if mean.runs and _is_id(mean.id, name):
             name = next(iter(mean.runs))  # a row of the mean names its runs
     for rows in (own, scores.rows):  # a published loss network only if no own one has its name
