@@ -246,6 +246,12 @@ def test_deviations_are_ranked_when_asked_for(tmp_path: Path) -> None:
     assert "--anyway ranks it nevertheless" in run(tmp_path, "place", "net").stdout
 
 
+def test_a_sample_says_that_it_is_one(tmp_path: Path) -> None:
+    write(tmp_path, opinions("csiq", 80, sample=True))
+    said = run(tmp_path, "place", "--sample").stdout
+    assert "not ranked: it was made on sample data, and its 80 items are no published split." in said
+
+
 def test_a_distance_that_goes_the_wrong_way_shows_it(tmp_path: Path) -> None:
     position = placed(tmp_path, opinions("csiq", 866, -0.9))
     assert position.wrong_way

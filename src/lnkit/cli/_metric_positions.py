@@ -142,7 +142,8 @@ def _left_out(position: MetricPosition, *, rows: bool) -> list[str]:
     for left in position.left_out:
         if left.what == OWN:
             nevertheless = " --anyway ranks it nevertheless." if position.refusal and position.split else ""
-            return [f"The own result is not ranked: {left.reason}.{nevertheless}"]
+            refusal = f"it was {position.refusal}, and " * (position.refusal not in left.reason)
+            return [f"The own result is not ranked: {refusal}{left.reason}.{nevertheless}"]
         counts[left.what] = counts.get(left.what, 0) + len(left.metrics)
     if not counts:
         return anyway
