@@ -18,7 +18,7 @@ from lnkit.analysis.correlations import (
 )
 from lnkit.analysis.score_rows import ScoreRow, to_frame
 from lnkit.errors import UsageError
-from lnkit.stats import Sampling
+from lnkit.stats import Sampling, resampled_pearson
 from lnkit.stats.coefficients import MOST_ROWS, correlate
 from lnkit.stats.rank_correlation import METHODS, drawn_counts, resampled
 
@@ -70,6 +70,26 @@ def test_a_sample_without_spread_has_no_coefficient(method: str) -> None:
     found = resampled(method, x, y, owners, np.array([[2.0, 1.0, 0.0], [1.0, 1.0, 1.0]]))
     assert np.isnan(found[0])
     assert found[1] == pytest.approx(SCIPY[method](x, y).statistic)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_samples_of_few_values_have_the_coefficients_that_scipy_finds_in_them(method: str) -> None:
+    """Many ties, falling relations and samples without spread: their mean is no multiple of .1 in binary."""
+    rng = np.random.default_rng(1)
+    for case in range(60):
+        owners = np.arange(12) // 4
+        x = [rng.integers(0, 3, 12) / 10, rng.integers(0, 2, 12) * 0.1 + 0.1, 0.1 * (owners + 1)][case % 3]
+        y = [rng.integers(0, 3, 12) * 0.3, -x, -x][case % 3]
+        counts = drawn_counts(3, 8, rng)
+        weights, samples = counts[:, owners], [np.repeat(np.arange(12), c[owners].astype(int)) for c in counts]
+        vary = [np.ptp(x[items]) > 0 and np.ptp(y[items]) > 0 for items in samples]
+        expected = [
+            SCIPY[method](x[items], y[items]).statistic if varies else np.nan
+            for items, varies in zip(samples, vary, strict=True)
+        ]
+        np.testing.assert_allclose(resampled(method, x, y, owners, counts), expected, atol=1e-10)
+        if method == "pearson":
+            np.testing.assert_allclose(resampled_pearson(x, y, weights), expected, atol=1e-10)
 
 
 def test_counts_are_drawn_with_replacement_and_repeat_with_their_seed() -> None:

@@ -12,6 +12,8 @@ import pytest
 import lnkit
 
 MODULES = (
+    "lnkit.analysis.published.frames",
+    "lnkit.analysis.published.tables",
     "lnkit.cli._output",
     "lnkit.cli._progress",
     "lnkit.commands",

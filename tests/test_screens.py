@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyte
@@ -105,6 +105,19 @@ def test_tables_of_the_published_study_fit_and_break_no_name_or_number(
     assert [line for line in shown.lines if len(line) > columns] == []
     assert any(line.startswith(header) for line in shown.lines)
     assert [text for text in whole if not any(text in line for line in shown.lines)] == []
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_own_results_among_published_metrics_fit(columns: int, tmp_path: Path) -> None:
+    score = replace(make_record().scores["2afc"], value=-0.91, n=866, unit="correlation", interval=(-0.93, -0.89))
+    record = make_record(benchmark="csiq", variant="native", scores={"srcc": score})
+    ResultsFolder(tmp_path / "results").write(record, {})
+    shown = screen(["place", "--bench", "iqa", "--rows"], columns, cwd=tmp_path)
+    assert shown.code == 0
+    assert [line for line in shown.lines if len(line) > columns] == []
+    assert any(line.startswith("loss network  ") for line in shown.lines)
+    for whole in ("squeezenet1_1:mid", "18 of 18", "-0.91", "lpips-vgg+", "750 without contrast"):
+        assert any(whole in line for line in shown.lines), whole
 
 
 @pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.exhaustive)])

@@ -41,6 +41,7 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.datasets.two_afc",
     "lnkit.datasets.two_afc_layout",
     "lnkit.analysis",
+    "lnkit.published",
     "lnkit.report",
     "lnkit.results",
     "lnkit.testing",

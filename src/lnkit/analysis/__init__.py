@@ -23,10 +23,15 @@ if TYPE_CHECKING:
         score_fronts as score_fronts,
     )
     from lnkit.analysis.proxy import proxies as proxies
-    from lnkit.analysis.published.audit import AuditFinding as AuditFinding, audit as audit
+    from lnkit.analysis.published.audit import audit as audit
+    from lnkit.analysis.published.audit_finding import AuditFinding as AuditFinding
     from lnkit.analysis.published.backbone_position import (
         BackbonePosition as BackbonePosition,
         backbone_positions as backbone_positions,
+    )
+    from lnkit.analysis.published.metric_positions import (
+        MetricPosition as MetricPosition,
+        metric_positions as metric_positions,
     )
     from lnkit.analysis.published.position import Position as Position, positions as positions
     from lnkit.analysis.rankings import (
@@ -53,8 +58,10 @@ __getattr__, __all__ = lazy_exports(
         "lnkit.analysis.correlations": ("attribute_correlations", "score_correlations"),
         "lnkit.analysis.fronts": ("accuracy_front", "pareto_front", "score_fronts"),
         "lnkit.analysis.proxy": ("proxies",),
-        "lnkit.analysis.published.audit": ("AuditFinding", "audit"),
+        "lnkit.analysis.published.audit": ("audit",),
+        "lnkit.analysis.published.audit_finding": ("AuditFinding",),
         "lnkit.analysis.published.backbone_position": ("BackbonePosition", "backbone_positions"),
+        "lnkit.analysis.published.metric_positions": ("MetricPosition", "metric_positions"),
         "lnkit.analysis.published.position": ("Position", "positions"),
         "lnkit.analysis.rankings": ("best_points", "loss_network_ranks", "mean_ranks", "score_ranks"),
         "lnkit.analysis.recommend.constraints": ("Constraints",),

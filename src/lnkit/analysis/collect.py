@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from lnkit._text_paths import text_paths
 from lnkit.analysis.attributes import attributes_frame
+from lnkit.analysis.published.metric_rules import METRIC_SETS, SUITES, benchmarks_of
 from lnkit.analysis.score_rows import OWN, PUBLISHED, ScoreRow, from_published, from_records, merge_repeats, to_frame
-from lnkit.errors import UsageError
+from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.results.folder import ResultsFolder, results_dir
 from lnkit.results.records import RunRecord
 from lnkit.results.seeds import ONE_TRAINING, listed, means_over_seeds
@@ -27,7 +28,7 @@ ORIGINS = (OWN, PUBLISHED, BOTH)
 class Selection:
     """The scores to gather; an empty field selects all."""
 
-    bench: str | None = None
+    bench: str | None = None  # a benchmark, or the suite "iqa", or "iqa/csiq"
     variant: str | None = None  # of own records
     sample: bool = False  # own records on sample data, instead of those on real data
 
@@ -84,7 +85,8 @@ def _read_records(path: Path, selection: Selection) -> tuple[list[RunRecord], li
 
 
 def _fits(record: RunRecord, selection: Selection) -> bool:
-    return selection.bench in (None, record.key.benchmark) and selection.variant in (None, record.key.variant)
+    of_benchmark = selection.bench is None or record.key.benchmark in benchmarks_of(selection.bench)
+    return of_benchmark and selection.variant in (None, record.key.variant)
 
 
 def _say_foreign(path: Path) -> list[str]:
@@ -133,6 +135,8 @@ def _nothing(folder: Path | None, origin: str, selection: Selection) -> str:
     where = "the published tables" if origin == PUBLISHED else f"{results_dir(folder)}"
     names = {"benchmark": selection.bench, "protocol": selection.variant}
     about = "".join(f" of {kind} {name!r}" for kind, name in names.items() if name)
-    return (
-        f"There are no scores{about} in {where}. `lnkit results list` lists the results, `lnkit eval` makes new ones."
-    )
+    known = dict.fromkeys((*(row.benchmark for row in from_published()), *METRIC_SETS, *SUITES))
+    bench = benchmarks_of(selection.bench)[0] if selection.bench else ""
+    hint = "" if bench in ("", *known) else did_you_mean(near_names(bench, known))
+    lists = "`lnkit results list` lists the results, `lnkit eval` makes new ones."
+    return f"There are no scores{about} in {where}.{hint} {lists}"

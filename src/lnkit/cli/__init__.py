@@ -43,7 +43,7 @@ COMMANDS = {
     "results": ("lnkit.cli.results:results", "List, show, export and compare results."),
     "published": ("lnkit.cli.published:published", "Show, export and audit the published tables."),
     "analyze": ("lnkit.cli.analyze:analyze", "Rank, correlate and compare measured and published scores."),
-    "place": ("lnkit.cli.place:place", "Rank own loss networks among the 56 published ones."),
+    "place": ("lnkit.cli.place:place", "Rank own results among the published ones."),
     "recommend": ("lnkit.cli.recommend:recommend", "Recommend a loss network for a task, with reasons."),
     "plot": ("lnkit.cli.plot:plot", "Draw a figure of results and published tables."),
     "report": ("lnkit.cli.report:report", "Write a report of everything into one HTML file that needs no network."),
@@ -59,6 +59,8 @@ COMMANDS = {
     "plugins": ("lnkit.cli.plugins:plugins", "List the installed plugins, and why one failed."),
 }
 
+ALIASES = {"compare": "place"}  # commands under a second name, which help does not list
+
 
 class _CarriedError(Exception):
     """Carries an exception that click would not pass on."""
@@ -71,6 +73,7 @@ class LazyGroup(click.Group):
         return [*COMMANDS, *self._added()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return load_command(self._added()[cmd_name]) if cmd_name in self._added() else None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
@@ -101,7 +104,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in {**COMMANDS, **ALIASES} and not args[0].startswith("-"):
             names = self.list_commands(ctx)
             if args[0] not in names:
                 hint = did_you_mean(near_names(args[0], names))

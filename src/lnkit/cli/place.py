@@ -1,18 +1,21 @@
-"""`lnkit place`: rank own loss networks among the published ones."""
+"""`lnkit place`: rank own results among the published ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lnkit.cli._analysis import bench_option, gather_measurements, results_option
-from lnkit.cli._output import echo, emit_json, json_option, print_sentence, print_table
+from lnkit.cli._analysis import gather_measurements, results_option
+from lnkit.cli._output import echo, emit_json, json_option, note, print_sentence, print_table
+from lnkit.errors import UsageError, did_you_mean, near_names
 
 if TYPE_CHECKING:
+    from lnkit.analysis.collect import ScoreSet
     from lnkit.analysis.published.backbone_position import BackbonePosition
+    from lnkit.analysis.published.metric_positions import MetricPosition
     from lnkit.analysis.published.position import Neighbor, Position
 
 NOT_RANKED = (
@@ -23,9 +26,10 @@ RANKED_ANYWAY = "* Not comparable with the published values, so these ranks mean
 
 
 @click.command("place")
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @results_option
-@bench_option
+@click.option("--bench", metavar="NAME", help="Only this benchmark; iqa: all with mean opinions of images.")
+@click.option("--score", metavar="NAME", help="Only this score.  [default: the main ones, and all of the study]")
 @click.option(
     "--protocol", "variant", metavar="VARIANT", help="Only this protocol variant; rank it even if it is a cut-down one."
 )
@@ -35,32 +39,111 @@ RANKED_ANYWAY = "* Not comparable with the published values, so these ranks mean
     is_flag=True,
     help="Also rank results that are not comparable: cut-down protocols, other data, deviations.",
 )
+@click.option("--rows", is_flag=True, help="List the published values of metrics, ranked or not, with reasons.")
 @json_option
 def place(
-    names: tuple[str, ...], folder: Path | None, bench: str | None, variant: str | None, sample: bool, anyway: bool,
+    names: tuple[str, ...],
+    folder: Path | None,
+    score: str | None,
+    anyway: bool,
+    rows: bool,
     as_json: bool,
-) -> None:  # fmt: skip
-    """Rank own loss networks among the 56 published ones.
+    **chosen: Any,
+) -> None:
+    """Rank own results among the published ones.
 
-    NAME is a backbone, backbone:point, or a result by its id or hash; published loss networks can be ranked, too. For
-    each score, the table shows the rank and the ranks possible within the 95 % interval, how many loss networks it
-    beats, how many are better with fewer macs (multiply-adds up to the point, at 224 x 224), and the nearest ones; then
-    the rank of the backbone by its best point among the 14 of the study. --json lists all better and worse ones.
+    NAME is a backbone, backbone:point, or a result by its id or hash; published loss networks can be ranked, too.
+    Without a NAME, all own results are ranked.
+
+    Loss networks are ranked among the 56 of the study: the table shows the rank and the ranks possible within the 95 %
+    interval, how many loss networks it beats, how many are better with fewer macs (multiply-adds up to the point, at
+    224 x 224), and the nearest ones; then the rank of the backbone by its best point among the 14 of the study. --json
+    lists all better and worse ones.
+
+    Results on TID2008, TID2013, KADID-10k, CSIQ, LIVE, PIPAL, NIGHTS, BAPPS and the psychophysical tests are ranked
+    among published metrics, in each published table whose images, image size and kind of score agree. `lnkit compare`
+    is the same command.
     """
-    from lnkit.analysis.published.backbone_position import backbone_positions  # noqa: PLC0415
-    from lnkit.analysis.published.position import positions  # noqa: PLC0415 - not for help
-    from lnkit.results.records import CUT_DOWN  # noqa: PLC0415
+    from lnkit.results.records import CUT_DOWN  # noqa: PLC0415 - not for help
 
-    gathered = gather_measurements("both", folder, bench, variant, sample, quiet=as_json)
-    anyway = anyway or sample or variant in CUT_DOWN
-    ranked = list(dict.fromkeys(item for name in names for item in positions(gathered, name, anyway=anyway)))
-    standings = list(
-        dict.fromkeys(item for name in names for item in backbone_positions(gathered, name, anyway=anyway))
-    )
+    gathered = gather_measurements("both", folder, **chosen, quiet=as_json)
+    found = _find(gathered, names, score, anyway=anyway or chosen["sample"] or chosen["variant"] in CUT_DOWN)
     if as_json:
-        bests = [item._asdict() | {"best_points": [best._asdict() for best in item.best_points]} for item in standings]
-        emit_json({"positions": [_json_position(item) for item in ranked], "backbones": bests})
-        return
+        _print_json(*found, rows=rows)
+    else:
+        _print(*found, rows=rows, main=score is None)
+
+
+def _find(
+    gathered: ScoreSet, names: Sequence[str], score: str | None, *, anyway: bool
+) -> tuple[list[Position], list[BackbonePosition], list[MetricPosition]]:
+    """Find all positions of these loss networks, or of all own ones; each once."""
+    from lnkit.analysis.published.backbone_position import backbone_positions  # noqa: PLC0415 - not for help
+    from lnkit.analysis.published.metric_positions import metric_positions  # noqa: PLC0415
+    from lnkit.analysis.published.position import positions  # noqa: PLC0415
+    from lnkit.analysis.score_rows import OWN  # noqa: PLC0415
+
+    wanted = names or list(dict.fromkeys(row.loss_network for row in gathered.rows if row.origin == OWN))
+    if not wanted:
+        raise UsageError(
+            "There are no own results of that kind. `lnkit results list` lists the results, and `lnkit eval` makes new "
+            "ones; `lnkit place vgg16` ranks published loss networks."
+        )
+    ranked: dict[Position, None] = {}
+    standings: dict[BackbonePosition, None] = {}
+    metrics: dict[MetricPosition, None] = {}
+    unpublished: list[UsageError] = []
+    for name in wanted:
+        among_metrics = metric_positions(gathered, name, anyway=anyway)
+        metrics |= dict.fromkeys(among_metrics)
+        try:
+            ranked |= dict.fromkeys(positions(gathered, name, anyway=anyway))
+        except UsageError as error:  # no score of the study
+            if not among_metrics:
+                unpublished.append(error)
+        standings |= dict.fromkeys(backbone_positions(gathered, name, anyway=anyway))
+    if unpublished and (names or not (ranked or metrics)):
+        raise unpublished[0]
+    if score is None:
+        return list(ranked), list(standings), list(metrics)
+    return _of_score(score, ranked, metrics)
+
+
+def _of_score(
+    score: str, ranked: Iterable[Position], metrics: Iterable[MetricPosition]
+) -> tuple[list[Position], list[BackbonePosition], list[MetricPosition]]:
+    of_study, of_metrics = [r for r in ranked if r.score == score], [m for m in metrics if m.score == score]
+    if not (of_study or of_metrics):
+        known = list(dict.fromkeys([*(r.score for r in ranked), *(m.score for m in metrics)]))
+        hint = did_you_mean(near_names(score, known))
+        raise UsageError(f"No score {score!r} of these results was published.{hint} There are: {', '.join(known)}.")
+    return of_study, [], of_metrics
+
+
+def _print_json(
+    ranked: Sequence[Position],
+    standings: Sequence[BackbonePosition],
+    metrics: Sequence[MetricPosition],
+    *,
+    rows: bool,
+) -> None:
+    from lnkit.cli._metric_positions import as_json  # noqa: PLC0415 - not for help
+
+    bests = [item._asdict() | {"best_points": [best._asdict() for best in item.best_points]} for item in standings]
+    among_metrics = [as_json(item, rows=rows) for item in metrics]
+    emit_json({"positions": [_json_position(item) for item in ranked], "backbones": bests, "metrics": among_metrics})
+
+
+def _print(
+    ranked: Sequence[Position],
+    standings: Sequence[BackbonePosition],
+    metrics: Sequence[MetricPosition],
+    *,
+    rows: bool,
+    main: bool,
+) -> None:
+    from lnkit.cli._metric_positions import main_scores, show_metric_positions  # noqa: PLC0415 - not for help
+
     for number, key in enumerate(dict.fromkeys((item.benchmark, item.setting) for item in ranked)):
         if number:
             echo()
@@ -68,6 +151,12 @@ def place(
             [item for item in ranked if (item.benchmark, item.setting) == key],
             [item for item in standings if (item.benchmark, item.setting) == key],
         )
+    if ranked and metrics:
+        echo()
+    shown, others = main_scores(metrics) if main else (metrics, [])
+    show_metric_positions(shown, rows=rows)
+    if others:
+        note(f"Also published: {', '.join(others)}; --score NAME ranks one of them.")
 
 
 def _json_position(position: Position) -> dict[str, Any]:

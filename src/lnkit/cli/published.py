@@ -14,7 +14,14 @@ from lnkit.errors import UsageError, did_you_mean, near_names
 if TYPE_CHECKING:
     from lnkit.analysis.published.tables import Row
 
-FILTERS = {"backbone": "backbone", "bench": "benchmark", "score": "score", "point": "point"}  # option -> column
+FILTERS = {"bench": "benchmark"}  # option -> column, where the names differ
+LEAST = (
+    "note",
+    "sign_convention",
+    "computed",
+    "year",
+    "trained_on",
+)  # columns that a narrow terminal does without first
 
 
 @click.group()
@@ -28,7 +35,12 @@ def list_command(as_json: bool) -> None:
     """List the tables with their content and source."""
     from lnkit.analysis.published.tables import TABLES, read_rows  # noqa: PLC0415 - not for help
 
-    rows = [[name, len(read_rows(name)), facts.title, facts.source] for name, facts in TABLES.items()]
+    read = {name: read_rows(name) for name in TABLES}
+    sources = {name: len({row["source"] for row in rows}) for name, rows in read.items()}
+    rows = [
+        [name, len(read[name]), facts.title, facts.source or f"{sources[name]} sources, named in each row"]
+        for name, facts in TABLES.items()
+    ]
     columns = ["table", "rows", "content", "source"]
     if as_json:
         emit_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -42,6 +54,10 @@ def list_command(as_json: bool) -> None:
 @click.option("--bench", metavar="NAME", help="Only this benchmark.")
 @click.option("--score", metavar="NAME", help="Only this score.")
 @click.option("--point", metavar="POINT", help="Only this extraction point.")
+@click.option("--dataset", metavar="NAME", help="Only this data set, as the table names it.")
+@click.option("--split", metavar="TEXT", help="Only this part of a data set.")
+@click.option("--metric", metavar="NAME", help="Only this metric.")
+@click.option("--source", metavar="TEXT", help="Only rows from this source.")
 @json_option
 def show_command(table: str, as_json: bool, **filters: str | None) -> None:
     """Show a table or some of its rows, with the caveats on doubtful rows."""
@@ -50,12 +66,12 @@ def show_command(table: str, as_json: bool, **filters: str | None) -> None:
     rows = read_rows(table)
     for option, value in filters.items():
         if value is not None:
-            rows = _only(rows, table, FILTERS[option], value)
+            rows = _only(rows, table, FILTERS.get(option, option), value)
     if as_json:
         emit_json(rows)
         return
     columns = [name for name in rows[0] if name != "caveat"]
-    print_table(columns, [[row[name] for name in columns] for row in rows])
+    print_table(columns, [[row[name] for name in columns] for row in rows], least=LEAST)
     for caveat in dict.fromkeys(row["caveat"] for row in rows if row["caveat"]):
         count = sum(row["caveat"] == caveat for row in rows)
         note(f"Caveat on {count} of {len(rows)} rows: {caveat}.")
@@ -102,7 +118,7 @@ def audit_command(as_json: bool) -> None:
 def _only(rows: list[Row], table: str, column: str, value: str) -> list[Row]:
     if column not in rows[0]:
         raise UsageError(f"The table {table} has no column {column!r}; it has: {', '.join(rows[0])}.")
-    matching = [row for row in rows if row[column] == value]
+    matching = [row for row in rows if row[column].casefold() == value.casefold()]
     if not matching:
         known = list(dict.fromkeys(row[column] for row in rows))
         hint = did_you_mean(near_names(value, known))

@@ -17,6 +17,7 @@ PEARSON, SPEARMAN, KENDALL = "pearson", "spearman", "kendall"
 METHODS = (PEARSON, SPEARMAN, KENDALL)
 
 NO_VARIANCE = 1e-12  # of a standardized variable: below, a sample is constant but for rounding
+ROUNDING = 1e-13  # of a mean, relative to the largest value: a spread below is that of equal values
 CHUNK = 2**22  # largest number of elements in an array of ranks
 
 
@@ -145,8 +146,15 @@ def resampled_pearson(x: Array, y: Array, weights: Array) -> Array:
     dx = x - (weights * x).sum(axis=1, keepdims=True) / total
     dy = y - (weights * y).sum(axis=1, keepdims=True) / total
     covariance = (weights * dx * dy).sum(axis=1)
-    variances = (weights * dx**2).sum(axis=1) * (weights * dy**2).sum(axis=1)
+    variances = _spread(x, dx, weights) * _spread(y, dy, weights)
     return _ratio(covariance, np.sqrt(variances))
+
+
+def _spread(x: Array, deviation: Array, weights: Array) -> Array:
+    """Return the sums of squares (B,); 0 for equal values, also if rounding their mean gave another number."""
+    squares: Array = (weights * deviation**2).sum(axis=1)
+    largest = np.abs(x).max(axis=-1, initial=0.0)
+    return np.where(squares > weights.sum(axis=1) * (ROUNDING * largest) ** 2, squares, 0.0)
 
 
 def resampled_spearman(x: Array, y: Array, weights: Array) -> Array:

@@ -7,39 +7,23 @@ the finding on the training mode rests on reading the reference code; its eviden
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lnkit.analysis.published import frames as published
+from lnkit.analysis.published.audit_finding import AGREES, DIFFERS, SUSPECT, AuditFinding
+from lnkit.analysis.published.audit_metrics import METRIC_CHECKS, matching_errors
 from lnkit.analysis.published.caveats import AGREEING, CONTRADICTING, TRAINED
 from lnkit.analysis.rankings import best_points, mean_ranks
 from lnkit.analysis.score_rows import from_published, to_frame
-
-AGREES, DIFFERS, SUSPECT = "agrees", "differs", "suspect"
 
 ROUNDED = 0.005  # Table III is printed with two decimals
 TIES = 0.25  # ties of rounded scores move a mean rank over two scores by up to half a rank in one of them
 STRAIGHT = 0.99  # R squared of sorted values above which they form a straight line
 NETWORKS = 56
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFinding:
-    """The result of one check of the published tables."""
-
-    id: str  # caveats refer to it
-    title: str
-    tables: tuple[str, ...]  # names in the package
-    verdict: str  # "agrees", "differs" or "suspect"
-    summary: str  # sentences
-    columns: tuple[str, ...]  # of the evidence
-    rows: tuple[tuple[str, ...], ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -52,6 +36,8 @@ class PublishedTables:
     attributes: pd.DataFrame
     computed: pd.DataFrame
     early_stopping: pd.DataFrame
+    metrics: pd.DataFrame
+    models: pd.DataFrame
 
     @classmethod
     def shipped(cls) -> PublishedTables:
@@ -63,6 +49,8 @@ class PublishedTables:
             published.attributes(),
             published.computed_attributes(),
             published.early_stopping_scores(),
+            published.iqa_tables(),
+            published.psychophysics_models(),
         )
 
 
@@ -75,10 +63,12 @@ def audit(tables: PublishedTables | None = None) -> list[AuditFinding]:
     Returns:
         One finding for each check: completeness, mean ranks (Table III), best points (Table IV), the running sum
         (Table X), batch norm and the training mode (Tables X and XI), attributes and macs (Table I) of Pihlgren2023;
-        Table 1 of Kumar2022 against its text.
+        Table 1 of Kumar2022 against its text; then the sources of the table of metrics against each other, and the
+        scores of Cai2025 against its curves.
     """
     tables = tables or PublishedTables.shipped()
-    return [check(tables) for check in _CHECKS]
+    of_metrics = [check(tables.metrics) for check in METRIC_CHECKS]
+    return [*(check(tables) for check in _CHECKS), *of_metrics, matching_errors(tables.models)]
 
 
 def _completeness(tables: PublishedTables) -> AuditFinding:

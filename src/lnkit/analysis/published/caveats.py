@@ -6,7 +6,7 @@ the training mode comes from reading the reference code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -62,6 +62,21 @@ CONTRADICTING = (
 def _contradicted_by(statement: Statement, row: Mapping[str, str]) -> bool:
     same = (row["network"], row["setting"], row["distance"]) == (statement.network, statement.setting, "spatial")
     return same and float(row["perceptual_score"]) != statement.score
+
+
+_MAIN, _SIZES = "table_main_v2.csv", "scorecard_resolution.csv"  # of JLD
+
+_OTHER_VERSION = "differs by .04 to .24 from the authors' main table, which has another version of the metric"
+
+
+def _iqa(source: str, metrics: Sequence[str], note: str = "", split: str = "") -> Callable[[Mapping[str, str]], bool]:
+    """Choose rows of the table of metrics by the start of the source, the metric, and parts of the note and split."""
+
+    def applies(row: Mapping[str, str]) -> bool:
+        named = row["source"].startswith(source) and row["metric"] in metrics
+        return named and note in row["note"] and split in row["split"]
+
+    return applies
 
 
 CAVEATS: tuple[Caveat, ...] = (
@@ -132,6 +147,62 @@ CAVEATS: tuple[Caveat, ...] = (
             f"the text (section {statement.section}) says {statement.score}",
         )
         for statement in CONTRADICTING
+    ),
+    Caveat(
+        "metrics-sources",
+        "iqa_tables",
+        _iqa("reference quoted by piq", ("MS-GMSDc",)),
+        "the value is that of PSNR, evidently by mistake: the same project's README has 0.89",
+    ),
+    Caveat(
+        "metrics-sources",
+        "iqa_tables",
+        _iqa("JLD", ("deepdc",), _MAIN),
+        "the authors' resolution study has .70 for DeepDC on TID2013 at native size and .81 at 256 pixels, so images "
+        "were probably reduced here",
+    ),
+    Caveat(
+        "metrics-sources",
+        "iqa_tables",
+        _iqa("JLD", ("VIF", "PieAPP"), f"{_SIZES}; resolution native"),
+        _OTHER_VERSION,
+    ),
+    Caveat(
+        "metrics-sources",
+        "iqa_tables",
+        _iqa("JLD", ("VSI", "FSIM"), f"{_SIZES}; resolution native", "3000"),
+        _OTHER_VERSION,
+    ),
+    Caveat(
+        "metrics-windows",
+        "iqa_tables",
+        _iqa("ZS-IQA", ("psnr", "fsim", "msssim", "dists")),
+        "the note names windows, but the value is that of whole images: pyiqa's is the same to four digits wherever it "
+        "has one",
+    ),
+    Caveat(
+        "metrics-pixel",
+        "iqa_tables",
+        _iqa("JLD", ("PSNR",), f"{_SIZES}; resolution native"),
+        "PSNR has no parameters, and all other sources agree on another value: these images were read in another way",
+    ),
+    Caveat(
+        "metrics-sources",
+        "iqa_tables",
+        _iqa("piq README", ("SSIM", "DISTS")),
+        "differs from benchmark.csv of the same project by up to .17 on TID2013, so images were probably reduced here",
+    ),
+    Caveat(
+        "metrics-copies",
+        "iqa_tables",
+        _iqa("ST-LPIPS", ("LPIPS retrained: alex_vanilla", "LPIPS retrained: vgg_vanilla"), split="deblur"),
+        "the values of two networks agree to nine digits, so one of them may be a copy",
+    ),
+    Caveat(
+        "psychophysics-matching",
+        "psychophysics_models",
+        lambda row: row["family"] == "ColorVideoVDP",
+        "matching_rmse is printed as .3423, but the curve beside it gives .2604",
     ),
 )
 

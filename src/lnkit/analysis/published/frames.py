@@ -1,7 +1,8 @@
 """The published tables as DataFrames, each row with its source and, if it is doubtful, a caveat.
 
-The figures are those of Pihlgren2023 (Pihlgren et al. 2023, arXiv 2302.04032) and Kumar2022 (Kumar et al. 2022, TMLR),
-as printed or, where a row says so, the sum of two of them. pandas is imported only when a table is read.
+The figures are those of Pihlgren2023 (Pihlgren et al. 2023, arXiv 2302.04032), Kumar2022 (Kumar et al. 2022, TMLR),
+Cai2025 (Cai et al. 2025, arXiv 2502.20256) and, in ``iqa_tables``, of the sources that its rows name; as printed or,
+where a row says so, computed from them. pandas is imported only when a table is read.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ __all__ = [
     "computed_point_attributes",
     "early_stopping_scores",
     "extraction_points",
+    "iqa_tables",
     "performance_scores",
+    "psychophysics_models",
     "read_rows",
     "table",
 ]
@@ -31,12 +34,20 @@ __all__ = [
 def table(name: str) -> pd.DataFrame:
     """Read a published table by its name.
 
+    Args:
+        name: one of :data:`TABLES`.
+
     Returns:
         The rows of the table. Numbers are float64, whole numbers Int64 (missing ones ``<NA>``), flags bool, all others
         text; the last columns are ``source`` and ``caveat``.
 
     Raises:
         UnknownNameError: there is no such table.
+
+    Example:
+        >>> rows = table("psychophysics_models").query("not is_baseline")
+        >>> print(len(rows), rows.matching_rmse.min())
+        43 0.2595
     """
     import pandas as pd  # noqa: PLC0415 - slow to import
 
@@ -92,3 +103,23 @@ def computed_attributes() -> pd.DataFrame:
 def computed_point_attributes() -> pd.DataFrame:
     """Read the attributes that lnkit computes for the 56 loss networks: cost and depth up to the point, features."""
     return table("computed_point_attributes")
+
+
+def iqa_tables() -> pd.DataFrame:
+    """Read published values of metrics on data of human judgments: TID2008, TID2013, KADID-10k, CSIQ, LIVE, PIPAL, ...
+
+    Values are those of the source, with its sign (``sign_convention``): many sources print absolute values. ``split``
+    says which images, ``note`` the file, the image size and the fit before ``plcc``. Rows compare only where all of
+    these agree. ``computed`` marks rows that were computed from the authors' scores of single images and are printed
+    nowhere.
+    """
+    return table("iqa_tables")
+
+
+def psychophysics_models() -> pd.DataFrame:
+    """Read the nine psychophysical tests of Cai2025: 43 image encoders, ``No Encoder`` (pixels) and ColorVideoVDP.
+
+    Eight are Spearman correlations; ``matching_rmse`` is in log10 contrast, and lower is better. Columns ending in
+    ``_recomputed`` come from the curves of the result pages, and are not printed there.
+    """
+    return table("psychophysics_models")

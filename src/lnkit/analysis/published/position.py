@@ -11,6 +11,7 @@ from typing import NamedTuple
 from lnkit.analysis.attributes import attributes_by_network, plain_name
 from lnkit.analysis.collect import ScoreSet
 from lnkit.analysis.published.caveats import is_confound
+from lnkit.analysis.published.metric_rules import METRIC_SETS
 from lnkit.analysis.score_rows import PUBLISHED, ScoreRow
 from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.results.records import RunRecord
@@ -102,7 +103,7 @@ def rows_of(scores: ScoreSet, name: str) -> list[ScoreRow]:
         UsageError: there are none.
     """
     own = [row for row in scores.rows if row.origin != PUBLISHED]
-    for mean in means_over_seeds(scores.records):
+    for mean in means_over_seeds(record for record in scores.records if record.trained):
         if mean.runs and _is_id(mean.id, name):
             name = next(iter(mean.runs))  # a row of the mean names its runs
     for rows in (own, scores.rows):  # a published loss network only if no own one has its name
@@ -146,8 +147,8 @@ def _nothing_shared(name: str, chosen: Sequence[ScoreRow], study: Iterable[tuple
         names.setdefault(benchmark, []).append(score)
     published = "; ".join(f"{benchmark} ({', '.join(scores)})" for benchmark, scores in names.items())
     return (
-        f"No score of {name} ({own}) is in the published study, which has {published or 'no such benchmark'}. "
-        "`lnkit eval` measures more."
+        f"No score of {name} ({own}) is in the published study, which has {published or 'no such benchmark'}, or among "
+        f"the published values of metrics, which are of {', '.join(METRIC_SETS)}. `lnkit eval` measures more."
     )
 
 

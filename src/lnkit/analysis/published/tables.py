@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from lnkit.errors import UnknownNameError, did_you_mean, near_names
 PIHLGREN2023 = "Pihlgren et al. 2023"
 # "Do better ImageNet classifiers assess perceptual similarity better?", TMLR
 KUMAR2022 = "Kumar et al. 2022"
+# "Do computer vision foundation models learn the low-level characteristics of the human visual system?", CVPR 2025
+CAI2025 = "Cai et al. 2025"
 
 DATA = Path(__file__).parent / "data"  # importing importlib.resources takes longer than reading all tables
 
@@ -22,17 +24,44 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """A table: its title, its source, and the types of its columns. Columns that are not named are text."""
+    """A table: its title, its source, and the types of its columns. Columns that are not named are text.
+
+    Attributes:
+        title: of the table.
+        source: ``"Pihlgren et al. 2023, Table III"``; the study alone if every row has its own table, and "" if the
+            rows are from several sources.
+        numbers: columns of numbers.
+        whole_numbers: columns of whole numbers.
+        flags: columns that are 0 or 1.
+        key: the columns that identify a row.
+        computed: whether a row was computed from other figures by whoever collected the table, and not printed by its
+            source; such a table gets the column ``computed``, 0 or 1.
+    """
 
     title: str
-    source: str  # "Pihlgren et al. 2023, Table III"; the study alone if every row has its own table
+    source: str
     numbers: tuple[str, ...] = ()
     whole_numbers: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()  # 0 or 1
-    key: tuple[str, ...] = field(default=("backbone",))  # the columns that identify a row
+    flags: tuple[str, ...] = ()
+    key: tuple[str, ...] = field(default=("backbone",))
+    computed: Callable[[Row], bool] | None = None
+
+
+def _computed_here(row: Row) -> bool:
+    return "computed here" in row["note"].lower()
 
 
 FLAGS = ("skip_connections", "branches", "conv_1x1", "batch_norm")
+
+DETECTION = (
+    "csf_gabor_achromatic",
+    "csf_noise_achromatic",
+    "csf_gabor_red_green",
+    "csf_gabor_yellow_violet",
+    "csf_luminance",
+    "csf_area",
+)
+MASKING = ("masking_phase_coherent", "masking_phase_incoherent")
 
 TABLES: Mapping[str, TableFacts] = {
     "performance_scores": TableFacts(
@@ -72,11 +101,37 @@ TABLES: Mapping[str, TableFacts] = {
         ("point_parameters", "point_depth", "point_macs", "point_channels", "point_features"),
         key=("backbone", "point"),
     ),
+    "iqa_tables": TableFacts(
+        "Metrics on TID, KADID-10k, CSIQ, LIVE, PIPAL, NIGHTS and BAPPS",
+        "",
+        ("value",),
+        ("year",),
+        ("computed",),
+        key=("source", "metric", "trained_on", "dataset", "split", "score", "note"),
+        computed=_computed_here,
+    ),
+    "psychophysics_models": TableFacts(
+        "Nine psychophysical tests of 43 image encoders and two baselines",
+        CAI2025,
+        (
+            *DETECTION,
+            *MASKING,
+            "matching_rmse",
+            "matching_rmse_by_frequency_recomputed",
+            "matching_rmse_pooled_recomputed",
+        ),
+        ("matching_clamped_of_72",),
+        ("is_baseline",),
+        key=("family", "architecture", "training_data"),
+    ),
 }
 
 
 def table_facts(name: str) -> TableFacts:
     """Return the facts about a table.
+
+    Args:
+        name: of the table.
 
     Raises:
         UnknownNameError: there is no such table.
@@ -90,11 +145,21 @@ def table_facts(name: str) -> TableFacts:
 def read_rows(name: str) -> list[Row]:
     """Read the rows of a table as text, "" for missing values.
 
-    Every row has the table's own columns, a ``source`` ("Pihlgren et al. 2023, Table V") and a ``caveat`` on doubtful
-    figures, "" for most.
+    Args:
+        name: of the table, one of :data:`TABLES`.
+
+    Returns:
+        The rows in the order of the source. Every row has the table's own columns, a ``source`` ("Pihlgren et al. 2023,
+        Table V") and a ``caveat`` on doubtful figures, "" for most.
 
     Raises:
         UnknownNameError: there is no such table.
+
+    Example:
+        >>> rows = read_rows("iqa_tables")
+        >>> row = next(row for row in rows if row["source"] == "pyiqa" and row["metric"] == "psnr")
+        >>> row["dataset"], row["score"], row["value"], row["computed"]
+        ('CSIQ', 'plcc', '0.7857', '0')
     """
     facts = table_facts(name)
     text = (DATA / f"{name}.csv").read_text(encoding="utf-8")
@@ -102,5 +167,7 @@ def read_rows(name: str) -> list[Row]:
 
 
 def _complete(name: str, facts: TableFacts, row: Row) -> Row:
-    own = row.pop("source", "")
-    return row | {"source": f"{facts.source}, {own}" if own else facts.source, "caveat": caveat_of(name, row)}
+    source = ", ".join(filter(None, (facts.source, row.pop("source", ""))))
+    computed = {"computed": str(int(facts.computed(row)))} if facts.computed else {}
+    caveat = caveat_of(name, row | {"source": source})
+    return row | computed | {"source": source, "caveat": caveat}
