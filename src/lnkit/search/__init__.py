@@ -1,0 +1,1 @@
+"""Search for the points, and weights of points, whose distances agree with people best."""

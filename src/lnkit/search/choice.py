@@ -1,0 +1,115 @@
+"""Choose a candidate, or a combination of several, by its score on weighted items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnkit.search.judgments import Judgments
+from lnkit.search.logistic import FOLDS, USUAL_PENALTY, choose_penalty, fit_weights, slopes
+from lnkit.search.split import FEWEST_CLUSTERS, fold_of_clusters
+
+Array = NDArray[np.float64]
+
+EQUAL, NONNEGATIVE = "equal", "nonnegative"
+LAYER_WEIGHTS = (EQUAL, NONNEGATIVE)
+DIGITS = 4  # of a learned weight, as it stands in the loss
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Candidates by number, each with the weight of its distance."""
+
+    parts: tuple[tuple[int, float], ...]
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        return tuple(sorted(index for index, _ in self.parts))
+
+    def distances(self, distances: Array) -> Array:
+        """Return (1, N, K), the weighted sum of the distances (C, N, K) of its candidates."""
+        total: Array = sum(weight * distances[index] for index, weight in self.parts)  # type: ignore[assignment]
+        return total[None]
+
+
+Choose = Callable[[Array], Combination]  # from how often each item counts (N,)
+
+
+def make_choice(judgments: Judgments, distances: Array, most: int, weights: str, tuning: Array) -> Choose:
+    """Return the rule that chooses.
+
+    Args:
+        judgments: of the items.
+        distances: (C, N, K) of the candidates, the cheapest first: of equal scores the first wins.
+        most: how many candidates a combination has at most.
+        weights: "equal" adds the distances as they are; "nonnegative" learns weights from the judgments.
+        tuning: (N,), how often each item counts where the penalty of learned weights is chosen.
+    """
+    qualities = judgments.qualities(distances)
+    if most == 1:
+        return partial(_best, judgments, qualities)
+    if weights == EQUAL:
+        return partial(_greedy, judgments, distances, qualities, most)
+    return _Learned(judgments, distances, qualities, most, tuning)
+
+
+def _best(judgments: Judgments, qualities: Array, counts: Array) -> Combination:
+    return Combination(((int(np.nanargmax(judgments.scores(qualities, counts[None])[0])), 1.0),))
+
+
+def _greedy(judgments: Judgments, distances: Array, qualities: Array, most: int, counts: Array) -> Combination:
+    """Add the candidate that raises the score most, as long as one does."""
+    scores = judgments.scores(qualities, counts[None])[0]
+    chosen, best = [int(np.nanargmax(scores))], float(np.nanmax(scores))
+    while len(chosen) < most:
+        total = distances[chosen].sum(axis=0)
+        scores = judgments.scores(judgments.qualities(distances + total), counts[None])[0]
+        scores[chosen] = -np.inf
+        if not np.nanmax(scores) > best:
+            break
+        chosen.append(int(np.nanargmax(scores)))
+        best = float(scores[chosen[-1]])
+    return Combination(tuple((index, 1.0) for index in chosen))
+
+
+class _Learned:
+    """Add the candidate with which the likelihood of the judgments rises fastest, and fit the weights again."""
+
+    def __init__(self, judgments: Judgments, distances: Array, qualities: Array, most: int, tuning: Array) -> None:
+        self._judgments, self._qualities, self._most = judgments, qualities, most
+        self._preferences = judgments.preferences()
+        margins = self._preferences.margins(distances)
+        self._scales = np.sqrt((margins**2).mean(axis=1))
+        self._margins = np.divide(margins, self._scales[:, None], out=margins, where=self._scales[:, None] > 0)
+        self._penalty = USUAL_PENALTY
+        if judgments.clusters.max() + 1 >= FOLDS * FEWEST_CLUSTERS:
+            counts = tuning[self._preferences.items]
+            folds = fold_of_clusters(judgments.clusters, FOLDS, seed=0)[self._preferences.items]
+            chosen, _ = self._choose(tuning)
+            self._penalty = choose_penalty(self._margins[chosen], self._preferences.share, counts, folds)
+
+    def __call__(self, counts: Array) -> Combination:
+        chosen, weights = self._choose(counts)
+        scaled = np.divide(weights, self._scales[chosen], out=np.zeros(len(chosen)), where=self._scales[chosen] > 0)
+        largest = float(scaled.max())
+        if not largest > 0:  # nothing predicts the judgments
+            return _best(self._judgments, self._qualities, counts)
+        parts = [(i, float(f"{w / largest:.{DIGITS}g}")) for i, w in zip(chosen, scaled, strict=True) if w > 0]
+        return Combination(tuple((index, weight) for index, weight in parts if weight > 0))
+
+    def _choose(self, counts: Array) -> tuple[list[int], Array]:
+        chosen = list(_best(self._judgments, self._qualities, counts).members)
+        share, pairs = self._preferences.share, counts[self._preferences.items]
+        weights = fit_weights(self._margins[chosen], share, pairs, self._penalty)
+        while len(chosen) < self._most:
+            rises = slopes(self._margins, share, pairs, weights @ self._margins[chosen])
+            rises[chosen] = 0.0
+            if not rises.max() > 0:
+                break
+            chosen.append(int(rises.argmax()))
+            weights = fit_weights(self._margins[chosen], share, pairs, self._penalty, np.append(weights, 0.1))
+        return chosen, weights
