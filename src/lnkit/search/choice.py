@@ -32,7 +32,7 @@ class Combination:
 
     def distances(self, distances: Array) -> Array:
         """Return (1, N, K), the weighted sum of the distances (C, N, K) of its candidates."""
-        total: Array = sum(weight * distances[index] for index, weight in self.parts)  # type: ignore[assignment]
+        total: Array = sum(weight * distances[index] for index, weight in self.parts)
         return total[None]
 
 
@@ -80,7 +80,7 @@ class _Learned:
     """Add the candidate with which the likelihood of the judgments rises fastest, and fit the weights again."""
 
     def __init__(self, judgments: Judgments, distances: Array, qualities: Array, most: int, tuning: Array) -> None:
-        self._judgments, self._qualities, self._most = judgments, qualities, most
+        self._judgments, self._distances, self._qualities, self._most = judgments, distances, qualities, most
         self._preferences = judgments.preferences()
         margins = self._preferences.margins(distances)
         self._scales = np.sqrt((margins**2).mean(axis=1))
@@ -93,15 +93,29 @@ class _Learned:
             self._penalty = choose_penalty(self._margins[chosen], self._preferences.share, counts, folds)
 
     def __call__(self, counts: Array) -> Combination:
-        chosen, weights = self._choose(counts)
-        scaled = np.divide(weights, self._scales[chosen], out=np.zeros(len(chosen)), where=self._scales[chosen] > 0)
+        """Return the combination with the highest score, of the candidates in the order in which they were added."""
+        chosen, _ = self._choose(counts)
+        share, pairs = self._preferences.share, counts[self._preferences.items]
+        tried = [Combination(((chosen[0], 1.0),))]
+        for count in range(2, len(chosen) + 1):
+            weights = fit_weights(self._margins[chosen[:count]], share, pairs, self._penalty)
+            tried += self._combination(chosen[:count], weights)
+        judged = [self._judgments.qualities(one.distances(self._distances)) for one in tried]
+        scores = self._judgments.scores(np.concatenate(judged), counts[None])[0]
+        return tried[int(np.nanargmax(scores))]
+
+    def _combination(self, chosen: list[int], weights: Array) -> list[Combination]:
+        """Return a combination in units of the distances, its largest weight 1; none if all weights are 0."""
+        scales = self._scales[chosen]
+        scaled = np.divide(weights, scales, out=np.zeros(len(chosen)), where=scales > 0)
         largest = float(scaled.max())
         if not largest > 0:  # nothing predicts the judgments
-            return _best(self._judgments, self._qualities, counts)
-        parts = [(i, float(f"{w / largest:.{DIGITS}g}")) for i, w in zip(chosen, scaled, strict=True) if w > 0]
-        return Combination(tuple((index, weight) for index, weight in parts if weight > 0))
+            return []
+        rounded = [(index, float(f"{w / largest:.{DIGITS}g}")) for index, w in zip(chosen, scaled, strict=True)]
+        return [Combination(tuple((index, weight) for index, weight in rounded if weight > 0))]
 
     def _choose(self, counts: Array) -> tuple[list[int], Array]:
+        """Return candidates in the order in which they are added, and their weights."""
         chosen = list(_best(self._judgments, self._qualities, counts).members)
         share, pairs = self._preferences.share, counts[self._preferences.items]
         weights = fit_weights(self._margins[chosen], share, pairs, self._penalty)

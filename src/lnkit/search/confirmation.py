@@ -22,6 +22,17 @@ Interval = tuple[float, float]
 RESAMPLES = 1000  # of the items behind an interval, as in the benchmarks
 
 
+class Judged(NamedTuple):
+    """Judged items, and the distances (C, N, K) of the candidates on them."""
+
+    judgments: Judgments
+    distances: Array
+
+    def qualities(self, combinations: Sequence[Combination]) -> Array:
+        """Return (number of combinations, N)."""
+        return np.concatenate([self.judgments.qualities(c.distances(self.distances)) for c in combinations])
+
+
 class Part(NamedTuple):
     """Items to choose on, and items to confirm the choice on."""
 
@@ -80,8 +91,7 @@ class Confirmation:
 
 
 def confirm(
-    judgments: Judgments,
-    distances: Array,
+    judged: Judged,
     make_choice: Callable[[Array], Choose],
     parts: Sequence[Part],
     standards: Sequence[int],
@@ -93,8 +103,7 @@ def confirm(
     """Choose on the development part, and score the choice on the confirmation part.
 
     Args:
-        judgments: of all items.
-        distances: (C, N, K) of the candidates.
+        judged: all items and candidates.
         make_choice: from how often each item counts where hyperparameters are tuned (N,), the rule that chooses.
         parts: one split; or the folds of a nested cross-validation, after which the choice is made on all items.
         standards: candidates to compare with.
@@ -108,13 +117,14 @@ def confirm(
     """
     weights = [(part.development.astype(np.float64), part.confirmation.astype(np.float64)) for part in parts]
     by_part = tuple(make_choice(development)(development) for development, _ in weights)
+    judgments = judged.judgments
     final = np.ones(len(judgments.clusters)) if len(parts) > 1 else weights[0][0]
     choose = make_choice(final)
     chosen = choose(final)
     compared = [Combination(((index, 1.0),)) for index in standards]
-    development = judgments.scores(_qualities(judgments, distances, [chosen, *compared]), final[None])[0]
+    development = judgments.scores(judged.qualities([chosen, *compared]), final[None])[0]
 
-    value, samples = _confirmed(judgments, distances, by_part, compared, parts, seed)
+    value, samples = _confirmed(judged, by_part, compared, parts, seed)
     clusters = sum(len(np.unique(judgments.clusters[part.confirmation])) for part in parts)
     scale = FISHER if judgments.score == "srcc" else PLAIN
     assessed = [
@@ -132,18 +142,13 @@ def confirm(
         by_part,
         tuple(assessed[1:]),
         tuple(differences),
-        _selection(judgments, distances, choose, final, float(development[0]), resamples, seed, advance),
-        _not_told_apart(judgments, distances, by_part, parts, seed),
+        _selection(judged, choose, final, resamples, seed, advance),
+        _not_told_apart(judged, by_part, parts, seed),
     )
 
 
-def _qualities(judgments: Judgments, distances: Array, combinations: Sequence[Combination]) -> Array:
-    return np.concatenate([judgments.qualities(c.distances(distances)) for c in combinations])
-
-
 def _confirmed(
-    judgments: Judgments,
-    distances: Array,
+    judged: Judged,
     by_part: Sequence[Combination],
     compared: Sequence[Combination],
     parts: Sequence[Part],
@@ -152,23 +157,21 @@ def _confirmed(
     """Return the scores (1 + standards,) on the confirmation parts and on samples of them (R, 1 + standards)."""
     values, samples = [], []
     for number, (part, own) in enumerate(zip(parts, by_part, strict=True)):
-        qualities = _qualities(judgments, distances, [own, *compared])
-        values.append(judgments.scores(qualities, part.confirmation.astype(np.float64)[None])[0])
-        samples.append(_sampled(judgments, qualities, part.confirmation, RESAMPLES, seed, f"confirmation {number}"))
+        qualities = judged.qualities([own, *compared])
+        values.append(judged.judgments.scores(qualities, part.confirmation.astype(np.float64)[None])[0])
+        samples.append(
+            _sampled(judged.judgments, qualities, part.confirmation, RESAMPLES, seed, f"confirmation {number}")
+        )
     return np.mean(values, axis=0), np.mean(samples, axis=0)
 
 
-def _sampled(
-    judgments: Judgments, qualities: Array, rows: Mask, resamples: int, seed: int, name: str
-) -> Array:
+def _sampled(judgments: Judgments, qualities: Array, rows: Mask, resamples: int, seed: int, name: str) -> Array:
     """Score samples of the clusters of some items."""
     columns, counts = _drawn(judgments, rows, resamples, seed, name)
     return sample_scores(judgments, qualities, counts, columns)
 
 
-def _drawn(
-    judgments: Judgments, rows: Mask, resamples: int, seed: int, name: str
-) -> tuple[NDArray[np.int64], Array]:
+def _drawn(judgments: Judgments, rows: Mask, resamples: int, seed: int, name: str) -> tuple[NDArray[np.int64], Array]:
     """Return the column of each item, -1 for those left out, and how often each sample has each cluster."""
     used, owners = np.unique(judgments.clusters[rows], return_inverse=True)
     columns = np.full(len(rows), -1)
@@ -182,24 +185,16 @@ def _difference(value: Array, samples: Array, standard: int, clusters: int) -> D
     return Difference(difference, estimate_resampled(difference, apart, clusters).interval())
 
 
-def _selection(
-    judgments: Judgments,
-    distances: Array,
-    choose: Choose,
-    final: Array,
-    score: float,
-    resamples: int,
-    seed: int,
-    advance: Advance,
-) -> Selection:
-    rows = final > 0
+def _selection(judged: Judged, choose: Choose, final: Array, resamples: int, seed: int, advance: Advance) -> Selection:
+    """Repeat the search on samples of the items that the choice was made on."""
+    judgments, rows = judged.judgments, final > 0
+    score = float(judgments.scores(judged.qualities([choose(final)]), final[None])[0, 0])
     columns, counts = _drawn(judgments, rows, resamples, seed, "selection")
     reached, members = np.empty((resamples, 2)), Counter[tuple[int, ...]]()
     for number, drawn in enumerate(counts):
         weights = np.where(rows, drawn[columns], 0.0)
         chosen = choose(weights)
-        qualities = judgments.qualities(chosen.distances(distances))
-        reached[number] = judgments.scores(qualities, np.stack([weights, final]))[:, 0]
+        reached[number] = judgments.scores(judged.qualities([chosen]), np.stack([weights, final]))[:, 0]
         members[chosen.members] += 1
         advance(1)
     optimism = float(np.mean(reached[:, 0] - reached[:, 1]))
@@ -210,11 +205,11 @@ def _selection(
 
 
 def _not_told_apart(
-    judgments: Judgments, distances: Array, by_part: Sequence[Combination], parts: Sequence[Part], seed: int
+    judged: Judged, by_part: Sequence[Combination], parts: Sequence[Part], seed: int
 ) -> tuple[int, ...]:
     """Return the candidates whose confirmation score is not lower than that of the choice beyond chance."""
-    singles = [Combination(((index, 1.0),)) for index in range(len(distances))]
-    value, samples = _confirmed(judgments, distances, by_part, singles, parts, seed)
-    clusters = sum(len(np.unique(judgments.clusters[part.confirmation])) for part in parts)
+    singles = [Combination(((index, 1.0),)) for index in range(len(judged.distances))]
+    value, samples = _confirmed(judged, by_part, singles, parts, seed)
+    clusters = sum(len(np.unique(judged.judgments.clusters[part.confirmation])) for part in parts)
     told = [_difference(value, samples, index + 1, clusters).positive for index in range(len(singles))]
     return tuple(index for index, apart in enumerate(told) if not apart)

@@ -40,10 +40,25 @@ class Preferences:
 class Judgments(Protocol):
     """Judged items. Distances are (C, N, K) for C candidates, N items and K distances an item."""
 
-    score: str  # name of the benchmark's score that :meth:`scores` computes
-    unit: str  # of items, in the plural: "triplets"
-    clusters: Groups  # items of one cluster are not independent: they share a reference
-    strata: Groups  # families, whose scores are averaged
+    @property
+    def score(self) -> str:
+        """Return the name of the benchmark's score that :meth:`scores` computes."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Return what items are, in the plural: "triplets"."""
+        ...
+
+    @property
+    def clusters(self) -> Groups:
+        """Return the cluster of each item (N,): items of one cluster share a reference, so they are not independent."""
+        ...
+
+    @property
+    def strata(self) -> Groups:
+        """Return the family of each item (N,); scores are means over families."""
+        ...
 
     def qualities(self, distances: Array) -> Array:
         """Return (C, N), what the scores are computed from."""
@@ -78,7 +93,9 @@ class Triplets:
             counts = weights[:, rows]
             total = counts.sum(axis=1, keepdims=True)
             if (total > 0).any():
-                by_family.append(np.divide(counts @ qualities[:, rows].T, total, where=total > 0, out=_nan(weights, qualities)))
+                by_family.append(
+                    np.divide(counts @ qualities[:, rows].T, total, where=total > 0, out=_nan(weights, qualities))
+                )
         mean: Array = np.nanmean(by_family, axis=0)
         return mean
 
@@ -146,7 +163,9 @@ def sample_scores(judgments: Judgments, qualities: Array, counts: Array, cluster
     return np.concatenate(parts)
 
 
-def read_judgments(arrays: Sequence[Arrays], benchmark: str, references: Mapping[str, Groups]) -> tuple[Judgments, Array]:
+def read_judgments(
+    arrays: Sequence[Arrays], benchmark: str, references: Mapping[str, Groups]
+) -> tuple[Judgments, Array]:
     """Read the judgments and the distances of candidates from the arrays that their runs stored.
 
     Args:
@@ -182,7 +201,10 @@ def _read_triplets(
     judge = np.concatenate([arrays[0][part + share] for part in parts]).astype(np.float64)
     strata = np.repeat(np.arange(len(parts)), sizes)
     distances = np.stack(
-        [np.stack([np.concatenate([one[part + name] for part in parts]) for name in (first, second)], axis=-1) for one in arrays]
+        [
+            np.stack([np.concatenate([one[part + name] for part in parts]) for name in (first, second)], axis=-1)
+            for one in arrays
+        ]
     )
     owners = [references.get(part, np.arange(size)) for part, size in zip(parts, sizes, strict=True)]
     named = [f"{number}/{owner}" if part not in references else str(owner)

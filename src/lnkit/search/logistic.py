@@ -70,6 +70,7 @@ def choose_penalty(margins: Array, share: Array, counts: Array, folds: NDArray[n
         counts: (P,).
         folds: (P,), the fold of each pair.
     """
+
     def missed(penalty: float) -> float:
         total = 0.0
         for fold in np.unique(folds):

@@ -98,7 +98,11 @@ def measure(
     found: list[tuple[Candidate, FinishedRun]] = []
     for part in passes:
         names = ",".join(node.name for node in part.nodes)
-        weights = request.weights.get(part.backbone, "pretrained") if isinstance(request.weights, Mapping) else request.weights
+        weights = (
+            request.weights.get(part.backbone, "pretrained")
+            if isinstance(request.weights, Mapping)
+            else request.weights
+        )
         own = replace(
             request,
             backbone=part.backbone,

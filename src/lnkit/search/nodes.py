@@ -50,7 +50,9 @@ class Nodes:
     unusable: Mapping[str, str]  # node -> why its output is no feature map
 
 
-def find_nodes(request: RunRequest, registry: Registry, patterns: Sequence[str], size: int, progress: Progress) -> Nodes:
+def find_nodes(
+    request: RunRequest, registry: Registry, patterns: Sequence[str], size: int, progress: Progress
+) -> Nodes:
     """Find the nodes whose outputs are feature maps, and drop those that give the same features as another.
 
     Args:
@@ -72,7 +74,9 @@ def find_nodes(request: RunRequest, registry: Registry, patterns: Sequence[str],
     try:
         features = _features(request, registry, chosen, size, progress)
     except UsageError:  # a step of the trace that the network's own forward does not have: modules are left
-        modules = [name for name in chosen if name in registry.points_at(spec.name) or _is_module(spec.name, name, registry)]
+        modules = [
+            name for name in chosen if name in registry.points_at(spec.name) or _is_module(spec.name, name, registry)
+        ]
         features = _features(request, registry, modules, size, progress)
     macs = {node.node: node.macs for node in inspect_nodes(spec, max(SIZE, spec.min_size))}
     return Nodes(_distinct(features, usable, registry.points_at(spec.name), macs), unusable)
@@ -90,7 +94,7 @@ def _listed(
             point = _point(backbone, name, registry)
             if point is None or (name != node.node and len(node.shape) != 2):
                 continue
-            name = named.get((point.node, point.layout == "CLS"), name)  # noqa: PLW2901 - the name that people know
+            name = named.get((point.node, point.layout == "CLS"), name)  # people know this one
             point = registered.get(name, point)
             try:
                 as_map(torch.empty(1, *node.shape, device="meta"), point, (size, size))
@@ -123,13 +127,12 @@ def _is_module(backbone: str, name: str, registry: Registry) -> bool:
 def _matching(backbone: str, points: Mapping[str, ExtractionPoint], patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         if not any(_fits(name, point, pattern) for name, point in points.items()):
+            near = did_you_mean(near_names(pattern, points))
             raise UsageError(
-                f"{backbone} has no node {pattern!r} whose output is a feature map.{did_you_mean(near_names(pattern, points))} "
+                f"{backbone} has no node {pattern!r} whose output is a feature map.{near} "
                 f"`lnkit points {backbone} --all` lists the nodes; * stands for any part of a name."
             )
-    return [
-        name for name, point in points.items() if not patterns or any(_fits(name, point, p) for p in patterns)
-    ]
+    return [name for name, point in points.items() if not patterns or any(_fits(name, point, p) for p in patterns)]
 
 
 def _fits(name: str, point: ExtractionPoint, pattern: str) -> bool:

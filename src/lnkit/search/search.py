@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from lnkit.evaluation.runner import check, open_data
 from lnkit.losses.definition import Loss, LossTerm
 from lnkit.progress import activity
 from lnkit.search.choice import EQUAL, LAYER_WEIGHTS, Combination, make_choice
-from lnkit.search.confirmation import Confirmation, Part, confirm
+from lnkit.search.confirmation import Confirmation, Judged, Part, confirm
 from lnkit.search.measurement import Candidate, Measured, Pass, measure, plan_passes
 from lnkit.search.nodes import Nodes, find_nodes
 from lnkit.search.split import fold_of_clusters, split_clusters
@@ -111,7 +111,9 @@ def plan_search(request: SearchRequest, registry: Registry, progress: Progress) 
     benchmark = registry.benchmark(request.run.bench)
     if benchmark.trains or benchmark.rescore is None:
         raise UsageError(f"{benchmark.name} measures no distances of judged images, so nodes cannot be searched on it.")
-    requests = [replace(request.run, backbone=name, weights=_weights_of(request.run, name)) for name in request.backbones]
+    requests = [
+        replace(request.run, backbone=name, weights=_weights_of(request.run, name)) for name in request.backbones
+    ]
     for one in requests:
         check(one, registry, progress)
     with activity(f"opening the data of {benchmark.name}"):
@@ -158,9 +160,7 @@ def _distances(request: SearchRequest, registry: Registry, backbone: str) -> tup
     return (protocol.distance,)
 
 
-def search(
-    plan: Plan, registry: Registry, progress: Progress
-) -> SearchResult:
+def search(plan: Plan, registry: Registry, progress: Progress) -> SearchResult:
     """Measure all candidates, choose on one part of the items, and confirm on the other.
 
     Raises:
@@ -173,14 +173,11 @@ def search(
     parts = _parts(request, judgments.clusters, judgments.strata)
     first = {part.backbone: part.distance for part in reversed(plan.passes)}
     standards = tuple(i for i, c in enumerate(candidates) if c.registered and c.distance == first[c.backbone])
-    rule: Callable[..., object] = partial(
-        make_choice, judgments, measured.distances, request.combine, request.layer_weights
-    )
+    rule = partial(make_choice, judgments, measured.distances, request.combine, request.layer_weights)
     with progress.task("repeating the search on samples", request.resamples, unit="samples") as advance:
         confirmed = confirm(
-            judgments,
-            measured.distances,
-            rule,  # type: ignore[arg-type]
+            Judged(judgments, measured.distances),
+            rule,
             parts,
             standards,
             resamples=request.resamples,

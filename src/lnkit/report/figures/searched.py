@@ -29,6 +29,7 @@ def score_of_candidates(result: SearchResult) -> Any:
     judgments, candidates = result.measured.judgments, result.measured.candidates
     on_front = set(front(result))
     distances = list(dict.fromkeys(candidate.distance for candidate in candidates))
+    several = len({candidate.backbone for candidate in candidates}) > 1
     rows = pd.DataFrame(
         {
             "x": [float(candidate.node.macs) for candidate in candidates],
@@ -36,7 +37,7 @@ def score_of_candidates(result: SearchResult) -> Any:
             "low": float("nan"),
             "high": float("nan"),
             "origin": OWN,
-            "name": [f"{c.backbone}:{c.node.name}" for c in candidates],
+            "name": [f"{c.backbone}:{c.node.name}" if several else c.node.name for c in candidates],
             "line": "front",
             "distance": [candidate.distance for candidate in candidates],
             "front": [index in on_front for index in range(len(candidates))],
@@ -65,7 +66,9 @@ def score_of_candidates(result: SearchResult) -> Any:
         ],
         better="left",
     )
-    title = f"{len(candidates)} candidates of a search on {result.plan.request.run.bench}, against {ATTRIBUTES[MACS]}"
+    names = ", ".join(result.plan.request.backbones)
+    bench = result.plan.request.run.bench
+    title = f"{len(candidates)} candidates of a search on {bench} with {names}, against {ATTRIBUTES[MACS]}"
     subtitle = [
         "Dashed and named: on the items that the choice was made on, no other candidate is both better and cheaper. "
         "The scores shown are those of other items."
