@@ -34,7 +34,18 @@ def _judged(distances, rng, *, by=None, votes=5, clusters=None):
     return Triplets(judge, np.zeros(items, np.int64), owners)
 
 
-def _search(distances, judgments, *, standards=(0, 6, 12, 18), most=1, weights="equal", seed=0, folds=0, resamples=20):
+def _search(  # noqa: PLR0913 - options by name
+    distances,
+    judgments,
+    *,
+    standards=(0, 6, 12, 18),
+    most=1,
+    weights="equal",
+    seed=0,
+    folds=0,
+    resamples=20,
+    allowed=None,
+):
     if folds:
         fold = fold_of_clusters(judgments.clusters, folds, seed)
         parts = [Part(fold != f, fold == f) for f in range(folds)]
@@ -43,7 +54,8 @@ def _search(distances, judgments, *, standards=(0, 6, 12, 18), most=1, weights="
         parts = [Part(mask, ~mask)]
 
     def rule(tuning):
-        return make_choice(judgments, distances, most, weights, tuning)
+        mask = np.ones(len(distances), bool) if allowed is None else allowed
+        return make_choice(judgments, distances, mask, most, weights, tuning)
 
     return confirm(Judged(judgments, distances), rule, parts, standards, resamples=resamples, seed=seed)
 
@@ -188,10 +200,23 @@ def test_nested_folds_confirm_on_items_that_no_choice_of_theirs_saw():
 def test_opinions_are_searched_too():
     rng = np.random.default_rng(4)
     nearness = rng.normal(size=(5, 200))
-    arrays = [
-        {"distance": -one, "opinion": nearness[2] + rng.normal(size=200) * 0.3, "reference": np.repeat([f"r{i}" for i in range(20)], 10)}
-        for one in nearness
-    ]  # fmt: skip
+    shared = {
+        "opinion": nearness[2] + rng.normal(size=200) * 0.3,
+        "reference": np.repeat([f"r{i}" for i in range(20)], 10),
+    }
+    arrays = [{"distance": -one, **shared} for one in nearness]
     judgments, distances = read_judgments(arrays, "tid2013", {})
     for most, weights in ((1, "equal"), (2, "nonnegative")):
         assert 2 in _search(distances, judgments, standards=(0,), most=most, weights=weights).chosen.combination.members
+
+
+@pytest.mark.parametrize(("most", "weights"), [(1, "equal"), (3, "equal"), (3, "nonnegative")])
+def test_what_may_not_be_chosen_is_only_compared_with(most, weights):
+    rng = np.random.default_rng(6)
+    distances = _distances(rng)
+    allowed = np.arange(CANDIDATES) >= 18
+    found = _search(
+        distances, _judged(distances, rng, by=9), standards=(9,), most=most, weights=weights, allowed=allowed
+    )
+    assert min(found.chosen.combination.members) >= 18
+    assert found.standards[0].combination.members == (9,)

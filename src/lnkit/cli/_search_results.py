@@ -9,7 +9,7 @@ from lnkit.analysis.recommend.constraints import amount
 from lnkit.cli._output import echo, emit_json, print_sentence, print_table, warn
 from lnkit.search.choice import Combination
 from lnkit.search.confirmation import Assessed, Difference, Interval
-from lnkit.search.evidence import as_good_and_cheaper, front, verdict
+from lnkit.search.evidence import as_good_and_cheaper, front, not_told_apart, verdict
 from lnkit.search.search import Plan, SearchResult, loss_of
 
 MOST_NAMED = 3  # choices of the samples
@@ -46,7 +46,7 @@ def show_result(result: SearchResult, moved: Sequence[dict[str, Any]]) -> None:
     print_table(["", "loss", "chosen on", "confirmed", "choice is better by"], rows)
     echo()
     print_sentence(verdict(result))
-    if len(candidates) > 1:
+    if result.plan.candidates > 1:
         print_sentence(f"- {_search_cost(result)}", "  ")
         print_sentence(f"- {_stability(result)}", "  ")
     cheaper = as_good_and_cheaper(result)
@@ -94,7 +94,7 @@ def _interval(interval: Interval | None) -> str:
 
 def _search_cost(result: SearchResult) -> str:
     confirmed = result.confirmation
-    selection, count = confirmed.selection, len(result.measured.candidates)
+    selection, count = confirmed.selection, result.plan.candidates
     return (
         f"{count} candidates were tried. The search itself adds {selection.optimism:.4f} to the score that it chose "
         f"by: without that it is {selection.corrected:.4f}{_interval(selection.interval)}, over "
@@ -110,8 +110,8 @@ def _stability(result: SearchResult) -> str:
         for members, share in confirmed.selection.shares[:MOST_NAMED]
     ]
     return (
-        f"The samples choose {'; '.join(shares)}. On the items that confirm, {len(confirmed.not_told_apart)} of the "
-        f"{len(candidates)} candidates cannot be told from the choice."
+        f"The samples choose {'; '.join(shares)}. On the items that confirm, {len(not_told_apart(result))} of the "
+        f"{result.plan.candidates} candidates cannot be told from the choice."
     )
 
 

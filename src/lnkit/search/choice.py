@@ -14,6 +14,7 @@ from lnkit.search.logistic import FOLDS, USUAL_PENALTY, choose_penalty, fit_weig
 from lnkit.search.split import FEWEST_CLUSTERS, fold_of_clusters
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 EQUAL, NONNEGATIVE = "equal", "nonnegative"
 LAYER_WEIGHTS = (EQUAL, NONNEGATIVE)
@@ -39,48 +40,58 @@ class Combination:
 Choose = Callable[[Array], Combination]  # from how often each item counts (N,)
 
 
-def make_choice(judgments: Judgments, distances: Array, most: int, weights: str, tuning: Array) -> Choose:
+def make_choice(
+    judgments: Judgments, distances: Array, allowed: Mask, most: int, weights: str, tuning: Array
+) -> Choose:
     """Return the rule that chooses.
 
     Args:
         judgments: of the items.
         distances: (C, N, K) of the candidates, the cheapest first: of equal scores the first wins.
+        allowed: (C,), which candidates may be chosen.
         most: how many candidates a combination has at most.
         weights: "equal" adds the distances as they are; "nonnegative" learns weights from the judgments.
         tuning: (N,), how often each item counts where the penalty of learned weights is chosen.
     """
-    qualities = judgments.qualities(distances)
     if most == 1:
-        return partial(_best, judgments, qualities)
+        qualities = judgments.qualities(distances)
+        return lambda counts: Combination(((_best(_scores(judgments, qualities, allowed, counts)), 1.0),))
     if weights == EQUAL:
-        return partial(_greedy, judgments, distances, qualities, most)
-    return _Learned(judgments, distances, qualities, most, tuning)
+        return partial(_greedy, judgments, distances, allowed, most)
+    return _Learned(judgments, distances, allowed, most, tuning)
 
 
-def _best(judgments: Judgments, qualities: Array, counts: Array) -> Combination:
-    return Combination(((int(np.nanargmax(judgments.scores(qualities, counts[None])[0])), 1.0),))
-
-
-def _greedy(judgments: Judgments, distances: Array, qualities: Array, most: int, counts: Array) -> Combination:
-    """Add the candidate that raises the score most, as long as one does."""
+def _scores(judgments: Judgments, qualities: Array, allowed: Mask, counts: Array) -> Array:
+    """Return the score of each candidate (C,), -inf for those that may not be chosen or have none."""
     scores = judgments.scores(qualities, counts[None])[0]
-    chosen, best = [int(np.nanargmax(scores))], float(np.nanmax(scores))
+    return np.where(allowed & np.isfinite(scores), scores, -np.inf)
+
+
+def _best(scores: Array) -> int:
+    return int(scores.argmax())
+
+
+def _greedy(judgments: Judgments, distances: Array, allowed: Mask, most: int, counts: Array) -> Combination:
+    """Add the candidate that raises the score most, as long as one does."""
+    scores = _scores(judgments, judgments.qualities(distances), allowed, counts)
+    chosen, best = [_best(scores)], float(scores.max())
     while len(chosen) < most:
         total = distances[chosen].sum(axis=0)
-        scores = judgments.scores(judgments.qualities(distances + total), counts[None])[0]
+        scores = _scores(judgments, judgments.qualities(distances + total), allowed, counts)
         scores[chosen] = -np.inf
-        if not np.nanmax(scores) > best:
+        if not scores.max() > best:
             break
-        chosen.append(int(np.nanargmax(scores)))
-        best = float(scores[chosen[-1]])
+        chosen.append(_best(scores))
+        best = float(scores.max())
     return Combination(tuple((index, 1.0) for index in chosen))
 
 
 class _Learned:
     """Add the candidate with which the likelihood of the judgments rises fastest, and fit the weights again."""
 
-    def __init__(self, judgments: Judgments, distances: Array, qualities: Array, most: int, tuning: Array) -> None:
-        self._judgments, self._distances, self._qualities, self._most = judgments, distances, qualities, most
+    def __init__(self, judgments: Judgments, distances: Array, allowed: Mask, most: int, tuning: Array) -> None:
+        self._judgments, self._distances, self._allowed, self._most = judgments, distances, allowed, most
+        self._qualities = judgments.qualities(distances)
         self._preferences = judgments.preferences()
         margins = self._preferences.margins(distances)
         self._scales = np.sqrt((margins**2).mean(axis=1))
@@ -116,12 +127,12 @@ class _Learned:
 
     def _choose(self, counts: Array) -> tuple[list[int], Array]:
         """Return candidates in the order in which they are added, and their weights."""
-        chosen = list(_best(self._judgments, self._qualities, counts).members)
+        chosen = [_best(_scores(self._judgments, self._qualities, self._allowed, counts))]
         share, pairs = self._preferences.share, counts[self._preferences.items]
         weights = fit_weights(self._margins[chosen], share, pairs, self._penalty)
         while len(chosen) < self._most:
             rises = slopes(self._margins, share, pairs, weights @ self._margins[chosen])
-            rises[chosen] = 0.0
+            rises[chosen] = rises[~self._allowed] = 0.0
             if not rises.max() > 0:
                 break
             chosen.append(int(rises.argmax()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
 from lnkit._version import __version__
 from lnkit.losses.toml import EVIDENCE, loss_to_toml
 from lnkit.search.choice import Combination
@@ -49,17 +51,22 @@ def as_good_and_cheaper(result: SearchResult) -> int | None:
     """Return the cheapest candidate that the confirmation items cannot tell from the choice, if it costs less."""
     candidates, chosen = result.measured.candidates, result.confirmation.chosen.combination
     macs = max(candidates[index].node.macs for index in chosen.members)
-    cheapest = min(
-        result.confirmation.not_told_apart, key=lambda i: (candidates[i].node.macs, -result.scores[0, i]), default=None
-    )
+    cheapest = min(not_told_apart(result), key=lambda i: (candidates[i].node.macs, -result.scores[0, i]), default=None)
     return cheapest if cheapest is not None and candidates[cheapest].node.macs < macs else None
+
+
+def not_told_apart(result: SearchResult) -> list[int]:
+    """Return the searched candidates that the confirmation items cannot tell from the choice."""
+    return [index for index in result.confirmation.not_told_apart if result.measured.candidates[index].searched]
 
 
 def front(result: SearchResult) -> list[int]:
     """Return the candidates than which none is both cheaper and better on the development items, cheapest first."""
     kept: list[int] = []
     candidates, scores = result.measured.candidates, result.scores[0]
-    for index in sorted(range(len(candidates)), key=lambda i: (candidates[i].node.macs, -scores[i])):
+    for index in sorted(
+        np.flatnonzero(result.measured.searched).tolist(), key=lambda i: (candidates[i].node.macs, -scores[i])
+    ):
         if not kept or scores[index] > scores[kept[-1]]:
             kept.append(index)
     return kept
@@ -83,7 +90,7 @@ def facts(result: SearchResult) -> dict[str, Any]:
         "nodes": {name: len(found.nodes) for name, found in plan.nodes.items()},
         "left_out": dict(plan.left_out),
         "distances": list(dict.fromkeys(candidate.distance for candidate in candidates)),
-        "candidates": len(candidates),
+        "candidates": plan.candidates,
         "combine": request.combine,
         "layer_weights": request.layer_weights,
         "split": f"{request.folds} nested folds" if request.folds else f"{request.share:g} for development",
@@ -97,7 +104,7 @@ def facts(result: SearchResult) -> dict[str, Any]:
         "development_interval": list(selection.interval or ()),
         "chosen_in_samples": _share_of_choice(result),
         "samples": request.resamples,
-        "not_told_apart": len(confirmed.not_told_apart),
+        "not_told_apart": len(not_told_apart(result)),
         "better_than_standard_points": bool(confirmed.standards) and confirmed.better,
         "verdict": verdict(result),
         "recommended": str(loss_of(recommended(result), candidates)),
@@ -121,6 +128,7 @@ def all_candidates(result: SearchResult) -> list[dict[str, Any]]:
             "macs": candidate.node.macs,
             "development": float(result.scores[0, index]),
             "confirmation": float(result.scores[1, index]),
+            "searched": candidate.searched,
             "equal_nodes": list(candidate.node.equal),
             "not_told_apart": index in result.confirmation.not_told_apart,
         }

@@ -37,6 +37,7 @@ class Candidate:
     node: Node
     distance: str
     registered: bool  # whether the node is a registered point
+    searched: bool  # whether it may be chosen; otherwise it is only compared with
 
     def __str__(self) -> str:
         return f"{self.backbone}:{self.node.name}, {self.distance}"
@@ -49,6 +50,7 @@ class Pass:
     backbone: str
     nodes: tuple[Node, ...]
     distance: str
+    searched: frozenset[str]  # names of the nodes that may be chosen
 
 
 @dataclass(frozen=True)
@@ -60,23 +62,41 @@ class Measured:
     distances: Array  # (C, N, K)
     runs: tuple[FinishedRun, ...]  # of each candidate
 
+    @property
+    def searched(self) -> NDArray[np.bool_]:
+        """Return which candidates may be chosen (C,)."""
+        return np.array([candidate.searched for candidate in self.candidates])
 
-def plan_passes(backbone: str, nodes: Sequence[Node], distances: Sequence[str], size: int) -> list[Pass]:
+
+def plan_passes(
+    backbone: str, nodes: Sequence[Node], others: Sequence[Node], distances: Sequence[str], size: int
+) -> list[Pass]:
     """Return the passes over the data that measure the nodes with the distances.
 
     Args:
         backbone: its name.
-        nodes: of it.
+        nodes: of it, which may be chosen.
+        others: to compare with, by the first distance.
         distances: by name.
         size: side in pixels of the images.
     """
+    searched = frozenset(node.name for node in nodes)
+    return [
+        Pass(backbone, tuple(group), distance, searched)
+        for number, distance in enumerate(distances)
+        for group in _groups([*nodes, *(others if number == 0 else ())], size)
+    ]
+
+
+def _groups(nodes: Sequence[Node], size: int) -> list[list[Node]]:
+    """Split nodes into groups whose features fit into the memory together."""
     images = IMAGES * max(1, BATCH_PIXELS // size**2)
     groups: list[list[Node]] = [[]]
     for node in nodes:
         if groups[-1] and images * sum(n.bytes for n in (*groups[-1], node)) > MOST_BYTES:
             groups.append([])
         groups[-1].append(node)
-    return [Pass(backbone, tuple(group), distance) for distance in distances for group in groups if group]
+    return [group for group in groups if group]
 
 
 def measure(
@@ -112,7 +132,8 @@ def measure(
         )
         registered = registry.points_at(part.backbone)
         for node, finished in zip(part.nodes, run(own, registry, progress), strict=True):
-            found.append((Candidate(part.backbone, node, part.distance, node.name in registered), finished))
+            known, chosen = node.name in registered, node.name in part.searched
+            found.append((Candidate(part.backbone, node, part.distance, known, chosen), finished))
     found.sort(key=lambda pair: pair[0].node.macs)
     candidates, runs = zip(*found, strict=True)
     folder = ResultsFolder(results_dir(request.results))

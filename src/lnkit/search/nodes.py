@@ -46,7 +46,8 @@ class Node:
 class Nodes:
     """The nodes of a backbone, in the order of the forward pass."""
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[Node, ...]  # that are searched
+    others: tuple[Node, ...]  # registered points that no pattern names, to compare with
     unusable: Mapping[str, str]  # node -> why its output is no feature map
 
 
@@ -70,7 +71,9 @@ def find_nodes(
     listed = _listed(spec.name, registry, inspect_nodes(spec, size), size)
     unusable = {name: point for name, point in listed.items() if isinstance(point, str)}
     usable = {name: point for name, point in listed.items() if not isinstance(point, str)}
-    chosen = _matching(spec.name, usable, patterns)
+    matching = _matching(spec.name, usable, patterns)
+    registered = registry.points_at(spec.name)
+    chosen = [name for name in usable if name in matching or name in registered]
     try:
         features = _features(request, registry, chosen, size, progress)
     except UsageError:  # a step of the trace that the network's own forward does not have: modules are left
@@ -79,7 +82,9 @@ def find_nodes(
         ]
         features = _features(request, registry, modules, size, progress)
     macs = {node.node: node.macs for node in inspect_nodes(spec, max(SIZE, spec.min_size))}
-    return Nodes(_distinct(features, usable, registry.points_at(spec.name), macs), unusable)
+    distinct = _distinct(features, usable, registered, macs)
+    searched = tuple(node for node in distinct if {node.name, *node.equal} & set(matching))
+    return Nodes(searched, tuple(node for node in distinct if node not in searched), unusable)
 
 
 def _listed(

@@ -17,7 +17,7 @@ from lnkit.progress import activity
 from lnkit.search.choice import EQUAL, LAYER_WEIGHTS, Combination, make_choice
 from lnkit.search.confirmation import Confirmation, Judged, Part, confirm
 from lnkit.search.measurement import Candidate, Measured, Pass, measure, plan_passes
-from lnkit.search.nodes import Nodes, find_nodes
+from lnkit.search.nodes import Node, Nodes, find_nodes
 from lnkit.search.split import fold_of_clusters, split_clusters
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Plan:
 
     @property
     def candidates(self) -> int:
-        """How many nodes with a distance there are."""
-        return sum(len(part.nodes) for part in self.passes)
+        """How many nodes with a distance may be chosen."""
+        return sum(node.name in part.searched for part in self.passes for node in part.nodes)
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,9 @@ def plan_search(request: SearchRequest, registry: Registry, progress: Progress) 
         _count(left_out, "too many macs", len(found.nodes) - len(kept))
         _count(left_out, "the same features as another node", sum(len(n.equal) for n in found.nodes))
         _count(left_out, "no feature map", len(found.unusable))
-        passes += plan_passes(name, kept, _distances(request, registry, name), data.image_size)
-    if not passes:
+        others = [node for node in (*found.nodes, *found.others) if node not in kept and _is_point(node, one, registry)]
+        passes += plan_passes(name, kept, others, _distances(request, registry, name), data.image_size)
+    if not any(part.searched for part in passes):
         raise UsageError("No node is left to search: allow more macs, or name other nodes with --point.")
     return Plan(request, data, nodes, tuple(passes), left_out)
 
@@ -140,6 +141,10 @@ def _weights_of(request: RunRequest, backbone: str) -> str:
     weights = request.weights
     chosen = weights.get(backbone, "pretrained") if isinstance(weights, Mapping) else weights
     return chosen  # type: ignore[return-value]  # a path counts as text in a request
+
+
+def _is_point(node: Node, request: RunRequest, registry: Registry) -> bool:
+    return node.name in registry.points_at(str(request.backbone))
 
 
 def _count(counts: dict[str, int], reason: str, number: int) -> None:
@@ -173,7 +178,9 @@ def search(plan: Plan, registry: Registry, progress: Progress) -> SearchResult:
     parts = _parts(request, judgments.clusters, judgments.strata)
     first = {part.backbone: part.distance for part in reversed(plan.passes)}
     standards = tuple(i for i, c in enumerate(candidates) if c.registered and c.distance == first[c.backbone])
-    rule = partial(make_choice, judgments, measured.distances, request.combine, request.layer_weights)
+    rule = partial(
+        make_choice, judgments, measured.distances, measured.searched, request.combine, request.layer_weights
+    )
     with progress.task("repeating the search on samples", request.resamples, unit="samples") as advance:
         confirmed = confirm(
             Judged(judgments, measured.distances),

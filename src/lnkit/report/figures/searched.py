@@ -68,7 +68,7 @@ def score_of_candidates(result: SearchResult) -> Any:
     )
     names = ", ".join(result.plan.request.backbones)
     bench = result.plan.request.run.bench
-    title = f"{len(candidates)} candidates of a search on {bench} with {names}, against {ATTRIBUTES[MACS]}"
+    title = f"{result.plan.candidates} candidates of a search on {bench} with {names}, against {ATTRIBUTES[MACS]}"
     subtitle = [
         "Dashed and named: on the items that the choice was made on, no other candidate is both better and cheaper. "
         "The scores shown are those of other items."

@@ -1,0 +1,134 @@
+"""`lnkit search`, as a user runs it, on the samples."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pytest
+
+from lnkit.cli import run
+from lnkit.losses.toml import read_loss
+
+QUICK = ["--point", "features.3*", "--point", "early", "--point", "mid", "--samples", "20"]
+SEARCH = ["search", "--backbone", "squeezenet1_1", "--weights", "random", "--sample", *QUICK]
+
+
+def facts(capsys, tmp_path, *words):
+    assert run([*SEARCH, "--results", str(tmp_path), "--json", *words]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_it_says_what_was_chosen_on_what_and_whether_that_is_better(capsys, tmp_path):
+    assert run([*SEARCH, "--results", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert "125 to choose on, 125 to confirm" in printed.out
+    assert "squeezenet1_1:mid, spatial" in printed.out
+    assert "candidates were tried" in printed.out
+    assert "SAMPLE DATA" in printed.err
+    assert "1 pass over the data" in printed.err
+
+
+def test_the_same_command_again_measures_nothing_and_says_the_same(capsys, tmp_path, monkeypatch):
+    first = facts(capsys, tmp_path)
+    monkeypatch.setattr("lnkit.evaluation.runner._Runner.run_group", None)  # would fail if it were called
+    assert facts(capsys, tmp_path) == first
+
+
+def test_scores_are_those_of_the_records(capsys, tmp_path):
+    found = facts(capsys, tmp_path)
+    assert run(["results", "list", "--results", str(tmp_path), "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert len(listed) == found["candidates"] == len(found["all_candidates"])
+
+
+def test_a_choice_does_not_depend_on_the_batch_size(capsys, tmp_path):
+    assert facts(capsys, tmp_path / "a") == facts(capsys, tmp_path / "b", "--batch-size", "7")
+
+
+def test_other_seeds_split_otherwise(capsys, tmp_path):
+    first, second = facts(capsys, tmp_path), facts(capsys, tmp_path, "--seed", "1")
+    assert first["confirmation"] != second["confirmation"]
+
+
+@pytest.mark.parametrize("weights", ["equal", "nonnegative"])
+def test_the_loss_that_is_written_is_read_by_eval_with_its_evidence_inside(capsys, tmp_path, weights):
+    file = tmp_path / "best.toml"
+    found = facts(capsys, tmp_path / "r", "--combine", "2", "--weights", weights, "--output", str(file))
+    assert str(read_loss(file)) == found["recommended"]
+    evidence = tomllib.loads(file.read_text())["evidence"]
+    assert evidence["candidates"] == found["candidates"]
+    assert evidence["verdict"] == found["verdict"]
+    assert len(evidence["standard_points"]) == 2
+    assert run(["eval", "--loss", str(file), "--weights", "random", "--sample", "--results", str(tmp_path / "r")]) == 0
+
+
+def test_a_mixture_scores_in_eval_what_it_scored_in_the_search(capsys, tmp_path):
+    file = tmp_path / "mix.toml"
+    file.write_text('[[term]]\nbackbone = "squeezenet1_1"\npoints = {early = 1, mid = 0.25}\ndistance = "spatial"\n')
+    found = facts(capsys, tmp_path / "r")
+    assert found["candidates"] > 2
+    import numpy as np
+
+    from lnkit.results.folder import ResultsFolder
+    from lnkit.search.choice import Combination
+    from lnkit.search.judgments import read_judgments
+
+    folder = ResultsFolder(tmp_path / "r")
+    arrays = {next(iter(r.key.points)): folder.arrays(r) for r in folder.records()}
+    judgments, distances = read_judgments([arrays["early"], arrays["mid"]], "bapps", {})
+    mixed = Combination(((0, 1.0), (1, 0.25))).distances(distances)
+    expected = judgments.scores(judgments.qualities(mixed), np.ones((1, 250)))[0, 0]
+    words = ["--loss", str(file), "--weights", "random", "--sample", "--results", str(tmp_path / "r"), "--json"]
+    assert run(["eval", *words]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["scores"]["2afc"]["value"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_two_backbones_can_be_mixed(capsys, tmp_path):
+    found = facts(capsys, tmp_path, "--backbone", "alexnet", "--combine", "2")
+    assert {one["loss"].split(":")[0] for one in found["all_candidates"]} == {"squeezenet1_1", "alexnet"}
+
+
+def test_a_plan_measures_nothing(capsys, tmp_path):
+    assert run([*SEARCH, "--results", str(tmp_path / "r"), "--plan", "--distance", "spatial,l1"]) == 0
+    assert "2 passes over the data" in capsys.readouterr().out
+    assert not (tmp_path / "r").exists()
+
+
+def test_the_loss_is_scored_on_another_benchmark(capsys, tmp_path):
+    found = facts(capsys, tmp_path, "--transfer", "nights")
+    (moved,) = found["transfer"]
+    assert moved["benchmark"] == "nights"
+    assert found["choice"] in moved["losses"]
+
+
+def test_a_figure_shows_all_candidates(capsys, tmp_path):
+    pytest.importorskip("altair")
+    facts(capsys, tmp_path, "--figure", str(tmp_path / "front.json"))
+    drawn = json.loads((tmp_path / "front.json").read_text())
+    assert "SAMPLE DATA" in json.dumps(drawn["title"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--bench", "bapp"], "No benchmark is called 'bapp'"),
+        (["--distance", "spatail"], "spatail"),
+        (["--macs-below", "1"], "No node is left"),
+        (["--weights", "equal", "--weights", "nonnegative"], "one kind of weights"),
+        (["--folds", "1"], "2 or more folds"),
+        (["--share", "1"], "between 0 and 1"),
+        (["--share", "0.001"], "independent items"),
+        (["--bench", "similarity_matrix"], "people's judgments of single items"),
+        (["--transfer", "superres"], "lnkit eval"),
+        (["--data", "."], "give one of the two"),
+        (["--output", "no/such/folder/x.toml"], "no/such/folder"),
+        (["--figure", "x.gif"], "ends with one of"),
+    ],
+)
+def test_wrong_use_is_a_sentence(capsys, tmp_path, words, says):
+    assert run([*SEARCH, "--results", str(tmp_path), *words]) in (1, 2)
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert "Traceback" not in printed.err
