@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import tomllib
 
+import numpy as np
 import pytest
 
 from lnkit.cli import run
 from lnkit.losses.toml import read_loss
+from lnkit.results.folder import ResultsFolder
+from lnkit.search.choice import Combination
+from lnkit.search.judgments import read_judgments
 
 QUICK = ["--point", "features.3*", "--point", "early", "--point", "mid", "--samples", "20"]
 SEARCH = ["search", "--backbone", "squeezenet1_1", "--weights", "random", "--sample", *QUICK]
@@ -37,9 +41,12 @@ def test_the_same_command_again_measures_nothing_and_says_the_same(capsys, tmp_p
 
 def test_scores_are_those_of_the_records(capsys, tmp_path):
     found = facts(capsys, tmp_path)
-    assert run(["results", "list", "--results", str(tmp_path), "--json"]) == 0
-    listed = json.loads(capsys.readouterr().out)
-    assert len(listed) == found["candidates"] == len(found["all_candidates"])
+    records, damaged = ResultsFolder(tmp_path).load()
+    assert not damaged
+    stored = {f"{record.loss_network}, spatial": record.scores["2afc"].value for record in records}
+    assert set(stored) == {one["loss"] for one in found["all_candidates"]}
+    for one in found["all_candidates"]:  # both parts have 125 triplets of one family
+        assert (one["development"] + one["confirmation"]) / 2 == pytest.approx(stored[one["loss"]])
 
 
 def test_a_choice_does_not_depend_on_the_batch_size(capsys, tmp_path):
@@ -48,7 +55,7 @@ def test_a_choice_does_not_depend_on_the_batch_size(capsys, tmp_path):
 
 def test_other_seeds_split_otherwise(capsys, tmp_path):
     first, second = facts(capsys, tmp_path), facts(capsys, tmp_path, "--seed", "1")
-    assert first["confirmation"] != second["confirmation"]
+    assert first["all_candidates"] != second["all_candidates"]
 
 
 @pytest.mark.parametrize("weights", ["equal", "nonnegative"])
@@ -59,7 +66,7 @@ def test_the_loss_that_is_written_is_read_by_eval_with_its_evidence_inside(capsy
     evidence = tomllib.loads(file.read_text())["evidence"]
     assert evidence["candidates"] == found["candidates"]
     assert evidence["verdict"] == found["verdict"]
-    assert len(evidence["standard_points"]) == 2
+    assert len(evidence["standard_points"]) == 4
     assert run(["eval", "--loss", str(file), "--weights", "random", "--sample", "--results", str(tmp_path / "r")]) == 0
 
 
@@ -68,14 +75,8 @@ def test_a_mixture_scores_in_eval_what_it_scored_in_the_search(capsys, tmp_path)
     file.write_text('[[term]]\nbackbone = "squeezenet1_1"\npoints = {early = 1, mid = 0.25}\ndistance = "spatial"\n')
     found = facts(capsys, tmp_path / "r")
     assert found["candidates"] > 2
-    import numpy as np
-
-    from lnkit.results.folder import ResultsFolder
-    from lnkit.search.choice import Combination
-    from lnkit.search.judgments import read_judgments
-
     folder = ResultsFolder(tmp_path / "r")
-    arrays = {next(iter(r.key.points)): folder.arrays(r) for r in folder.records()}
+    arrays = {next(iter(r.key.points)): folder.arrays(r) for r in folder.load()[0]}
     judgments, distances = read_judgments([arrays["early"], arrays["mid"]], "bapps", {})
     mixed = Combination(((0, 1.0), (1, 0.25))).distances(distances)
     expected = judgments.scores(judgments.qualities(mixed), np.ones((1, 250)))[0, 0]

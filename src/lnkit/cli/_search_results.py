@@ -16,16 +16,18 @@ MOST_NAMED = 3  # choices of the samples
 
 
 def planned(plan: Plan) -> str:
+    """Say how many nodes will be measured, and in how many passes."""
     nodes = ", ".join(f"{len(found.nodes)} of {name}" for name, found in plan.nodes.items())
     left = "; ".join(f"{count} with {reason}" for reason, count in plan.left_out.items())
-    passes = len(plan.passes)
+    passes, count = len(plan.passes), plan.candidates
     return (
-        f"Measuring nodes: {nodes}{f' (left out: {left})' if left else ''}. {plan.candidates} candidate{'s' * (plan.candidates > 1)} in {passes} "
-        f"pass{'es' * (passes > 1)} over the data."
+        f"Measuring nodes: {nodes}{f' (left out: {left})' if left else ''}. {count} candidate{'s' * (count > 1)} in "
+        f"{passes} pass{'es' * (passes > 1)} over the data."
     )
 
 
 def show_plan(plan: Plan, as_json: bool) -> None:
+    """Print what would be measured."""
     passes = [(part.backbone, part.distance, len(part.nodes)) for part in plan.passes]
     if as_json:
         names = ("backbone", "distance", "nodes")
