@@ -10,7 +10,7 @@ from lnkit.cli._output import echo, emit_json, print_sentence, print_table, warn
 from lnkit.search.choice import Combination
 from lnkit.search.confirmation import Assessed, Difference, Interval
 from lnkit.search.evidence import as_good_and_cheaper, front, not_told_apart, verdict
-from lnkit.search.search import Plan, SearchResult, loss_of
+from lnkit.search.point_search import Plan, SearchResult, loss_of
 
 MOST_NAMED = 3  # choices of the samples
 

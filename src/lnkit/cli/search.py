@@ -16,7 +16,7 @@ from lnkit.errors import UsageError
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
-    from lnkit.search.search import SearchRequest, SearchResult
+    from lnkit.search.point_search import SearchRequest, SearchResult
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 SEARCH_OPTIONS = ("backbones", "patterns", "combine", "folds", "share", "split_seed", "resamples", "macs_below")
@@ -92,7 +92,7 @@ def search(
     from lnkit.cli._search_results import planned, show_plan, show_result  # noqa: PLC0415 - torch
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415
     from lnkit.search.evidence import all_candidates, facts, to_toml  # noqa: PLC0415 - torch
-    from lnkit.search.search import plan_search, search as run_search  # noqa: PLC0415
+    from lnkit.search.point_search import plan_search, run_search  # noqa: PLC0415
     from lnkit.search.transfer import score_elsewhere  # noqa: PLC0415
 
     request = _request(options)
@@ -141,7 +141,7 @@ def _request(options: dict[str, Any]) -> SearchRequest:
     from lnkit.cli.eval import assignment  # noqa: PLC0415
     from lnkit.evaluation.request import RunRequest  # noqa: PLC0415
     from lnkit.losses.given import given_weights  # noqa: PLC0415
-    from lnkit.search.search import SearchRequest  # noqa: PLC0415
+    from lnkit.search.point_search import SearchRequest  # noqa: PLC0415
 
     if options["sample"] and options["data"]:
         raise UsageError("--sample uses data of its own, and --data names other data: give one of the two.")

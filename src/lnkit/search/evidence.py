@@ -11,7 +11,7 @@ from lnkit._version import __version__
 from lnkit.losses.toml import EVIDENCE, loss_to_toml
 from lnkit.search.choice import Combination
 from lnkit.search.confirmation import Assessed, Interval
-from lnkit.search.search import SearchResult, loss_of
+from lnkit.search.point_search import SearchResult, loss_of
 
 
 def verdict(result: SearchResult) -> str:

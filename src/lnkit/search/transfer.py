@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import run
 from lnkit.search.evidence import recommended
-from lnkit.search.search import SearchResult, loss_of
+from lnkit.search.point_search import SearchResult, loss_of
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry

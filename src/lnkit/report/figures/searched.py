@@ -13,7 +13,7 @@ from lnkit.report.figures.captions import attribute_title, score_title
 from lnkit.report.figures.scatter import Axis, ScatterStyle, scatter
 from lnkit.report.figures.style import styled
 from lnkit.search.evidence import front
-from lnkit.search.search import SearchResult
+from lnkit.search.point_search import SearchResult
 
 MACS = "point_macs"
 

@@ -13,7 +13,8 @@ from lnkit.errors import UsageError
 from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import check, open_data
 from lnkit.losses.definition import Loss, LossTerm
-from lnkit.progress import activity
+from lnkit.plugins.load import default_registry
+from lnkit.progress import SilentProgress, activity
 from lnkit.search.choice import EQUAL, LAYER_WEIGHTS, Combination, make_choice
 from lnkit.search.confirmation import Confirmation, Judged, Part, confirm
 from lnkit.search.measurement import Candidate, Measured, Pass, measure, plan_passes
@@ -101,13 +102,19 @@ def loss_of(combination: Combination, candidates: Sequence[Candidate]) -> Loss:
     return Loss(tuple(LossTerm(backbone, points, distance) for (backbone, distance), points in terms.items()))
 
 
-def plan_search(request: SearchRequest, registry: Registry, progress: Progress) -> Plan:
+def plan_search(request: SearchRequest, registry: Registry | None = None, progress: Progress | None = None) -> Plan:
     """Find the nodes of all backbones, and plan the passes over the data.
+
+    Args:
+        request: what to search.
+        registry: registered names; by default those of all installed plugins.
+        progress: receives the progress; by default nothing does.
 
     Raises:
         UsageError: a name is unknown, the benchmark trains, or no node is left.
         LnkitError: data or weights are missing or damaged.
     """
+    registry, progress = registry or default_registry(), progress or SilentProgress()
     benchmark = registry.benchmark(request.run.bench)
     if benchmark.trains or benchmark.rescore is None:
         raise UsageError(f"{benchmark.name} measures no distances of judged images, so nodes cannot be searched on it.")
@@ -165,13 +172,28 @@ def _distances(request: SearchRequest, registry: Registry, backbone: str) -> tup
     return (protocol.distance,)
 
 
-def search(plan: Plan, registry: Registry, progress: Progress) -> SearchResult:
+def run_search(plan: Plan, registry: Registry | None = None, progress: Progress | None = None) -> SearchResult:
     """Measure all candidates, choose on one part of the items, and confirm on the other.
+
+    Args:
+        plan: of :func:`plan_search`.
+        registry: as for :func:`plan_search`.
+        progress: as for :func:`plan_search`.
 
     Raises:
         DataError: there are too few items.
         LnkitError: as for :func:`lnkit.evaluation.run`.
+
+    Example:
+        >>> import tempfile
+        >>> from lnkit.evaluation import RunRequest
+        >>> with tempfile.TemporaryDirectory() as results:
+        ...     request = SearchRequest(RunRequest("", bench="bapps", sample=True, results=results), ("pixel",))
+        ...     result = run_search(plan_search(request))
+        >>> print(result.loss)
+        pixel:image, squared
     """
+    registry, progress = registry or default_registry(), progress or SilentProgress()
     request = plan.request
     measured = measure(plan.passes, request.run, registry, plan.data, progress)
     judgments, candidates = measured.judgments, measured.candidates
