@@ -35,7 +35,8 @@ def test_it_says_what_was_chosen_on_what_and_whether_that_is_better(capsys, resu
     assert run([*SEARCH, "--results", str(results)]) == 0
     printed = capsys.readouterr()
     assert "125 to choose on, 125 to confirm" in printed.out
-    assert "squeezenet1_1:mid, spatial" in printed.out
+    assert "Choice: squeezenet1_1:" in printed.out
+    assert "semi_early" in printed.out, "a standard point that no pattern names"
     assert "candidates were tried" in printed.out
     assert "SAMPLE DATA" in printed.err
     assert "1 pass over the data" in printed.err

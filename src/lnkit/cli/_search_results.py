@@ -41,11 +41,12 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 def show_result(result: SearchResult, moved: Sequence[dict[str, Any]]) -> None:
 
     confirmed, candidates = result.confirmation, result.measured.candidates
-    rows = [("choice", str(result.loss), *_cells(confirmed.chosen), "")]
+    rows = [("the choice", *_cells(confirmed.chosen), "")]
     for assessed, difference in zip(confirmed.standards, confirmed.differences, strict=True):
-        rows.append(("standard", str(loss_of(assessed.combination, candidates)), *_cells(assessed), _apart(difference)))
-    echo(_title(result))
-    print_table(["", "loss", "chosen on", "confirmed", "choice is better by"], rows)
+        rows.append((_standard(result, assessed), *_cells(assessed), _apart(difference)))
+    print_sentence(_title(result))
+    print_sentence(f"Choice: {result.loss}", "  ")
+    print_table(["loss network", "chosen on", "confirmed", "choice is better by"], rows, least=("chosen on",))
     echo()
     print_sentence(verdict(result))
     if result.plan.candidates > 1:
@@ -67,11 +68,18 @@ def show_result(result: SearchResult, moved: Sequence[dict[str, Any]]) -> None:
                 (
                     amount(candidates[i].node.macs),
                     str(candidates[i]),
-                    *(f"{value:.4f}" for value in result.scores[:, i]),
+                    *(f"{value:.3f}" for value in result.scores[:, i]),
                 )
                 for i in on_front
             ],
         )
+
+
+def _standard(result: SearchResult, assessed: Assessed) -> str:
+    """Return the name of a standard point, without what is the same for all."""
+    candidate = result.measured.candidates[assessed.combination.members[0]]
+    several = len(result.plan.request.backbones) > 1
+    return f"{candidate.backbone}:{candidate.node.name}" if several else candidate.node.name
 
 
 def _title(result: SearchResult) -> str:
@@ -83,11 +91,11 @@ def _title(result: SearchResult) -> str:
 
 
 def _cells(assessed: Assessed) -> tuple[str, str]:
-    return f"{assessed.development:.4f}", f"{assessed.confirmation:.4f}{_interval(assessed.interval)}"
+    return f"{assessed.development:.3f}", f"{assessed.confirmation:.3f}{_interval(assessed.interval)}"
 
 
 def _apart(difference: Difference) -> str:
-    return f"{difference.value:+.4f}{_interval(difference.interval)}"
+    return f"{difference.value:+.3f}{_interval(difference.interval)}"
 
 
 def _interval(interval: Interval | None) -> str:
