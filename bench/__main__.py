@@ -29,6 +29,7 @@ SUBJECTS = {  # name -> module with measure(quick)
     "superres": "bench.superres_speed",
     "training": "bench.training_speed",
     "earlystop": "bench.earlystop_speed",
+    "search": "bench.search_speed",
     "sweep": "bench.sweep_speed",
 }
 

@@ -49,6 +49,7 @@ MODULES = (
     "lnkit.stats.rank_correlation",
     "lnkit.stats.ranks",
     "lnkit.stats.two_afc",
+    "lnkit.search.point_search",
     "lnkit.sweep.costs",
     "lnkit.sweep.study",
     "lnkit.sweep.sweep",

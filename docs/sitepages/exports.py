@@ -23,6 +23,7 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.escapes",
     "lnkit.evaluation",
     "lnkit.sweep",
+    "lnkit.search",
     "lnkit.distances",
     "lnkit.networks",
     "lnkit.losses",

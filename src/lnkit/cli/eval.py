@@ -168,7 +168,7 @@ def _requests(  # noqa: PLR0913 - options by name
         raise UsageError(
             f"--data names the data of one benchmark, got {' and '.join(benchmarks)}: run each in a command of its own."
         )
-    changes = dict(_assignment(text) for text in overrides)
+    changes = dict(assignment(text) for text in overrides)
     if distance:
         changes["distance"] = distance
     shared |= {
@@ -204,7 +204,7 @@ def _check_all(requests: list[RunRequest], registry: Registry, progress: Progres
             ) from error
 
 
-def _assignment(text: str) -> tuple[str, str]:
+def assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise UsageError(f"Expected --set FIELD=VALUE, for example resolution=224, got {text!r}.")

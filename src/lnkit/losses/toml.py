@@ -8,6 +8,8 @@
     distance = "l1"
     weight = 1.0
     normalization = "none"                    # and size, interpolation; see lnkit.losses.definition.LossInput
+
+A table ``[evidence]`` may say where a loss is from, as ``lnkit search`` writes it; it changes nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from lnkit.losses.expression import parse_loss
 
 INPUT = tuple(field.name for field in fields(LossInput))
 FIELDS = ("backbone", "points", "distance", "weight", *INPUT)
+
+EVIDENCE = "evidence"
 
 USUAL = LossInput()
 
@@ -61,8 +65,8 @@ def loss_from_toml(text: str, where: str = "the loss") -> Loss:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"Expected TOML in {where}, got something else ({error or 'nested too deeply'}).") from error
     terms = content.get("term")
-    if unknown := [name for name in content if name != "term"]:
-        raise UsageError(f"Expected only tables [[term]] in {where}, got {unknown[0]!r}.")
+    if unknown := [name for name in content if name not in ("term", EVIDENCE)]:
+        raise UsageError(f"Expected only tables [[term]] and [{EVIDENCE}] in {where}, got {unknown[0]!r}.")
     if not isinstance(terms, list) or not all(isinstance(term, dict) for term in terms):
         raise UsageError(f"Expected one or more tables [[term]] in {where}, got none.")
     try:

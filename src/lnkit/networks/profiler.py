@@ -135,4 +135,6 @@ def _stop_at_errors(image: Tensor) -> Iterator[None]:
     except NotImplementedError:
         raise
     except Exception as error:
+        if image.is_meta and "meta tensor" in str(error):  # a forward that depends on values, not an image too small
+            raise NotImplementedError(str(error)) from error
         logger.debug("A %s stops with %s", tuple(image.shape), error)
