@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from lnkit.specs import Distance
     from lnkit.training_task import FeatureLoss, TrainingResult, TrainingSettings, TrainingTask
 
 __all__ = [
@@ -103,6 +104,18 @@ class RunServices(Protocol):
 
     def loss_network(self) -> FeatureNetwork:
         """Cut the backbone at the layers of all loss networks of the run; on ``context.device``."""
+        ...
+
+    def feature_distances(self, distances: Sequence[DistanceAt]) -> list[tuple[Distance, ...]]:
+        """Make distances between features, for images that are not 8-bit.
+
+        Returns:
+            For each of ``distances`` one function of two tensors (N, C, H, W) for each of its layers. Loss networks
+            with the same layer and the same distance share the function.
+
+        Raises:
+            UsageError: the user asked for another precision than fp32, or for another engine than eager.
+        """
         ...
 
     def classifier(self) -> Callable[[Tensor], Tensor] | None:

@@ -1,0 +1,4 @@
+"""placeholder"""
+from lnkit import UsageError
+PICTURE="p.svg"
+def draw(*a): raise UsageError("x")
