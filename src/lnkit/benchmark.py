@@ -200,7 +200,8 @@ class Outcome:
     scores: Mapping[str, Score]
     arrays: Arrays = field(default_factory=dict)  # stored beside the record, named as in the data
     notes: tuple[str, ...] = ()  # sentences that a reader of the scores must know
-    files: Mapping[str, Path] = field(default_factory=dict)  # moved beside the record: "x4/log.csv" -> where it is now
+    # Moved beside the record: "x4/log.csv" -> where it is now. `lnkit report` shows .png and .svg in "report/".
+    files: Mapping[str, Path] = field(default_factory=dict)
     collapsed: str = ""  # how a training collapsed, and when: "loss is not finite at iteration 1,200"
 
 

@@ -14,10 +14,12 @@ from lnkit_psychophysics.protocol import FLAT_ANGLE, VARIANTS
 LNKIT_INTERFACE = 1
 
 CAI = "Cai et al., Do computer vision foundation models learn the low-level characteristics of the human visual system?"
-LARGEST_ERROR = 2.12  # log10 contrast: an answer of 1 for the lowest human match, or of 0.001 for the highest
+LARGEST_ERROR = 3.0  # log10 contrast: matches lie between 0.001 and 1
 
 
-def _rank(name: str, description: str, aggregation: str = "all pairs pooled", *, primary: bool = False) -> lnkit.ScoreSpec:
+def _rank(
+    name: str, description: str, aggregation: str = "all pairs pooled", *, primary: bool = False
+) -> lnkit.ScoreSpec:
     text = f"rank correlation of distances with multiples of the human threshold, {description}"
     return lnkit.ScoreSpec(name, text, unit="correlation", lower=-1.0, aggregation=aggregation, primary=primary)
 

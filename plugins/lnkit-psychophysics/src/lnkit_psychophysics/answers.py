@@ -14,6 +14,7 @@ from lnkit_psychophysics.stimuli import Test, all_tests
 Array = NDArray[Any]
 
 SCORED, CURVE, BASELINE = "scored", "curve", "no_encoder"
+MEASURED = ("distances", "targets", "matches")  # of matching
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ class Answers:
         return arrays
 
     def _measured(self) -> dict[str, Array]:
-        arrays = {}
+        arrays = {f"matching/{name}": getattr(self.matching, name) for name in MEASURED}
         for name, (scored, curve) in self.distances.items():
             arrays |= {f"{name}/{SCORED}": scored, f"{name}/{CURVE}": curve}
-        return arrays | {f"matching/{name}": getattr(self.matching, name) for name in ("distances", "targets", "matches")}
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Answers:
@@ -68,5 +69,5 @@ class Answers:
             test.name: (arrays[f"{prefix}{test.name}/{SCORED}"], arrays[f"{prefix}{test.name}/{CURVE}"])
             for test in tests
         }
-        measured = [arrays[f"{prefix}matching/{name}"] for name in ("distances", "targets", "matches")]
+        measured = [arrays[f"{prefix}matching/{name}"] for name in MEASURED]
         return cls(distances, Matching(arrays["matching/rows"], arrays["matching/contrasts"], *measured), tests)

@@ -62,7 +62,8 @@ class Field:
         """Return which bins (side, side) of the Fourier plane have frequencies from ``low`` to ``high`` (cpd)."""
         frequencies = np.fft.fftfreq(self.side, 1 / self.pixels_per_degree)
         radial = np.hypot(frequencies[:, None], frequencies)
-        return (radial >= low) & (radial <= high)
+        kept: NDArray[np.bool_] = (radial >= low) & (radial <= high)
+        return kept
 
     def _from_center(self) -> Array:
         return np.linspace(-self.side / 2, self.side / 2, self.side) / self.pixels_per_degree
@@ -74,7 +75,7 @@ class Field:
 @lru_cache(maxsize=4)
 def _noise(field: Field, low: float, high: float) -> Array:
     """Filter the one noise field of a seed; numpy's legacy generator, as Cai2025 uses."""
-    white = np.random.RandomState(field.noise_seed).standard_normal((field.side, field.side))  # noqa: NPY002
+    white = np.random.RandomState(field.noise_seed).standard_normal((field.side, field.side))
     filtered = np.fft.ifft2(np.fft.fft2(white) * field.kept_bins(low, high)).real
     noise: Array = filtered / filtered.std()
     return noise

@@ -32,7 +32,9 @@ PIXELS = "pixels"  # the layer of the baseline "no encoder": the image itself, i
 class Observer:
     """Compares images with a reference by several loss networks that share one backbone."""
 
-    def __init__(self, network: FeatureNetwork, columns: Sequence[Sequence[tuple[str, Distance]]], names: Sequence[str]):
+    def __init__(
+        self, network: FeatureNetwork, columns: Sequence[Sequence[tuple[str, Distance]]], names: Sequence[str]
+    ) -> None:
         """Prepare to compare.
 
         Args:
@@ -77,11 +79,10 @@ class Observer:
     @torch.inference_mode()
     def count_dead(self, image: Array) -> dict[str, NDArray[Any]]:
         """Return for each layer how many of its channels are 0 everywhere, and how many it has."""
-        features = self._features(image)
-        del features[PIXELS]
         return {
             layer: np.array([int((values == 0).flatten(2).all(2).sum()), values.shape[1]])
-            for layer, values in features.items()
+            for layer, values in self._features(image).items()
+            if layer != PIXELS
         }
 
     def _features(self, image: Array) -> Mapping[str, Tensor]:

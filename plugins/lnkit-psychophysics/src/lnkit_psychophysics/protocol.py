@@ -22,12 +22,12 @@ SMALLEST_SIDE = 128  # pixels; ours: half a cycle of the lowest frequency. 64 pi
 class Viewing:
     """How stimuli are shown and measured. Scores compare only where all of these agree."""
 
-    side: int = 224  # pixels of the square field; Cai2025. A backbone that takes one size only gets a field of that size
+    side: int = 224  # pixels of the square field; Cai2025. Backbones that take one size only get a field of that size
     pixels_per_degree: float = 60.0  # Cai2025; human data hold for no other
     peak: float = 400.0  # cd/m2 that are encoded as 1; Cai2025; human data hold for no other
     noise_seed: int = 8  # of the noise field; Cai2025
     positions: int = 0  # frequencies, luminances, areas or masks of each test, evenly spread; 0 takes all of Cai2025
-    matching: str = "table"  # matches interpolated in a table of contrasts; "brent" then finds the root, as Cai2025 does
+    matching: str = "table"  # interpolated in a table of contrasts; "brent" then finds the root, as Cai2025 does
     table: int = 45  # contrasts from 0.001 to 1 in that table; ours
     curve: int = 8  # further contrasts of each position for the pictures, which change no score; ours. 0: no pictures
     resamples: int = 1000  # of the bootstrap over positions behind each interval; ours: Cai2025 reports none

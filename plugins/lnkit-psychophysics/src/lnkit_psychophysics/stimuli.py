@@ -154,7 +154,7 @@ def all_tests() -> tuple[Test, ...]:
     bright = (LOWEST, HIGHEST)
     return (
         _detection("csf_gabor_achromatic", "Gabor, achromatic", cpd, frequencies, achromatic, bright),
-        _detection("csf_noise_achromatic", "noise, achromatic", cpd, frequencies, _noise_band, bright),
+        _detection("csf_noise_achromatic", "Noise, achromatic", cpd, frequencies, _noise_band, bright),
         # Red-green leaves the gamut at 0.155, yellow-violet at 0.925.
         _detection("csf_gabor_red_green", "Gabor, red-green", cpd, frequencies, red_green, (LOWEST, 0.15)),
         _detection(
