@@ -50,7 +50,7 @@ class Viewing:
 
     def viewing_phrase(self) -> str:
         """Return the fields above for a signature."""
-        display = f"{self.side}px,{self.pixels_per_degree:g}px/deg,{self.peak:g}cd/m2"
+        display = f"{self.side}px or the only size of the backbone,{self.pixels_per_degree:g}px/deg,{self.peak:g}cd/m2"
         cut = f"|{self.positions} positions of each test" if self.positions else ""
         table = f"matching by {self.matching} of {self.table}" if self.matching == "table" else "matching by brent"
         return f"{display}|noise {self.noise_seed}|{table}{cut}"
@@ -95,5 +95,10 @@ class ReferenceProtocol(Viewing):
 DEFAULT = PsychophysicsProtocol()
 QUICK = replace(DEFAULT, positions=4)
 
-# "sample" is what --sample runs: there are no other data, so that it shows the same stimuli at fewer positions.
-VARIANTS = {"default": DEFAULT, "reference": ReferenceProtocol(), "quick": QUICK, "sample": replace(QUICK, positions=2)}
+VARIANTS = {
+    "default": DEFAULT,
+    "reference": ReferenceProtocol(),
+    "quick": QUICK,
+    # What --sample runs. There are no data, so that it shows the stimuli themselves, at the ends of each test.
+    "sample": replace(QUICK, positions=2, table=15, curve=4),
+}
