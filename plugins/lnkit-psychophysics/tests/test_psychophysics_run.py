@@ -83,7 +83,7 @@ def test_the_image_itself_reaches_what_was_computed(tmp_path: Path) -> None:
 
 @pytest.mark.exhaustive
 def test_squeezenet_reaches_what_was_computed(real_data: RealData, tmp_path: Path) -> None:
-    weights = real_data("squeezenet1_1")
+    weights = real_data("weights/squeezenet1_1.safetensors")
     finished = lnkit.evaluate(
         "squeezenet1_1", "all", BENCH, weights=weights, results=tmp_path, overrides={"curve": "0"}, **HOW
     )

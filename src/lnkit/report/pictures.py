@@ -10,7 +10,6 @@ from lnkit.data.stored_files import read_bytes
 from lnkit.errors import DataError
 from lnkit.report.markup import Section, escape, paragraph
 from lnkit.results.folder import ResultsFolder
-from lnkit.results.record_files import fault_of_names
 from lnkit.results.records import RunRecord
 
 FOLDER = "report"  # of a record, whose pictures the report shows
@@ -47,7 +46,7 @@ def pictures(records: Sequence[RunRecord], folder: Path) -> tuple[Section | None
 
 def _is_picture(name: str) -> bool:
     path = PurePosixPath(name)
-    return path.parts[0] == FOLDER and path.suffix in TYPES and not fault_of_names([name])
+    return path.parts[0] == FOLDER and path.suffix in TYPES
 
 
 def _picture(record: RunRecord, name: str, data: bytes) -> str:
