@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lnkit import DistanceConfig
-from lnkit.protocols import Comparing, expect_above, expect_at_least, expect_one_of
+from lnkit.protocols import Comparing, expect_above, expect_at_least, expect_one_of, expect_within
 
 if TYPE_CHECKING:
     from lnkit_psychophysics.field import Field
@@ -15,7 +15,8 @@ MATCHINGS = ("table", "brent")
 
 FLAT_ANGLE = "flat_angle"
 
-SMALLEST_SIDE = 128  # pixels; ours: half a cycle of the lowest frequency. 64 pixels leave a Gabor of 1 degree no sides
+SMALLEST_SIDE = 128  # pixels; ours: a cycle of the lowest frequency. In 64 pixels a Gabor of 1 degree has no sides
+LARGEST_SIDE = 2048  # pixels; ours: one image has 100 MB in float64
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Viewing:
 
     def check_viewing(self) -> None:
         """Raise ValueError for values that no run could honor."""
-        expect_at_least("side", self.side, SMALLEST_SIDE)
+        expect_within("side", self.side, SMALLEST_SIDE, LARGEST_SIDE)
         expect_above("pixels_per_degree", self.pixels_per_degree, 0)
         expect_above("peak", self.peak, 0)
         expect_one_of("matching", self.matching, MATCHINGS)

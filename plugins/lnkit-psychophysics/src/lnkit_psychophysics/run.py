@@ -28,6 +28,7 @@ from lnkit_psychophysics.stimuli import (
     all_tests,
     evenly,
     matching_scene,
+    octave,
     uniform_field,
 )
 
@@ -54,11 +55,12 @@ def open_data(facts: RunFacts) -> BenchmarkData:
         )
     side = _side(facts)
     field = facts.protocol.field(side)
+    _require_noise(field)
     text = f"{STIMULI} {field} {human.digest()}"
     usual = f"{facts.protocol.side} x {facts.protocol.side}"
     notes = (
-        f"field: {side} x {side} pixels ({field.degrees:.2f} degrees), the only size that the backbone takes, instead "
-        f"of {usual}; scores compare only with those of the same field",
+        f"partial: a field of {side} x {side} pixels ({field.degrees:.2f} degrees), the only size that the backbone "
+        f"takes, instead of {usual}; scores compare only with those of the same field",
     ) * (side != facts.protocol.side)
     return BenchmarkData(field, {"stimuli": sha256(text.encode()).hexdigest()}, notes, side)
 
@@ -94,6 +96,19 @@ def _side(facts: RunFacts) -> int:
             f"{SMALLEST_SIDE} pixels, on which the stimuli can be drawn without resizing; choose another backbone."
         )
     return size[0]
+
+
+def _require_noise(field: Field) -> None:
+    """Refuse a field whose Fourier plane has no bin in a band of the noise."""
+    (noise,) = (test for test in all_tests() if test.name == "csf_noise_achromatic")
+    for frequency in noise.positions:
+        low, high = octave(float(frequency))
+        if not field.kept_bins(low, high).any():
+            raise UsageError(
+                f"A field of {field.side} pixels at {field.pixels_per_degree:g} pixels per degree shows no noise of "
+                f"{low:.3g} to {high:.3g} cycles per degree: choose other 'side' or 'pixels_per_degree' (Cai2025: 224 "
+                "and 60)."
+            )
 
 
 class _Session:

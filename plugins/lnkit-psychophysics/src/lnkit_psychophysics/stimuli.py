@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,9 +106,14 @@ def _at_area(field: Field, area: float) -> Scene:
     return gabor_scene(field, 8.0, sigma=float(np.sqrt(area / np.pi)), luminance=100.0, axis="achromatic")
 
 
+def octave(frequency: float) -> tuple[float, float]:
+    """Return the lowest and the highest frequency of the octave around one."""
+    return frequency / sqrt(2), frequency * sqrt(2)
+
+
 def _noise_band(field: Field, frequency: float) -> Scene:
     """Show noise of one octave on a uniform background; its contrast is RMS."""
-    noise = field.noise(frequency / np.sqrt(2), frequency * np.sqrt(2))
+    noise = field.noise(*octave(frequency))
     return _gray_scene(field, np.full_like(noise, 100.0), 100.0 * noise, FLOOR)
 
 
