@@ -50,6 +50,6 @@ def _is_picture(name: str) -> bool:
 
 
 def _picture(record: RunRecord, name: str, data: bytes) -> str:
-    title = escape(f"{record.key.benchmark}, {record.loss_network}, {record.protocol_name}: {PurePosixPath(name).stem}")
+    title = escape(f"{record.loss_network}, {record.protocol_name}: {PurePosixPath(name).stem}")
     source = f"data:{TYPES[PurePosixPath(name).suffix]};base64,{base64.b64encode(data).decode()}"
     return f'<details><summary>{title}</summary><img src="{source}" alt="{title}" loading="lazy"></details>\n'

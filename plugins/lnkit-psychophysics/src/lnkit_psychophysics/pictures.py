@@ -133,7 +133,7 @@ def _panel(rows: list[Row], title: str, x: str, y: str, name: str) -> Any:
             "who:N",
             sort=who,
             scale=alt.Scale(domain=who, range=list(COLORS)),
-            legend=alt.Legend(title=None, orient="bottom", labelLimit=600),
+            legend=alt.Legend(title=None, orient="bottom", labelLimit=600, columnPadding=40),
         ),
         "strokeDash": alt.StrokeDash(
             "who:N", sort=who, scale=alt.Scale(domain=who, range=[[1, 0], [1, 0], [4, 3]]), legend=None
