@@ -162,6 +162,14 @@ def test_the_rules_of_the_study_make_a_difference(both: lnkit.FinishedRun, tmp_p
     assert same == study
 
 
+def test_the_distance_of_the_study_is_not_the_backbones_own(tmp_path: Path) -> None:
+    own = {}
+    for variant in ("default", "reference"):
+        (finished,) = lnkit.evaluate("pixel", "image", BENCH, variant=variant, overrides=FEW, results=tmp_path, **HOW)
+        own[variant] = finished.record.own_distance
+    assert own == {"default": True, "reference": False}
+
+
 def test_losses_are_measured_with_their_own_distances(tmp_path: Path) -> None:
     scores = scores_of(lnkit.losses.parse_loss("pixel:image*2, l1"), results=tmp_path)
     plain = scores_of("pixel", "image", overrides={**FEW, "distance": "l1"}, results=tmp_path)
