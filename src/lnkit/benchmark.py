@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from lnkit.specs import Distance
     from lnkit.training_task import FeatureLoss, TrainingResult, TrainingSettings, TrainingTask
 
 __all__ = [
@@ -105,6 +106,18 @@ class RunServices(Protocol):
         """Cut the backbone at the layers of all loss networks of the run; on ``context.device``."""
         ...
 
+    def feature_distances(self, distances: Sequence[DistanceAt]) -> list[tuple[Distance, ...]]:
+        """Make distances between features, for images that are not 8-bit.
+
+        Returns:
+            For each of ``distances`` one function of two tensors (N, C, H, W) for each of its layers. Loss networks
+            with the same layer and the same distance share the function.
+
+        Raises:
+            UsageError: the user asked for another precision than fp32, or for another engine than eager.
+        """
+        ...
+
     def classifier(self) -> Callable[[Tensor], Tensor] | None:
         """Load the whole backbone, head included; on ``context.device``.
 
@@ -187,7 +200,8 @@ class Outcome:
     scores: Mapping[str, Score]
     arrays: Arrays = field(default_factory=dict)  # stored beside the record, named as in the data
     notes: tuple[str, ...] = ()  # sentences that a reader of the scores must know
-    files: Mapping[str, Path] = field(default_factory=dict)  # moved beside the record: "x4/log.csv" -> where it is now
+    # Moved beside the record: "x4/log.csv" -> where it is now. `lnkit report` shows .png and .svg in "report/".
+    files: Mapping[str, Path] = field(default_factory=dict)
     collapsed: str = ""  # how a training collapsed, and when: "loss is not finite at iteration 1,200"
 
 

@@ -39,6 +39,7 @@ PACKAGES = (
     "lnkit_earlystop",
     "lnkit_calibration",
     "lnkit_probes",
+    "lnkit_psychophysics",
 )
 OTHERS = (
     "torch",

@@ -40,6 +40,7 @@ class ScoreSet:
     rows: list[ScoreRow]  # one for each setting, score and loss network
     records: list[RunRecord]  # of the own rows
     remarks: list[str]  # sentences: what was left out or merged, and why
+    folder: Path | None = None  # of the records
 
     def frame(self) -> pd.DataFrame:
         """Return the rows as a DataFrame; see :func:`lnkit.analysis.score_rows.to_frame`."""
@@ -72,7 +73,7 @@ def gather(folder: Path | None = None, origin: str = BOTH, selection: Selection 
         rows += [row for row in from_published() if selection.bench in (None, row.benchmark)]
     if not rows:
         raise UsageError(" ".join([*remarks, _nothing(folder, origin, selection)]))
-    return ScoreSet(rows, records, remarks + _say_seeds(means) + repeats)
+    return ScoreSet(rows, records, remarks + _say_seeds(means) + repeats, results_dir(folder) if records else None)
 
 
 def _read_records(path: Path, selection: Selection) -> tuple[list[RunRecord], list[str]]:

@@ -76,7 +76,8 @@ class ResolvedRequest:
     @property
     def own_distance(self) -> bool:
         """Whether the distance is the backbone's, not the protocol's or the user's."""
-        return bool(self.backbone.distance) and (self.loss is not None or "distance" not in self.request.overrides)
+        own = bool(self.backbone.distance) and hasattr(self.protocol, "distance")
+        return own and (self.loss is not None or "distance" not in self.request.overrides)
 
     @property
     def normalization(self) -> str:
@@ -189,7 +190,8 @@ def _subject_of_loss(loss: Loss, request: RunRequest, benchmark: BenchmarkSpec, 
     first = registry.backbone(loss.backbones[0])
     protocol = choose_protocol(benchmark, request.variant, request.overrides, replace(first, distance=""))
     if not hasattr(protocol, "distance"):
-        raise UsageError(f"{benchmark.name} measures no distances, so it takes no loss: give --backbone and --point.")
+        name = f"The protocol {request.variant!r} of {benchmark.name}"
+        raise UsageError(f"{name} leaves no distance to choose, so it takes no loss: give --backbone and --point.")
     if getattr(protocol, "loss_mode", "eval") == "train":
         raise UsageError("A loss stays in evaluation mode, got loss_mode=train: leave that out, or give --backbone.")
     described = loss_as_backbone(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lnkit.errors import PluginError
+from lnkit.errors import PluginError, UsageError
 from lnkit.evaluation.request import ResolvedRequest
 from lnkit.progress import Progress
 from lnkit.results.records import RunKey
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from lnkit.networks.classifier import Classifier
     from lnkit.networks.loss_network import LossNetwork
     from lnkit.networks.weights import LoadedBackbone
+    from lnkit.specs import Distance
     from lnkit.training.perceptual_loss import DeepPerceptualLoss
     from lnkit.training.trainer import Trainer
     from lnkit.training_task import TrainingResult, TrainingSettings, TrainingTask
+
+EAGER = "eager"  # the engine that computes a network as it is
 
 
 class Services:
@@ -54,6 +57,7 @@ class Services:
         self._device, self._progress = device, progress
         self._layers = [resolved.layers[network] for network in group]
         self._comparers: list[ImageComparer] = []
+        self._cut_on = ""  # the device of the network that a benchmark computes features with
         self.checked: LossNetwork | None = None  # cut before the run, at all of its layers
 
     def comparer(self, distances: DistanceConfig | Sequence[DistanceAt], expected_items: int) -> ImageComparer:
@@ -78,7 +82,21 @@ class Services:
 
     def loss_network(self) -> LossNetwork:
         """Cut the backbone at all layers of the run."""
+        self._cut_on = self._device
         return self._cut(self._all_layers()).to(self._device)
+
+    def feature_distances(self, distances: Sequence[DistanceAt]) -> list[tuple[Distance, ...]]:
+        """Make distances between features; see RunServices."""
+        from lnkit.distances.factory import shared_distances  # noqa: PLC0415 - torch
+
+        request = self._request
+        if request.precision != "fp32" or request.engine not in ("auto", EAGER):
+            raise UsageError(
+                f"{request.bench} compares features of images that are not 8-bit, which takes fp32 and the engine "
+                f"{EAGER}, got {request.precision} and {request.engine}: leave out --precision and --engine."
+            )
+        layers, configs = [at.layers for at in distances], [at.distance for at in distances]
+        return shared_distances(layers, configs, self._distance, self._resolved.backbone.name)
 
     def classifier(self) -> Classifier | None:
         """Load the backbone with its head, if the classes of its outputs are known."""
@@ -100,7 +118,8 @@ class Services:
     def device_and_engine(self) -> tuple[str, str]:
         """What computed last; ("none", "none") where every part had been stored by an earlier run."""
         last = self._comparers[-1] if self._comparers else vars(self).get("_trainer")
-        return (str(last.device), last.engine) if last else ("none", "none")
+        features = (self._cut_on, EAGER) if self._cut_on else ("none", "none")
+        return (str(last.device), last.engine) if last else features
 
     @property
     def notes(self) -> tuple[str, ...]:

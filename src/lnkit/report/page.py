@@ -25,6 +25,7 @@ from lnkit.report.figures.files import heading, to_spec
 from lnkit.report.markup import Cell, Section, escape, page, paragraph, table
 from lnkit.report.notes import Notes, in_doubt
 from lnkit.report.overview import answers
+from lnkit.report.pictures import pictures
 from lnkit.results.output_files import output_file
 from lnkit.results.records import RunRecord
 from lnkit.stats import Sampling
@@ -69,6 +70,7 @@ def build_report(gathered: ScoreSet, title: str = "Loss networks") -> str:
     frame, attributes = gathered.frame(), gathered.attributes()
     notes = Notes(frame)
     coefficients = attribute_correlations(frame[frame.primary], attributes, methods=("spearman",), sampling=SAMPLING)
+    drawn, left_out = pictures(gathered.records, gathered.folder) if gathered.folder else (None, [])
     sections = [
         _overview(gathered, frame, notes),
         _figure(frame, attributes, coefficients),
@@ -76,10 +78,11 @@ def build_report(gathered: ScoreSet, title: str = "Loss networks") -> str:
         _ranks(frame, notes),
         _best_points(frame, gathered.rows, notes),
         _correlations(coefficients, notes),
+        *([drawn] if drawn else []),
         _scores(frame, notes),
         _attributes(attributes),
         *([_records(gathered.records)] if gathered.records else []),
-        _caveats(notes, gathered.remarks),
+        _caveats(notes, gathered.remarks + left_out),
     ]
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     lead = paragraph(f"Made by lnkit {__version__} on {made}. Loss networks are pretrained networks that compare "
