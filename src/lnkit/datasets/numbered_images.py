@@ -104,6 +104,6 @@ def require_images(numbers: Collection[int], images: Mapping[int, str], table: P
             f"0. Expected numbers from 0: rename the images, or list them in {NAMES}."
         )
     raise DataError(
-        f"{folder} has no image of the number {missing[0]} ({len(missing):,} of the {len(numbers):,} in {table.name} are "
-        f"missing). {EXPECTED}"
+        f"{folder} has no image of the number {missing[0]} ({len(missing):,} of the {len(numbers):,} in {table.name} "
+        f"are missing). {EXPECTED}"
     )

@@ -36,6 +36,7 @@ NEWER = (  # of the data of 2023, whose noise ceiling is about 67.8 %
     "triplets_large_final_correctednc_correctedorder",
 )
 INNER = ("", "data", "triplet_dataset", "data/triplet_dataset")  # folders of the triplets in copies of the data
+NO_TRIPLETS = {"names", "README"}  # text files beside them
 IMAGES = "images"  # folder of the images; without it they lie beside the triplets
 COLUMNS = ("image1", "image2", "image3", "choice")
 MOST_IMAGES = 100_000  # a larger number is no number of an image
@@ -97,8 +98,9 @@ def _find(root: Path, name: str) -> Path:
     if len(found) > 1:
         raise DataError(f"{root} has {name} twice, as {found[0]} and {found[1]}. Remove one of them.")
     if not found:
-        others = sorted({path.stem for inner in INNER for path in (root / inner).glob("*.[tc][xs][tv]")} - {"names"})
-        hint = f"It has {', '.join(map(ascii, others[:8]))}: choose one with --set triplets=NAME. " if others else ""
+        others = sorted({path.stem for inner in INNER for path in (root / inner).glob("*.[tc][xs][tv]")} - NO_TRIPLETS)
+        named = ", ".join(ascii(other)[1:-1] for other in others[:8])
+        hint = f"It has {named}: choose one with --set triplets=NAME. " if others else ""
         raise DataError(f"{root} has no {name}.txt or {name}.csv in it. {hint}{EXPECTED} {describe_folder(root)}")
     return found[0]
 

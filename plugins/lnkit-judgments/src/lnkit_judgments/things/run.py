@@ -1,6 +1,8 @@
-"""The run of `things`: each image goes through the network once, then all distances between images are measured."""
+"""The run of `things`: each image goes through the network once, and the distances within triplets are measured."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from lnkit import BenchmarkData, LossNetworkId, Outcome
 from lnkit.benchmark import Arrays, RunContext
@@ -10,14 +12,17 @@ from lnkit_judgments.things.scores import Distances, score_all
 
 
 def run(context: RunContext, data: BenchmarkData) -> dict[LossNetworkId, Outcome]:
-    """Measure all distances for all loss networks, then score each of them."""
+    """Measure every distance once for all loss networks, then score each of them."""
     content: ThingsData = data.content
     images = len(content.images)
-    title = f"comparing images with {context.backbone.name}"
-    with context.progress.task(title, images * (images - 1) // 2, unit="pairs") as advance:
-        comparer = context.services.comparer(context.protocol.distance_config(), images)
-        matrix = comparer.matrix(content.images, advance=advance, store=context.store)
     a, b, odd = content.triplets.T
+    pairs = np.zeros((images, images), bool)
+    for first, second in ((a, b), (a, odd), (b, odd)):
+        pairs[np.minimum(first, second), np.maximum(first, second)] = True
+    title = f"comparing images with {context.backbone.name}"
+    with context.progress.task(title, int(pairs.sum()), unit="pairs") as advance:
+        comparer = context.services.comparer(context.protocol.distance_config(), images)
+        matrix = comparer.matrix(content.images, advance=advance, store=context.store, pairs=pairs)
     return {
         network: score_all(
             Distances(matrix[a, b, index], matrix[a, odd, index], matrix[b, odd, index], content.triplets),
