@@ -77,6 +77,7 @@ def _listed(listing: Path, folder: Path, files: list[str]) -> dict[int, str]:
     return {number: here[0] for number, here in enumerate(found)}
 
 
+@text_paths
 def require_images(numbers: Collection[int], images: Mapping[int, str], table: Path, folder: Path) -> None:
     """Refuse numbers of images that are not there, and tables that count from 1.
 

@@ -18,6 +18,7 @@ __all__ = [
     "BAPPS_MIRROR",
     "COLUMNS",
     "DISTORTION_FAMILIES",
+    "IQA_MIRROR",
     "REAL_FAMILIES",
     "TWO_AFC",
     "FamilyFiles",
