@@ -290,7 +290,7 @@ def test_triplets_are_fetched_and_checked(tmp_path: Path, monkeypatch: pytest.Mo
     (published,) = THINGS_DATASET.files
     assert published.sha256 == "789fb927c87538d29e0cf294793280cf5a77d45dc5fdd87cf8c726993397adb8"
     with serving(Behavior(content), "sd3f7") as server:
-        file = replace(published, url=server.url, sha256=sha256(content).hexdigest())
+        file = replace(published, url=f"{server.url}/", sha256=sha256(content).hexdigest())
         folder = ensure_dataset(replace(THINGS_DATASET, files=(file,)), tmp_path / "cache", SilentProgress())
         assert (folder / f"{NAME}.txt").read_bytes() == content
         other = replace(published, url=server.url)
