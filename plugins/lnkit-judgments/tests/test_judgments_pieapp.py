@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import signal
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -25,8 +26,9 @@ from lnkit.results.rescore import rescore
 
 pytest.importorskip("lnkit_judgments.pieapp")
 
-from lnkit.datasets.pieapp import read_pieapp
+from lnkit.datasets.pieapp import PieappPair, PieappSet, read_pieapp
 from lnkit_judgments.pieapp import PIEAPP, PIEAPP_DATASET, run as run_module
+from lnkit_judgments.pieapp.data import choose
 from lnkit_judgments.pieapp.protocol import VARIANTS, PieappProtocol
 from lnkit_judgments.pieapp.scores import Distances, score_all
 
@@ -189,11 +191,15 @@ def test_training_pairs_have_completed_shares_and_validation_pairs_those_that_we
     assert set(scores) == {"2afc", "2afc_majority", "2afc/distorted"}
 
 
-def test_pairs_that_nobody_judged_are_left_out_and_counted(made: Made) -> None:
+def test_pairs_that_nobody_judged_are_left_out_and_counted(made: Made, tmp_path: Path) -> None:
     labels = made.root / "labels" / "train" / "ref_0_pairwise_labels.csv"
     labels.write_text(labels.read_text().replace(",,0.25", ",,"))
     assert (len(read_pieapp(made.root, "train").pairs), read_pieapp(made.root, "train").unseen) == (1, 2)
     assert "2 pairs without a judgment are left out" in evaluated(made.root, {"split": "train"}).record.notes
+    copied = mirror(made, tmp_path / "mirror")
+    table = copied / "meta_info_PieAPPDataset.csv"
+    table.write_text(table.read_text().replace(",nan,0.25,", ",nan,,"))
+    assert (len(read_pieapp(copied, "train").pairs), read_pieapp(copied, "train").unseen) == (1, 2)
 
 
 def test_unisim_leaves_out_the_reference_and_shares_near_one_half(made: Made) -> None:
@@ -203,6 +209,13 @@ def test_unisim_leaves_out_the_reference_and_shares_near_one_half(made: Made) ->
     assert scores["2afc"].n == scores["2afc/distorted"].n == len(kept) < 12
     assert "2afc/with_reference" not in scores
     assert scores["srcc"].n == 12
+
+
+def test_a_margin_takes_its_ends_along() -> None:
+    shares = (0.3, 0.35, 0.4, 0.5, 0.6, 0.65, 0.7)  # 0.65 - 0.5 is more than 0.15, but for rounding
+    pairs = tuple(PieappPair("r", f"a{share}", "b", share) for share in shares)
+    chosen = choose(PieappSet(Path(), pairs, (), 0), PieappProtocol(margin=0.15))
+    assert [pair.share for pair in chosen.pairs] == [0.3, 0.7]
 
 
 def test_a_metric_that_goes_the_wrong_way_has_a_negative_score() -> None:
@@ -251,17 +264,43 @@ def test_nothing_hangs_on_batches_and_shards(made: Made, monkeypatch: pytest.Mon
         assert again.record.scores[name].value == pytest.approx(score.value, abs=0 if "2afc" in name else 1e-6)
 
 
+def test_an_interrupted_run_goes_on(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lnkit.distances.comparer import ImageComparer
+
+    monkeypatch.setattr(run_module, "SHARD", 1)
+    whole = scores_of(made.root, results=tmp_path / "whole")
+    compared: list[int] = []
+    compare = ImageComparer.compare
+
+    def stop_at_the_third(self: ImageComparer, *images: Any, **options: Any) -> Any:
+        compared.append(len(images[0]))
+        if len(compared) == 3:
+            signal.raise_signal(signal.SIGINT)  # as a person's Ctrl-C does
+        return compare(self, *images, **options)
+
+    monkeypatch.setattr(ImageComparer, "compare", stop_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        scores_of(made.root, results=tmp_path / "broken")
+    assert scores_of(made.root, results=tmp_path / "broken") == whole
+    assert len(compared) == 3 + 2  # of four references, two were measured before
+
+
 def test_close_pairs_are_decided_together(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where rounding could decide, the two images are compared with the reference in one item."""
     reference, _, name, *_ = made.pairs["test"][0]
-    folder = made.root / Path(name).parent
-    for other in folder.iterdir():  # all distorted images of one reference become the same
+    for other in (made.root / Path(name).parent).iterdir():  # all distorted images of one reference become the same
         Image.fromarray(made.images[name]).save(other)
-    scores = scores_of(made.root)
-    monkeypatch.setattr(run_module, "NEAR", 1e9)
-    every = scores_of(made.root, force=True)
-    assert every["2afc"].value == scores["2afc"].value
-    arrays = np.load(evaluated(made.root).folder / "distances.npz")
+    before = scores_of(made.root)
+    measure = run_module._measure
+
+    def with_rounding(*arguments: Any) -> Any:
+        distances = measure(*arguments)
+        return distances * (1 + 1e-6 * np.arange(len(distances)))[:, None]
+
+    monkeypatch.setattr(run_module, "_measure", with_rounding)
+    finished = evaluated(made.root, force=True)
+    assert finished.record.scores["2afc"].value == before["2afc"].value
+    arrays = np.load(finished.folder / "distances.npz")
     same = (arrays["pair_reference"] == reference) & ~arrays["with_reference"]
     assert same.sum() == 3
     np.testing.assert_array_equal(arrays["a"][same], arrays["b"][same])
