@@ -215,7 +215,17 @@ def test_a_file_address_works(tmp_path: Path) -> None:
     assert fetch(RemoteFile(source.as_uri(), 1), tmp_path / "here", SilentProgress()).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("url", ["ftp://host/data.bin", "http://host/", "http://host/%2e%2e", "http://host/a%5Cb"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://host/data.bin",
+        "http://host/",
+        "http://host/%2e%2e",
+        "http://host/../",
+        "http://host//",
+        "http://host/a%5Cb",
+    ],
+)
 def test_addresses_that_name_no_file(tmp_path: Path, url: str) -> None:
     with pytest.raises(DataError, match="cannot be fetched"):
         fetch(RemoteFile(url, 10), tmp_path, SilentProgress())

@@ -166,6 +166,29 @@ def test_finished_blocks_are_not_measured_again(network: LossNetwork, monkeypatc
     assert sum(steps) == 6 + 8  # rows 4 to 7: among themselves, and with the last two
 
 
+def test_only_the_wanted_pairs_are_measured(network: LossNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = photos(9)
+    images[7] = images[2]  # identical images share their distances, whichever of them is wanted
+    whole = make(network).matrix(images)
+    wanted = np.random.default_rng(1).random((9, 9)) < 0.3
+    wanted[7, 4] = True
+    wanted[2, 4] = wanted[4, 2] = False
+    either = wanted | wanted.T | np.eye(9, dtype=bool)
+    monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 1)
+    steps: list[int] = []
+    found = make(network).matrix(images, pairs=wanted, advance=steps.append)
+    np.testing.assert_allclose(found[either], whole[either], rtol=2e-5)
+    assert np.isnan(found[~either]).all()
+    assert 0 < sum(steps) <= np.triu(either, 1).sum() < 36
+
+
+def test_wanted_pairs_have_a_shape(network: LossNetwork) -> None:
+    with pytest.raises(ImageError, match=r"true or false of shape \(3, 3\), got bool of shape \(2, 2\)"):
+        make(network).matrix(photos(3), pairs=np.ones((2, 2), bool))
+    with pytest.raises(ImageError, match="got int64"):
+        make(network).matrix(photos(3), pairs=np.ones((3, 3), np.int64))
+
+
 def test_progress_counts_pairs(network: LossNetwork) -> None:
     steps: list[int] = []
     make(network).matrix(photos(10), advance=steps.append)

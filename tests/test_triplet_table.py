@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -206,6 +206,94 @@ def test_faults_are_sentences(table: Path, row: list[str], says: str) -> None:
     write_rows(table / "triplets.csv", ["family", *COLUMNS, "judge"], [row])
     with pytest.raises(DataError, match=says):
         find_families(table, ("2afc",))
+
+
+def make_numbered(root: Path, names: Sequence[str], numbers: np.ndarray = TRIPLETS) -> Path:
+    """The triplets of ``make_table``, with numbers instead of files."""
+    (root / "images").mkdir(parents=True)
+    for name, pixels in zip(names, PIXELS, strict=True):
+        Image.fromarray(pixels).save(root / "images" / name)
+    rows = [
+        [FAMILIES[owner], *triplet, repr(float(judge))]
+        for owner, triplet, judge in zip(OWNER, numbers.tolist(), JUDGE, strict=True)
+    ]
+    write_rows(root / "triplets.csv", ["family", *COLUMNS, "judge"], rows)
+    return root
+
+
+def test_numbers_name_images(tmp_path: Path, table: Path) -> None:
+    named = make_numbered(tmp_path / "numbers", [f"{number:03d}.png" for number in range(IMAGES)])
+    listed = make_numbered(tmp_path / "names", [f"{letter}.png" for letter in "gfedcba"])
+    (listed / "names.txt").write_text("g.png\nf\ne\nd\n\nc\nb\na\n")  # with or without the suffix
+    opened = [
+        open_families(root, tmp_path / "cache", SilentProgress(), resolution=SIDE) for root in (table, named, listed)
+    ]
+    for ours, by_number, by_name in zip(*opened, strict=True):
+        for expected, *others in zip(ours.images, by_number.images, by_name.images, strict=True):
+            for found in others:
+                np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+        np.testing.assert_array_equal(by_number.judgments, ours.judgments)
+    packed = list((tmp_path / "cache").rglob("*.npy"))
+    assert [file.stat().st_size for file in packed] == [128 + PIXELS.nbytes] * len(opened)
+
+
+NUMBERED = [f"{number}.png" for number in range(IMAGES)]
+NUMBER_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "counts from 1": (
+        lambda root: None,
+        r"triplets\.csv seems to count the images from 1: it has the number 7 and no 0",
+    ),
+    "images count from 1": (
+        lambda root: [
+            (root / "images" / f"{n}.png").rename(root / "images" / f"{n + 1}.png") for n in range(6, -1, -1)
+        ],
+        r"counts its images from 1: it has 1 to 7 and no 0",
+    ),
+    "beyond": (
+        lambda root: edit(root, "99"),
+        r"no image of the number 99 \(1 of the 8 in triplets\.csv are",
+    ),
+    "two of one number": (
+        lambda root: (root / "images" / "003.png").write_bytes((root / "images" / "3.png").read_bytes()),
+        r"has two images of the number 3: 003\.png and 3\.png",
+    ),
+    "no numbers": (
+        lambda root: [(root / "images" / name).rename(root / "images" / f"x{name}") for name in NUMBERED],
+        r"has no image named by a number\. Expected images named 0\.png",
+    ),
+    "a name twice": (lambda root: (root / "names.txt").write_text("1.png\n1.png\n"), r"has the name '1\.png' twice"),
+    "a name without a file": (
+        lambda root: (root / "names.txt").write_text("1.png\nno.png\n"),
+        r"has no image 'no\.png' \(1 of the 2 in names\.txt are missing",
+    ),
+    "an empty list": (lambda root: (root / "names.txt").write_text("\n"), r"names\.txt is empty"),
+    "two files for a name": (
+        lambda root: [
+            Image.new("RGB", (SIDE, SIDE)).save(root / "images" / "3.bmp"),
+            (root / "names.txt").write_text("3\n"),
+        ],
+        r"has two images for the name '3': 3\.bmp and 3\.png",
+    ),
+}
+
+
+def edit(root: Path, number: str) -> None:
+    """Replace the first image of the first triplet."""
+    path = root / "triplets.csv"
+    header, first, *others = path.read_text().splitlines()
+    cells = first.split(",")
+    cells[1] = number
+    path.write_text("\n".join([header, ",".join(cells), *others]))
+
+
+@pytest.mark.parametrize("name", NUMBER_FAULTS)
+def test_faults_of_numbers_are_sentences(tmp_path: Path, name: str) -> None:
+    spoil, says = NUMBER_FAULTS[name]
+    root = make_numbered(tmp_path / "data", NUMBERED, TRIPLETS + (name == "counts from 1"))
+    assert {0, 6} <= set(TRIPLETS.ravel().tolist())
+    spoil(root)
+    with pytest.raises(DataError, match=says):
+        find_families(root, ("2afc",))
 
 
 @pytest.mark.parametrize("votes", ["0", "2.5", "-1", "many", "1e300"])

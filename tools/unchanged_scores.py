@@ -34,6 +34,8 @@ SAMPLES: tuple[tuple[str, str, dict[str, Any]], ...] = (  # benchmark, points, o
     ("nights", "all", {}),
     ("tid2013", "all", {}),
     ("kadid10k", "all", {}),
+    ("pieapp", "all", {}),
+    ("things", "all", {}),
     ("similarity_matrix", "all", {}),
     ("perceptual_probes", "all", {}),
     ("superres", "early", {}),

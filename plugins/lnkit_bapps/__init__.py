@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import lnkit
-from lnkit.datasets.two_afc_layout import BAPPS_DATASET
+from lnkit.datasets.two_afc_layout import BAPPS_DATASET, BAPPS_MIRROR
 from lnkit_bapps.protocol import VARIANTS
 
 SCORES = (
@@ -50,7 +50,7 @@ BAPPS = lnkit.BenchmarkSpec(
     scores=SCORES,
     open_data="lnkit_bapps.data:open_data",
     run="lnkit_bapps.run:run",
-    datasets=(BAPPS_DATASET,),
+    datasets=(BAPPS_DATASET, BAPPS_MIRROR),
     rescore="lnkit_bapps.run:rescore",
 )
 

@@ -6,7 +6,7 @@ from lnkit import BenchmarkData
 from lnkit.benchmark import RunFacts
 from lnkit.data import data_folder
 from lnkit.datasets.two_afc import family_notes, open_families
-from lnkit.datasets.two_afc_layout import BAPPS_DATASET
+from lnkit.datasets.two_afc_layout import BAPPS_DATASET, BAPPS_MIRROR
 from lnkit_bapps.sample import NOTE, PREFIX, sample_folder
 
 
@@ -14,7 +14,7 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     """Find, download if needed, and pack the parts of the protocol."""
     protocol, parts = facts.protocol, tuple(facts.protocol.parts.split("+"))
     families = open_families(
-        data_folder(facts, BAPPS_DATASET, sample_folder),
+        data_folder(facts, BAPPS_DATASET, sample_folder, others=(BAPPS_MIRROR,)),
         facts.cache,
         facts.progress,
         parts=parts,

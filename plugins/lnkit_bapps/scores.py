@@ -18,6 +18,7 @@ from lnkit.stats import (
     average_precision,
     estimate_mean,
     estimate_resampled,
+    majority_agreement,
     mean_of_families,
     named_generator,
     resampled_precisions,
@@ -92,7 +93,10 @@ def score_all(distances: Distances, protocol: BappsProtocol, seed: int) -> Outco
     """Return every score that these distances allow, and the distances themselves."""
     scores = score_distances(distances, resamples=protocol.resamples, seed=seed)
     undefined = [name for name, (same, _) in distances.jnd.items() if not same.any()]
-    notes = (f"jnd_map/{name} is undefined: nobody saw two of its images as the same." for name in undefined)
+    notes = [f"jnd_map/{name} is undefined: nobody saw two of its images as the same." for name in undefined]
+    ties = sum(int((judge == SPLIT).sum()) for judge, _, _ in distances.two_afc.values())
+    if ties:
+        notes.append(f"2afc_majority leaves out {ties:,} triplets on which people were split in halves")
     return Outcome(scores, distances.arrays(), tuple(notes))
 
 
@@ -137,10 +141,9 @@ def _score_family(name: str, judge: Array, d0: Array, d1: Array, stated: Array |
 def _score_majority(judge: Array, d0: Array, d1: Array) -> FamilyScore:
     """Score the agreement with the side that most people chose; triplets that split people in halves have none."""
     decided = judge != SPLIT
-    judge, d0, d1 = judge[decided], d0[decided], d1[decided]
-    agreed = two_afc_agreement((judge > SPLIT).astype(np.float64), d0, d1)
+    agreed = majority_agreement(judge, d0, d1)
     estimate = estimate_mean(agreed, scale=SHARE)
-    human = float(np.mean(np.maximum(judge, 1 - judge)))  # a vote, drawn at random, with the majority
+    human = float(np.mean(np.maximum(judge, 1 - judge)[decided]))  # a vote, drawn at random, with the majority
     return FamilyScore(
         Score(estimate.value, len(agreed), estimate.interval(), {"human": human, "best possible": 1.0}), estimate
     )

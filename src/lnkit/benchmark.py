@@ -59,8 +59,9 @@ class ImageComparer(Protocol):
         *,
         advance: Callable[[int], None] | None = None,
         store: ArrayStore | None = None,
+        pairs: np.ndarray[Any, Any] | None = None,
     ) -> np.ndarray[Any, Any]:
-        """Return the distances (N, N, number of distances) between all images (N, H, W, 3) of a set."""
+        """Return the distances (N, N, number of distances) of all images (N, H, W, 3) of a set, or of ``pairs``."""
         ...
 
 

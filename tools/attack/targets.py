@@ -189,6 +189,8 @@ TARGETS = {
     "nights": Target((*ONE, "--bench", "nights", "--data", "{here}/data"), "data/*.csv", _sample("nights")),
     "tid2013": Target((*ONE, "--bench", "tid2013", "--data", "{here}/data"), "data/mos*", _sample("tid2013")),
     "kadid10k": Target((*ONE, "--bench", "kadid10k", "--data", "{here}/data"), "data/*.csv", _sample("kadid10k")),
+    "pieapp": Target((*ONE, "--bench", "pieapp", "--data", "{here}/data"), "data/labels/test/*.csv", _sample("pieapp")),
+    "things": Target((*ONE, "--bench", "things", "--data", "{here}/data"), "data/data*.txt", _sample("things")),
     "weights pth": Target((*BAPPS, "--weights", "{here}/w.pth"), "w.pth", _weights(".pth"), 6),
     "weights safetensors": Target(
         (*BAPPS, "--weights", "{here}/w.safetensors"), "w.safetensors", _weights(".safetensors"), 6

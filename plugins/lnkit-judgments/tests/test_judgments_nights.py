@@ -127,7 +127,12 @@ def test_scores_are_those_of_the_authors_rules_on_plain_pixels(root: Path) -> No
     files = make_nights(root)
     expected = {row[0]: plain_agreement(files, row[0], row[2]) for row in ROWS}
     scores = scores_of(root)
-    assert {name: score.n for name, score in scores.items()} == {"2afc": 4, "2afc/imagenet": 2, "2afc/no_imagenet": 2}
+    assert {name: score.n for name, score in scores.items()} == {
+        "2afc": 4,
+        "2afc_majority": 4,
+        "2afc/imagenet": 2,
+        "2afc/no_imagenet": 2,
+    }
     assert scores["2afc"].value == np.mean([expected[number] for number in CHOSEN])
     assert scores["2afc/imagenet"].value == np.mean([expected[0], expected[3]])
     assert scores["2afc/no_imagenet"].value == np.mean([expected[1], expected[6]])
@@ -142,6 +147,54 @@ def test_agreement_has_three_cases() -> None:
     low, high = scores["2afc"].interval
     assert 0 <= low < scores["2afc"].value < high <= 1
     assert "2afc/no_imagenet" not in scores
+    assert scores["2afc_majority"].value == (1 + 0 + 0.5 + 1) / 4
+
+
+def test_split_votes_are_left_out_of_the_majority_and_counted() -> None:
+    share, left, right = np.array([0.5, 0.9, 0.2]), np.array([2.0, 2.0, 2.0]), np.array([1.0, 1.0, 1.0])
+    outcome = score_all(Distances(share, left, right, np.full(3, -1)), NightsProtocol())
+    assert set(outcome.scores) == {"2afc", "2afc_majority"}  # nothing is known of ImageNet's categories
+    assert outcome.scores["2afc_majority"].value == 0.5
+    assert outcome.notes == ("2afc_majority leaves out 1 triplets whose votes are split in halves",)
+
+
+def make_table(root: Path, files: Files, votes: bool) -> None:
+    """The same triplets in triplets.csv, with numbers for images and families for ImageNet's categories."""
+    names = sorted(files)
+    (root / "images").mkdir(parents=True)
+    for number, name in enumerate(names):
+        Image.fromarray(files[name]).save(root / "images" / f"{number}.png")
+    header = ["family", "ref", "p0", "p1", "judge", *["votes"] * votes]
+    with (root / "triplets.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(header)
+        for number, left, right, split, imagenet, count in ROWS:
+            paths = [f"ref/000/{number:03d}.png", *(f"distort/000/{number:03d}_{side}.png" for side in (0, 1))]
+            family = "imagenet" if imagenet == "True" else "no_imagenet"
+            if split == "test":
+                share = right / (left + right)
+                table.writerow([family, *(names.index(path) for path in paths), share, *[count] * votes])
+
+
+def test_triplets_in_a_table_score_the_same(root: Path, tmp_path: Path) -> None:
+    files = make_nights(root)
+    make_table(tmp_path / "table", files, votes=True)
+    ours, theirs = scores_of(root), scores_of(tmp_path / "table")
+    assert {n: (s.value, s.n) for n, s in ours.items()} == {n: (s.value, s.n) for n, s in theirs.items()}
+    make_table(tmp_path / "unknown", files, votes=False)
+    with pytest.raises(DataError, match=r"have no column votes, .* 6 votes or more\. Add .* --set min_votes=0"):
+        scores_of(tmp_path / "unknown")
+    assert scores_of(tmp_path / "unknown", {"min_votes": "0"})["2afc"].n == 5
+    make_nights(tmp_path / "table")
+    with pytest.raises(DataError, match=r"has triplets in data\.csv and in triplets\.csv\. Remove one"):
+        scores_of(tmp_path / "table")
+
+
+def test_fetched_data_in_the_cache_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LNKIT_CACHE", str(tmp_path / "cache"))
+    make_nights(tmp_path / "cache" / "datasets" / "nights" / "nights")
+    (finished,) = lnkit.evaluate(**PIXEL | {"overrides": {"resolution": str(SIDE)}})
+    assert finished.record.scores["2afc"].n == 4
 
 
 def test_real_judgments_score_as_they_do_in_the_layout_of_bapps(real_data: RealData, root: Path) -> None:
@@ -312,5 +365,5 @@ def test_values_that_cannot_be_honored_are_refused(root: Path, field: str, value
 def test_the_record_says_what_was_scored(root: Path) -> None:
     make_nights(root)
     record = evaluated(root, {"resolution": "224"}).record
-    assert record.notes[0] == "partial: data.csv lists 7 triplets, and the official one 20,019"
+    assert record.notes[0] == "partial: the table lists 7 triplets, and NIGHTS has 20,019"
     assert "|224px,bicubic|test,6+ votes|mean of triplets|" in record.scores["2afc"].signature

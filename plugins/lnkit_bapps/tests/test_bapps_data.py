@@ -120,10 +120,10 @@ def test_a_part_that_is_not_asked_for_is_not_missed(root: Path, cache: Path) -> 
     assert not any("2afc" in note for note in data.notes)
 
 
-@pytest.mark.parametrize("level", ["dataset", "2afc"])
+@pytest.mark.parametrize("level", ["dataset", "PerceptualSimilarity/dataset", "2afc"])
 def test_other_levels_of_the_tree_are_understood(tmp_path: Path, cache: Path, level: str) -> None:
-    if level == "dataset":
-        make_bapps(tmp_path / "top" / "dataset")
+    if level != "2afc":
+        make_bapps(tmp_path / "top" / level)
         data = opened(tmp_path / "top", cache)
     else:
         data = opened(make_bapps(tmp_path / "top") / "2afc", cache)

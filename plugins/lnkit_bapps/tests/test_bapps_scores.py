@@ -12,7 +12,8 @@ from sklearn.metrics import precision_recall_curve
 
 from lnkit.stats import average_precision, two_afc_agreement
 from lnkit_bapps import scores as scoring
-from lnkit_bapps.scores import OFFICIAL_FAMILIES, Distances, score_distances
+from lnkit_bapps.protocol import BappsProtocol
+from lnkit_bapps.scores import OFFICIAL_FAMILIES, Distances, score_all, score_distances
 
 # 2AFC of `alex_vanilla`, an AlexNet trained from scratch: logs/eval_alex_vanilla.out of abhijay9/ShiftTolerant-LPIPS.
 PUBLISHED = {
@@ -101,6 +102,13 @@ def test_the_majority_of_real_judgments(real_data: RealData) -> None:
     assert score.ceilings["human"] == pytest.approx(0.801, abs=6e-4)
     assert score.interval is not None
     assert score_distances(Distances.from_arrays(distances.arrays()), resamples=0)["2afc_majority"] == score
+
+
+def test_triplets_without_a_majority_are_counted() -> None:
+    judge, d0, d1 = np.array([0.5, 0.8, 0.5]), np.zeros(3), np.ones(3)
+    outcome = score_all(Distances({"mine": (judge, d0, d1), "cnn": (judge, d0, d1)}), BappsProtocol(), 0)
+    assert outcome.notes == ("2afc_majority leaves out 4 triplets on which people were split in halves",)
+    assert score_all(Distances({"mine": (judge[1:2], d0[1:2], d1[1:2])}), BappsProtocol(), 0).notes == ()
 
 
 def test_without_any_majority_there_is_no_such_score() -> None:

@@ -1,7 +1,8 @@
 """Judged triplets in a table beside a folder of images: an image that many triplets show is stored once.
 
-``triplets.csv`` has a line for each triplet, with the columns ``ref``, ``p0`` and ``p1`` (files), ``judge`` (the
-fraction of people who found p1 closer), and, if known, ``votes`` (how many people) and ``family``.
+``triplets.csv`` has a line for each triplet, with the columns ``ref``, ``p0`` and ``p1`` (files, or numbers of
+images), ``judge`` (the fraction of people who found p1 closer), and, if known, ``votes`` (how many people) and
+``family``. Numbers count from 0; see :mod:`lnkit.datasets.numbered_images`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from unicodedata import normalize
 
 from lnkit._text_paths import text_paths
 from lnkit.data.folders import same_name
+from lnkit.datasets.numbered_images import find_numbered, require_images
 from lnkit.datasets.text_tables import Line, read_table
 from lnkit.errors import DataError
 
 __all__ = [
+    "FILES",
     "TABLE",
     "TableFamily",
     "read_triplet_table",
@@ -26,6 +29,7 @@ TABLE = "triplets.csv"
 IMAGES = "images"  # folder of the images, beside the table; without it they lie beside the table themselves
 FILES = ("ref", "p0", "p1")
 FAMILY = "triplets"  # of all triplets where the table names no family
+LONGEST_NUMBER = 10  # digits, one more than a number of an image has
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +50,30 @@ def read_triplet_table(root: Path) -> tuple[Path, list[TableFamily]]:
         The folder of the images, and the families by name.
 
     Raises:
-        DataError: The table lacks a column or has no line, a line cannot be understood, or an image is missing.
+        DataError: The table lacks a column or has no line, a line cannot be understood, or an image is missing; or the
+            numbers of the table, or of the images, begin at 1.
     """
     table = root / TABLE
     lines = read_table(table, (*FILES, "judge"))
     if not lines:
         raise DataError(f"{table} has no triplet: expected a line for each, below the names of the columns.")
     folder = root / IMAGES if (root / IMAGES).is_dir() else root
-    stored = _stored_names(folder, dict.fromkeys(line.file(column) for line in lines for column in FILES))
+    names = dict.fromkeys(line.file(column) for line in lines for column in FILES)
+    numbers = all(name.isascii() and name.isdecimal() and len(name) < LONGEST_NUMBER for name in names)
+    by_number = numbers and not any((folder / name).is_file() for name in names)
+    stored = _numbered(root, folder, names) if by_number else _stored_names(folder, names)
     families: dict[str, list[Line]] = {}
     for line in lines:
         families.setdefault(_family(line), []).append(line)
     return folder, [_read_family(name, families[name], stored) for name in sorted(families)]
+
+
+def _numbered(root: Path, folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return {number in the table, as text: file}."""
+    images = find_numbered(root, folder)
+    numbers = {name: int(name) for name in names}
+    require_images(sorted(set(numbers.values())), images, root / TABLE, folder)
+    return {name: images[number] for name, number in numbers.items()}
 
 
 def _stored_names(folder: Path, names: Iterable[str]) -> dict[str, str]:

@@ -15,8 +15,10 @@ from lnkit.specs import DatasetSpec, RemoteFile
 
 __all__ = [
     "BAPPS_DATASET",
+    "BAPPS_MIRROR",
     "COLUMNS",
     "DISTORTION_FAMILIES",
+    "IQA_MIRROR",
     "REAL_FAMILIES",
     "TWO_AFC",
     "FamilyFiles",
@@ -26,6 +28,9 @@ __all__ = [
 ]
 
 SERVER = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset"
+
+IQA_MIRROR = "https://huggingface.co/datasets/chaofengc/IQA-PyTorch-Datasets/resolve/main"
+INNER = ("", "dataset", "PerceptualSimilarity/dataset")  # folders of 2afc and jnd in copies of the data
 
 # Validation triplets and pairs per family, counted in the archives; Zhang et al. 2018, Table 3.
 TWO_AFC = {"traditional": 4720, "cnn": 4720, "superres": 10856, "deblur": 9440, "color": 4720, "frameinterp": 1888}
@@ -58,6 +63,19 @@ BAPPS_DATASET = DatasetSpec(
     },
 )
 
+BAPPS_MIRROR = DatasetSpec(
+    name="bapps-mirror",
+    title="BAPPS, training and validation sets, from the mirror of IQA-PyTorch",
+    files=(
+        # The size as the mirror states it.
+        RemoteFile(f"{IQA_MIRROR}/bapps.tgz", size=6_560_000_000),
+    ),
+    license="BSD-2-Clause (Zhang et al.); the mirror states CC-BY-SA-4.0 for itself, and research and education only",
+    homepage="https://huggingface.co/datasets/chaofengc/IQA-PyTorch-Datasets",
+    layout="PerceptualSimilarity/dataset/ with 2afc and jnd as in BAPPS",
+    contents=BAPPS_DATASET.contents,
+)
+
 
 @text_paths
 @dataclass(frozen=True, slots=True)
@@ -86,8 +104,9 @@ def find_families(root: Path, parts: Sequence[str] = ("2afc", "jnd"), split: str
     """Find the families of a split: official ones first, then the others by name.
 
     Args:
-        root: The folder that holds ``2afc`` and/or ``jnd``, one above it named ``dataset``, or one of the two itself.
-            Triplets may also be in a table; see :mod:`lnkit.datasets.triplet_table`.
+        root: The folder that holds ``2afc`` and/or ``jnd``, one above it named ``dataset`` or
+            ``PerceptualSimilarity/dataset``, or one of the two itself. Triplets may also be in a table; see
+            :mod:`lnkit.datasets.triplet_table`.
         parts: "2afc", "jnd" or both.
         split: "val" or "train".
 
@@ -122,8 +141,8 @@ def _of_table(root: Path, split: str, others: Sequence[FamilyFiles]) -> list[Fam
 @text_paths
 def split_folder(root: Path, part: str, split: str) -> Path:
     """Return the folder of a part's split, whichever level of the layout ``root`` is; it may not exist."""
-    for folder in (root / part / split, root / "dataset" / part / split):
-        if folder.is_dir():
+    for inner in INNER:
+        if (folder := root / inner / part / split).is_dir():
             return folder
     return root / split if any(root.glob(f"{split}/*/{LABEL[part]}")) else root / part / split
 

@@ -148,7 +148,14 @@ class ImageComparer:
             start = stop
         return distances
 
-    def matrix(self, images: Array, *, advance: Advance | None = None, store: ArrayStore | None = None) -> Array:
+    def matrix(
+        self,
+        images: Array,
+        *,
+        advance: Advance | None = None,
+        store: ArrayStore | None = None,
+        pairs: Array | None = None,
+    ) -> Array:
         """Return the distances between all images of a set, with one run of the network per image.
 
         The engine is always "eager" and the batch size fixed; see :mod:`lnkit.distances.matrix`.
@@ -158,14 +165,15 @@ class ImageComparer:
             advance: Called with the number of pairs done.
             store: Stores finished blocks of rows, such as a run's ``context.store``, so that an interrupted
                 computation can be resumed.
+            pairs: Which pairs to measure (N, N), true or false, in either direction; None for all of them.
 
         Returns:
             Distances (N, N, number of loss networks), float64, symmetric, 0 on the diagonal and between identical
-            images. They equal those of ``compare`` up to rounding. A distance that is not symmetric is measured from
-            the earlier image to the later one.
+            images, NaN where the pair is not among ``pairs``. They equal those of ``compare`` up to rounding. A
+            distance that is not symmetric is measured from the earlier image to the later one.
 
         Raises:
-            ImageError: The array has another shape or type, or the images are too small for a point or too large for
+            ImageError: An array has another shape or type, or the images are too small for a point or too large for
                 the memory.
             LnkitError: A distance is not a finite number.
         """
@@ -174,8 +182,15 @@ class ImageComparer:
         self._require_size(height, width)
         self.engine = "eager"
         pairwise = PairwiseDistances(self._module(1), self._images(height, width), self.device)
-        distances = pairwise.compute(images, advance, store)
+        if pairs is not None and (pairs.dtype != bool or pairs.shape != (len(images),) * 2):
+            raise ImageError(
+                f"Expected pairs as true or false of shape {(len(images),) * 2}, got {pairs.dtype} of shape "
+                f"{pairs.shape}."
+            )
+        distances = pairwise.compute(images, advance, store, pairs)
         self._require_finite(distances)
+        if pairs is not None:
+            distances[~(pairs | pairs.T | np.eye(len(images), dtype=bool))] = np.nan
         return distances
 
     def batch_items(self, images: int, height: int, width: int) -> int:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -46,12 +46,19 @@ class PairwiseDistances:
         # For each loss network, the terms that its distance is the sum of.
         self.shares = [[term for term, owner in enumerate(owners) if owner in summed] for summed in self.module.sums]
 
-    def compute(self, images: Array, advance: Advance | None, store: ArrayStore | None) -> Array:
-        """Return the distances (N, N, loss networks) between ``images`` (N, H, W, 3); see ``ImageComparer.matrix``."""
+    def compute(
+        self, images: Array, advance: Advance | None, store: ArrayStore | None, pairs: Array | None = None
+    ) -> Array:
+        """Return the distances (N, N, loss networks) between ``images`` (N, H, W, 3); see ``ImageComparer.matrix``.
+
+        Distances of pairs that are not wanted are 0.
+        """
         distances: Array = np.zeros((len(images), len(images), len(self.module.sums)))
+        first = _first_identical(images)
+        wanted = _among_first(pairs, first)
         try:
             for rows in self._blocks(images):
-                compute = partial(self._block, images, rows, advance)
+                compute = partial(self._block, images, rows, wanted, advance)
                 block = store.get_or_compute(f"rows-{rows.start:06d}", compute) if store else compute()
                 distances[rows, rows.start :] = block["distance"]
         except RuntimeError as error:
@@ -62,7 +69,6 @@ class PairwiseDistances:
                 f"of {self.device}. Use smaller images, an earlier point, or the device 'cpu'."
             ) from error
         distances += distances.transpose(1, 0, 2)
-        first = _first_identical(images)
         symmetric: Array = distances[np.ix_(first, first)]
         return symmetric
 
@@ -79,15 +85,19 @@ class PairwiseDistances:
         for start in range(0, len(images), rows):
             yield slice(start, min(start + rows, len(images)))
 
-    def _block(self, images: Array, rows: slice, advance: Advance | None) -> Arrays:
-        """Return the distances of the images in ``rows`` to themselves and all later ones, each pair once."""
+    def _block(self, images: Array, rows: slice, wanted: Array | None, advance: Advance | None) -> Arrays:
+        """Return the distances of the images in ``rows`` to themselves and all later ones, each wanted pair once."""
         distances = np.zeros((rows.stop - rows.start, len(images) - rows.start, len(self.module.sums)))
         row_features: list[Tensor] = []
         for column, image in enumerate(self._embed_all(images[rows.start :])):
             row_features = row_features or [part.new_empty((len(distances), *part.shape)) for part in image]
             before = min(column, len(distances))
+            chosen: Any = slice(before)
+            if wanted is not None:
+                chosen = np.flatnonzero(wanted[rows.start : rows.start + before, rows.start + column])
+                before = len(chosen)
             if before:
-                distances[:before, column] = self._compare([features[:before] for features in row_features], image)
+                distances[chosen, column] = self._compare([features[chosen] for features in row_features], image)
             if column < len(distances):
                 for features, own in zip(row_features, image, strict=True):
                     features[column] = own
@@ -136,6 +146,16 @@ def _compare_in_parts(step: Embedded, rows: Tensor, image: Tensor) -> Tensor:
     size = max(1, CALL_BYTES // image.nbytes)
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
     return torch.cat([step.compare(part, image.expand_as(part)) for part in parts])
+
+
+def _among_first(pairs: Array | None, first: Array) -> Array | None:
+    """Return the wanted pairs (N, N) in both directions, with each image replaced by the first identical one."""
+    if pairs is None:
+        return None
+    wanted: Array = np.zeros(pairs.shape, bool)
+    rows, columns = np.nonzero(pairs)
+    wanted[first[rows], first[columns]] = wanted[first[columns], first[rows]] = True
+    return wanted
 
 
 def _first_identical(images: Array) -> Array:

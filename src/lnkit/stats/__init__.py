@@ -38,7 +38,11 @@ if TYPE_CHECKING:
         spearman as spearman,
     )
     from lnkit.stats.ranks import kendalls_w as kendalls_w, tied_ranks as tied_ranks
-    from lnkit.stats.two_afc import two_afc_agreement as two_afc_agreement, two_afc_ceilings as two_afc_ceilings
+    from lnkit.stats.two_afc import (
+        majority_agreement as majority_agreement,
+        two_afc_agreement as two_afc_agreement,
+        two_afc_ceilings as two_afc_ceilings,
+    )
 
 __getattr__, __all__ = lazy_exports(
     __name__,
@@ -71,6 +75,6 @@ __getattr__, __all__ = lazy_exports(
             "spearman",
         ),
         "lnkit.stats.ranks": ("kendalls_w", "tied_ranks"),
-        "lnkit.stats.two_afc": ("two_afc_agreement", "two_afc_ceilings"),
+        "lnkit.stats.two_afc": ("majority_agreement", "two_afc_agreement", "two_afc_ceilings"),
     },
 )

@@ -32,6 +32,32 @@ def two_afc_agreement(judge: NDArray[Any], d0: NDArray[Any], d1: NDArray[Any]) -
     return np.where(d1 < d0, judge, np.where(d0 < d1, 1.0 - judge, 0.5))
 
 
+def majority_agreement(judge: NDArray[Any], d0: NDArray[Any], d1: NDArray[Any]) -> NDArray[np.float64]:
+    """Return whether a distance chooses as most people did, for each triplet that has a majority.
+
+    It is 1 where the image that more than half of the people chose is nearer, 0 where the other one is, and 0.5 for
+    equal distances. Triplets that split people in halves are left out.
+
+    Args:
+        judge: (N,) in [0, 1], the fraction of people who found p1 closer to the reference.
+        d0: (N,) distances between the reference and p0.
+        d1: (N,) distances between the reference and p1.
+
+    Returns:
+        (M,) of the M triplets with ``judge != 0.5``.
+
+    References:
+        Hepburn et al. 2024, arXiv 2403.10390, describe accuracy of this kind; the treatment of ties is ours.
+
+    Example:
+        >>> import numpy as np
+        >>> majority_agreement(np.array([0.8, 0.5, 0.2]), np.array([2.0, 1.0, 2.0]), np.array([1.0, 2.0, 1.0]))
+        array([1., 0.])
+    """
+    decided = judge != 0.5
+    return two_afc_agreement((judge[decided] > 0.5).astype(np.float64), d0[decided], d1[decided])
+
+
 def two_afc_ceilings(judge: NDArray[Any], votes: int | NDArray[Any] | None = None) -> dict[str, float]:
     """Compute the 2AFC scores that people themselves reach on these judgments.
 

@@ -139,13 +139,13 @@ def fetch(file: RemoteFile, folder: Path, progress: Progress, *, hint: str = HIN
 
 
 def file_name(url: str) -> str:
-    """Return the name on disk of the file at ``url``.
+    """Return the name on disk of the file at ``url``, which may end in a slash, as ``https://osf.io/download/sd3f7/``.
 
     Raises:
         DataError: The URL names no file, or its scheme is not http, https or file.
     """
     parts = urlsplit(url)
-    name = unquote(parts.path).rpartition("/")[2]
+    name = unquote(parts.path).rstrip("/").rpartition("/")[2]
     wrong = name in {"", ".", ".."} or "\\" in name or not name.isprintable()
     if wrong or parts.scheme not in {"http", "https", "file"}:
         raise DataError(f"Expected the http, https or file URL of a file, got {url!r}: it cannot be fetched.")
