@@ -131,6 +131,7 @@ class BackboneSpec:
     )
     tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that set
     classes: str = ""  # of its head, by class_digest; "": no head, or unknown
+    trained_on: str = ""  # what its pretrained weights learned: "ImageNet-1k classification"; "": unknown
     imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as stated by their authors
     layer_names: Mapping[str, str] = field(default_factory=dict)  # other names of nodes: "conv1_2" -> "features.2"
     with_tag: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points

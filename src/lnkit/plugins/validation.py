@@ -73,6 +73,7 @@ BACKBONE = (
     Rule("size_note", *SIGNED),
     Rule("tags", rules.are_tags, "a tuple of names, each of letters, digits and any of . _ - @"),
     Rule("classes", *TEXT),
+    Rule("trained_on", *TEXT),
     Rule("imagenet_top1", rules.or_none(rules.is_percentage), "a percentage, or None"),
     Rule("layer_names", rules.are_layer_names, "a mapping from names to dotted module paths"),
     Rule("with_tag", rules.or_none(callable), "a function from a tag to a spec, or None"),
