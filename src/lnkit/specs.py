@@ -29,6 +29,7 @@ __all__ = [
     "LPIPS_STD",
     "NORMALIZATIONS",
     "RESIZE_FILTERS",
+    "BackboneSource",
     "BackboneSpec",
     "DatasetSpec",
     "DistanceAt",
@@ -163,6 +164,16 @@ class ExtractionPoint:
     @property
     def nodes(self) -> tuple[str, ...]:
         return tuple(self.node.split("+"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneSource:
+    """A place that has backbones, which nobody lists: ``hf-hub:owner/name`` is the backbone of a repository."""
+
+    name: str  # "hf-hub"; stands before the colon
+    # describe("owner/name") -> its spec, whose name is not used, and its points. It is called once for each name.
+    describe: Callable[[str], tuple[BackboneSpec, Sequence[ExtractionPoint]]] | str
+    description: str = ""  # "timm's networks on the Hugging Face hub"
 
 
 @dataclass(frozen=True, slots=True)
