@@ -35,6 +35,7 @@ TESTED = (
     "lnkit-earlystop",
     "lnkit-judgments",
     "lnkit-probes",
+    "lnkit-openclip",
     "lnkit-stlpips",
     "lnkit-timm",
 )
