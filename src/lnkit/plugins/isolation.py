@@ -38,6 +38,7 @@ TESTED = (
     "lnkit-openclip",
     "lnkit-stlpips",
     "lnkit-timm",
+    "lnkit-transformers",
 )
 # The bundled plugins, name -> module, as pyproject.toml announces them. Metadata are not trusted with it: any
 # distribution can call itself lnkit.
@@ -59,8 +60,8 @@ MARKER = ImportMarker()
 class Plugin:
     """An installed plugin, what it registered, and its failures and warnings."""
 
-    name: str  # of its entry point: "lnkit_timm"
-    module: str  # "lnkit_timm"
+    name: str  # of its entry point: "lnkit_timm", "lnkit_transformers"
+    module: str  # "lnkit_timm", "lnkit_transformers"
     distribution: str  # "lnkit-timm"
     version: str  # "0.1.0"
     enabled: bool = True  # False if LNKIT_PLUGINS leaves it out
