@@ -153,7 +153,7 @@ def test_pickled_weights_are_not_read(server: Server) -> None:
 def test_a_configuration_cannot_name_another_file(server: Server, tmp_path: Path) -> None:
     other = tmp_path / "other.bin"
     torch.save({"head.weight": torch.zeros(1)}, other)
-    cfg = {"hf_hub_filename": "pytorch_model.bin", "file": str(other), "custom_load": True, "url": other.as_uri()}
+    cfg = {"hf_hub_filename": "pytorch_model.bin", "file": str(other), "custom_load": "hf", "url": other.as_uri()}
     values = publish(server, pretrained_cfg=cfg)
     loaded = build_backbone(default_registry().backbone(NAME))
     assert torch.equal(loaded.module.state_dict()["head.weight"], values["head.weight"])

@@ -60,8 +60,8 @@ MARKER = ImportMarker()
 class Plugin:
     """An installed plugin, what it registered, and its failures and warnings."""
 
-    name: str  # of its entry point: "lnkit_timm", "lnkit_transformers"
-    module: str  # "lnkit_timm", "lnkit_transformers"
+    name: str  # of its entry point: "lnkit_timm"
+    module: str  # "lnkit_timm"
     distribution: str  # "lnkit-timm"
     version: str  # "0.1.0"
     enabled: bool = True  # False if LNKIT_PLUGINS leaves it out
