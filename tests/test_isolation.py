@@ -143,6 +143,11 @@ FAULTS = {
         "register_backbone",
         "weights_file must be a text",
     ),
+    "training data on two lines": (
+        backbone("trained_on='ImageNet-1k\\nof mine'"),
+        "register_backbone",
+        "trained_on must be a text on one line",
+    ),
     "input_size of one number": (backbone("input_size=224"), "register_backbone", "input_size must be a tuple of h"),
     "input_size of zero": (backbone("input_size=(0, 224)"), "register_backbone", "input_size must be a tuple of h"),
     "an unknown interpolation": (backbone("interpolation='cubic'"), "register_backbone", "must be one of bicubic, bil"),

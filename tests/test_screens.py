@@ -153,13 +153,13 @@ def test_the_first_screen_shows_the_study_and_how_to_see_the_others() -> None:
     text = " ".join(lines)
     assert len(lines) < 40
     assert "4 standard points + lpips" in text
-    assert "1 column left out: plugin; --wide shows all." in text
+    assert "2 columns left out: trained on, plugin; --wide shows all." in text
     assert f"There are {len(default_registry().backbones):,} in all; `lnkit list-backbones '*'` lists them." in text
 
 
 def test_wide_shows_every_column_and_every_point() -> None:
     lines = screen(["list-backbones", "vgg16", "--wide"], 80).lines
-    assert lines[0].split() == ["backbone", "family", "weights", "points", "plugin"]
+    assert lines[0].split() == ["backbone", "family", "weights", "trained", "on", "points", "plugin"]
     assert "early, semi_early, mid, late, lpips" in " ".join(lines)
 
 

@@ -8,15 +8,12 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from file_server import running
+from hub_server import COMMIT, Server, server
 from realdata import RealData
 from safetensors.torch import save
 from torch import nn
@@ -32,7 +29,8 @@ from lnkit.networks.weights import build_backbone
 from lnkit.plugins.registry import Registry
 from lnkit.progress import SilentProgress
 
-COMMIT = "0123456789" * 4
+__all__ = ["server"]
+
 SAFE = save({"weight": torch.ones(3, 2), "bias": torch.zeros(3)})
 SHA256 = hashlib.sha256(SAFE).hexdigest()
 
@@ -47,49 +45,6 @@ PICKLED = saved()
 DIGITS = hashlib.sha256(PICKLED).hexdigest()[:8]
 
 
-@dataclass
-class Server:
-    """A server of plain files, and of files of the hub with their tags."""
-
-    files: dict[str, bytes] = field(default_factory=dict)  # path of the URL -> content
-    tags: dict[str, str] = field(default_factory=dict)  # path -> the tag that the hub states, if not the SHA-256
-    asked: list[str] = field(default_factory=list)
-    address: str = ""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server_of: Server
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def _answer(self, *, body: bool) -> None:
-        self.server_of.asked.append(f"{self.command} {self.path}")
-        content = self.server_of.files.get(self.path)
-        if content is None:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound" if "/resolve/" in self.path else "")
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        if "/resolve/" in self.path:
-            self.send_header("X-Repo-Commit", COMMIT)
-            tag = self.server_of.tags.get(self.path, hashlib.sha256(content).hexdigest())
-            self.send_header("ETag", f'"{tag}"')
-        self.end_headers()
-        if body:
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        pass
-
-
 @pytest.fixture(autouse=True)
 def own_downloads(own_folders: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Start every test without downloads, and with a hub that is this machine's."""
@@ -99,18 +54,6 @@ def own_downloads(own_folders: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LNKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    from huggingface_hub import constants
-
-    served = Server()
-    with running(type("Handler", (_Handler,), {"server_of": served})) as served.address:
-        monkeypatch.setattr(constants, "ENDPOINT", served.address)
-        template = served.address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        yield served
 
 
 def spec(name: str, **changes: Any) -> BackboneSpec:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lnkit.networks.load import load_backbone as load_backbone, load_loss_network as load_loss_network
     from lnkit.networks.loss_network import LossNetwork as LossNetwork
     from lnkit.specs import (
+        BackboneSource as BackboneSource,
         BackboneSpec as BackboneSpec,
         DatasetSpec as DatasetSpec,
         DistanceAt as DistanceAt,
@@ -82,6 +83,7 @@ __getattr__, __all__ = lazy_exports(
         ),
         "lnkit.networks.loss_network": ("LossNetwork",),
         "lnkit.specs": (
+            "BackboneSource",
             "BackboneSpec",
             "DatasetSpec",
             "DistanceConfig",

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 import pluggy
 
 from lnkit.benchmark import BenchmarkSpec
-from lnkit.specs import BackboneSpec, DistanceSpec, ExecutorSpec, ExtractionPoint
+from lnkit.specs import BackboneSource, BackboneSpec, DistanceSpec, ExecutorSpec, ExtractionPoint
 
 __all__ = [
     "register_backbone",
+    "register_backbone_source",
     "register_benchmark",
     "register_distance",
     "register_executor",
@@ -92,6 +93,21 @@ def register_benchmark(register: Callable[[BenchmarkSpec], None]) -> None:
         @lnkit.hookimpl
         def register_benchmark(register):
             register(lnkit.BenchmarkSpec(name="mine", ...))
+    """
+
+
+@hookspec
+def register_backbone_source(register: Callable[[BackboneSource], None]) -> None:
+    """Register places whose backbones are described when they are named. Called last.
+
+    Args:
+        register: takes one or more specs.
+
+    Example::
+
+        @lnkit.hookimpl
+        def register_backbone_source(register):
+            register(lnkit.BackboneSource("my-server", describe=describe))  # for --backbone my-server:NAME
     """
 
 

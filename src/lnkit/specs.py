@@ -29,6 +29,7 @@ __all__ = [
     "LPIPS_STD",
     "NORMALIZATIONS",
     "RESIZE_FILTERS",
+    "BackboneSource",
     "BackboneSpec",
     "DatasetSpec",
     "DistanceAt",
@@ -131,6 +132,7 @@ class BackboneSpec:
     )
     tags: tuple[str, ...] = ()  # its sets of pretrained weights: "<name>.<tag>" is this backbone with that set
     classes: str = ""  # of its head, by class_digest; "": no head, or unknown
+    trained_on: str = ""  # what its pretrained weights learned: "ImageNet-1k classification"; "": unknown
     imagenet_top1: float | None = None  # accuracy of its pretrained weights in percent, as stated by their authors
     layer_names: Mapping[str, str] = field(default_factory=dict)  # other names of nodes: "conv1_2" -> "features.2"
     with_tag: Callable[[str], BackboneSpec] | None = None  # tag -> the spec of "<name>.<tag>", cut at the same points
@@ -162,6 +164,16 @@ class ExtractionPoint:
     @property
     def nodes(self) -> tuple[str, ...]:
         return tuple(self.node.split("+"))
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneSource:
+    """A place that has backbones, which nobody lists: ``hf-hub:owner/name`` is the backbone of a repository."""
+
+    name: str  # "hf-hub"; stands before the colon
+    # describe("owner/name") -> its spec, whose name is not used, and its points. It is called once for each name.
+    describe: Callable[[str], tuple[BackboneSpec, Sequence[ExtractionPoint]]] | str
+    description: str = ""  # "timm's networks on the Hugging Face hub"
 
 
 @dataclass(frozen=True, slots=True)

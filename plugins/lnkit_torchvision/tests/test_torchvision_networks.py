@@ -20,6 +20,7 @@ from lnkit.networks.load import make_loss_network
 from lnkit.networks.weights import LoadedBackbone
 from lnkit.plugins.load import default_registry
 from lnkit_torchvision import L2_POOLING
+from lnkit_torchvision.coco import TRAINED_NETWORKS
 from lnkit_torchvision.load import load
 from lnkit_torchvision.study import POINTS as STUDY
 from lnkit_torchvision.table import NETWORKS, Network
@@ -192,7 +193,8 @@ def test_min_size_is_the_smallest_side_that_reaches_every_point(prepared: Prepar
 
 def test_all_of_torchvisions_classification_networks_are_there() -> None:
     registered = [spec.name for spec in default_registry().backbones.values() if spec.requires == REQUIRES]
-    assert sorted(registered) == sorted([*models.list_models(module=models), L2_POOLING])
+    trained = [network.name for network in TRAINED_NETWORKS]
+    assert sorted(registered) == sorted([*models.list_models(module=models), L2_POOLING, *trained])
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
@@ -219,6 +221,7 @@ def test_weights_are_as_torchvision_states_them(name: str, tag: str) -> None:
     assert HASH_IN_NAME.search(weights.url), "what is fetched can be checked"
     assert (list(spec.mean), list(spec.std)) == (preset.mean, preset.std)
     assert [spec.eval_size] == preset.crop_size
+    assert spec.trained_on == f"{'SWAG, ' if 'SWAG' in tag else ''}ImageNet-1k classification"
     if spec.family in ("ViT", "MaxViT"):
         assert spec.input_size == (*preset.crop_size, *preset.crop_size) == weights.meta["min_size"]
         assert spec.interpolation == preset.interpolation.value

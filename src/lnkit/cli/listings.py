@@ -11,6 +11,7 @@ import click
 from lnkit.cli._output import echo, emit_json, is_wide, json_option, pager, print_sentence, print_table
 from lnkit.cli._registry import open_registry
 from lnkit.errors import UnknownNameError
+from lnkit.specs import NO_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,13 +22,20 @@ if TYPE_CHECKING:
 
 STANDARD_POINTS = ("early", "semi_early", "mid", "late")
 MAX_POINTS = 24  # letters of a list of points on a terminal
+UNKNOWN, NOTHING = "unknown", "-"
 
 
 @click.command("list-backbones")
 @click.argument("pattern", default="")
 @click.option("--family", metavar="NAME", help="Only backbones of this family, such as ResNet.")
+@click.option(
+    "--trained-on",
+    metavar="TEXT",
+    help="Only weights that were trained on this, such as DINOv2, CLIP, COCO or ImageNet-21k: any part of the column "
+    "`trained on`. Looks through all sets of weights.",
+)
 @json_option
-def list_backbones(pattern: str, family: str | None, as_json: bool) -> None:
+def list_backbones(pattern: str, family: str | None, trained_on: str | None, as_json: bool) -> None:
     """List the backbones that can be cut into loss networks.
 
     PATTERN, such as 'timm/vit*' or resnet, selects names that match it, or that contain it if it has no wildcard.
@@ -36,14 +44,18 @@ def list_backbones(pattern: str, family: str | None, as_json: bool) -> None:
     and its input sizes.
     """
     registry = open_registry()
-    facts = [_backbone_facts(registry, spec) for spec in _of_family(registry, family) if _matches(spec.name, pattern)]
-    if not facts:
+    named = [spec for spec in _of_family(registry, family) if _matches(spec.name, pattern)]
+    if not named:
         raise UnknownNameError(f"No backbone's name matches {pattern!r}; `lnkit list-backbones` shows all of them.")
+    chosen = named if trained_on is None else _trained_on(registry, named, trained_on)
+    facts = [_backbone_facts(registry, spec) for spec in chosen]
     if as_json:
         emit_json(facts)
         return
     with pager():
-        if pattern or family or is_wide():
+        if trained_on is not None:
+            _show_backbones(facts, least=("plugin", "points", "weights", "family"))
+        elif pattern or family or is_wide():
             _show_backbones(facts)
         else:
             _show_overview(facts)
@@ -78,10 +90,14 @@ def list_distances(as_json: bool) -> None:
     print_table(["distance", "what it computes", "source", "plugin"], rows)
 
 
-def _show_backbones(facts: Sequence[dict[str, Any]]) -> None:
-    rows = [[f["name"], f["family"], f["weights"], _points_cell(f["points"]), f["plugin"]] for f in facts]
-    columns = ["backbone", "family", "weights", "points", "plugin"]
-    print_table(columns, rows, least=["plugin", "weights", "points"])
+def _show_backbones(
+    facts: Sequence[dict[str, Any]], least: Sequence[str] = ("plugin", "trained on", "weights", "points")
+) -> None:
+    """Print backbones as a table; a narrow terminal does without the columns in ``least`` first."""
+    rows = [
+        [f["name"], f["family"], f["weights"], f["trained_on"], _points_cell(f["points"]), f["plugin"]] for f in facts
+    ]
+    print_table(["backbone", "family", "weights", "trained on", "points", "plugin"], rows, least=least)
 
 
 def _points_cell(points: Iterable[str]) -> str:
@@ -135,12 +151,32 @@ def _of_family(registry: Registry, family: str | None) -> list[BackboneSpec]:
     return chosen
 
 
+def _trained_on(registry: Registry, backbones: Iterable[BackboneSpec], text: str) -> list[BackboneSpec]:
+    """Return the backbones, each with every set of its weights, that were trained on what ``text`` is a part of."""
+    sets: list[BackboneSpec] = []
+    for spec in backbones:
+        others = (tag for tag in spec.tags if tag != spec.weights)
+        sets += [spec, *(registry.backbone(f"{spec.name}.{tag}") for tag in others)]
+    chosen = [spec for spec in sets if text.lower() in _training(spec).lower()]
+    if not chosen:
+        known = {part for spec in sets for part in _training(spec).split(", ")} - {NOTHING}
+        there = f"There are: {', '.join(sorted(known, key=str.lower))}." if known else "They have no weights."
+        raise UnknownNameError(f"No weights of these backbones were trained on {text!r}. {there}")
+    return chosen
+
+
+def _training(spec: BackboneSpec) -> str:
+    """Return what the weights of a backbone were trained on, "unknown" if no plugin says it, "-" without weights."""
+    return spec.trained_on or (UNKNOWN if spec.weights not in ("", NO_WEIGHTS) else NOTHING)
+
+
 def _backbone_facts(registry: Registry, backbone: BackboneSpec) -> dict[str, Any]:
     return {
         "name": backbone.name,
         "family": backbone.family,
         "weights": backbone.weights,
         "tags": list(backbone.tags),
+        "trained_on": _training(backbone),
         "points": {name: point.node for name, point in registry.points_at(backbone.name).items()},
         "citation": backbone.citation,
         "min_size": backbone.min_size,

@@ -11,6 +11,7 @@ from lnkit._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from lnkit.networks.device import open_device as open_device
+    from lnkit.networks.hf_hub import fetch_hub_file as fetch_hub_file
     from lnkit.networks.load import (
         load_backbone as load_backbone,
         load_loss_network as load_loss_network,
@@ -24,6 +25,7 @@ __getattr__, __all__ = lazy_exports(
     __name__,
     {
         "lnkit.networks.device": ("open_device",),
+        "lnkit.networks.hf_hub": ("fetch_hub_file",),
         "lnkit.networks.load": ("load_backbone", "load_loss_network", "make_loss_network"),
         "lnkit.networks.loss_network": ("LossNetwork",),
         "lnkit.networks.weight_readings": ("read_weights",),

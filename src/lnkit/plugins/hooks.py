@@ -18,6 +18,7 @@ HOOKS = {  # hook -> kind of the registered items, in the order in which hooks a
     "register_extraction_points": "point",
     "register_distance": "distance",
     "register_benchmark": "benchmark",
+    "register_backbone_source": "source",
     "register_executor": "executor",
 }
 IMPORT_PATH = re.compile(r"\w+(\.\w+)*(:\w+(\.\w+)*)?")

@@ -36,8 +36,10 @@ TESTED = (
     "lnkit-judgments",
     "lnkit-probes",
     "lnkit-psychophysics",
+    "lnkit-openclip",
     "lnkit-stlpips",
     "lnkit-timm",
+    "lnkit-transformers",
 )
 # The bundled plugins, name -> module, as pyproject.toml announces them. Metadata are not trusted with it: any
 # distribution can call itself lnkit.

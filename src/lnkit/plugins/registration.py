@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from lnkit.errors import PluginError
 from lnkit.plugins.hooks import HOOKS
 from lnkit.plugins.isolation import Plugin, call_hook
-from lnkit.plugins.validation import check_backbone, check_benchmark, check_distance, check_executor, check_point
+from lnkit.plugins.validation import (
+    check_backbone,
+    check_benchmark,
+    check_distance,
+    check_executor,
+    check_point,
+    check_source,
+)
 from lnkit.specs import ExtractionPoint
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
     "backbone": check_backbone,
     "distance": check_distance,
     "benchmark": check_benchmark,
+    "source": check_source,
     "executor": check_executor,
 }
 

@@ -11,9 +11,18 @@ from lnkit.benchmark import BenchmarkSpec
 from lnkit.errors import PluginError, UnknownNameError, UsageError, did_you_mean, near_names
 from lnkit.plugins.failures import sentence_of
 from lnkit.plugins.isolation import Plugin
+from lnkit.plugins.sources import Described, describe_from
 from lnkit.plugins.user_backbones import import_backbone, is_user_backbone
 from lnkit.plugins.validation import check_backbone
-from lnkit.specs import BackboneSpec, DistanceSpec, ExecutorSpec, ExtractionPoint, LossNetworkId, PluginFailure
+from lnkit.specs import (
+    BackboneSource,
+    BackboneSpec,
+    DistanceSpec,
+    ExecutorSpec,
+    ExtractionPoint,
+    LossNetworkId,
+    PluginFailure,
+)
 
 Spec = TypeVar("Spec", BackboneSpec, BenchmarkSpec, DistanceSpec, ExecutorSpec)
 
@@ -36,6 +45,8 @@ class Registry:
     distances: dict[str, DistanceSpec] = field(default_factory=dict)
     benchmarks: dict[str, BenchmarkSpec] = field(default_factory=dict)
     executors: dict[str, ExecutorSpec] = field(default_factory=dict)
+    sources: dict[str, BackboneSource] = field(default_factory=dict)
+    described: dict[str, Described] = field(default_factory=dict)  # backbones of the sources that were asked for
     dangling: list[tuple[str, ExtractionPoint, str]] = field(default_factory=list)  # backbone, point, plugin
     providers: dict[tuple[str, str], Plugin] = field(default_factory=dict)  # ("backbone", "vgg16") -> plugin
 
@@ -47,14 +58,17 @@ class Registry:
         """Return a backbone.
 
         Args:
-            name: ``vgg16``; with other weights ``resnet50.IMAGENET1K_V2``; or ``package.module:build``, a user's own
-                function, which is imported.
+            name: ``vgg16``; with other weights ``resnet50.IMAGENET1K_V2``; ``package.module:build``, a user's own
+                function, which is imported; or ``hf-hub:owner/name``, one of a plugin's source, which describes it.
 
         Raises:
+            LnkitError: the source cannot describe it.
             UnknownNameError: no backbone has this name, or not with these weights; the message suggests similar names.
             UsageError: the user's function cannot be imported.
         """
         if name not in self.backbones:
+            if described := self._described(name):
+                return described.spec
             spec = self._tagged(name)
             if spec is None and is_user_backbone(name):
                 spec = import_backbone(name)
@@ -64,6 +78,8 @@ class Registry:
 
     def points_at(self, backbone: str) -> Mapping[str, ExtractionPoint]:
         """Return the extraction points of a backbone by name; empty for an unknown backbone."""
+        if described := self._described(backbone):
+            return described.points
         return self.points.get(self._base(backbone), {})
 
     def benchmark(self, name: str) -> BenchmarkSpec:
@@ -91,6 +107,8 @@ class Registry:
 
     def provider(self, kind: str, name: str) -> Plugin:
         """Return the plugin that registered an item of kind "backbone", "benchmark" or "distance"."""
+        if kind == "backbone" and (source := self._source(name)):
+            return self.providers["source", source.name]
         if kind == "backbone" and is_user_backbone(name):
             return USER_CODE
         return self.providers[kind, self._base(name) if kind == "backbone" else name]
@@ -179,6 +197,19 @@ class Registry:
                 f"`lnkit points {backbone}` shows them, and a node path of the network works too."
             )
         return name
+
+    def _source(self, name: str) -> BackboneSource | None:
+        source, colon, _ = name.partition(":")
+        return self.sources.get(source) if colon else None
+
+    def _described(self, name: str) -> Described | None:
+        """Return the backbone ``<source>:<name>``, or None if there is no such source."""
+        source = self._source(name)
+        if source is None:
+            return None
+        if name not in self.described:
+            self.described[name] = describe_from(source, name)
+        return self.described[name]
 
     def _base(self, name: str) -> str:
         """Return the registered backbone behind ``name``: ``resnet50`` for ``resnet50.IMAGENET1K_V2``."""

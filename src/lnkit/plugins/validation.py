@@ -18,6 +18,7 @@ from lnkit.plugins.rules import POINT_NAME, SCORE_NAME, Rule, check_name
 from lnkit.specs import (
     HUB_NAMES,
     INTERPOLATIONS,
+    BackboneSource,
     BackboneSpec,
     DatasetSpec,
     DistanceSpec,
@@ -73,6 +74,7 @@ BACKBONE = (
     Rule("size_note", *SIGNED),
     Rule("tags", rules.are_tags, "a tuple of names, each of letters, digits and any of . _ - @"),
     Rule("classes", *TEXT),
+    Rule("trained_on", *TEXT),
     Rule("imagenet_top1", rules.or_none(rules.is_percentage), "a percentage, or None"),
     Rule("layer_names", rules.are_layer_names, "a mapping from names to dotted module paths"),
     Rule("with_tag", rules.or_none(callable), "a function from a tag to a spec, or None"),
@@ -83,6 +85,10 @@ POINT = (
     Rule("citation", *TEXT),
     Rule("layout", LAYOUTS.__contains__, f"one of {', '.join(LAYOUTS)}"),
     Rule("prefix_tokens", rules.is_count, "a number of tokens"),
+)
+SOURCE = (
+    Rule("describe", *REFERENCE),
+    Rule("description", *TEXT),
 )
 DISTANCE = (
     Rule("load", *REFERENCE),
@@ -161,6 +167,14 @@ def check_point(backbone: str, point: object) -> ExtractionPoint:
     check_name("extraction point", point.name, POINT_NAME)
     _check("extraction point", point, POINT, owner=backbone)
     return point
+
+
+def check_source(spec: object) -> BackboneSource:
+    """Return the spec, or raise PluginError if a field is invalid."""
+    spec = _require_type(BackboneSource, spec)
+    check_name("source of backbones", spec.name, rules.POINT_NAME)
+    _check("source of backbones", spec, SOURCE)
+    return spec
 
 
 def check_distance(spec: object) -> DistanceSpec:

@@ -55,6 +55,7 @@ def _spec(network: Network) -> lnkit.BackboneSpec:
         std=LPIPS_STD,
         min_size=network.min_size,
         requires=(PACKAGE,),
+        trained_on="BAPPS judgments",
         distance=DISTANCE,
     )
 

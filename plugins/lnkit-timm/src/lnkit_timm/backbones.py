@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import lnkit
 from lnkit.specs import IMAGENET_CLASSES
 from lnkit_timm.catalog import ADAPTATIONS, CLASS_TOKEN, POINTS, RULES, TAPS, Architecture, Layout, is_tapped
+from lnkit_timm.training_data import trained_on
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +47,7 @@ def backbone_spec(architecture: Architecture, citation: str = "", tag: str = "",
         eval_size=max(settings.size),
         size_note=ADAPTATIONS[architecture.adaptation].phrase.format(size=f"{width}x{height}"),
         tags=tuple(architecture.tags),
+        trained_on=trained_on(architecture.name, tag),
         classes=IMAGENET_CLASSES if IMAGENET.search(tag) else "",
         with_tag=partial(_with_tag, architecture, citation),
         remote=_remote(architecture, tag) if tag else None,

@@ -22,13 +22,20 @@ def asked_once() -> Iterator[str]:
     Yields:
         Why the hub cannot be used, as a phrase; "" if it can.
     """
-    offline = constants.HF_HUB_OFFLINE
-    fault = "HF_HUB_OFFLINE is set" if offline else _fault()
-    constants.HF_HUB_OFFLINE = bool(fault)
-    try:
+    fault = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _fault()
+    with offline(bool(fault)):
         yield fault
+
+
+@contextmanager
+def offline(switch: bool = True) -> Iterator[None]:
+    """Have the hub's client use only what has been downloaded while inside, or not, whatever its setting."""
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = switch
+    try:
+        yield
     finally:
-        constants.HF_HUB_OFFLINE = offline
+        constants.HF_HUB_OFFLINE = before
 
 
 def _fault() -> str:

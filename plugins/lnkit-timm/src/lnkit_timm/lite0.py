@@ -39,5 +39,6 @@ SPEC = lnkit.BackboneSpec(
     mean=HALF,
     std=HALF,
     requires=(TIMM, LITE0_PACKAGE),
+    trained_on="ImageNet-1k classification",
     eval_size=224,  # as in timm
 )

@@ -23,7 +23,7 @@ from lnkit_timm.catalog import (
     Architecture,
     read_index,
 )
-from lnkit_timm.hub import asked_once
+from lnkit_timm.hub import asked_once, offline
 from lnkit_timm.taps import add_taps
 
 
@@ -57,6 +57,34 @@ def build(architecture: Architecture, tag: str = "", pretrained: bool = False) -
         except Exception as error:  # the hub's client has errors of several unrelated families
             reason = fault or (str(error) or type(error).__name__).splitlines()[0]
             raise lnkit.WeightsError(_explain(architecture.name, tag, reason)) from error
+
+
+def load_from_hub(repository: str, architecture: Architecture, pretrained: bool) -> nn.Module:
+    """Build the network of a repository with its taps, from files in the hub's cache; no server is asked.
+
+    Args:
+        repository: ``owner/name``, whose configuration has been fetched, and for pretrained weights
+            ``model.safetensors`` as well.
+        architecture: that its configuration names.
+        pretrained: whether to load the weights; otherwise they are random.
+
+    Raises:
+        lnkit.WeightsError: timm cannot build it, or the weights do not fit.
+    """
+    own = {"hf_hub_filename": "model.safetensors", "custom_load": False}  # no other file, whatever it says
+    options = ADAPTATIONS[architecture.adaptation].options
+    _require_known(architecture.name, "")
+    with offline():
+        try:
+            network = _create(f"hf-hub:{repository}", pretrained=pretrained, pretrained_cfg_overlay=own, **options)
+        except Exception as error:  # timm's and the client's errors are of several unrelated families
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise lnkit.WeightsError(
+                f"hf-hub:{repository} could not be built by timm ({reason}). If its repository has changed, delete its "
+                "folder in the hub's cache (`lnkit weights path` shows where) and run again."
+            ) from error
+    add_taps(network, architecture.taps)
+    return network
 
 
 def _stored(name: str) -> dict[str, str]:
