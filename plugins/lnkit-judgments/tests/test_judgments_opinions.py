@@ -18,7 +18,6 @@ import lnkit
 from lnkit import DataError, UsageError
 from lnkit.data.fetch.checksums import file_sha256
 from lnkit.distances.comparer import ImageComparer
-from lnkit.errors import LnkitError
 from lnkit.evaluation.shards import Shards, reference_groups
 from lnkit.plugins.load import default_registry
 from lnkit.results.rescore import rescore
@@ -394,11 +393,6 @@ def test_faults_are_sentences(name: str, tmp_path: Path) -> None:
     spoil(MAKERS[bench](tmp_path / "data"))
     with pytest.raises(DataError, match=sentence):
         scores_of(bench, tmp_path / "data")
-
-
-def test_without_data_it_says_where_to_get_them() -> None:
-    with pytest.raises(LnkitError, match=r"tid2013\.rar.*--data DIR.*--sample"):
-        lnkit.evaluate(**PIXEL, bench="tid2013")
 
 
 @pytest.mark.parametrize(
