@@ -214,6 +214,14 @@ def write_workbook(path: Path, sheets: dict[str, Sequence[Sequence[object]]]) ->
                 f"xl/worksheets/sheet{number}.xml",
                 f'{head}<worksheet xmlns="{main}"><sheetData>{"".join(lines)}</sheetData></worksheet>',
             )
+        kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+        parts = {f"worksheets/sheet{i}": "worksheet" for i in range(1, len(sheets) + 1)}
+        parts |= {"workbook": "sheet.main", "sharedStrings": "sharedStrings"}
+        types = "".join(
+            f'<Override PartName="/xl/{name}.xml" ContentType="{kind}.{part}+xml"/>' for name, part in parts.items()
+        )
+        types = f'<Types xmlns="{schemas}/package/2006/content-types">{types}</Types>'
+        archive.writestr("[Content_Types].xml", head + types)
         names = "".join(f'<sheet name="{n}" sheetId="{i}" r:id="rId{i}"/>' for i, n in enumerate(sheets, start=1))
         archive.writestr(
             "xl/workbook.xml", f'{head}<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{names}</sheets></workbook>'

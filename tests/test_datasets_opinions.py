@@ -334,7 +334,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "other release of live": (
         "live",
         mat(f"{LIVE_FOLDER}/dmos_realigned.mat", dmos_new=ONES[:, :779], orgs=ONES),
-        r"expected 982 elements in dmos_new, got 779. Get the published file",
+        r"dmos_realigned.mat, dmos_new: expected 982 elements, got 779. Get the published file",
     ),
     "dmos under another name": (
         "live",
@@ -349,12 +349,12 @@ FAULTS: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "no numbers": (
         "live",
         mat(f"{LIVE_FOLDER}/dmos_realigned.mat", dmos_new=ONES * np.nan, orgs=ONES),
-        r"expected finite numbers in dmos_new",
+        r"dmos_new: expected finite numbers, got others",
     ),
     "numbers for names": (
         "live",
         mat(f"{LIVE_FOLDER}/refnames_all.mat", refnames_all=ONES),
-        r"refnames_all.mat: expected names in refnames_all, got float64",
+        r"refnames_all.mat, refnames_all: expected names, got numbers",
     ),
     "no names": (
         "live",

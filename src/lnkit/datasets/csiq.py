@@ -70,7 +70,8 @@ def _read_workbook(path: Path) -> list[Label]:
     places = [rows[start].cells.index(column) for column in COLUMNS]
     labels = []
     for row in rows[start + 1 :]:
-        image, distortion, level, dmos = (row.cells[place] for place in places)
+        cells = row.cells + [""] * (max(places) + 1)
+        image, distortion, level, dmos = (cells[place] for place in places)
         if not (image or dmos):  # empty, or a remark beside the table
             continue
         written = WORKBOOK_TYPES.get(distortion.lower(), distortion)

@@ -14,6 +14,7 @@ from lnkit.data.stored_files import open_regular
 from lnkit.datasets.text_tables import Row
 from lnkit.errors import DataError
 
+MOST_COLUMNS = 64  # the sheet of CSIQ has six
 LARGEST = 2**24  # bytes of an XML file; the sheet of CSIQ has some 100,000
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -21,7 +22,7 @@ LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 @text_paths
 def read_sheet(path: Path, sheet: str) -> list[Row]:
-    """Read the cells of a sheet as text; an empty cell is "".
+    """Read the cells of a sheet as text, each row as far as it goes; an empty cell is "".
 
     Args:
         path: The workbook.
@@ -35,18 +36,20 @@ def read_sheet(path: Path, sheet: str) -> list[Row]:
             with zipfile.ZipFile(stream) as archive:
                 place = _sheet_path(archive, sheet, path)
                 shared = _shared_strings(archive)
-                rows = [dict(_cells(row, shared)) for row in _parse(archive, place).iter(f"{MAIN}row")]
+                elements = _parse(archive, place).iter(f"{MAIN}row")
+                return [_row(element, number, shared, path) for number, element in enumerate(elements, start=1)]
         except DataError:
             raise
         except Exception as error:  # zipfile, zlib and the XML parser each have errors of their own for damage
             raise DataError(
                 f"{path} is not a readable .xlsx workbook ({type(error).__name__}: {error!s:.80}). Get it again."
             ) from error
-    width = max((max(row, default=-1) + 1 for row in rows), default=0)
-    return [
-        Row(f"{path}, row {number}", [row.get(column, "") for column in range(width)])
-        for number, row in enumerate(rows, start=1)
-    ]
+
+
+def _row(element: ElementTree.Element, position: int, shared: list[str], path: Path) -> Row:
+    cells = dict(_cells(element, shared))
+    texts = [cells.get(column, "") for column in range(max(cells, default=-1) + 1)]
+    return Row(f"{path}, row {element.attrib.get('r', position)}", texts)
 
 
 def _parse(archive: zipfile.ZipFile, name: str) -> ElementTree.Element:
@@ -93,7 +96,7 @@ def _column(attributes: Any, position: int) -> int:
     column = 0
     for letter in letters[0]:
         column = 26 * column + ord(letter) - ord("A") + 1
-    if column > 2**14:  # Excel has no more
+    if column > MOST_COLUMNS:
         raise ValueError(f"column {letters[0]}")
     return column - 1
 
