@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class Opinion:
     reference_name: str  # "i01"
     reference: Path
     distortion: str  # "gaussian_blur"
-    score: float  # higher is better
+    score: float  # the label as published, in either direction
 
 
 @text_paths
@@ -52,11 +52,13 @@ class OpinionSet:
 
     folder: Path
     opinions: tuple[Opinion, ...]  # by reference and name, whatever the order of the file
+    labels: str = ""  # the file that they are from: "dmos_realigned.mat"
+    higher_is_better: bool = True  # whether higher labels are better
 
     def first_references(self, count: int) -> OpinionSet:
         """Return the opinions on images of the first ``count`` references; of all, for 0."""
         names = sorted({opinion.reference_name for opinion in self.opinions})[: count or None]
-        return OpinionSet(self.folder, tuple(o for o in self.opinions if o.reference_name in names))
+        return replace(self, opinions=tuple(o for o in self.opinions if o.reference_name in names))
 
 
 @text_paths

@@ -11,6 +11,7 @@ from lnkit.datasets.opinions import OpinionSet
 from lnkit.datasets.text_tables import text_sha256
 from lnkit_judgments.opinions import KADID10K_DATASET, kadid10k
 from lnkit_judgments.opinions.sample import NOTE, kadid10k_sample, tid2013_sample
+from lnkit_judgments.opinions.splits import chosen_part
 
 TID2013_SOURCE = (
     "TID2013 is published as a .rar archive, which lnkit does not unpack. Get tid2013.rar (about 900 MB) from "
@@ -33,7 +34,7 @@ def open_kadid10k(facts: RunFacts) -> BenchmarkData:
 
 def _open(facts: RunFacts, name: str, dataset: OpinionSet, official: int) -> BenchmarkData:
     """Choose the references of the protocol; ``official`` is the number of distorted images of the published data."""
-    chosen = dataset.first_references(facts.protocol.references)
+    chosen = chosen_part(dataset, facts.protocol)
     files = {o.name: o.image for o in chosen.opinions} | {o.reference_name: o.reference for o in chosen.opinions}
     fingerprints = {
         "images": content_sha256(name, files, dataset.folder, facts.cache, facts.progress),
