@@ -77,7 +77,8 @@ def _fit(x: Array, y: Array, function: Function, search: Search) -> Fit:
     else:
         curve = max(curves, key=lambda c: _correlation(c, y))
     if search.floor and _correlation(curve, y) < _correlation(x, y):
-        curve = np.polyval(np.polyfit(x, y, 1), x)
+        slope, height = np.polyfit(x, y, 1)
+        curve = slope * x + height
     return Fit(curve, float(np.mean(_standardized(curve) * _standardized(x))) >= 0)
 
 

@@ -89,28 +89,26 @@ class LiveMdProtocol(OpinionsProtocol):
     SPLITS: ClassVar[tuple[str, ...]] = ("all", "part1", "part2")  # blur then JPEG, blur then noise
 
 
-def variants(standard: OpinionsProtocol, comparable: str = "") -> Mapping[str, Any]:
-    """Return the variants of a benchmark, by name; the first is the usual one.
+def variants(standard: OpinionsProtocol, **splits: str) -> Mapping[str, Any]:
+    """Return the variants of a benchmark by name, each named after those whose tables it is for.
 
     Args:
-        standard: The protocol ``native``.
-        comparable: The split in the main tables of JLD and FoMo, for `pipal`, or of JLD alone, for `kadid10k`.
+        standard: The protocol ``native``, the usual one.
+        **splits: Variant -> the part of the set in its authors' main table, where that is another one.
     """
-    split = comparable or standard.split
-    return {
+    chosen = {
         "native": standard,
-        "jld": replace(standard, crop_multiple=14, unequal_sizes="crop", starts="jld", split=split),
-        "fomo": replace(
-            standard, starts="fomo", split=split if isinstance(standard, PipalProtocol) else standard.split
-        ),
+        "jld": replace(standard, crop_multiple=14, unequal_sizes="crop", starts="jld"),
+        "fomo": replace(standard, starts="fomo"),
         "pyiqa": replace(standard, starts="pyiqa"),
         "dists256": replace(standard, resolution=256),
         "quick": replace(standard, references=3),
     }
+    return {name: replace(protocol, split=splits.get(name, protocol.split)) for name, protocol in chosen.items()}
 
 
 VARIANTS = variants(OpinionsProtocol())
-KADID_VARIANTS = variants(KadidProtocol(), "jld_test")
-PIPAL_VARIANTS = variants(PipalProtocol(), "val")
+KADID_VARIANTS = variants(KadidProtocol(), jld="jld_test")
+PIPAL_VARIANTS = variants(PipalProtocol(), jld="val", fomo="val")
 LIVE_VARIANTS = variants(LiveProtocol())
 LIVE_MD_VARIANTS = variants(LiveMdProtocol())
