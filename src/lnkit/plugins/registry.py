@@ -87,9 +87,7 @@ class Registry:
         """
         if name in self.suites:
             members = ", ".join(self.suites[name].benchmarks)
-            raise UsageError(
-                f"Expected one benchmark, got the suite {name!r}: name its benchmarks ({members}) instead."
-            )
+            raise UsageError(f"Expected one benchmark, got the suite {name!r}: name one or more of {members} instead.")
         suite, slash, member = name.partition("/")
         if slash and name not in self.benchmarks and suite in self.suites:
             return self._member(self.suites[suite], member)
