@@ -208,9 +208,8 @@ def resampled_kendall(x: Array, y: Array, owners: Owners, counts: Array) -> Arra
         items = owners == cluster
         sign_x, sign_y = (_signs(values[items], values) for values in (x, y))
         for total, pairs in zip(sums, (sign_x * sign_y, sign_x != 0, sign_y != 0), strict=True):
-            total[cluster] = np.bincount(
-                owners, pairs.sum(axis=0, dtype=np.int64), clusters
-            )  # whole numbers: exact in any order
+            whole = pairs.sum(axis=0, dtype=np.int64)  # exact in any order
+            total[cluster] = np.bincount(owners, whole, clusters)
     score, nx, ny = (((counts @ total) * counts).sum(axis=1) for total in sums)
     return _ratio(score, np.sqrt(nx * ny))
 

@@ -102,7 +102,7 @@ def _lnkit4(x: Array, y: Array) -> list[list[float]]:
 def _lnkit5(x: Array, y: Array) -> list[list[float]]:
     line = float(np.mean(x * (y - y.mean())))  # the slope of the least-squares line
     curved = [[float(np.ptp(y)), slope, 0.0, 0.0, float(y.mean())] for slope in (0.5, 1.0, 3.0, -0.5, -1.0, -3.0)]
-    return [*curved, [0.1 * float(y.std()), 1.0, 0.0, line, float(y.mean())]]
+    return [*curved, [float(np.copysign(0.1 * y.std(), line)), 1.0, 0.0, line, float(y.mean())]]
 
 
 def _jld(x: Array, y: Array) -> list[list[float]]:

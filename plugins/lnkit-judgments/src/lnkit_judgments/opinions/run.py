@@ -23,6 +23,7 @@ from lnkit_judgments.opinions.scores import Distances, score_all
 Array = np.ndarray[Any, Any]
 
 SHARD = 125  # images of one reference in a shard: the most that these datasets have
+LARGE = 2**19  # pixels; larger images are compared in pairs: six of 1280 x 720 take VGG-16 to several GiB
 AT_ONCE = 25  # images that are decoded and held at a time: 66 MiB of 1280 x 720 pixels; a multiple of GROUP
 
 
@@ -72,13 +73,23 @@ def _compare(shards: Shards, protocol: OpinionsProtocol, piece: list[Opinion], a
     for size in dict.fromkeys(image.size for image in images):
         rows = [row for row, image in enumerate(images) if image.size == size]
         common = _common_size(reference, size, piece[rows[0]], protocol)
-        prepared = [_prepare(images[row], common, piece[row].image, protocol) for row in rows]
+        prepared = np.stack([_prepare(images[row], common, piece[row].image, protocol) for row in rows])
         original = _prepare(reference, common, piece[0].reference, protocol)
-        groups = reference_groups(np.zeros(len(rows), np.int64))
-        references = np.broadcast_to(original, (len(groups), *original.shape))
-        distances = shards.compare_groups(references, np.stack(prepared), groups, advance)
-        found |= zip(rows, distances.reshape(groups.size, -1), strict=False)  # the last group is filled up
+        distances = _compare_alike(shards, original, prepared, advance)
+        found |= zip(rows, distances, strict=True)
     return np.stack([found[row] for row in range(len(piece))])
+
+
+def _compare_alike(shards: Shards, reference: Array, images: Array, advance: Advance) -> Array:
+    """Compare images (N, H, W, 3) with their reference (H, W, 3), which goes through the network once for several."""
+    if reference.shape[0] * reference.shape[1] > LARGE:
+        references = np.broadcast_to(reference, images.shape)
+        pairs: Array = shards.comparer.compare(references, images, advance=advance)[:, 0]
+        return pairs
+    groups = reference_groups(np.zeros(len(images), np.int64))
+    references = np.broadcast_to(reference, (len(groups), *reference.shape))
+    distances = shards.compare_groups(references, images, groups, advance)
+    return distances.reshape(groups.size, -1)[: len(images)]  # the last group is filled up
 
 
 def _common_size(
