@@ -17,7 +17,7 @@ pytest.importorskip("lnkit_judgments")
 
 from pathlib import Path
 
-from lnkit_judgments.opinions import KADID10K
+from lnkit_judgments.opinions.data import choose
 from lnkit_judgments.opinions.logistic import FIVE, fit_logistic4, fit_logistic5
 from lnkit_judgments.opinions.protocol import (
     KADID_VARIANTS,
@@ -31,7 +31,8 @@ from lnkit_judgments.opinions.protocol import (
     PipalProtocol,
 )
 from lnkit_judgments.opinions.scores import Distances, score_all
-from lnkit_judgments.opinions.splits import chosen_part
+
+PARTS = {"part1": "blurjpeg", "part2": "blurnoise"}  # of LIVE-MD
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -184,7 +185,7 @@ def test_every_search_ends_without_warning(who: str) -> None:
 def opinions(names: list[str], labels: list[float], *, higher: bool = True) -> OpinionSet:
     """A set without files."""
     made = [
-        Opinion(name, Path(name), name.partition("_")[0], Path("r"), "blur", label)
+        Opinion(name, Path(name), name.partition("_")[0], Path("r"), PARTS.get(name.partition("/")[0], "blur"), label)
         for name, label in zip(names, labels, strict=True)
     ]
     return OpinionSet(Path("set"), tuple(made), "dmos.txt", higher)
@@ -208,7 +209,7 @@ def test_kadids_split_is_that_of_the_published_table() -> None:
     """iqa.md 1.3: 16 references for development, 65 to test on, 8,125 images."""
     names = [f"i{r:02d}_{t:02d}_{level:02d}" for r in range(1, 82) for t in range(1, 26) for level in range(1, 6)]
     whole = opinions(names, [3.0] * len(names))
-    parts = {split: chosen_part(whole, KadidProtocol(split=split)) for split in KadidProtocol.SPLITS}
+    parts = {split: choose(whole, KadidProtocol(split=split)) for split in KadidProtocol.SPLITS}
     assert {split: len(part.opinions) for split, part in parts.items()} == {
         "all": 10_125,
         "jld_test": 8125,
@@ -217,16 +218,15 @@ def test_kadids_split_is_that_of_the_published_table() -> None:
     kept = {opinion.reference_name for opinion in parts["jld_test"].opinions}
     assert {"i01", "i04", "i81"} <= kept
     assert not {"i02", "i78", "i43"} & kept
-    assert KADID10K.protocols["jld"].split == "jld_test"
     with pytest.raises(DataError, match="no image of the split jld_development"):
-        chosen_part(opinions(["i01_01_01"], [3.0]), KadidProtocol(split="jld_development"))
+        choose(opinions(["i01_01_01"], [3.0]), KadidProtocol(split="jld_development"))
 
 
 def test_live_mds_parts_are_told_by_name() -> None:
     whole = opinions(["part1/a_blur1", "part2/a_blur1"], [20.0, 25.0], higher=False)
-    (one,) = chosen_part(whole, LiveMdProtocol(split="part2")).opinions
+    (one,) = choose(whole, LiveMdProtocol(split="part2")).opinions
     assert one.score == 25
-    assert len(chosen_part(whole, LiveMdProtocol()).opinions) == 2
+    assert len(choose(whole, LiveMdProtocol()).opinions) == 2
 
 
 def test_variants_are_what_each_table_does() -> None:

@@ -62,7 +62,7 @@ def _measure_part(shards: Shards, protocol: OpinionsProtocol, part: list[Opinion
         pieces = [part[start : start + AT_ONCE] for start in range(0, len(part), AT_ONCE)]
         return {"distance": np.concatenate([_compare(shards, protocol, piece, advance) for piece in pieces])}
 
-    return shards.get_or_compute(part[0].name, len(part), compute)["distance"]
+    return shards.get_or_compute(part[0].name.replace("/", "_"), len(part), compute)["distance"]
 
 
 def _compare(shards: Shards, protocol: OpinionsProtocol, piece: list[Opinion], advance: Advance) -> Array:
