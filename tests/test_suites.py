@@ -103,8 +103,8 @@ def test_one_table_of_what_is_there(sets: Path, capsys: Capture) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [
         "all4: srcc of pixel, protocol paper",
-        "point  first  second  mean of 2 sets",
-        "image  0.250  0.750   0.500",
+        "point  first   second  mean of 2 sets",
+        "image  0.2500  0.7500  0.5000",
     ]
     assert [line for line in lines if line.startswith("Left out")] == [
         "Left out: third: has no score srcc",
@@ -120,7 +120,7 @@ def test_data_in_the_cache_count_too(sets: Path, capsys: Capture) -> None:
     (cached / "value.txt").write_text("0.125")
     assert run([*EVAL, "all4"]) == 0
     out = capsys.readouterr().out
-    assert "point  first\nimage  0.125\n" in out, "a mean of one set would say nothing"
+    assert "point  first\nimage  0.1250\n" in out, "a mean of one set would say nothing"
     assert "Left out: second: as Second_release2 in --data DIR" in out
 
 
@@ -140,7 +140,7 @@ def test_a_set_that_fails_stops_no_other(sets: Path, capsys: Capture) -> None:
     assert run([*EVAL, "all4", "--data", str(sets)]) == 1
     shown = capsys.readouterr()
     assert "pixel on first: " in shown.err
-    assert "point  second\nimage  0.750\n" in shown.out
+    assert "point  second\nimage  0.7500\n" in shown.out
 
 
 def test_loss_networks_with_other_sets_have_no_mean(sets: Path) -> None:

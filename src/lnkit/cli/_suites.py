@@ -55,13 +55,18 @@ def show_suite(plan: SuitePlan, records: Sequence[RunRecord], *, whole: bool, mo
     if len(rows) > shown:
         print_sentence(f"... and {len(rows) - shown} more rows: --wide shows all.")
     echo()
-    notes = _grouped((line, record.key.benchmark) for record in records for line in notes_of([record]))
+    notes = _grouped((_without_scores(line), record.key.benchmark) for record in records for line in notes_of([record]))
     lines = [line if len(sets) == len(table.sets) else f"{', '.join(sets)}: {line}" for line, sets in notes.items()]
     for line in lines if whole else first_lines(lines, most, "notes"):
         print_sentence(line, "  ")
     print_sentence(f"Signature of all: {_shared_signature(suite.score, records)}", "    ")
     for reason, names in _grouped((reason, name) for name, reason in plan.left_out.items()).items():
         print_sentence(f"Left out: {', '.join(names)}: {reason}", "  ")
+
+
+def _without_scores(note: str) -> str:
+    """Leave out which scores have few items: sets have other scores, and the table one of each."""
+    return note.rpartition(": ")[0] + "." if note.startswith("Note: few items: ") else note
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -81,4 +86,4 @@ def _shared_signature(score: str, records: Sequence[RunRecord]) -> str:
 
 
 def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.4f}"
