@@ -135,6 +135,19 @@ def test_json_has_the_table_and_the_records(sets: Path, capsys: Capture) -> None
     assert [record["key"]["benchmark"] for record in found["runs"]] == ["first", "second"]
 
 
+def test_signatures_shows_all_scores_too(sets: Path, capsys: Capture) -> None:
+    assert run([*EVAL, "all4", "--data", str(sets), "--bench", "bapps"]) == 2
+    assert run([*EVAL, "all4", "--data", str(sets), "--signatures"]) == 0
+    titles = [line for line in capsys.readouterr().out.splitlines() if ", protocol " in line]
+    assert titles == ["all4: srcc of pixel, protocol paper", "first, protocol paper", "second, protocol paper"]
+
+
+def test_other_benchmarks_have_blocks_of_their_own(sets: Path, capsys: Capture) -> None:
+    assert run([*EVAL, "bapps", "--bench", "all4", "--sample"]) == 0
+    titles = [line for line in capsys.readouterr().out.splitlines() if ", protocol " in line]
+    assert titles == ["all4: srcc of pixel, protocol paper, SAMPLE DATA", "bapps, protocol paper, SAMPLE DATA"]
+
+
 def test_a_set_that_fails_stops_no_other(sets: Path, capsys: Capture) -> None:
     (sets / "FIRST" / "value.txt").write_text("none")
     assert run([*EVAL, "all4", "--data", str(sets)]) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,7 +131,10 @@ def eval_command(as_json: bool, signatures: bool, **options: Any) -> None:
                 raise
             warn(f"{request.backbone} on {request.bench}: {error}")  # and go on with the others
             exit_code = max(exit_code, error.exit_code)
-    _show(runs, suites, as_json, whole=signatures or is_wide(), folder=options["results"])
+    if as_json:
+        _emit(runs, suites)
+    elif runs:
+        _show(runs, suites, signatures=signatures, whole=signatures or is_wide(), folder=options["results"])
     for record in [finished.record for finished in runs if finished.record.collapsed]:
         warn(f"{record.loss_network} collapsed: {record.collapsed}.")
         exit_code = exit_code or LnkitError.exit_code
@@ -229,31 +233,37 @@ def _assignment(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _show(runs: list[FinishedRun], suites: list[SuitePlan], as_json: bool, *, whole: bool, folder: Path | None) -> None:
-    from lnkit.cli._scores import show_scores  # noqa: PLC0415 - not for --help
-    from lnkit.cli._suites import show_suite, suite_facts  # noqa: PLC0415
+def _emit(runs: list[FinishedRun], suites: list[SuitePlan]) -> None:
+    """Print the records as JSON; with suites, their tables too."""
+    from lnkit.cli._suites import suite_facts  # noqa: PLC0415 - not for --help
     from lnkit.results.records import to_plain  # noqa: PLC0415
 
-    if as_json:
-        facts = [to_plain(run.record) | {"folder": str(run.folder), "reused": run.reused} for run in runs]
-        records = [run.record for run in runs]
-        emit_json({"suites": [suite_facts(plan, records) for plan in suites], "runs": facts} if suites else facts)
-    elif runs:
-        blocks: dict[str, list[RunRecord]] = {}
-        for run in runs:
-            name = run.record.key.benchmark
-            suite = next((plan.suite.name for plan in suites if name in plan.suite.benchmarks), "")
-            blocks.setdefault(suite or name, []).append(run.record)
-        by_name = {plan.suite.name: plan for plan in suites}
-        most = 0 if whole else max(FEWEST_ROWS, (terminal_lines() - OTHER_LINES) // len(blocks))
-        for number, (name, records) in enumerate(blocks.items()):
-            if number:
-                echo()
-            if name in by_name:
-                show_suite(by_name[name], records, whole=whole, most=most)
-            else:
-                show_scores(records, whole=whole, most=most)
-        _show_folders([part for run in runs for part in (run.runs or (run,))], whole, folder)
+    facts = [to_plain(run.record) | {"folder": str(run.folder), "reused": run.reused} for run in runs]
+    records = [run.record for run in runs]
+    emit_json({"suites": [suite_facts(plan, records) for plan in suites], "runs": facts} if suites else facts)
+
+
+def _show(
+    runs: list[FinishedRun], suites: list[SuitePlan], *, signatures: bool, whole: bool, folder: Path | None
+) -> None:
+    """Print one table for each suite, then one block for each benchmark; with signatures, also for those of suites."""
+    from lnkit.cli._scores import show_scores  # noqa: PLC0415 - not for --help
+    from lnkit.cli._suites import show_suite  # noqa: PLC0415
+
+    blocks: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        blocks.setdefault(run.record.key.benchmark, []).append(run.record)
+    in_suites = {name for plan in suites for name in plan.suite.benchmarks}
+    shown = [name for name in blocks if signatures or name not in in_suites]
+    most = 0 if whole else max(FEWEST_ROWS, (terminal_lines() - OTHER_LINES) // (len(suites) + len(shown)))
+    tables = [(plan, [r for name in plan.suite.benchmarks for r in blocks.get(name, ())]) for plan in suites]
+    shows = [partial(show_suite, plan, records) for plan, records in tables if records]
+    shows += [partial(show_scores, blocks[name]) for name in shown]
+    for number, show in enumerate(shows):
+        if number:
+            echo()
+        show(whole=whole, most=most)
+    _show_folders([part for run in runs for part in (run.runs or (run,))], whole, folder)
 
 
 def _show_folders(runs: list[FinishedRun], whole: bool, folder: Path | None) -> None:
