@@ -116,7 +116,7 @@ def test_scores_are_scipys_on_plain_pixels(bench: str, tmp_path: Path) -> None:
         assert scores[f"{name}/gaussian_blur"].value == pytest.approx(expected, abs=1e-6)
         assert scores[f"{name}/gaussian_blur"].n == 9
     assert scores["srcc"].value > 0.3  # nearness and quality rise together: higher is better
-    assert scores["plcc_logistic"].value >= scores["plcc"].value
+    assert scores["plcc_logistic5"].value >= scores["plcc"].value
     types = {"tid2013": ("additive_gaussian_noise", "gaussian_blur", "sparse_sampling_and_reconstruction")}
     types["kadid10k"] = ("gaussian_blur", "color_saturation_2", "high_sharpen")
     assert {name for name in scores if name.startswith("srcc/")} == {f"srcc/{kind}" for kind in types[bench]}
@@ -270,7 +270,64 @@ def test_resolution_is_that_of_the_shorter_side(tmp_path: Path) -> None:
     small = [np.asarray(Image.fromarray(a).resize((8, 6), Image.Resampling.BICUBIC)) / 255.0 for a in (original, image)]
     with np.load(finished.folder / "distances.npz") as kept:
         assert kept["distance"][0] == pytest.approx(((small[0] - small[1]) ** 2).mean(), rel=1e-5)
-    assert "|shorter side 6px,bicubic|" in finished.record.scores["srcc"].signature
+    assert "|shorter side at most 6px,bicubic,antialiased|" in finished.record.scores["srcc"].signature
+
+
+def test_images_no_larger_than_the_resolution_stay(tmp_path: Path) -> None:
+    """DISTS's code: the shorter side to 256, if it is larger."""
+    root = make_tid2013(tmp_path / "data")
+    native, protocol = evaluated("tid2013", root), evaluated("tid2013", root, variant="dists256")
+    for name, score in native.record.scores.items():
+        assert protocol.record.scores[name].value == score.value
+    assert "|shorter side at most 256px,bicubic,antialiased|" in protocol.record.scores["srcc"].signature
+
+
+def test_jlds_images_are_cropped_around_the_center(tmp_path: Path) -> None:
+    """iqa.md 2.4: to multiples of 14; 16 x 12 pixels have 14 x 0, so 5 is tried too."""
+    root = make_tid2013(tmp_path / "data")
+    with pytest.raises(DataError, match=r"i01_01_1.bmp has 16 x 12 pixels, too few to crop its sides"):
+        evaluated("tid2013", root, variant="jld")
+    finished = evaluated("tid2013", root, {"crop_multiple": "5"})
+    original, image, _ = made()[1, 1, 1]
+    with np.load(finished.folder / "distances.npz") as kept:
+        crop = (slice(1, 11), slice(0, 15))  # (12 - 10) // 2 and (16 - 15) // 2
+        expected = ((original[crop] / 255.0 - image[crop] / 255.0) ** 2).mean()
+        assert kept["distance"][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_unequal_sizes_are_cropped_from_the_top_left(tmp_path: Path) -> None:
+    root = make_tid2013(tmp_path / "data")
+    original, image, _ = made()[1, 1, 2]
+    larger = np.pad(image, ((0, 3), (0, 0), (0, 0)), constant_values=200)[:, :13]
+    Image.fromarray(larger).save(root / "distorted_images" / "i01_01_2.bmp")
+    finished = evaluated("tid2013", root, {"unequal_sizes": "crop"})
+    usual = evaluated("tid2013", make_tid2013(tmp_path / "usual"))
+    with np.load(finished.folder / "distances.npz") as kept, np.load(usual.folder / "distances.npz") as others:
+        expected = ((original[:, :13] / 255.0 - image[:, :13] / 255.0) ** 2).mean()
+        assert list(kept["image"]).index("i01_01_2") == 1
+        assert kept["distance"][1] == pytest.approx(expected, rel=1e-5)
+        np.testing.assert_array_equal(np.delete(kept["distance"], 1), np.delete(others["distance"], 1))
+
+
+def test_large_images_go_in_pairs_and_few_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = make_tid2013(tmp_path / "data")
+    network = {"backbone": "squeezenet1_1", "weights": "random", "points": "early"}
+    usual = scores_of("tid2013", root, **network)
+    seen: list[tuple[int, int]] = []
+    compare = ImageComparer.compare
+
+    def watch(self: ImageComparer, *images: Any, **options: Any) -> Any:
+        seen.append((len(images), max(len(column) for column in images)))
+        return compare(self, *images, **options)
+
+    monkeypatch.setattr(ImageComparer, "compare", watch)
+    monkeypatch.setattr(run_module, "LARGE", SIZE[0] * SIZE[1] - 1)
+    monkeypatch.setattr(run_module, "AT_ONCE", 5)
+    pairs = scores_of("tid2013", root, force=True, **network)
+    assert {columns for columns, _ in seen} == {2}, "a reference and one image"
+    assert max(held for _, held in seen) == 5
+    for name, score in usual.items():
+        assert pairs[name].value == pytest.approx(score.value, abs=1e-6)
 
 
 def test_references_may_have_different_sizes(tmp_path: Path) -> None:
@@ -398,7 +455,7 @@ def test_faults_are_sentences(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
-        ("fit", "cubic", "expected one of logistic5, logistic4, got 'cubic'"),
+        ("starts", "middle", "expected one of lnkit, jld, fomo, pyiqa, dbcnn, got 'middle'"),
         ("references", "-1", "expected 0 or more, got -1"),
         ("resize_filter", "magic", "expected one of bilinear, bicubic, lanczos, box, nearest, got 'magic'"),
     ],

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from lnkit.errors import PluginError
 from lnkit.plugins.hooks import HOOKS
 from lnkit.plugins.isolation import Plugin, call_hook
-from lnkit.plugins.validation import check_backbone, check_benchmark, check_distance, check_executor, check_point
+from lnkit.plugins.validation import (
+    check_backbone,
+    check_benchmark,
+    check_distance,
+    check_executor,
+    check_point,
+    check_suite,
+)
 from lnkit.specs import ExtractionPoint
 
 if TYPE_CHECKING:
@@ -24,6 +31,7 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
     "distance": check_distance,
     "benchmark": check_benchmark,
     "executor": check_executor,
+    "suite": check_suite,
 }
 
 
@@ -55,6 +63,10 @@ class _Stage:
             raise PluginError(
                 f"The {self.kind} {name!r} is registered already, by plugin {owner.name!r}; choose another name."
             )
+        if self.kind == "suite" and (benchmark := self.registry.providers.get(("benchmark", name))):
+            raise PluginError(
+                f"The suite {name!r} has the name of a benchmark of plugin {benchmark.name!r}; choose another name."
+            )
         self.staged[name] = item
 
     def close(self, *, commit: bool) -> None:
@@ -71,7 +83,7 @@ class _Stage:
 
 
 class _SpecStage(_Stage):
-    """``register(spec, ...)`` for backbones, distances, benchmarks and executors."""
+    """``register(spec, ...)`` for backbones, distances, benchmarks, executors and suites."""
 
     def __call__(self, *specs: object) -> None:
         for spec in specs:

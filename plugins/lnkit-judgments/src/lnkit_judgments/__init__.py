@@ -15,8 +15,28 @@ from lnkit_judgments.opinions.sets import BENCHMARKS
 
 LNKIT_INTERFACE = 1
 
+IQA = lnkit.SuiteSpec(
+    name="iqa",
+    title="image quality",
+    benchmarks=("tid2013", "csiq", "live", "kadid10k", "pipal", "tid2008", "live_md", "pieapp"),
+    score="srcc",
+    folders={  # what the archives unpack to, those of the authors and of collections
+        "csiq": ("CSIQ",),
+        "live": ("LIVEIQA_release2", "databaserelease2"),
+        "kadid10k": ("kadid10k", "KADID-10k"),
+        "pipal": ("PIPAL",),
+        "live_md": ("LIVEmultidistortiondatabase",),
+        "pieapp": ("PieAPP_dataset_CVPR_2018",),
+    },
+)
+
 
 @lnkit.hookimpl
 def register_benchmark(register: Callable[[lnkit.BenchmarkSpec], None]) -> None:
     for benchmark in (NIGHTS, *BENCHMARKS, SIMILARITY_MATRIX):
         register(benchmark)
+
+
+@lnkit.hookimpl
+def register_suite(register: Callable[[lnkit.SuiteSpec], None]) -> None:
+    register(IQA)
