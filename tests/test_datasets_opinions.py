@@ -17,12 +17,13 @@ from scipy.io import savemat
 from scipy.stats import spearmanr
 
 from lnkit import DataError
+from lnkit.datasets import kadid10k, tid2013
 from lnkit.datasets.csiq import CSIQ, read_csiq
 from lnkit.datasets.kadid10k import JLD_DEVELOPMENT, KADID10K, read_kadid10k
 from lnkit.datasets.live import LIVE, ORIGINAL, read_live
 from lnkit.datasets.live_md import LIVE_MD, read_live_md
 from lnkit.datasets.opinions import OpinionSet, Scale
-from lnkit.datasets.pipal import PIPAL_TRAIN, PIPAL_VAL, read_pipal
+from lnkit.datasets.pipal import CLASSES, PIPAL_TRAIN, PIPAL_VAL, read_pipal
 from lnkit.datasets.tid2013 import TID2008, TID2013, read_tid2008, read_tid2013
 
 Make = Callable[..., Any]
@@ -74,6 +75,10 @@ def test_every_layout_is_read_whole(name: str, tmp_path: Path) -> None:
     assert dataset.labels == labels
     assert dataset.higher_is_better == (not name.startswith(LOWER))
     assert {o.name: o.score for o in dataset.opinions} == {item.name: item.score for item in items}
+    types = {"tid": tid2013.TYPES, "kad": kadid10k.TYPES, "pip": CLASSES}.get(name[:3], ())
+    first = 0 if name.startswith("pipal") else 1
+    named = {i.name: types[int(i.distortion) - first] if i.distortion.isdigit() else i.distortion for i in items}
+    assert {o.name: o.distortion for o in dataset.opinions} == named
     amplitudes = {item.name: item.amplitude for item in items}
     sign = 1 if dataset.higher_is_better else -1
     measured = [_mean_square(o.image, o.reference) for o in dataset.opinions]

@@ -45,7 +45,7 @@ TID2013_DATASET = _mirror(
 TID2008_DATASET = _mirror(
     "tid2008", "tid2008.tgz", 700_000_000, "TID2008", 80_000,  # estimated from TID2013's
     title="TID2008",
-    license=f"education and research only, unchanged and with its notice (Ponomarenko et al.); {COLLECTED}",
+    license="education and research only, unchanged and with its notice (Ponomarenko et al.)",
     contents={"reference_images": 25, "distorted_images": 1700},
     layout="reference_images/I01.BMP, distorted_images/i01_01_1.bmp and so on, with mos_with_names.txt or the table",
     by_hand=f"The authors' tid2008.rar (550 MB) is on https://ponomarenko.info/tid2008.htm. {RAR}",
