@@ -222,7 +222,7 @@ def test_it_is_listed(sets: Path, capsys: Capture) -> None:
 
 def test_a_narrow_terminal_keeps_the_mean(sets: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(output, "is_terminal", lambda stream: True)
-    for columns, left_out in ((32, 0), (20, 1)):
+    for columns, left_out in ((34, 0), (22, 1)):
         monkeypatch.setenv("COLUMNS", str(columns))
         assert run([*EVAL, "all4", "--data", str(sets)]) == 0
         lines = click.unstyle(capsys.readouterr().out).splitlines()
