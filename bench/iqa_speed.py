@@ -25,7 +25,7 @@ SIZES = {  # height and width, images that share a pass of their reference, spee
     "1280 x 720 (LIVE-MD)": ((720, 1280), 1, 0.9),
     "288 x 288 (PIPAL)": ((288, 288), GROUP, 1.3),
 }
-IMAGES = 2 * GROUP  # of one reference
+IMAGES = GROUP  # of one reference
 PIPAL = 23_200
 
 

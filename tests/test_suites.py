@@ -205,6 +205,15 @@ def test_two_folders_of_one_set_are_refused(sets: Path) -> None:
         lnkit.evaluate("pixel", bench="all4", data=sets)
 
 
+def test_an_unreadable_folder_is_a_sentence(sets: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert run([*EVAL, "all4", "--data", str(sets)]) == 1
+    assert "(Permission denied). Check its permissions." in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_study_names_benchmarks_one_by_one(sets: Path) -> None:
     study = sets / "study.toml"
     study.write_text(f'backbones = "pixel"\n[[bench]]\nname = "all4"\ndata = "{sets}"\n')
@@ -222,7 +231,7 @@ def test_it_is_listed(sets: Path, capsys: Capture) -> None:
 
 def test_a_narrow_terminal_keeps_the_mean(sets: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setattr(output, "is_terminal", lambda stream: True)
-    for columns, left_out in ((32, 0), (20, 1)):
+    for columns, left_out in ((34, 0), (22, 1)):
         monkeypatch.setenv("COLUMNS", str(columns))
         assert run([*EVAL, "all4", "--data", str(sets)]) == 0
         lines = click.unstyle(capsys.readouterr().out).splitlines()

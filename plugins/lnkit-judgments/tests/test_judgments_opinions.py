@@ -463,3 +463,8 @@ def test_faults_are_sentences(name: str, tmp_path: Path) -> None:
 def test_values_that_cannot_be_honored_are_refused(tmp_path: Path, field: str, value: str, expected: str) -> None:
     with pytest.raises(UsageError, match=f"{field!r}: {expected}"):
         scores_of("tid2013", make_tid2013(tmp_path / "data"), {field: value})
+
+
+def test_what_the_class_of_a_protocol_has_is_no_field(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"has no field 'SPLITS'; it has: distance, .*, resamples\."):
+        scores_of("tid2013", make_tid2013(tmp_path / "data"), {"SPLITS": "x"})

@@ -98,7 +98,10 @@ def _in_folder(request: RunRequest, suite: SuiteSpec) -> RunRequest:
     if request.data is None:
         return request
     names = {name.casefold() for name in (request.bench, *suite.folders.get(request.bench, ()))}
-    found = sorted(path for path in request.data.iterdir() if path.name.casefold() in names and path.is_dir())
+    try:
+        found = sorted(path for path in request.data.iterdir() if path.name.casefold() in names and path.is_dir())
+    except OSError as error:
+        raise DataError(f"Cannot read the folder {request.data} ({error.strerror}). Check its permissions.") from error
     if len(found) > 1:
         raise DataError(
             f"Expected one folder with the data of {request.bench} in {request.data}, got "
