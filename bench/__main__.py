@@ -24,6 +24,7 @@ SUBJECTS = {  # name -> module with measure(quick)
     "comparer": "bench.comparer_speed",
     "first-run": "bench.first_run_speed",
     "lpips": "bench.lpips_speed",
+    "iqa": "bench.iqa_speed",
     "loss": "bench.loss_speed",
     "analysis": "bench.analysis_speed",
     "superres": "bench.superres_speed",

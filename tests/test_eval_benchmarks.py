@@ -33,7 +33,7 @@ def test_every_benchmark_has_a_block_and_a_record(results: Path, capsys: Capture
     assert run([*BOTH, "--bench", "bapps"]) == 0
     out = capsys.readouterr().out
     titles = [line for line in out.splitlines() if ", protocol " in line]
-    assert titles == ["bapps, protocol paper, SAMPLE DATA", "tid2013, protocol paper, SAMPLE DATA"]
+    assert titles == ["bapps, protocol paper, SAMPLE DATA", "tid2013, protocol native, SAMPLE DATA"]
     assert benchmarks_of(results) == ["bapps", "tid2013"]
     assert run([*BOTH, "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
@@ -80,7 +80,7 @@ def test_one_failing_benchmark_does_not_stop_the_others(
     assert run(BOTH) == 1
     captured = capsys.readouterr()
     assert "Warning: pixel on bapps: No data." in captured.err
-    assert "tid2013, protocol paper" in captured.out
+    assert "tid2013, protocol native" in captured.out
     assert benchmarks_of(results) == ["tid2013"]
 
 

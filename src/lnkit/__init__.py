@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         HubFile as HubFile,
         LossNetworkId as LossNetworkId,
         RemoteFile as RemoteFile,
+        SuiteSpec as SuiteSpec,
     )
     from lnkit.training.perceptual_loss import DeepPerceptualLoss as DeepPerceptualLoss
 
@@ -94,6 +95,7 @@ __getattr__, __all__ = lazy_exports(
             "LossNetworkId",
             "DistanceAt",
             "RemoteFile",
+            "SuiteSpec",
         ),
         "lnkit.training.perceptual_loss": ("DeepPerceptualLoss",),
     },

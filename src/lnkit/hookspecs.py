@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import pluggy
 
 from lnkit.benchmark import BenchmarkSpec
-from lnkit.specs import BackboneSource, BackboneSpec, DistanceSpec, ExecutorSpec, ExtractionPoint
+from lnkit.specs import BackboneSource, BackboneSpec, DistanceSpec, ExecutorSpec, ExtractionPoint, SuiteSpec
 
 __all__ = [
     "register_backbone",
@@ -21,6 +21,7 @@ __all__ = [
     "register_distance",
     "register_executor",
     "register_extraction_points",
+    "register_suite",
 ]
 
 PROJECT = "lnkit"
@@ -83,7 +84,7 @@ def register_distance(register: Callable[[DistanceSpec], None]) -> None:
 
 @hookspec
 def register_benchmark(register: Callable[[BenchmarkSpec], None]) -> None:
-    """Register benchmarks. Called last.
+    """Register benchmarks. Called after all distances are known.
 
     Args:
         register: takes one or more specs.
@@ -113,7 +114,7 @@ def register_backbone_source(register: Callable[[BackboneSource], None]) -> None
 
 @hookspec
 def register_executor(register: Callable[[ExecutorSpec], None]) -> None:
-    """Register ways to start the workers of `lnkit sweep run --on NAME`. Called last.
+    """Register ways to start the workers of `lnkit sweep run --on NAME`.
 
     Args:
         register: takes one or more specs.
@@ -123,4 +124,19 @@ def register_executor(register: Callable[[ExecutorSpec], None]) -> None:
         @lnkit.hookimpl
         def register_executor(register):
             register(lnkit.ExecutorSpec(name="pbs", title="a PBS cluster", start="lnkit_pbs.jobs:start"))
+    """
+
+
+@hookspec
+def register_suite(register: Callable[[SuiteSpec], None]) -> None:
+    """Register suites: named lists of benchmarks that `lnkit eval --bench NAME` runs for one table. Called last.
+
+    Args:
+        register: takes one or more specs. The benchmarks may be those of other plugins.
+
+    Example::
+
+        @lnkit.hookimpl
+        def register_suite(register):
+            register(lnkit.SuiteSpec("mine", "my photographs", benchmarks=("tid2013", "csiq"), score="srcc"))
     """

@@ -170,7 +170,8 @@ def _check_shared(protocol: Any) -> None:
 
 
 def _read_value(benchmark: BenchmarkSpec, protocol: Any, name: str, text: str) -> Any:
-    types = get_type_hints(type(protocol))
+    hints = get_type_hints(type(protocol))
+    types = {field.name: hints[field.name] for field in dataclasses.fields(protocol)}  # not what the class has itself
     if name not in types:
         hint = did_you_mean(near_names(name, types))
         raise UsageError(f"The protocol of {benchmark.name!r} has no field {name!r}; it has: {', '.join(types)}.{hint}")

@@ -41,6 +41,7 @@ __all__ = [
     "LossNetworkId",
     "PluginFailure",
     "RemoteFile",
+    "SuiteSpec",
     "class_digest",
     "load_function",
 ]
@@ -231,6 +232,7 @@ class DatasetSpec:
     size: int = 0  # bytes of the listed files, about, announced before the download
     # Of the unpacked or listed files: folder, or file -> number of files that it has: {"images/test": 100}.
     contents: Mapping[str, int] = field(default_factory=dict)
+    by_hand: str = ""  # how to get the authors' files that lnkit cannot fetch, as a sentence: "They ask for a form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +282,19 @@ class ExecutorSpec:
     title: str  # "a SLURM cluster, through submitit"
     start: Callable[..., str] | str  # start(job, options, progress) as lnkit.sweep.executor.Executor; or "module:name"
     requires: tuple[str, ...] = ()  # what to install: "lnkit[slurm]"
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteSpec:
+    """A named list of benchmarks that papers put into one table; `lnkit eval --bench NAME` runs those with data."""
+
+    name: str  # "iqa"; one member is "iqa/csiq"
+    title: str  # "image quality"
+    benchmarks: tuple[str, ...]  # by name, in the order of the table; those that are not installed are left out
+    score: str  # that each of them has, and the table shows: "srcc"
+    # Benchmark -> names of the folder that its archives unpack to, besides its own; upper and lower case are the same.
+    folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    citation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,18 +31,18 @@ def show_scores(records: Sequence[RunRecord], *, whole: bool = True, most: int =
     if whole:
         _show_others(records, [name for name in names if name not in primary])
     echo()
-    remarks = [*_comparisons(records, primary), *_remarks(records)]
-    for line in remarks if whole else _first(remarks, most, "notes"):
+    remarks = [*_comparisons(records, primary), *notes_of(records)]
+    for line in remarks if whole else first_lines(remarks, most, "notes"):
         print_sentence(line, "  ")
     if whole:
         for line in _signatures(records):
             echo(line)  # not wrapped: made to be copied
         return
-    for line in _first(_short_signatures(records), MAX_OWN_PARTS + 1, "signatures"):
+    for line in first_lines(_short_signatures(records), MAX_OWN_PARTS + 1, "signatures"):
         print_sentence(line, "    ")
 
 
-def _first(lines: Sequence[str], most: int, what: str) -> list[str]:
+def first_lines(lines: Sequence[str], most: int, what: str) -> list[str]:
     """Return the first lines, and how to see the others if there are more."""
     left_out = len(lines) - most
     return [*lines[:most], *([f"... and {left_out} more {what}: --wide shows all."] if left_out > 0 else [])]
@@ -127,7 +127,8 @@ def _comparisons(records: Sequence[RunRecord], names: Sequence[str]) -> list[str
     ]
 
 
-def _remarks(records: Sequence[RunRecord]) -> list[str]:
+def notes_of(records: Sequence[RunRecord]) -> list[str]:
+    """Return what a reader of the scores must know, each once."""
     notes = [
         f"Note: {note}" for record in records for note in (*_incomparable(record), *seed_notes(record), *record.notes)
     ]

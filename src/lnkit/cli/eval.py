@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from lnkit.errors import LnkitError, UsageError
 if TYPE_CHECKING:
     from lnkit.evaluation.request import RunRequest
     from lnkit.evaluation.runner import FinishedRun
+    from lnkit.evaluation.suites import SuitePlan
     from lnkit.losses.definition import Loss
     from lnkit.plugins.registry import Registry
     from lnkit.progress import Progress
@@ -54,9 +56,11 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     default=("bapps",),
     show_default=True,
     metavar="NAME",
-    help="Benchmark; may be repeated, and all other options then hold for each.",
+    help="Benchmark; may be repeated, and all other options then hold for each. A suite (iqa) is several.",
 )
-@click.option("--protocol", "variant", default="", metavar="VARIANT", help="Protocol variant.  [default: paper]")
+@click.option(
+    "--protocol", "variant", default="", metavar="VARIANT", help="Protocol variant.  [default: the benchmark's first]"
+)
 @click.option(
     "--set",
     "overrides",
@@ -78,7 +82,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     metavar="N|LIST",
     help="Train N times, with the seeds 0 to N - 1, or with each seed of a list such as 0,1,5; then show the mean.",
 )
-@click.option("--data", type=FOLDER, help="Folder with the data; otherwise they are downloaded into the cache.")
+@click.option("--data", type=FOLDER, help="Folder with the data, for a suite with one for each; otherwise the cache.")
 @click.option(
     "--sample",
     is_flag=True,
@@ -112,8 +116,8 @@ def eval_command(as_json: bool, signatures: bool, **options: Any) -> None:
     from lnkit.evaluation.runner import run  # noqa: PLC0415
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415
 
-    requests = _requests(**options)
     registry, progress = open_registry(), make_progress()
+    requests, suites = _expanded(_requests(**options), registry)
     with stdout_to_stderr():
         _check_all(requests, registry, progress)
     runs: list[FinishedRun] = []
@@ -127,7 +131,10 @@ def eval_command(as_json: bool, signatures: bool, **options: Any) -> None:
                 raise
             warn(f"{request.backbone} on {request.bench}: {error}")  # and go on with the others
             exit_code = max(exit_code, error.exit_code)
-    _show(runs, as_json, whole=signatures or is_wide(), folder=options["results"])
+    if as_json:
+        _emit(runs, suites)
+    elif runs:
+        _show(runs, suites, signatures=signatures, whole=signatures or is_wide(), folder=options["results"])
     for record in [finished.record for finished in runs if finished.record.collapsed]:
         warn(f"{record.loss_network} collapsed: {record.collapsed}.")
         exit_code = exit_code or LnkitError.exit_code
@@ -185,6 +192,21 @@ def _requests(  # noqa: PLR0913 - options by name
     return [RunRequest(backbone=subject, bench=bench, **shared) for bench in benchmarks for subject in subjects]
 
 
+def _expanded(requests: list[RunRequest], registry: Registry) -> tuple[list[RunRequest], list[SuitePlan]]:
+    """Return one request for each benchmark of a suite whose data are there, and the suites, each once."""
+    from lnkit.evaluation.suites import member_request, plan_suite  # noqa: PLC0415 - not for --help
+
+    expanded: dict[tuple[str, str], RunRequest] = {}
+    suites: dict[str, SuitePlan] = {}
+    for request in requests:
+        plan = plan_suite(request, registry)
+        for member in plan.requests if plan else [member_request(request, registry)]:
+            expanded.setdefault((member.bench, str(member.backbone)), member)
+        if plan:
+            suites.setdefault(plan.suite.name, plan)
+    return list(expanded.values()), list(suites.values())
+
+
 def _check_all(requests: list[RunRequest], registry: Registry, progress: Progress) -> None:
     """Check the options for all runs before the first one starts; a single run checks them itself."""
     from lnkit.evaluation.runner import check  # noqa: PLC0415 - not for --help
@@ -211,22 +233,37 @@ def assignment(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _show(runs: list[FinishedRun], as_json: bool, *, whole: bool, folder: Path | None) -> None:
-    from lnkit.cli._scores import show_scores  # noqa: PLC0415 - not for --help
+def _emit(runs: list[FinishedRun], suites: list[SuitePlan]) -> None:
+    """Print the records as JSON; with suites, their tables too."""
+    from lnkit.cli._suites import suite_facts  # noqa: PLC0415 - not for --help
     from lnkit.results.records import to_plain  # noqa: PLC0415
 
-    if as_json:
-        emit_json([to_plain(run.record) | {"folder": str(run.folder), "reused": run.reused} for run in runs])
-    elif runs:
-        blocks: dict[str, list[RunRecord]] = {}
-        for run in runs:
-            blocks.setdefault(run.record.key.benchmark, []).append(run.record)
-        most = 0 if whole else max(FEWEST_ROWS, (terminal_lines() - OTHER_LINES) // len(blocks))
-        for number, records in enumerate(blocks.values()):
-            if number:
-                echo()
-            show_scores(records, whole=whole, most=most)
-        _show_folders([part for run in runs for part in (run.runs or (run,))], whole, folder)
+    facts = [to_plain(run.record) | {"folder": str(run.folder), "reused": run.reused} for run in runs]
+    records = [run.record for run in runs]
+    emit_json({"suites": [suite_facts(plan, records) for plan in suites], "runs": facts} if suites else facts)
+
+
+def _show(
+    runs: list[FinishedRun], suites: list[SuitePlan], *, signatures: bool, whole: bool, folder: Path | None
+) -> None:
+    """Print one table for each suite, then one block for each benchmark; with signatures, also for those of suites."""
+    from lnkit.cli._scores import show_scores  # noqa: PLC0415 - not for --help
+    from lnkit.cli._suites import show_suite  # noqa: PLC0415
+
+    blocks: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        blocks.setdefault(run.record.key.benchmark, []).append(run.record)
+    in_suites = {name for plan in suites for name in plan.suite.benchmarks}
+    shown = [name for name in blocks if signatures or name not in in_suites]
+    most = 0 if whole else max(FEWEST_ROWS, (terminal_lines() - OTHER_LINES) // (len(suites) + len(shown)))
+    tables = [(plan, [r for name in plan.suite.benchmarks for r in blocks.get(name, ())]) for plan in suites]
+    shows = [partial(show_suite, plan, records) for plan, records in tables if records]
+    shows += [partial(show_scores, blocks[name]) for name in shown]
+    for number, show in enumerate(shows):
+        if number:
+            echo()
+        show(whole=whole, most=most)
+    _show_folders([part for run in runs for part in (run.runs or (run,))], whole, folder)
 
 
 def _show_folders(runs: list[FinishedRun], whole: bool, folder: Path | None) -> None:

@@ -64,7 +64,7 @@ def list_backbones(pattern: str, family: str | None, trained_on: str | None, as_
 @click.command("list-benchmarks")
 @json_option
 def list_benchmarks(as_json: bool) -> None:
-    """List the benchmarks, their protocols and their scores."""
+    """List the benchmarks, their protocols and their scores, and the suites that they belong to."""
     registry = open_registry()
     facts = [_benchmark_facts(registry, benchmark) for benchmark in registry.benchmarks.values()]
     if as_json:
@@ -75,6 +75,16 @@ def list_benchmarks(as_json: bool) -> None:
     ]
     columns = ["benchmark", "title", "version", "protocols", "scores", "plugin"]
     print_table(columns, rows, least=["plugin", "version"])
+    if registry.suites:
+        echo()
+        suites = registry.suites.values()
+        print_table(
+            ["suite", "title", "score", "benchmarks"],
+            [
+                [s.name, s.title, s.score, ", ".join(n for n in s.benchmarks if n in registry.benchmarks)]
+                for s in suites
+            ],
+        )
 
 
 @click.command("list-distances")
@@ -198,6 +208,7 @@ def _benchmark_facts(registry: Registry, benchmark: BenchmarkSpec) -> dict[str, 
             score.name: {field: value for field, value in asdict(score).items() if field != "name"}
             for score in benchmark.scores
         },
+        "suites": {s.name: s.score for s in registry.suites.values() if benchmark.name in s.benchmarks},
         "datasets": [dataset.name for dataset in benchmark.datasets],
         "citation": benchmark.citation,
         "plugin": registry.provider("benchmark", benchmark.name).name,

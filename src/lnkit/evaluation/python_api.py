@@ -10,11 +10,12 @@ from lnkit.errors import UsageError, did_you_mean, near_names
 from lnkit.evaluation.request import RunRequest
 from lnkit.evaluation.runner import FinishedRun, run
 from lnkit.evaluation.seeds import seed_list
+from lnkit.evaluation.suites import member_request, plan_suite
 from lnkit.losses.definition import Loss
 from lnkit.plugins.load import default_registry
 from lnkit.plugins.registry import Registry
 from lnkit.plugins.user_backbones import backbone_from_module
-from lnkit.progress import Progress
+from lnkit.progress import Progress, SilentProgress
 from lnkit.specs import BackboneSpec, ExtractionPoint
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def evaluate(
             :class:`lnkit.losses.Loss`, which names its points itself.
         points: text as ``--point`` takes it (names, node paths, "all"); for a network in hand also {name: node}, or
             {name: ExtractionPoint} where the node's output is not (N, C, H, W).
-        bench: a name from ``lnkit list-benchmarks``.
+        bench: a name from ``lnkit list-benchmarks``. A suite, such as ``iqa``, runs each of its benchmarks whose data
+            are there (in the cache, or in a folder of ``data`` each); ``iqa/csiq`` is one of them.
         name: name of a network in hand in the results; by default the name of its class.
         progress: receives the progress; by default nothing does.
         **options: fields of RunRequest (variant, overrides, weights, seed, data, sample, results, force, device,
@@ -52,8 +54,8 @@ def evaluate(
             ImageNet's), min_size, input_size, interpolation, eval_size.
 
     Returns:
-        One finished run per loss network, in the order of ``points``. With ``seeds`` its record is the mean, whose
-        scores have the spread over seeds, and ``runs`` are the trainings.
+        One finished run per loss network, in the order of ``points``, for a suite on each of its benchmarks. With
+        ``seeds`` its record is the mean, whose scores have the spread over seeds, and ``runs`` are the trainings.
 
     Raises:
         UsageError: a name, a point, an option or a protocol field is unknown or does not fit.
@@ -82,7 +84,14 @@ def evaluate(
         if "seed" in options:
             raise UsageError("seed names one training, and seeds names several: give one of the two.")
         options["seeds"] = seed_list(options["seeds"])
-    return run(RunRequest(backbone, points=points, bench=bench, **options), registry, progress)
+    request = RunRequest(backbone, points=points, bench=bench, **options)
+    plan = plan_suite(request, registry)
+    if plan is None:
+        return run(member_request(request, registry), registry, progress)
+    progress = progress or SilentProgress()
+    for left_out, reason in plan.left_out.items():
+        progress.say(f"{bench}: left out {left_out}: {reason}.")
+    return [finished for member in plan.requests for finished in run(member, registry, progress)]
 
 
 def _describe(network: BackboneSpec | torch.nn.Module, name: str, options: dict[str, Any]) -> BackboneSpec:

@@ -111,7 +111,8 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
         UsageError: a name, a point, a protocol variant or one of its fields is unknown.
     """
     benchmark = registry.benchmark(request.bench)
-    request = replace(request, variant=request.variant or usual_variant(benchmark, request.sample))
+    variant = request.variant or usual_variant(benchmark, request.sample)
+    request = replace(request, bench=benchmark.name, variant=variant)  # iqa/csiq is csiq
     request = _without_loss(request, benchmark)
     subject = (
         _subject_of_loss(request.backbone, request, benchmark, registry)
@@ -143,6 +144,13 @@ def resolve(request: RunRequest, registry: Registry) -> ResolvedRequest:
         },
         loss=subject.loss,
     )
+
+
+def require_data_folder(data: Path | None) -> None:
+    """Refuse data that are no folder: what a benchmark would say about that is its author's guess."""
+    if data is not None and not data.is_dir():
+        got = "a file" if data.exists() else "no such folder"
+        raise UsageError(f"Expected a folder with the data (--data), got {data}, which is {got}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from lnkit._text_paths import text_paths
 from lnkit.benchmark import BenchmarkData, Outcome, RunContext, RunFacts
 from lnkit.data.cache import cache_dir
 from lnkit.data.storage import locked
-from lnkit.errors import PluginError, UsageError
+from lnkit.errors import PluginError
 from lnkit.evaluation.promises import check_promises
 from lnkit.evaluation.record import RunEnvironment, identify_suppliers, make_record, run_key
-from lnkit.evaluation.request import ResolvedRequest, RunRequest, resolve
+from lnkit.evaluation.request import ResolvedRequest, RunRequest, require_data_folder, resolve
 from lnkit.evaluation.run_clock import ClockedProgress, RunClock
 from lnkit.evaluation.seeds import SeedProgress
 from lnkit.evaluation.services import Services
@@ -165,13 +165,6 @@ def _mean(runs: tuple[FinishedRun, ...], folder: Path) -> FinishedRun:
     return FinishedRun(means[0], folder, all(finished.reused for finished in runs), runs)
 
 
-def _require_folder(data: Path | None) -> None:
-    """Refuse data that are no folder: what a benchmark would say about that is its author's guess."""
-    if data is not None and not data.is_dir():
-        got = "a file" if data.exists() else "no such folder"
-        raise UsageError(f"Expected a folder with the data (--data), got {data}, which is {got}.")
-
-
 class _Runner:
     """Carries out one request, cheapest step first, so that errors are raised before anything costs time."""
 
@@ -189,7 +182,7 @@ class _Runner:
         from lnkit.networks.device import open_device  # noqa: PLC0415 - torch
         from lnkit.networks.load import check_nodes  # noqa: PLC0415 - torch
 
-        _require_folder(self.request.data)
+        require_data_folder(self.request.data)
         self.resolved.check_weights()
         check_nodes(self.resolved.backbone, self.resolved.unregistered)
         device = open_device(self.request.device)

@@ -20,6 +20,7 @@ HOOKS = {  # hook -> kind of the registered items, in the order in which hooks a
     "register_benchmark": "benchmark",
     "register_backbone_source": "source",
     "register_executor": "executor",
+    "register_suite": "suite",
 }
 IMPORT_PATH = re.compile(r"\w+(\.\w+)*(:\w+(\.\w+)*)?")
 

@@ -19,7 +19,7 @@ def default_registry() -> Registry:
 
 
 def load_registry(*, strict: bool = False, only: Sequence[str] | None = None) -> Registry:
-    """Import all plugins and call their hooks, hook by hook: backbones, points, distances, benchmarks, executors.
+    """Import all plugins and call their hooks, hook by hook, in the order of ``lnkit.plugins.hooks.HOOKS``.
 
     If a hook raises, nothing that it registered in this call is kept.
 

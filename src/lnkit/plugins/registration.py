@@ -20,6 +20,7 @@ from lnkit.plugins.validation import (
     check_executor,
     check_point,
     check_source,
+    check_suite,
 )
 from lnkit.specs import ExtractionPoint
 
@@ -32,6 +33,7 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
     "benchmark": check_benchmark,
     "source": check_source,
     "executor": check_executor,
+    "suite": check_suite,
 }
 
 
@@ -63,6 +65,10 @@ class _Stage:
             raise PluginError(
                 f"The {self.kind} {name!r} is registered already, by plugin {owner.name!r}; choose another name."
             )
+        if self.kind == "suite" and (benchmark := self.registry.providers.get(("benchmark", name))):
+            raise PluginError(
+                f"The suite {name!r} has the name of a benchmark of plugin {benchmark.name!r}; choose another name."
+            )
         self.staged[name] = item
 
     def close(self, *, commit: bool) -> None:
@@ -79,7 +85,7 @@ class _Stage:
 
 
 class _SpecStage(_Stage):
-    """``register(spec, ...)`` for backbones, distances, benchmarks and executors."""
+    """``register(spec, ...)`` for backbones, distances, benchmarks, executors and suites."""
 
     def __call__(self, *specs: object) -> None:
         for spec in specs:

@@ -22,6 +22,7 @@ from lnkit.specs import (
     ExtractionPoint,
     LossNetworkId,
     PluginFailure,
+    SuiteSpec,
 )
 
 Spec = TypeVar("Spec", BackboneSpec, BenchmarkSpec, DistanceSpec, ExecutorSpec)
@@ -47,6 +48,7 @@ class Registry:
     executors: dict[str, ExecutorSpec] = field(default_factory=dict)
     sources: dict[str, BackboneSource] = field(default_factory=dict)
     described: dict[str, Described] = field(default_factory=dict)  # backbones of the sources that were asked for
+    suites: dict[str, SuiteSpec] = field(default_factory=dict)
     dangling: list[tuple[str, ExtractionPoint, str]] = field(default_factory=list)  # backbone, point, plugin
     providers: dict[tuple[str, str], Plugin] = field(default_factory=dict)  # ("backbone", "vgg16") -> plugin
 
@@ -83,7 +85,21 @@ class Registry:
         return self.points.get(self._base(backbone), {})
 
     def benchmark(self, name: str) -> BenchmarkSpec:
-        """Return a benchmark. Raises UnknownNameError, which suggests similar names."""
+        """Return a benchmark.
+
+        Args:
+            name: ``csiq``, or ``iqa/csiq`` for a benchmark of a suite.
+
+        Raises:
+            UnknownNameError: no benchmark has this name; the message suggests similar names.
+            UsageError: it is the name of a suite, which is several benchmarks.
+        """
+        if name in self.suites:
+            members = ", ".join(self.suites[name].benchmarks)
+            raise UsageError(f"Expected one benchmark, got the suite {name!r}: name one or more of {members} instead.")
+        suite, slash, member = name.partition("/")
+        if slash and name not in self.benchmarks and suite in self.suites:
+            return self._member(self.suites[suite], member)
         return self._look_up("benchmark", name, self.benchmarks)
 
     def distance(self, name: str) -> DistanceSpec:
@@ -231,11 +247,25 @@ class Registry:
             )
         return _describe_tagged(spec.with_tag, tag, name)
 
+    def _member(self, suite: SuiteSpec, name: str) -> BenchmarkSpec:
+        if name not in suite.benchmarks:
+            near = did_you_mean([f"{suite.name}/{member}" for member in near_names(name, suite.benchmarks)])
+            raise UnknownNameError(
+                f"The suite {suite.name!r} has no benchmark {name!r}.{near} It has: {', '.join(suite.benchmarks)}."
+            )
+        if name not in self.benchmarks:
+            raise UnknownNameError(
+                f"The suite {suite.name!r} names the benchmark {name!r}, which no installed plugin provides: install "
+                f"one that does, or run another of its benchmarks.{self._missing_plugins()}"
+            )
+        return self.benchmarks[name]
+
     def _look_up(self, kind: str, name: str, known: Mapping[str, Spec]) -> Spec:
         if name in known:
             return known[name]
+        names = [*known, *self.suites] if kind == "benchmark" else known
         raise UnknownNameError(
-            f"No {kind} is called {name!r}.{did_you_mean(near_names(name, known))} "
+            f"No {kind} is called {name!r}.{did_you_mean(near_names(name, names))} "
             f"`lnkit list-{kind}s` shows all {len(known)}.{self._missing_plugins()}"
         )
 

@@ -27,6 +27,7 @@ from lnkit.specs import (
     HubFile,
     Layout,
     RemoteFile,
+    SuiteSpec,
 )
 
 Spec = TypeVar("Spec")
@@ -47,6 +48,13 @@ def _are_paths(value: object) -> bool:
 def _are_contents(value: object) -> bool:
     return isinstance(value, Mapping) and all(
         isinstance(place, str) and is_inside(place) and rules.is_size(count) for place, count in value.items()
+    )
+
+
+def _are_folders(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(name, str) and rules.is_tuple_of(str)(folders) and all(map(rules.is_filled, folders))
+        for name, folders in value.items()
     )
 
 
@@ -100,6 +108,15 @@ EXECUTOR = (
     Rule("title", *FILLED),
     Rule("start", *REFERENCE),
     Rule("requires", rules.is_tuple_of(str), "a tuple of requirements"),
+)
+SUITE = (
+    Rule("title", *FILLED),
+    Rule("benchmarks", rules.is_tuple_of(str), "a tuple of names of benchmarks"),
+    Rule("benchmarks", bool, "a tuple of names of benchmarks, at least one"),
+    Rule("benchmarks", rules.differ, "different from each other"),
+    Rule("score", *FILLED),
+    Rule("folders", _are_folders, "a mapping from benchmarks to tuples of names of folders"),
+    Rule("citation", *TEXT),
 )
 BENCHMARK = (
     Rule("title", *FILLED),
@@ -190,6 +207,20 @@ def check_executor(spec: object) -> ExecutorSpec:
     spec = _require_type(ExecutorSpec, spec)
     check_name("executor", spec.name)
     _check("executor", spec, EXECUTOR)
+    return spec
+
+
+def check_suite(spec: object) -> SuiteSpec:
+    """Return the spec, or raise PluginError if a field is invalid."""
+    spec = _require_type(SuiteSpec, spec)
+    check_name("suite", spec.name)
+    if "/" in spec.name:
+        raise _error("suite", spec, "name", "without a slash, which stands before the name of a benchmark", spec.name)
+    _check("suite", spec, SUITE)
+    for name in spec.benchmarks:
+        check_name("benchmark", name)
+    if stray := [name for name in spec.folders if name not in spec.benchmarks]:
+        raise _error("suite", spec, "folders", "folders of its benchmarks only", stray[0])
     return spec
 
 

@@ -214,11 +214,18 @@ def resampled_kendall(x: Array, y: Array, owners: Owners, counts: Array) -> Arra
     sums = np.zeros((3, clusters, clusters))  # concordant less discordant pairs, pairs that differ in x, in y
     for cluster in range(clusters):
         items = owners == cluster
-        sign_x, sign_y = (np.sign(values[items, None] - values) for values in (x, y))
+        sign_x, sign_y = (_signs(values[items], values) for values in (x, y))
         for total, pairs in zip(sums, (sign_x * sign_y, sign_x != 0, sign_y != 0), strict=True):
-            total[cluster] = np.bincount(owners, pairs.sum(axis=0), clusters)  # whole numbers: exact in any order
+            whole = pairs.sum(axis=0, dtype=np.int64)  # exact in any order
+            total[cluster] = np.bincount(owners, whole, clusters)
     score, nx, ny = (((counts @ total) * counts).sum(axis=1) for total in sums)
     return _ratio(score, np.sqrt(nx * ny))
+
+
+def _signs(some: Array, values: Array) -> NDArray[np.int8]:
+    """Return the sign of each difference, (some, values), in a byte: there may be hundreds of millions."""
+    signs: NDArray[np.int8] = (some[:, None] > values).view(np.int8) - (some[:, None] < values).view(np.int8)
+    return signs
 
 
 def _ratio(a: Array, b: Array) -> Array:

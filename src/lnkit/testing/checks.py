@@ -16,7 +16,7 @@ Check = Callable[[Any], Iterator[str]]  # yields a sentence for each fault; its 
 
 
 class Subject(Protocol):
-    """The subject of checks: a plugin's registration, a backbone, a distance or a benchmark."""
+    """The subject of checks: a plugin's registration, a backbone, a distance, a benchmark or a suite."""
 
     @property
     def title(self) -> str:

@@ -17,6 +17,7 @@ from lnkit.testing.checks import Case, Subject
 from lnkit.testing.distances import DistanceSubject
 from lnkit.testing.points import POINT_CHECKS
 from lnkit.testing.registration import PluginSubject
+from lnkit.testing.suites import SuiteSubject
 
 LIMIT = 20  # most backbones of one plugin that are checked by default
 
@@ -92,6 +93,8 @@ def _subjects(plugin: Plugin, registry: Registry, options: CheckOptions) -> Iter
         yield _distance(name, plugin, registry)
     for name in plugin.added.get("benchmark", []):
         yield BenchmarkSubject(registry.benchmark(name), registry)
+    for name in plugin.added.get("suite", []):
+        yield SuiteSubject(registry.suites[name], registry)
 
 
 def _backbone(

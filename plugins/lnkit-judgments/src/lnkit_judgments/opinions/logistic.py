@@ -5,7 +5,9 @@ Opinion scales saturate at both ends, so a metric is first mapped to them by a l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,26 @@ from scipy.optimize import least_squares
 from scipy.special import expit
 
 Array = NDArray[np.float64]
+Function = Callable[[Array, Array], Array]
 
-STARTS = (0.5, 1.0, 3.0)  # initial slopes, in standard deviations; the best result counts
-MOST_STEPS = 2000  # evaluations from one start; some tens suffice as a rule
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted curve."""
+
+    predicted: Array  # (N,), on the scale of the opinions
+    rises: bool  # on the whole; a curve that falls belongs to a metric that goes the wrong way
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where the search for the parameters begins, and which of its ends counts."""
+
+    starts: Callable[[Array, Array], list[list[float]]]  # of x and y
+    standardized: bool = True  # whether x has mean 0 and standard deviation 1 in the search
+    best: Literal["error", "correlation"] = "error"  # the least squared error, or the largest absolute correlation
+    floor: bool = True  # whether the straight line counts where it correlates better
+    steps: int = 2000  # evaluations of the function from one start
 
 
 def logistic5(b: Array, x: Array) -> Array:
@@ -30,44 +49,83 @@ def logistic4(b: Array, x: Array) -> Array:
     return predicted
 
 
-def fit_logistic(x: Array, y: Array, fit: str) -> Array:
-    """Map ``x`` (N,) to the scale of ``y`` (N,) by the least-squares fit of a logistic function.
+def fit_logistic4(x: Array, y: Array) -> Fit:
+    """Map ``x`` (N,) to the scale of ``y`` (N,) by the monotone four-parameter logistic, in either direction."""
+    return _fit(x, y, logistic4, FOUR)
 
-    Both are standardized first: it changes no correlation, and avoids extreme numbers in the search.
+
+def fit_logistic5(x: Array, y: Array, starts: str = "lnkit") -> Fit:
+    """Map ``x`` (N,) to the scale of ``y`` (N,) by the five-parameter logistic, which contains the straight line.
 
     Args:
-        x: Measured values; they rise with y, or do not vary.
+        x: Measured values.
         y: Opinions.
-        fit: "logistic5", which contains the straight line, or "logistic4", which is monotone.
-
-    Returns:
-        (N,) predicted opinions, standardized.
+        starts: A key of :data:`FIVE`: whose search it is.
     """
-    x, y = _standardized(x), _standardized(y)
-    function, starts = _CHOICES[fit]
+    return _fit(x, y, logistic5, FIVE[starts])
+
+
+def _fit(x: Array, y: Array, function: Function, search: Search) -> Fit:
+    x = _standardized(x) if search.standardized else x
     ends = [
-        least_squares(lambda b: function(b, x) - y, start, method="lm", max_nfev=MOST_STEPS) for start in starts(x, y)
+        least_squares(lambda b: function(b, x) - y, start, method="lm", max_nfev=search.steps)
+        for start in search.starts(x, y)
     ]
-    return function(min(ends, key=lambda end: float(end.cost)).x, x)
+    curves = [function(end.x, x) for end in ends]
+    if search.best == "error":
+        curve = curves[min(range(len(ends)), key=lambda i: float(ends[i].cost))]
+    else:
+        curve = max(curves, key=lambda c: _correlation(c, y))
+    if search.floor and _correlation(curve, y) < _correlation(x, y):
+        slope, height = np.polyfit(x, y, 1)
+        curve = slope * x + height
+    return Fit(curve, float(np.mean(_standardized(curve) * _standardized(x))) >= 0)
 
 
-def _starts5(x: Array, y: Array) -> list[Array]:
-    line = float(np.mean(x * y))  # the slope of the least-squares line
-    curved = [np.array([np.ptp(y), slope, 0.0, 0.0, 0.0]) for slope in STARTS]
-    return [*curved, np.array([0.1, 1.0, 0.0, line, 0.0])]
-
-
-def _starts4(x: Array, y: Array) -> list[Array]:
-    return [np.array([y.max(), y.min(), 0.0, slope]) for slope in STARTS]
-
-
-_CHOICES: dict[str, tuple[Callable[[Array, Array], Array], Callable[[Array, Array], list[Array]]]] = {
-    "logistic5": (logistic5, _starts5),
-    "logistic4": (logistic4, _starts4),
-}
+def _correlation(x: Array, y: Array) -> float:
+    """Return the absolute correlation; 0 where x or y does not vary."""
+    return abs(float(np.mean(_standardized(x) * _standardized(y))))
 
 
 def _standardized(values: Array) -> Array:
     centered: Array = values - values.mean()
     spread = float(centered.std())
     return centered / spread if spread > 0 else centered
+
+
+def _lnkit4(x: Array, y: Array) -> list[list[float]]:
+    """Both directions, and slopes up to pyiqa's, whose start is max y, min y, mean x and std x / 4."""
+    ends = ((y.max(), y.min()), (y.min(), y.max()))
+    return [[a, b, 0.0, slope] for a, b in ends for slope in (0.5, 1.0, 4.0)]
+
+
+def _lnkit5(x: Array, y: Array) -> list[list[float]]:
+    line = float(np.mean(x * (y - y.mean())))  # the slope of the least-squares line
+    curved = [[float(np.ptp(y)), slope, 0.0, 0.0, float(y.mean())] for slope in (0.5, 1.0, 3.0, -0.5, -1.0, -3.0)]
+    return [*curved, [float(np.copysign(0.1 * y.std(), line)), 1.0, 0.0, line, float(y.mean())]]
+
+
+def _jld(x: Array, y: Array) -> list[list[float]]:
+    p, m = float(np.ptp(y)), float(y.mean())
+    return [[height, slope, 0.0, 0.0, m] for height in (p, -p) for slope in (0.5, 1.0, 2.0, 4.0)]
+
+
+def _fomo(x: Array, y: Array) -> list[list[float]]:
+    p, m = float(np.ptp(y)), float(y.mean())
+    return [
+        [p, 1.0, 0.0, 0.1, m],
+        [p, 0.1, float(np.median(x)), 0.0, m],
+        [-p, 1.0, 0.0, -0.1, m],
+        [p, 5.0, 0.0, 0.0, m],
+        [p, 0.5, 0.0, 0.0, m],
+    ]
+
+
+FOUR = Search(_lnkit4)
+FIVE: Mapping[str, Search] = {  # the code of each project
+    "lnkit": Search(_lnkit5),
+    "jld": Search(_jld, best="correlation", steps=20_000),
+    "fomo": Search(_fomo, floor=False, steps=40_000),
+    "pyiqa": Search(lambda x, y: [[10.0, 0.0, float(y.mean()), 0.1, 0.1]], standardized=False, floor=False),
+    "dbcnn": Search(lambda x, y: [[10.0, 0.0, float(x.mean()), 0.1, 0.1]], standardized=False, floor=False),
+}
