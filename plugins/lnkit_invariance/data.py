@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lnkit import BenchmarkData, DataError
 from lnkit.benchmark import RunFacts
-from lnkit.data import describe_folder, image_names, read_bytes, read_image, read_rgb
+from lnkit.data import image_names, read_bytes, read_image, read_rgb
 from lnkit.datasets.photographs import TERMS, load_photograph
 from lnkit.datasets.triplet_table import TABLE
 from lnkit.datasets.two_afc import JudgedFamily, family_notes, open_families
@@ -53,8 +53,6 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     if facts.data is None or facts.sample:
         return _opened(facts, [ImageSource(name, partial(_photograph, name)) for name in PHOTOGRAPHS], {}, ())
     root = facts.data
-    if not root.is_dir():
-        raise DataError(f"{root} is not a folder. {EXPECTED} {describe_folder(root.parent)}")
     if split_folder(root, "2afc", "val").is_dir() or (root / TABLE).is_file():
         return _open_triplets(facts, root)
     converted: Counter[str] = Counter()
