@@ -36,6 +36,7 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.datasets.labelled",
     "lnkit.datasets.opinions",
     "lnkit.datasets.photographs",
+    "lnkit.datasets.reader_check",
     "lnkit.datasets.text_tables",
     "lnkit.datasets.tid2013",
     "lnkit.datasets.triplet_table",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import lnkit
 from lnkit_judgments.opinions.protocol import VARIANTS
+from lnkit_judgments.opinions.reader_checks import CHECKS
 
 KADID10K_DATASET = lnkit.DatasetSpec(
     name="kadid10k",
@@ -46,6 +47,7 @@ TID2013 = lnkit.BenchmarkSpec(
     protocols=VARIANTS,
     scores=SCORES,
     open_data="lnkit_judgments.opinions.data:open_tid2013",
+    checks=CHECKS["tid2013"],
     run="lnkit_judgments.opinions.run:run",
     rescore="lnkit_judgments.opinions.run:rescore",
 )
@@ -57,6 +59,7 @@ KADID10K = lnkit.BenchmarkSpec(
     protocols=VARIANTS,
     scores=SCORES,
     open_data="lnkit_judgments.opinions.data:open_kadid10k",
+    checks=CHECKS["kadid10k"],
     run="lnkit_judgments.opinions.run:run",
     datasets=(KADID10K_DATASET,),
     rescore="lnkit_judgments.opinions.run:rescore",
