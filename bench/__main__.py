@@ -30,6 +30,7 @@ SUBJECTS = {  # name -> module with measure(quick)
     "training": "bench.training_speed",
     "earlystop": "bench.earlystop_speed",
     "sweep": "bench.sweep_speed",
+    "iqa-full": "bench.iqa_full",
 }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,13 @@ def open_data(facts: RunFacts) -> BenchmarkData:
     root = facts.data
     if split_folder(root, "2afc", "val").is_dir() or (root / TABLE).is_file():
         return _open_triplets(facts, root)
-    converted: Counter[str] = Counter()
-    names = image_names(root, SUFFIXES, EXPECTED)
-    sources = [ImageSource(name, partial(_read, root / name)) for name in names]
-    for source in sources:
-        converted.update(filter(None, [read_rgb(read_bytes(root / source.name), root / source.name)[1]]))
-    modes = ", ".join(f"{count:,} of Pillow's mode {mode}" for mode, count in sorted(converted.items()))
-    notes = (f"images that were not RGB were converted (an alpha channel is dropped): {modes}",) * bool(converted)
-    return _opened(facts, sources, {}, notes)
+    modes: dict[Path, str] = {}
+    paths = [root / name for name in image_names(root, SUFFIXES, EXPECTED)]
+    opened = _opened(facts, [ImageSource(path.name, partial(_read, path, modes)) for path in paths], {}, ())
+    counts = sorted(Counter(filter(None, modes.values())).items())
+    converted = ", ".join(f"{count:,} of Pillow's mode {mode}" for mode, count in counts)
+    notes = (f"images that were not RGB were converted (an alpha channel is dropped): {converted}",) * bool(counts)
+    return replace(opened, notes=(*opened.notes, *notes))
 
 
 def _open_triplets(facts: RunFacts, root: Path) -> BenchmarkData:
@@ -152,12 +151,15 @@ def _textured_crop(image: Pixels, side: int, draw: np.random.Generator) -> Pixel
     return best
 
 
+@cache  # decoded once for its size and once for its crops, which takes seconds for all
 def _photograph(name: str) -> Pixels:
     return np.asarray(load_photograph(name))
 
 
-def _read(path: Path) -> Pixels:
-    return np.asarray(read_image(path))
+def _read(path: Path, modes: dict[Path, str]) -> Pixels:
+    """Read an image, and note Pillow's mode of it, "" for RGB."""
+    image, modes[path] = read_rgb(read_bytes(path), path)
+    return np.asarray(image)
 
 
 def _row(family: JudgedFamily, number: int) -> Pixels:

@@ -101,6 +101,6 @@ def _expect_in_margin(field: str, pixels: float, unit: str) -> None:
 DEFAULT = InvarianceProtocol()
 VARIANTS = {
     "default": DEFAULT,
-    "patches": replace(DEFAULT, size=48, crops=1, per_family=1000),  # of images of 64 pixels, such as those of BAPPS
+    "patches": replace(DEFAULT, size=48, crops=1, per_family=500),  # of images of 64 pixels, such as those of BAPPS
     "quick": replace(DEFAULT, size=64, crops=1, per_family=50),
 }
