@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from test_invariance_scores import PIXEL, SIDE, evaluated, family, stored, texture, values_of, write
+from test_invariance_scores import PIXEL, SIDE, SIZE, evaluated, family, stored, texture, values_of, write
 
 import lnkit
 from lnkit import DataError, UsageError
+from lnkit.errors import LnkitError
+from lnkit_invariance import run as run_module
 from lnkit_invariance.data import PHOTOGRAPHS
 
 
@@ -152,3 +154,24 @@ def test_one_strength_has_no_order(tmp_path: Path) -> None:
         "scale": "1.1",
     }
     assert not [name for name in values_of(tmp_path, one) if name.startswith("monotonic")]
+
+
+def test_a_run_that_failed_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    family(tmp_path, 9)
+    monkeypatch.setattr(run_module, "SHARD_PIXELS", 2 * SIZE**2)  # two crops or triplets in a shard
+    whole = values_of(tmp_path, results=tmp_path / "whole")
+    compared: list[int] = []
+    plain = run_module._compare
+
+    def fail_at_fifth(*args: Any) -> Any:
+        compared.append(1)
+        if len(compared) == 5:
+            raise RuntimeError("killed")
+        return plain(*args)
+
+    monkeypatch.setattr(run_module, "_compare", fail_at_fifth)
+    with pytest.raises(LnkitError, match="killed"):
+        values_of(tmp_path, results=tmp_path / "parts")
+    assert values_of(tmp_path, results=tmp_path / "parts") == whole
+    shards_of_crops, shards_of_triplets, changes = 3, 5, 7
+    assert len(compared) == shards_of_crops + shards_of_triplets * (1 + changes) + 2, "the failed shard, from its start"
