@@ -219,6 +219,7 @@ class DatasetSpec:
     size: int = 0  # bytes of the listed files, about, announced before the download
     # Of the unpacked or listed files: folder, or file -> number of files that it has: {"images/test": 100}.
     contents: Mapping[str, int] = field(default_factory=dict)
+    by_hand: str = ""  # how to get the authors' files that lnkit cannot fetch, as a sentence: "They ask for a form"
 
 
 @dataclass(frozen=True, slots=True)

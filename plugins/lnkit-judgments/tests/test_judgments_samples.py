@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +19,38 @@ from lnkit.progress import SilentProgress
 
 pytest.importorskip("lnkit_judgments")
 
+from lnkit.datasets.csiq import read_csiq
 from lnkit.datasets.kadid10k import read_kadid10k
-from lnkit.datasets.tid2013 import read_tid2013
+from lnkit.datasets.live import read_live
+from lnkit.datasets.live_md import read_live_md
+from lnkit.datasets.pipal import read_pipal
+from lnkit.datasets.tid2013 import read_tid2008, read_tid2013
 from lnkit_judgments.matrix.layout import read_image_set
 from lnkit_judgments.matrix.sample import write_matrix
 from lnkit_judgments.nights.layout import read_nights
 from lnkit_judgments.nights.sample import write_nights
-from lnkit_judgments.opinions.sample import write_kadid10k, write_tid2013
+from lnkit_judgments.opinions.sample import write_sample
 
+OPINIONS: dict[str, Any] = {
+    "tid2013": read_tid2013,
+    "tid2008": read_tid2008,
+    "kadid10k": read_kadid10k,
+    "csiq": read_csiq,
+    "live": read_live,
+    "live_md": read_live_md,
+    "pipal": read_pipal,
+}
 WRITERS = {
     "nights": write_nights,
-    "tid2013": write_tid2013,
-    "kadid10k": write_kadid10k,
+    **{name: partial(write_sample, name) for name in OPINIONS},
     "similarity_matrix": write_matrix,
 }
 READERS: dict[str, Any] = {
     "nights": read_nights,
-    "tid2013": read_tid2013,
-    "kadid10k": read_kadid10k,
+    **OPINIONS,
     "similarity_matrix": read_image_set,
 }
-PRIMARY = {"nights": "2afc", "tid2013": "srcc", "kadid10k": "srcc", "similarity_matrix": "spearman"}
+PRIMARY = {"nights": "2afc", **dict.fromkeys(OPINIONS, "srcc"), "similarity_matrix": "spearman"}
 EACH = pytest.mark.parametrize("bench", WRITERS)
 
 

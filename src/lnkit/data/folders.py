@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 SHOWN = 8  # names in an error message
 
 
-def data_folder(facts: RunFacts, dataset: DatasetSpec | str, make_sample: Callable[[Path], Path]) -> Path:
+def data_folder(
+    facts: RunFacts,
+    dataset: DatasetSpec | str,
+    make_sample: Callable[[Path], Path],
+    *,
+    others: Sequence[DatasetSpec] = (),
+) -> Path:
     """Return the folder to read: the sample if asked for, else the user's folder, else the dataset in the cache.
 
     Args:
         facts: Of the run.
         dataset: To fetch where the user names no folder; or the error message that says where to get the data.
         make_sample: Makes the sample in the given cache folder unless it exists; returns its folder.
+        others: The same data from other sources. They are used where the cache has them and not ``dataset``, and never
+            fetched unasked.
 
     Raises:
         DataError: No folder is named, and the data cannot be fetched.
@@ -32,11 +40,14 @@ def data_folder(facts: RunFacts, dataset: DatasetSpec | str, make_sample: Callab
         return make_sample(facts.cache)
     if facts.data is not None:
         return facts.data
-    if isinstance(dataset, str):
-        raise DataError(dataset)
-    from lnkit.data.fetch.datasets import ensure_dataset  # noqa: PLC0415 - the network, only when nothing is given
+    from lnkit.data.fetch.datasets import dataset_state, ensure_dataset  # noqa: PLC0415 - only when nothing is given
 
-    return ensure_dataset(dataset, facts.cache, facts.progress)
+    known = [*others] if isinstance(dataset, str) else [dataset, *others]
+    here = (spec for spec in known if dataset_state(spec, facts.cache).state not in ("missing", "begun"))
+    chosen = next(here, dataset)
+    if isinstance(chosen, str):
+        raise DataError(chosen)
+    return ensure_dataset(chosen, facts.cache, facts.progress)
 
 
 @text_paths

@@ -105,6 +105,12 @@ class FileTree:
             )
         return paths[0] if paths else None
 
+    def inside(self, folder: str, suffix: str) -> list[Path]:
+        """Return the files with a suffix that lie directly in folders of this name, by path."""
+        entries = (entry for stored in self._paths.values() for entry in stored)
+        wanted = _folder_key(folder)
+        return sorted(path for parts, path in entries if parts[-1:] == [wanted] and path.suffix.lower() == suffix)
+
     def get(self, name: str, hint: str = "") -> Path:
         """Return the file ``name``; raises DataError, which ends with ``hint``, if there is none."""
         path = self.find(name)

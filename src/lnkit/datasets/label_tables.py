@@ -41,7 +41,12 @@ ReadLabels = Callable[[Path], list[Label]]
 
 def file_stem(path: str) -> str:
     """Return the name of a file without folders and suffix, in lower case."""
-    return path.rpartition("/")[2].rpartition(".")[0].lower()
+    return file_name(path).rpartition(".")[0].lower()
+
+
+def file_name(path: str) -> str:
+    """Return the last part of a path."""
+    return path.rpartition("/")[2]
 
 
 def find_labels(files: FileTree, readers: Mapping[str, ReadLabels]) -> tuple[Path, list[Label]]:
@@ -170,7 +175,7 @@ def numbered_entry(label: Label, types: Sequence[str], suffix: str) -> Entry:
     return Entry(
         label.where,
         label.stem,
-        label.image.rpartition("/")[2],
+        file_name(label.image),
         reference,
         f"{reference}{suffix}",
         types[number - 1],

@@ -80,6 +80,10 @@ class OpinionSet:
         """Return the opinions on images of these references."""
         return replace(self, opinions=tuple(o for o in self.opinions if o.reference_name in names))
 
+    def of_distortions(self, names: Collection[str]) -> OpinionSet:
+        """Return the opinions on images with these distortions."""
+        return replace(self, opinions=tuple(o for o in self.opinions if o.distortion in names))
+
     def notes(self, scale: Scale) -> tuple[str, ...]:
         """Return notes on the labels: their file, and how they differ from the published ``scale``."""
         better = "higher" if self.higher_is_better else "lower"
@@ -115,6 +119,11 @@ def collect(listed: Path, entries: Sequence[Entry], files: FileTree, scale: Scal
     name, count = Counter(entry.name for entry in entries).most_common(1)[0]
     if count > 1:
         raise DataError(f"{listed} lists {name} twice. Expected one mean opinion of each image: remove the other.")
+    if len(entries) > scale.count:
+        raise DataError(
+            f"{listed} lists {len(entries):,} images, and {scale.title} has {scale.count:,}. It may be of another "
+            "release or dataset: get the published file."
+        )
     _check_scale(listed, entries, scale)
     _check_direction(listed, entries, scale)
     images = [files.find(entry.image) for entry in entries]

@@ -83,9 +83,10 @@ def _hint(spec: DatasetSpec) -> str:
         else f"run `lnkit data fetch {spec.name}` on another machine, copy the folder that it prints and run "
         f"`lnkit data import {spec.name} FOLDER`"
     )
+    by_hand = f" {spec.by_hand}." if spec.by_hand else ""
     return (
         f"Alternatives: {elsewhere}; name a folder "
-        "that holds the data with `--data DIR`; or run on the embedded sample with `--sample`."
+        f"that holds the data with `--data DIR`; or run on the embedded sample with `--sample`.{by_hand}"
     )
 
 
@@ -94,6 +95,8 @@ def _announce(spec: DatasetSpec, folder: Path, progress: Progress) -> None:
     what = "the files of a listing" if spec.list_files else count
     size = human_size(announced_size(spec))
     progress.say(f"Fetching {spec.title}: {what}, about {size}, into {folder}. License: {spec.license}.")
+    if spec.by_hand:
+        progress.say(f"{spec.by_hand}, and run `lnkit data import {spec.name} FOLDER`.")
 
 
 def _announce_listed(spec: DatasetSpec, files: Sequence[RemoteFile], downloads: Path, progress: Progress) -> None:

@@ -63,7 +63,7 @@ def _measure_part(shards: Shards, protocol: OpinionsProtocol, part: list[Opinion
         distances = shards.compare_groups(references, np.stack(images), groups, advance)
         return {"distance": distances.reshape(groups.size, -1)[: len(images)]}
 
-    return shards.get_or_compute(part[0].name, len(part), compute)["distance"]
+    return shards.get_or_compute(part[0].name.replace("/", "_"), len(part), compute)["distance"]
 
 
 def _decode(part: list[Opinion], protocol: OpinionsProtocol) -> list[Array]:

@@ -40,7 +40,7 @@ class Distances:
     """The distances of a loss network with people's opinions; (N,) each."""
 
     distance: Array  # to the reference
-    opinion: Array  # higher is better
+    opinion: Array  # higher is better: labels of which lower is better are negated
     image: Names  # "i01_08_3"
     reference: Names  # "i01"
     distortion: Names  # "gaussian_blur"
@@ -48,7 +48,8 @@ class Distances:
     @classmethod
     def of(cls, dataset: OpinionSet, distance: Array) -> Distances:
         """Join distances (N,) with the opinions of a dataset."""
-        columns = [(o.score, o.name, o.reference_name, o.distortion) for o in dataset.opinions]
+        sign = 1.0 if dataset.higher_is_better else -1.0
+        columns = [(sign * o.score, o.name, o.reference_name, o.distortion) for o in dataset.opinions]
         opinion, image, reference, distortion = zip(*columns, strict=True)
         return cls(distance, np.array(opinion), np.array(image), np.array(reference), np.array(distortion))
 
