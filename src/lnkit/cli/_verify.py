@@ -7,14 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lnkit.benchmark import BenchmarkSpec
-from lnkit.cli._output import echo
+from lnkit.benchmark import BenchmarkSpec, ReaderCheck
+from lnkit.cli._output import echo, note
 from lnkit.data.fetch.checksums import compare_inventory
 from lnkit.errors import DataError
 from lnkit.progress import Progress
 
 if TYPE_CHECKING:
     from lnkit.data.fetch.datasets import DatasetState
+    from lnkit.datasets.opinions import OpinionSet
+    from lnkit.plugins.benchmark_code import BenchmarkCode
 
 MAX_NAMES = 5  # of damaged files in an error; --json lists all
 
@@ -52,9 +54,9 @@ def check_readers(
     results = []
     for benchmark in benchmarks:
         code = BenchmarkCode(benchmark, open_registry().provider("benchmark", benchmark.name))
-        parts = [code.read_opinions(check, folder) for check in benchmark.checks]
-        differences = squared_differences((opinion for part in parts for opinion in part.opinions), progress)
-        for check, opinions in zip(benchmark.checks, parts, strict=True):
+        parts = _read_parts(code, folder)
+        differences = squared_differences((opinion for _, part in parts for opinion in part.opinions), progress)
+        for check, opinions in parts:
             result = check_reader(check, opinions, differences)
             results.append(result)
             if not as_json and (result.right or result.partial):
@@ -73,6 +75,26 @@ def check_readers(
         }
         for result in results
     ]
+
+
+def _read_parts(code: BenchmarkCode, folder: Path) -> list[tuple[ReaderCheck, OpinionSet]]:
+    """Read the opinions of each check; note parts that cannot be read, since a folder may hold one part alone.
+
+    Raises:
+        DataError: None can be read.
+    """
+    parts = []
+    failed = None
+    for check in code.spec.checks:
+        try:
+            parts.append((check, code.read_opinions(check, folder)))
+        except DataError as error:
+            failed = failed or error
+            if len(code.spec.checks) > 1:
+                note(f"{code.spec.name}, {check.part}: not checked. {error}")
+    if failed and not parts:
+        raise failed
+    return parts
 
 
 def _some(names: tuple[str, ...]) -> str:
