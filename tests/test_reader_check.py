@@ -226,3 +226,19 @@ def test_labels_that_are_all_the_same_have_no_correlation(folder: Path) -> None:
 def test_a_unit_of_the_last_published_digit_is_allowed(value: float, right: bool) -> None:
     check = ReaderCheck("all images", 0.6757, 4, 10, "m:f", "")
     assert CheckedReader(check, 10, value).right is right
+
+
+def test_a_part_that_is_not_there_is_noted(
+    fake_plugins: FakePlugins, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = round(own_value(folder), 6)
+    two = PLUGIN.replace(
+        ', "a table"),)', ', "a table"), ReaderCheck("the other part", 0.5, 6, 9, lambda f: read(f / "other"), ""))'
+    ).replace(
+        "        rows =",
+        "        if not folder.is_dir():\n            raise lnkit.DataError('It is not here.')\n        rows =",
+    )
+    assert verify(fake_plugins, folder, value, source=two) == 0
+    said = capsys.readouterr()
+    assert f"read rightly: {value:.6f} as published" in said.out
+    assert "own_set, the other part: not checked. It is not here." in said.err
