@@ -24,8 +24,10 @@ from bench.startup import ENVIRONMENT
 SIDE = 32  # pixels of the made images
 # Images of each class per reference in PIPAL's training part, 116 in all.
 PIPAL_CLASSES = (12, 16, 10, 24, 13, 14, 27)
-TIME_RATIO = 12.0  # target: times the decoding of every file by Pillow; each is read, hashed and decoded, and scored
-MEMORY_RATIO = 1.25  # target: peak relative to that of a tenth of the references
+# Targets: the time of decoding every file once by Pillow (each is also found, hashed, compared and scored in 1,000
+# bootstrap samples), and the peak memory of a tenth of the references.
+TIME_RATIO = 40.0
+MEMORY_RATIO = 1.25
 MEASURED = "lnkit", "eval", "--backbone", "pixel", "--device", "cpu", "--engine", "eager"
 
 

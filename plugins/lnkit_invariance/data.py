@@ -96,7 +96,7 @@ def _opened(
     with facts.progress.task("reading images", len(sources), unit="images") as advance:
         for source in sources:
             image = source.load()
-            _require_size(source.name, image, facts.protocol)
+            _require_size(source.name, image, facts)
             unique.setdefault(hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest(), source)
             advance(1)
     if not families:
@@ -109,15 +109,15 @@ def _opened(
     )
 
 
-def _require_size(name: str, image: Pixels, protocol: InvarianceProtocol) -> None:
-    height, width = image.shape[:2]
-    least, largest = protocol.size + 2 * MARGIN, min(height, width) - 2 * MARGIN
+def _require_size(name: str, image: Pixels, facts: RunFacts) -> None:
+    size, (height, width) = facts.protocol.size, image.shape[:2]
+    least, largest = size + 2 * MARGIN, min(height, width) - 2 * MARGIN
     if min(height, width) >= least:
         return
-    advice = f"Use --set size={largest}, or leave the image out." if largest > 0 else "Leave the image out."
+    advice = [f"use --set size={largest}"] * (largest > 0) + ["leave the image out"] * (facts.data is not None)
     raise DataError(
-        f"{name} is too small: expected {least} x {least} pixels or more (a crop of {protocol.size}, and {MARGIN} on "
-        f"each side for what changes move in), got {width} x {height}. {advice}"
+        f"{name} is too small: expected {least} x {least} pixels or more (a crop of {size}, and {MARGIN} on each side "
+        f"for what changes move in), got {width} x {height}: {' or '.join(advice)}."
     )
 
 

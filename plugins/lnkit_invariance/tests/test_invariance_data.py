@@ -27,6 +27,11 @@ def test_runs_without_data() -> None:
     assert {n: s.value for n, s in sample.record.scores.items()} == {n: s.value for n, s in scores.items()}
 
 
+def test_crops_larger_than_the_photographs_are_refused() -> None:
+    with pytest.raises(DataError, match=r"chelsea is too small: .*got 451 x 300: use --set size=284\."):
+        lnkit.evaluate(**PIXEL | {"overrides": {"size": "400"}})
+
+
 def test_one_image_has_scores_without_intervals(tmp_path: Path) -> None:
     write(tmp_path, {"one.png": texture(0)})
     record = evaluated(tmp_path).record
@@ -95,8 +100,8 @@ def test_faults_of_the_folder_are_sentences(tmp_path: Path) -> None:
         "absent": "absent",
         "empty": r"empty has no images in it .*Expected a folder of images, or of triplets in BAPPS's layout",
         "text": r"image\.png is not a readable image",
-        "small": r"small\.png is too small: expected 40 x 40 pixels or more .*got 40 x 30\. Use --set size=14, or",
-        "tiny": r"tiny\.png is too small: .*got 40 x 10\. Leave the image out\.",
+        "small": r"small\.png is too small: expected 40 x 40 pixels .*got 40 x 30: use --set size=14 or leave the image out\.",
+        "tiny": r"tiny\.png is too small: .*got 40 x 10: leave the image out\.",
     }.items():
         with pytest.raises((DataError, UsageError), match=message):
             evaluated(tmp_path / name)
@@ -117,7 +122,7 @@ def test_patches_of_64_pixels_fit_the_variant(tmp_path: Path) -> None:
     np.save(tmp_path / "2afc/val/one/judge/000000.npy", np.array([1.0], np.float32))
     (finished,) = lnkit.evaluate(**PIXEL | {"data": tmp_path, "variant": "patches"})
     assert finished.record.scores["decisions_changed"].n == 1
-    with pytest.raises(DataError, match=re.escape("got 64 x 64. Use --set size=48")):
+    with pytest.raises(DataError, match=re.escape("got 64 x 64: use --set size=48")):
         lnkit.evaluate(**PIXEL | {"data": tmp_path})
 
 
