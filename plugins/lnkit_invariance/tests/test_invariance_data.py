@@ -100,7 +100,7 @@ def test_faults_of_the_folder_are_sentences(tmp_path: Path) -> None:
         "absent": "absent",
         "empty": r"empty has no images in it .*Expected a folder of images, or of triplets in BAPPS's layout",
         "text": r"image\.png is not a readable image",
-        "small": r"small\.png is too small: expected 40 x 40 pixels .*got 40 x 30: use --set size=14 or leave the image out\.",
+        "small": r"small\.png is too small: expected 40 x 40 pixels .*got 40 x 30: use --set size=14.",
         "tiny": r"tiny\.png is too small: .*got 40 x 10: leave the image out\.",
     }.items():
         with pytest.raises((DataError, UsageError), match=message):
