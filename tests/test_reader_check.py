@@ -16,6 +16,7 @@ from lnkit.cli import run
 from lnkit.datasets.opinions import Opinion, OpinionSet
 from lnkit.datasets.reader_check import CheckedReader, check_reader, squared_differences
 from lnkit.errors import DataError
+from lnkit.plugins.load import default_registry
 from lnkit.progress import SilentProgress
 
 __all__ = ["fake_plugins"]
@@ -89,6 +90,7 @@ def verify(
     plugins: FakePlugins, folder: Path, expected: float, *options: str, images: int = 20, source: str = PLUGIN
 ) -> int:
     plugins.add("own_set", source.replace("EXPECTED", repr(expected)).replace("IMAGES", str(images)))
+    default_registry.cache_clear()
     return run(["data", "verify", "own_set", "--data", str(folder), *options])
 
 
