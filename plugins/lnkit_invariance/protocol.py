@@ -88,7 +88,7 @@ class InvarianceProtocol(Comparing):
         """Name everything that changes a score, in one phrase."""
         changes = ",".join(f"{name} {getattr(self, name)}" for name in CHANGES)
         cut = f"|first {self.per_family} of each family" if self.per_family else ""
-        crops = f"{self.crops} crops of {self.size}px"
+        crops = f"crops:{self.crops}x{self.size}px"
         return f"{self.comparing_phrase()}|{crops}|{changes},visible blur {self.visible_blur:g}{cut}"
 
 
