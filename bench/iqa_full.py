@@ -67,7 +67,7 @@ def _measure(made: MadeSet, full: int, place: Path) -> Iterator[Ratio]:
         added / decoding,
         TIME_RATIO,
         at_most=True,
-        note=f"{added:.1f} s without the start, {rows / added:,.0f} rows/s; the finished run is found again in {again:.1f} s",
+        note=f"{rows / added:,.0f} rows/s after the start; the finished run is found again in {again:.1f} s",
     )
     yield Ratio(
         f"{made.bench}, peak memory",
