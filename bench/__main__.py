@@ -32,6 +32,7 @@ SUBJECTS = {  # name -> module with measure(quick)
     "earlystop": "bench.earlystop_speed",
     "search": "bench.search_speed",
     "sweep": "bench.sweep_speed",
+    "iqa-full": "bench.iqa_full",
 }
 
 

@@ -17,7 +17,7 @@ NOT_RUN = {  # page -> why its blocks are not run, one by one
     "how-to/cluster.md": ["Needs a cluster"] * 3,
     "how-to/loss-in-training.md": ["Needs the repository"],
     "how-to/loss.md": ["Needs the internet"],
-    "how-to/offline.md": ["Needs the internet", "Needs the archives", "Needs the files"],
+    "how-to/offline.md": ["Needs the internet", "Needs the archives", "Needs the files", "Needs the files"],
     "how-to/own-weights.md": ["Needs the internet"],
     "how-to/publish-plugin.md": ["Needs an account"],
     "how-to/speed.md": ["Needs a GPU", "Needs the internet"],

@@ -15,7 +15,14 @@ import pytest
 import lnkit
 
 ROOT = Path(__file__).resolve().parents[1]
-BUNDLED = ("lnkit_autoencoder", "lnkit_bapps", "lnkit_delineation", "lnkit_superres", "lnkit_torchvision")
+BUNDLED = (
+    "lnkit_autoencoder",
+    "lnkit_bapps",
+    "lnkit_delineation",
+    "lnkit_invariance",
+    "lnkit_superres",
+    "lnkit_torchvision",
+)
 EXAMPLE = ROOT / "examples" / "minimal_plugin"
 
 pytestmark = pytest.mark.slow

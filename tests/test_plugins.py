@@ -21,6 +21,7 @@ BUNDLED = [
     "lnkit_bapps",
     "lnkit_builtins",
     "lnkit_delineation",
+    "lnkit_invariance",
     "lnkit_superres",
     "lnkit_torchvision",
 ]

@@ -43,6 +43,7 @@ MODULES = (  # of an object that several export, the first one explains it
     "lnkit.datasets.live",
     "lnkit.datasets.live_md",
     "lnkit.datasets.pipal",
+    "lnkit.datasets.reader_check",
     "lnkit.datasets.text_tables",
     "lnkit.datasets.things",
     "lnkit.datasets.tid2013",

@@ -31,6 +31,7 @@ __all__ = [
     "FeatureNetwork",
     "ImageComparer",
     "Outcome",
+    "ReaderCheck",
     "RunContext",
     "RunFacts",
     "RunServices",
@@ -216,6 +217,22 @@ class BenchmarkData:
     image_size: int = 64  # side in pixels of the images that will be compared
 
 
+@dataclass(frozen=True, slots=True)
+class ReaderCheck:
+    """A published number that only comes out if a dataset of mean opinions was read rightly.
+
+    It is Spearman's rank correlation of the mean squared difference over all RGB values, at native size and with the
+    sign turned so that agreement is positive, with the opinions: wrong pairs, labels or decoding change it.
+    """
+
+    part: str  # "all images", "the validation part"
+    expected: float  # 0.686911
+    digits: int  # that are published
+    images: int  # distorted images of the part; with another number the value says nothing
+    read: Callable[[Path], Any] | str  # read(folder) -> lnkit.datasets.opinions.OpinionSet; or "module:function"
+    source: str  # "result files of JLD (arXiv 2610.05967)"
+
+
 Open = Callable[[RunFacts], BenchmarkData]
 Run = Callable[[RunContext, BenchmarkData], Mapping[LossNetworkId, Outcome]]
 Rescore = Callable[[Arrays, Any, int], Outcome]  # (stored arrays, protocol, seed)
@@ -239,3 +256,4 @@ class BenchmarkSpec:
     datasets: tuple[DatasetSpec, ...] = ()
     rescore: Rescore | str | None = None  # scores of stored arrays, for intervals and new scores without a network
     trains: bool = False  # True: trains with one loss network a run; False: measures all loss networks in one run
+    checks: tuple[ReaderCheck, ...] = ()  # of `lnkit data verify`: published values of the data

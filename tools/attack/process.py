@@ -35,6 +35,7 @@ PACKAGES = (
     "lnkit_superres",
     "lnkit_delineation",
     "lnkit_autoencoder",
+    "lnkit_invariance",
     "lnkit_judgments",
     "lnkit_earlystop",
     "lnkit_calibration",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,12 @@ import click
 
 from lnkit.cli._output import echo, emit_json, json_option, note, print_table
 from lnkit.data.cache import cache_dir
-from lnkit.errors import DataError, UnknownNameError, did_you_mean, near_names
+from lnkit.errors import DataError, UnknownNameError, UsageError, did_you_mean, near_names
 
 if TYPE_CHECKING:
+    from lnkit.benchmark import BenchmarkSpec
     from lnkit.data.fetch.datasets import DatasetState
     from lnkit.specs import DatasetSpec
-
-MAX_NAMES = 5  # of damaged files in an error; --json lists all
 
 
 @click.group()
@@ -83,27 +82,39 @@ def import_command(name: str, paths: tuple[Path, ...], partial: bool) -> None:
 
 @data.command("verify")
 @click.argument("name")
+@click.option("--data", "folder", type=click.Path(path_type=Path), help="Check how the data in this folder are read.")
 @json_option
-def verify_command(name: str, as_json: bool) -> None:
-    """Compare a dataset with its checksums. Reads every file and names those that changed."""
-    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
-    from lnkit.data.fetch.checksums import compare_inventory  # noqa: PLC0415
+def verify_command(name: str, folder: Path | None, as_json: bool) -> None:
+    """Compare a dataset with its checksums, and the way it is read with published values.
 
-    state = _present(name)
-    folder = state.folder
-    comparison = compare_inventory(folder, make_progress())
+    NAME is a dataset or a benchmark. Every file in the cache is compared with its checksum; those that changed are
+    named. Of mean opinions, the correlation with the mean squared difference of the images is computed, too, where its
+    value is published.
+    """
+    from lnkit.cli._progress import make_progress  # noqa: PLC0415 - not for help
+    from lnkit.cli._verify import check_readers, compare_files  # noqa: PLC0415
+
+    progress = make_progress()
+    benchmarks = _checked_benchmarks(name)
+    facts: dict[str, Any] = {"name": name, "folder": folder}
+    if folder is None:
+        state = _present(name)
+        folder = state.folder
+        facts = compare_files(name, state, progress, as_json)
+        if not as_json:
+            _note_partial(_dataset(name))
+    elif not folder.is_dir():
+        raise UsageError(f"Expected a folder with the data (--data), got {folder}.")
+    elif not benchmarks:
+        raise UsageError(
+            f"No value is published by which the reading of {name} could be checked. Without --data, its files in the "
+            "cache are compared with their checksums."
+        )
+    checks = check_readers(benchmarks, folder, progress, as_json)
     if as_json:
-        facts = {"name": name, "folder": folder, "partial": state.missing, "intact": comparison.intact}
-        emit_json(facts | asdict(comparison))
-        if not comparison.intact:
+        emit_json(facts | {"checks": checks})
+        if not facts.get("intact", True) or not all(check["right"] or check["partial"] for check in checks):
             raise click.exceptions.Exit(1)
-        return
-    if not comparison.intact:
-        faults = {"missing": comparison.missing, "changed": comparison.changed, "not listed": comparison.extra}
-        changes = "; ".join(f"{len(names):,} {kind}: {_some(names)}" for kind, names in faults.items() if names)
-        raise DataError(f"{folder} has changed: {changes}. Import or fetch it again.")
-    echo(f"{name}: {'the' if state.missing else 'all'} {comparison.files:,} files are unchanged.")
-    _note_partial(_dataset(name))
 
 
 @data.command("path")
@@ -142,12 +153,33 @@ def _known_datasets() -> dict[str, tuple[DatasetSpec, list[str]]]:
     return known
 
 
+def _checked_benchmarks(name: str) -> list[BenchmarkSpec]:
+    """Return the benchmarks of this name, or of the dataset of this name, whose reading can be checked.
+
+    Raises:
+        UnknownNameError: No dataset and no benchmark with a check is called so.
+    """
+    from lnkit.cli._registry import open_registry  # noqa: PLC0415 - plugins, not for help
+
+    checked = [benchmark for benchmark in open_registry().benchmarks.values() if benchmark.checks]
+    known = _known_datasets()
+    names = {*known, *(benchmark.name for benchmark in checked)}
+    if name not in names:
+        raise _unknown(name, names)
+    users = known[name][1] if name in known else []
+    return [benchmark for benchmark in checked if benchmark.name == name or benchmark.name in users]
+
+
 def _dataset(name: str) -> DatasetSpec:
     known = _known_datasets()
     if name in known:
         return known[name][0]
+    raise _unknown(name, known)
+
+
+def _unknown(name: str, known: Collection[str]) -> UnknownNameError:
     hint = did_you_mean(near_names(name, known))
-    raise UnknownNameError(f"No dataset is called {name!r}.{hint} There are: {', '.join(known) or 'none'}.")
+    return UnknownNameError(f"No dataset is called {name!r}.{hint} There are: {', '.join(sorted(known)) or 'none'}.")
 
 
 def _present(name: str) -> DatasetState:
@@ -158,6 +190,8 @@ def _present(name: str) -> DatasetState:
     """
     from lnkit.data.fetch.datasets import dataset_state  # noqa: PLC0415 - not for help
 
+    if name not in _known_datasets():
+        raise UsageError(f"lnkit does not fetch {name}. Name its folder: `lnkit data verify {name} --data DIR`.")
     state = dataset_state(_dataset(name), cache_dir())
     if state.state == "by hand":
         raise DataError(
@@ -187,7 +221,3 @@ def _row(spec: DatasetSpec, benchmarks: list[str], state: DatasetState) -> dict[
         "folder": str(state.folder),
         "urls": [file.url for file in spec.files],
     }
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lnkit.benchmark import Arrays, BenchmarkData, BenchmarkSpec, Outcome, RunContext, RunFacts
+from lnkit.benchmark import Arrays, BenchmarkData, BenchmarkSpec, Outcome, ReaderCheck, RunContext, RunFacts
+from lnkit.errors import PluginError
 from lnkit.plugins.guard import blamed, guarded, owner_of, restored
 from lnkit.plugins.outcome_check import ReturnCheck
 from lnkit.specs import LossNetworkId, load_function
 
 if TYPE_CHECKING:
+    from lnkit.datasets.opinions import OpinionSet
     from lnkit.plugins.isolation import Plugin
 
 
@@ -39,6 +42,20 @@ class BenchmarkCode:
         """
         with guarded(owner_of(self.title, self.spec.run), "to run"):
             return self._check.outcomes(load_function(self.spec.run)(context, data), context.networks)
+
+    def read_opinions(self, check: ReaderCheck, folder: Path) -> OpinionSet:
+        """Read the opinions of a check of the data.
+
+        Raises:
+            PluginError: the benchmark fails, or returns something else than opinions.
+        """
+        from lnkit.datasets.opinions import OpinionSet  # noqa: PLC0415 - few commands need it
+
+        with guarded(owner_of(self.title, check.read), f"to read {folder}"):
+            opinions = load_function(check.read)(folder)
+        if not isinstance(opinions, OpinionSet) or not opinions.opinions:
+            raise PluginError(f"{self.title}: expected opinions of {check.part}, got {type(opinions).__name__}.")
+        return opinions
 
     def rescore(self, arrays: Arrays, protocol: Any, seed: int, *, check: bool = True) -> dict[str, float]:
         """Compute scores again from stored arrays, inside :meth:`rescoring`.

@@ -50,6 +50,7 @@ BUNDLED = {
     "lnkit_superres": "lnkit_superres",
     "lnkit_delineation": "lnkit_delineation",
     "lnkit_autoencoder": "lnkit_autoencoder",
+    "lnkit_invariance": "lnkit_invariance",
 }
 VARIABLE = "LNKIT_PLUGINS"  # names of the plugins to load besides the bundled ones; empty or "none" for no other
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar, get_args
 
-from lnkit.benchmark import BenchmarkSpec, ScoreSpec
+from lnkit.benchmark import BenchmarkSpec, ReaderCheck, ScoreSpec
 from lnkit.data.fetch.safe_paths import clash, is_inside
 from lnkit.errors import PluginError
 from lnkit.plugins import rules
@@ -130,6 +130,15 @@ BENCHMARK = (
     Rule("run", *REFERENCE),
     Rule("datasets", rules.is_tuple_of(DatasetSpec), "a tuple of DatasetSpec"),
     Rule("rescore", rules.or_none(rules.is_reference), "callable, 'module:function', or None"),
+    Rule("checks", rules.is_tuple_of(ReaderCheck), "a tuple of ReaderCheck"),
+)
+CHECK = (
+    Rule("part", *FILLED),
+    Rule("expected", lambda value: rules.is_bound(value) and -1 <= value <= 1, "a correlation"),
+    Rule("digits", *SIZE),
+    Rule("images", *SIZE),
+    Rule("read", *REFERENCE),
+    Rule("source", *TEXT),
 )
 SCORE = (
     Rule("description", *TEXT),
@@ -235,6 +244,8 @@ def check_benchmark(spec: object) -> BenchmarkSpec:
         _check_score(spec.name, score)
     for dataset in spec.datasets:
         _check_dataset(dataset)
+    for check in spec.checks:
+        _check("check", check, CHECK, owner=spec.name)
     return spec
 
 

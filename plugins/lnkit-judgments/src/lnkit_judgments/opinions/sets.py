@@ -10,6 +10,7 @@ from typing import Any
 
 import lnkit
 from lnkit_judgments.opinions import SCORES, protocol
+from lnkit_judgments.opinions.reader_checks import CHECKS
 
 COLLECTION = "https://huggingface.co/datasets/chaofengc/IQA-PyTorch-Datasets"
 COLLECTED = (
@@ -130,6 +131,7 @@ def _benchmark(
         run="lnkit_judgments.opinions.run:run",
         datasets=datasets,
         rescore="lnkit_judgments.opinions.run:rescore",
+        checks=CHECKS.get(name, ()),
     )
 
 
