@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # name -> (where the command is, its line in the help); a test compares the lines with the commands' docstrings
 COMMANDS = {
     "eval": ("lnkit.cli.eval:eval_command", "Score loss networks on a benchmark."),
+    "search": ("lnkit.cli.search:search", "Find the loss network that serves a benchmark best."),
     "sweep": ("lnkit.cli.sweep:sweep", "Run a whole study: many loss networks on many benchmarks and devices."),
     "distance": (
         "lnkit.cli.distance:distance",

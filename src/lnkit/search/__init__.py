@@ -1,0 +1,1 @@
+"""Search for the loss network that serves a benchmark best."""
