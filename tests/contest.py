@@ -40,9 +40,7 @@ CONTEST = """
         fails: str = ""
 
     def build(pretrained):
-        import torch
         from torch import nn
-        torch.manual_seed(0)
         return nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in STARTS))
 
     def open_data(context):
@@ -118,13 +116,14 @@ def contest(fake_plugins: FakePlugins, monkeypatch: pytest.MonkeyPatch) -> Itera
     default_registry.cache_clear()
 
 
-def search_in(results: Path, *, bench: str = "contest", budget: str = "1000s", **options: Any) -> HalvingSearch:
+def search_in(results: Path, *, bench: str = "contest", budget: str = "700s", **options: Any) -> HalvingSearch:
     """Return a search among the points of the backbone."""
     return HalvingSearch(TrainingSearchOptions(bench, ("tiny",), results=results, budget=budget, **options))
 
 
-def with_times(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[int], float]) -> None:
-    """Let trainings take as long as a test says, in what a search plans."""
+def with_times(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[int], float], seeds: tuple[int, ...] = (3,)) -> None:
+    """Let trainings take as long as a test says, in what a search plans, and have so many seeds at the end."""
+    monkeypatch.setattr("lnkit.search.halving.schedule.SEEDS", seeds)
     measured = {length: seconds(length) for length in range(1, 65)}
     times = TrainingTimes({f"tiny:{point}": measured for point in "abcdefgh"})
     monkeypatch.setattr(HalvingSearch, "_times", lambda search: times)

@@ -74,7 +74,8 @@ def _run(sweep: Sweep, options: TrainingSearchOptions, progress: Any) -> str:
 
 def _show_plan(plan: SearchPlan, search: HalvingSearch) -> None:
     """Print the rounds that have ended and those that are to come, and what these take."""
-    from lnkit.search.halving.budget import duration  # noqa: PLC0415
+    from lnkit.search.halving.budget import duration  # noqa: PLC0415 - nothing of this for --help
+    from lnkit.search.halving.schedule import halved_counts  # noqa: PLC0415
 
     to_come = plan.schedule.rungs if plan.schedule else ()
     echo(f"{len(plan.candidates)} loss networks on {search.options.bench}, by successive halving:")
@@ -98,10 +99,11 @@ def _show_plan(plan: SearchPlan, search: HalvingSearch) -> None:
             "is planned anew, by what its trainings took."
         )
     elif not plan.times_are_known:
+        listed = ", ".join(map(str, halved_counts(len(plan.candidates))))
         print_sentence(
             f"How long trainings take is not known: no result of {search.options.bench} with this protocol lies in "
-            "the results folder. The search first trains with one loss network for a short time, and then plans; the "
-            f"budget is {duration(plan.budget)}."
+            "the results folder. The search first trains with one loss network for a short time, and then plans rounds "
+            f"of {listed} loss networks for a budget of {duration(plan.budget)}."
         )
     if to_come and to_come[-1].length < plan.full_length:
         print_sentence(
@@ -140,7 +142,8 @@ def _show(outcome: SearchOutcome) -> None:
 
 def _show_rounds(outcome: SearchOutcome) -> None:
     """Print the main score of each loss network in each round, those that came furthest first."""
-    from lnkit.search.halving.budget import length_text  # noqa: PLC0415
+    from lnkit.search.halving.budget import length_text  # noqa: PLC0415 - nothing of this for --help
+    from lnkit.search.halving.rounds import tied_at_the_cut  # noqa: PLC0415
 
     scores = list(outcome.higher_is_better)
     columns = [length_text(result.rung.length, outcome.length_field) for result in outcome.rungs]
@@ -162,6 +165,11 @@ def _show_rounds(outcome: SearchOutcome) -> None:
         else "On all test items, as they cannot be split in two: the same items choose and confirm, so the best score "
         "is somewhat too good."
     )
+    for number, result in enumerate(outcome.rungs, start=1):
+        if tied := tied_at_the_cut(result):
+            print_sentence(
+                f"Round {number} was cut between equal scores; those named first went on: {', '.join(tied)}.", "  "
+            )
 
 
 def _cell(result: RungResult, name: str, scores: Sequence[str]) -> str:
@@ -185,7 +193,7 @@ def _show_final(outcome: SearchOutcome) -> None:
     rows = [
         [
             row.network,
-            row.score,
+            *([row.score] if len(outcome.higher_is_better) > 1 else []),
             _number(row.mean),
             "-" if row.sd is None else _number(row.sd),
             row.seeds,
@@ -193,7 +201,9 @@ def _show_final(outcome: SearchOutcome) -> None:
         ]
         for row in final.rows
     ]
-    print_table(["loss network", "score", "mean", "sd", "seeds", "to the chosen", "95 % interval"], rows)
+    score = ["score"] if len(outcome.higher_is_better) > 1 else []
+    columns = ["loss network", *score, "mean", "sd", "seeds", "difference", "95 % interval"]
+    print_table(columns, rows, least=("seeds",))
     others = list(final.verdicts.items())
     alike = [name for name, verdict in others if verdict == NOT_TOLD_APART]
     over = "test items and seeds" if final.over_items else "seeds alone"
@@ -215,8 +225,8 @@ def _gap(row: FinalRow) -> Iterator[str]:
     if row.difference is None:
         yield from ("", "")
         return
-    yield f"{row.difference:+.4g}"
-    yield "-" if row.interval is None or isnan(row.interval[0]) else f"{row.interval[0]:+.4g} to {row.interval[1]:+.4g}"
+    yield f"{row.difference:+.3g}"
+    yield "-" if row.interval is None or isnan(row.interval[0]) else f"{row.interval[0]:+.3g} to {row.interval[1]:+.3g}"
 
 
 def _show_predictions(predictions: Sequence[Prediction]) -> None:
@@ -224,7 +234,7 @@ def _show_predictions(predictions: Sequence[Prediction]) -> None:
     told = [one for one in predictions if one.n >= FEWEST_TO_PREDICT]
     if told:
         print_table(
-            ["cheap score", "predicts", "n", "rank correlation", "95 % interval", "as a proxy"],
+            ["cheap score", "predicts", "n", "Spearman", "95 % interval", "as a proxy"],
             [
                 [
                     one.proxy,

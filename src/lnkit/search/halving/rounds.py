@@ -110,3 +110,11 @@ class Rounds:
 def going_on(result: RungResult) -> list[str]:
     """Return the loss networks that are trained longer, the best first."""
     return list(result.trainings)[: survivors_of(result.rung.count)]
+
+
+def tied_at_the_cut(result: RungResult) -> list[str]:
+    """Return the loss networks that went on although others with equal scores did not."""
+    on, all_ = going_on(result), list(result.trainings)
+    if result.rung.last or len(on) == len(all_) or result.ranks[on[-1]] != result.ranks[all_[len(on)]]:
+        return []
+    return [name for name in on if result.ranks[name] == result.ranks[on[-1]]]
