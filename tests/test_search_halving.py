@@ -162,13 +162,28 @@ def test_a_smaller_budget_shortens_the_trainings(
 
 
 def test_unknown_times_are_measured_by_short_trainings(contest: Path, tmp_path: Path) -> None:
-    search = search_in(tmp_path / "r")
+    """Ever longer ones of one loss network, until a longer one takes longer; then the budget is planned by them."""
+
+    def timed(sweep: Sweep) -> str:
+        here(sweep)
+        for file in sweep.results.glob("*/result.json"):
+            record = json.loads(file.read_text())
+            record["seconds"] = 10.0 + record["key"]["protocol"]["iterations"]
+            file.write_text(json.dumps(record))
+        return ""
+
+    search = search_in(tmp_path / "r", points=("a", "d", "g"), budget="400s")
     assert not search.plan().times_are_known
-    search.run(here)
+    outcome = search.run(timed)
     begun = trainings(contest)
-    assert begun[0] == ("a", 1, 0)
+    assert begun[:2] == [("a", 1, 0), ("a", 4, 0)]
+    (file,) = (tmp_path / "r" / ".sweep").glob("halving-*.json")
+    trials = json.loads(file.read_text())["trials"]
+    assert trials == [["tiny:a", 1], ["tiny:a", 4]], "14 s are 1.25 times 11 s, and show what a unit takes"
+    assert [(rung.rung.count, rung.rung.length, rung.rung.seeds) for rung in outcome.rungs] == [(3, 16, 1), (2, 32, 3)]
+    assert outcome.spent == 11 + 14 + 3 * 26 + 6 * 42
+    assert len(set(begun)) == len(begun) == 2 + 3 + 6
     assert search.plan().done[-1].last
-    assert Counter(begun).most_common(1)[0][1] == 1, "nothing is trained twice"
 
 
 @pytest.mark.exhaustive
@@ -236,12 +251,11 @@ def test_a_search_goes_on_after_a_kill_with_the_same_records_and_choice(
         search_in(tmp_path / "killed", overrides=noisy).run(killed)
     begun = len(trainings(contest))
     assert begun == 8 + 2
-    with_times(monkeypatch, lambda length: 1.5 * length)  # the plan of the second round stays as it was
+    with_times(monkeypatch, lambda length: 64.0 if length == 64 else 500.0)  # what was planned stays as it was
     plan = search_in(tmp_path / "killed", overrides=noisy).plan()
     assert [rung.length for rung in plan.done] == [16]
     assert plan.schedule is not None
     assert plan.schedule.rungs[0].length == 32
-    with_times(monkeypatch, float)
     again = search_in(tmp_path / "killed", overrides=noisy).run(here)
     assert Counter(trainings(contest)).most_common(1)[0][1] == 1, "nothing is trained twice"
 
