@@ -99,7 +99,7 @@ def _show_plan(plan: SearchPlan, search: HalvingSearch) -> None:
             "is planned anew, by what its trainings took."
         )
     elif not plan.times_are_known:
-        listed = ", ".join(map(str, halved_counts(len(plan.candidates))))
+        listed = " and ".join(map(str, halved_counts(len(plan.candidates))))
         print_sentence(
             f"How long trainings take is not known: no result of {search.options.bench} with this protocol lies in "
             "the results folder. The search first trains with one loss network for a short time, and then plans rounds "
