@@ -93,17 +93,19 @@ def _show_plan(plan: SearchPlan, search: HalvingSearch) -> None:
     if rows:
         print_table(["round", "loss networks", "length", "seeds", "trainings", "state"], rows)
     if plan.schedule:
+        spent = f", and {duration(plan.spent)} are spent" if plan.spent else ""
         print_sentence(
-            f"At most {duration(plan.schedule.seconds)} on one device like those of the results in the folder, after "
-            f"{duration(plan.spent)} already spent; the budget is {duration(plan.budget)}. After each round the rest "
-            "is planned anew, by what its trainings took."
+            f"At most {duration(plan.schedule.seconds)} on one device like those of the results in the folder"
+            f"{spent}; the budget is {duration(plan.budget)}. After each round the rest is planned anew, by what its "
+            "trainings took."
         )
     elif not plan.times_are_known:
-        listed = " and ".join(map(str, halved_counts(len(plan.candidates))))
+        *counts, last = map(str, halved_counts(len(plan.candidates)))
+        listed = f"{', '.join(counts)} and {last}" if counts else last
         print_sentence(
-            f"How long trainings take is not known: no result of {search.options.bench} with this protocol lies in "
-            "the results folder. The search first trains with one loss network for a short time, and then plans rounds "
-            f"of {listed} loss networks for a budget of {duration(plan.budget)}."
+            "How long trainings take is not known: the results folder has no trainings of two lengths of "
+            f"{search.options.bench} with this protocol. The search first makes some short ones, with one loss "
+            f"network, and then plans rounds of {listed} loss networks for a budget of {duration(plan.budget)}."
         )
     if to_come and to_come[-1].length < plan.full_length:
         print_sentence(

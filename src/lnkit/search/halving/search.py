@@ -107,7 +107,8 @@ class HalvingSearch:
         times = self._times()
         decided = state.rungs[len(done)] if len(done) < len(state.rungs) and state.budget == self.budget else None
         schedule = None
-        if times.known and not (done and done[-1].rung.last):
+        known = self._suffice(times, state)
+        if known and not (done and done[-1].rung.last):
             length = done[-1].rung.length if done else 0
             schedule = self._rest(names, times, length, rounds.spent, decided)
         return SearchPlan(
@@ -118,7 +119,7 @@ class HalvingSearch:
             rounds.spent,
             tuple(result.rung for result in done),
             schedule,
-            times.known,
+            known,
         )
 
     def run(self, run_sweep: RunSweep, progress: Progress | None = None) -> SearchOutcome:
@@ -190,7 +191,7 @@ class HalvingSearch:
     def _measure_times(self, state: SearchState, rounds: Rounds, run_sweep: RunSweep, progress: Progress) -> None:
         """Train with one loss network, ever longer, until the times tell what a unit of length takes."""
         self._count_trials(state, rounds)
-        if state.rungs or (self._times().known and not state.trials):
+        if state.rungs or (self._suffice(self._times(), state) and not state.trials):
             return
         lost: dict[str, str] = {}
         for name in self.candidates:
@@ -214,6 +215,10 @@ class HalvingSearch:
             else:
                 return
         raise LnkitError(f"Every training failed or collapsed: {_listed(lost)}.")
+
+    def _suffice(self, times: TrainingTimes, state: SearchState) -> bool:
+        """Whether the times are good enough to plan with; later rounds are planned with what there is."""
+        return bool(times.measured) and (times.tell_lengths_apart or self.full_length == 1 or bool(state.rungs))
 
     def _count_trials(self, state: SearchState, rounds: Rounds) -> None:
         """Count what the finished trial trainings took."""

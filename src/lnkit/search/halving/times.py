@@ -32,9 +32,9 @@ class TrainingTimes:
     macs: Mapping[str, float | None] = field(default_factory=dict)  # loss network -> multiply-adds of its backbone
 
     @property
-    def known(self) -> bool:
-        """Whether anything is known."""
-        return bool(self.measured)
+    def tell_lengths_apart(self) -> bool:
+        """Whether a loss network was trained for two lengths, so that one can say what a unit of length takes."""
+        return any(len(lengths) > 1 for lengths in self.measured.values())
 
     def seconds(self, name: str, length: int) -> float:
         """Return how long a training takes: as measured at this length, or by the line through what was measured."""
