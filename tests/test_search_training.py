@@ -115,7 +115,7 @@ def _command(results: Path, *more: str) -> list[str]:
     changes = ("mlp_epochs=1", "unlabeled_images=64", "labeled_images=64", "test_images=64")
     return [
         *(sys.executable, "-m", "lnkit", "search", "--bench", "autoencoder", "--sample", "--backbone", "squeezenet1_1"),
-        *("--weights", "random", "--budget", "30m", "--device", "cpu", "--results", str(results), "--json"),
+        *("--weights", "random", "--budget", "10h", "--device", "cpu", "--results", str(results), "--json"),
         *(word for change in changes for word in ("--set", change)),
         *more,
     ]

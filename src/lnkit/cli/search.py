@@ -34,7 +34,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--option", "executor", multiple=True, metavar="KEY=VALUE")
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True)
 @click.option("--failed", is_flag=True)
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def search(
     overrides: tuple[str, ...], weights: tuple[str, ...], executor: tuple[str, ...], budget: str, **named: Any
