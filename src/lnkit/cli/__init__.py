@@ -31,7 +31,7 @@ COMMANDS = {
     "eval": ("lnkit.cli.eval:eval_command", "Score loss networks on a benchmark."),
     "search": (
         "lnkit.cli.search:search",
-        "Search for the point, or the mixture of points, that agrees with people best.",
+        "Search for the point, the mixture of points, or the loss that serves a benchmark best.",
     ),
     "sweep": ("lnkit.cli.sweep:sweep", "Run a whole study: many loss networks on many benchmarks and devices."),
     "distance": (

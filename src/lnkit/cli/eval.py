@@ -226,10 +226,11 @@ def _check_all(requests: list[RunRequest], registry: Registry, progress: Progres
             ) from error
 
 
-def assignment(text: str) -> tuple[str, str]:
+def assignment(text: str, form: str = "--set FIELD=VALUE, for example resolution=224") -> tuple[str, str]:
+    """Split ``resolution=224``; ``form`` says what was expected."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise UsageError(f"Expected --set FIELD=VALUE, for example resolution=224, got {text!r}.")
+        raise UsageError(f"Expected {form}, got {text!r}.")
     return name.strip(), value.strip()
 
 

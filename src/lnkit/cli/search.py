@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from lnkit.cli._numbers import SEED
 from lnkit.cli._output import echo, emit_json, json_option, note, print_sentence
@@ -19,16 +20,23 @@ if TYPE_CHECKING:
     from lnkit.search.point_search import SearchRequest, SearchResult
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
-SEARCH_OPTIONS = ("backbones", "patterns", "combine", "folds", "share", "split_seed", "resamples", "macs_below")
+SEARCHED = ("backbones", "combine", "folds", "share", "resamples", "macs_below")  # fields of a SearchRequest
+# Options that say nothing to a benchmark that trains, and to one that does not.
+MEASURING = (
+    "distance", "combine", "folds", "share", "resamples", "macs_below", "batch_norm", "transfer", "figure", "engine",
+    "batch_size",
+)  # fmt: skip
+TRAINING = ("budget", "losses", "length", "on", "executor", "failed")
+CACHED = "cached"
 LAYER_WEIGHTS = ("equal", "nonnegative")  # of a combination; other values of --weights are those of the network
 
 
 @click.command("search")
-@click.option("--backbone", "backbones", multiple=True, required=True, metavar="NAME", help="May be repeated.")
-@click.option("--bench", default="bapps", show_default=True, metavar="NAME", help="Benchmark that judges.")
+@click.option("--backbone", "backbones", multiple=True, metavar="NAME", help="May be repeated.")
+@click.option("--bench", default="bapps", show_default=True, metavar="NAME", help="Benchmark that decides.")
 @click.option(
     "--point",
-    "patterns",
+    "points",
     multiple=True,
     metavar="PATTERN",
     help="Only these points and nodes; * for any part of a name (features.*). May be repeated.  [default: all]",
@@ -44,7 +52,7 @@ LAYER_WEIGHTS = ("equal", "nonnegative")  # of a combination; other values of --
 )
 @click.option("--folds", type=click.IntRange(0), default=0, metavar="K", help="Nested cross-validation with K folds.")
 @click.option("--share", type=float, default=0.5, show_default=True, help="Of the items, for the choice.")
-@click.option("--seed", "split_seed", type=SEED, default=0, show_default=True, help="Of the split and all samples.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the split and all samples, or of trainings.")
 @click.option(
     "--samples", "resamples", type=click.IntRange(20), default=200, show_default=True, help="That repeat the search."
 )
@@ -57,48 +65,98 @@ LAYER_WEIGHTS = ("equal", "nonnegative")  # of a combination; other values of --
 @click.option(
     "--transfer",
     multiple=True,
-    metavar="BENCH[=DIR]",
-    help="Score the result on this benchmark too, with data of their own. May be repeated.",
+    metavar="BENCH[=DIR]|cached",
+    help="Score the result on this benchmark too, or on each whose data are in the cache. May be repeated.",
 )
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the loss, with its evidence.")
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the loss with evidence.")
 @click.option("--figure", type=click.Path(path_type=Path, dir_okay=False), help="Draw the scores against macs.")
-@click.option("--plan", "only_plan", is_flag=True, help="Say what would be measured, and stop.")
+@click.option("--plan", "plan_only", is_flag=True, help="Say what would be measured or trained, and stop.")
 @click.option("--results", type=FOLDER, help="The results folder.  [default: $LNKIT_RESULTS or ./results]")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cuda, mps or cpu.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True)
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help="As for eval.")
 @click.option("--batch-size", type=click.IntRange(1), metavar="N", help="As for eval.")
+@click.option("--budget", default="", metavar="TIME", help="For trainings: time of one device in all, such as 4h.")
+@click.option("--loss", "losses", multiple=True, metavar="LOSS|FILE", help="For trainings: this loss too.")
+@click.option("--length", default="", metavar="FIELD", help="For trainings: the field that says how long one is.")
+@click.option("--on", default="local", show_default=True, metavar="NAME", help="For trainings: as for sweep run.")
+@click.option("--option", "executor", multiple=True, metavar="KEY=VALUE", help="For trainings: of the executor.")
+@click.option("--failed", is_flag=True, help="For trainings: also try again what failed twice.")
 @json_option
-def search(
-    output: Path | None, figure: Path | None, only_plan: bool, as_json: bool, transfer: tuple[str, ...], **options: Any
-) -> None:
-    """Search for the point, or the mixture of points, that agrees with people best.
+@click.pass_context
+def search(context: click.Context, **options: Any) -> None:
+    """Search for the point, the mixture of points, or the loss that serves a benchmark best.
 
-    Every node of the backbones is measured in as few passes over the data as memory allows. The choice is made on a
-    part of the items, whole references at a time, and confirmed on the others; it counts only if it is better there
-    than the standard points. The same command again goes on where it stopped.
+    Where people judge, every node of the backbones is measured in as few passes over the data as memory allows. The
+    choice is made on a part of the items, whole references at a time, and confirmed on the others; it counts only if
+    it is better there than the standard points. A benchmark that trains has short trainings of all, longer ones of the
+    better half, and several seeds at the end. The same command again goes on where it stopped.
     """
-    from lnkit.cli._progress import make_progress, show_loading  # noqa: PLC0415 - not for --help
-    from lnkit.cli._registry import open_registry  # noqa: PLC0415
+    from lnkit.cli._registry import open_registry  # noqa: PLC0415 - not for --help
 
-    registry, progress = open_registry(), make_progress()
-    transfers = [_transfer(text, registry) for text in transfer]
+    registry = open_registry()
+    trains = registry.benchmark(options["bench"]).trains
+    given = {name for name in options if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    _refuse_useless(options["bench"], given, trains)
+    if trains:
+        _search_trainings(options)
+    else:
+        _search_nodes(options, registry)
+
+
+def _refuse_useless(bench: str, given: set[str], trains: bool) -> None:
+    """Refuse options that say nothing to this kind of benchmark."""
+    useless = sorted(given & set(MEASURING if trains else TRAINING))
+    if useless:
+        names = {"resamples": "samples", "losses": "loss", "executor": "option"}
+        kind = "trains" if trains else "measures, and is searched without trainings"
+        raise UsageError(f"{bench} {kind}: leave out --{names.get(useless[0], useless[0]).replace('_', '-')}.")
+
+
+def _search_trainings(options: dict[str, Any]) -> None:
+    from lnkit.cli._search_training import search_training  # noqa: PLC0415 - not for --help
+    from lnkit.cli.eval import assignment  # noqa: PLC0415
+    from lnkit.losses.given import given_weights  # noqa: PLC0415
+    from lnkit.search.halving import TrainingSearchOptions  # noqa: PLC0415
+
+    if not options["budget"]:
+        raise UsageError(
+            f"{options['bench']} trains, so a search needs a budget: the time of one device in all, such as --budget 4h."
+        )
+    named = {name: value for name, value in options.items() if name not in MEASURING}
+    named["overrides"] = dict(assignment(text) for text in named["overrides"])
+    named["executor"] = dict(
+        assignment(text, "--option KEY=VALUE, for example partition=gpu") for text in named["executor"]
+    )
+    named["weights"] = given_weights(named["weights"])
+    search_training(TrainingSearchOptions(**named))
+
+
+def _search_nodes(options: dict[str, Any], registry: Registry) -> None:
+    from lnkit.cli._progress import make_progress, show_loading  # noqa: PLC0415 - after the names were checked
+
+    for name in TRAINING:
+        del options[name]
+    output, figure, plan_only, as_json = (options.pop(name) for name in ("output", "figure", "plan_only", "as_json"))
+    if not options["backbones"]:
+        raise UsageError("Expected one or more backbones to search, got none: give --backbone.")
+    transfers = [found for text in options.pop("transfer") for found in _transfers(text, options["bench"], registry)]
     if figure:
         from lnkit.report.figures.files import writer_for  # noqa: PLC0415 - refuses a wrong ending before the work
 
         writer_for(figure)
-    registry.benchmark(options["bench"])
     options["backbones"] = _backbones(options.pop("backbones"), options.pop("batch_norm"), registry)
     show_loading()
     from lnkit.cli._search_results import planned, show_plan, show_result  # noqa: PLC0415 - torch
     from lnkit.plugins.output import stdout_to_stderr  # noqa: PLC0415
-    from lnkit.search.evidence import all_candidates, facts, to_toml  # noqa: PLC0415 - torch
+    from lnkit.search.evidence import all_candidates, facts, to_toml  # noqa: PLC0415
     from lnkit.search.point_search import plan_search, run_search  # noqa: PLC0415
     from lnkit.search.transfer import score_elsewhere  # noqa: PLC0415
 
-    request = _request(options)
+    request, progress = _request(options), make_progress()
     with stdout_to_stderr():
         plan = plan_search(request, registry, progress)
-    if only_plan:
+    if plan_only:
         show_plan(plan, as_json)
         return
     note(planned(plan))
@@ -151,7 +209,8 @@ def _request(options: dict[str, Any]) -> SearchRequest:
         raise UsageError(f"Expected one kind of weights of the layers, got {' and '.join(of_layers)}.")
     changes = dict(assignment(text) for text in options.pop("overrides"))
     distances = [*_split_names(changes.pop("distance", "")), *_split_names(options.pop("distance") or "")]
-    searched = {name: options.pop(name) for name in SEARCH_OPTIONS}
+    searched = {name: options.pop(name) for name in SEARCHED}
+    searched |= {"patterns": options.pop("points"), "split_seed": options.pop("seed")}
     of_network = given_weights(tuple(text for text in weights if text not in LAYER_WEIGHTS))
     return SearchRequest(
         RunRequest("", overrides=changes, weights=of_network, **options),
@@ -173,12 +232,18 @@ def _split_names(text: str) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
-def _transfer(text: str, registry: Registry) -> tuple[str, Path | None]:
+def _transfers(text: str, searched: str, registry: Registry) -> list[tuple[str, Path | None]]:
+    """Return benchmarks on which the result is scored too, each with its folder of data."""
+    if text == CACHED:
+        from lnkit.evaluation.suites import is_cached  # noqa: PLC0415 - not for --help
+
+        others = (benchmark for name, benchmark in registry.benchmarks.items() if name != searched)
+        return [(benchmark.name, None) for benchmark in others if not benchmark.trains and is_cached(benchmark)]
     name, _, folder = text.partition("=")
     benchmark = registry.benchmark(name)
     if benchmark.trains:
         raise UsageError(f"--transfer scores a loss without training, and {name} trains: run `lnkit eval` for it.")
-    return name, Path(folder) if folder else None
+    return [(benchmark.name, Path(folder) if folder else None)]
 
 
 def _draw(result: SearchResult, figure: Path) -> None:

@@ -118,12 +118,12 @@ def _why_not(benchmark: BenchmarkSpec | None, suite: SuiteSpec, request: RunRequ
         return f"has no protocol {request.variant}; it has {', '.join(benchmark.protocols)}"
     if suite.score not in (score.name for score in benchmark.scores):
         return f"has no score {suite.score}"
-    if request.sample or request.data or _is_cached(benchmark):
+    if request.sample or request.data or is_cached(benchmark):
         return ""
     return _how_to_get(benchmark, suite)
 
 
-def _is_cached(benchmark: BenchmarkSpec) -> bool:
+def is_cached(benchmark: BenchmarkSpec) -> bool:
     """Return whether the cache has one of the benchmark's datasets; several are sources of the same data."""
     states = (dataset_state(spec, cache_dir()).state for spec in benchmark.datasets)
     return any(state not in ("missing", "begun") for state in states)
