@@ -83,8 +83,7 @@ LAYER_WEIGHTS = ("equal", "nonnegative")  # of a combination; other values of --
 @click.option("--option", "executor", multiple=True, metavar="KEY=VALUE", help="For trainings: of the executor.")
 @click.option("--failed", is_flag=True, help="For trainings: also try again what failed twice.")
 @json_option
-@click.pass_context
-def search(context: click.Context, **options: Any) -> None:
+def search(**options: Any) -> None:
     """Search for the point, the mixture of points, or the loss that serves a benchmark best.
 
     Where people judge, every node of the backbones is measured in as few passes over the data as memory allows. The
@@ -94,7 +93,7 @@ def search(context: click.Context, **options: Any) -> None:
     """
     from lnkit.cli._registry import open_registry  # noqa: PLC0415 - not for --help
 
-    registry = open_registry()
+    registry, context = open_registry(), click.get_current_context()
     trains = registry.benchmark(options["bench"]).trains
     given = {name for name in options if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     _refuse_useless(options["bench"], given, trains)
@@ -121,7 +120,8 @@ def _search_trainings(options: dict[str, Any]) -> None:
 
     if not options["budget"]:
         raise UsageError(
-            f"{options['bench']} trains, so a search needs a budget: the time of one device in all, such as --budget 4h."
+            f"{options['bench']} trains, so a search needs a budget: the time of one device for all trainings, such as "
+            "--budget 4h."
         )
     named = {name: value for name, value in options.items() if name not in MEASURING}
     named["overrides"] = dict(assignment(text) for text in named["overrides"])
@@ -173,6 +173,11 @@ def _search_nodes(options: dict[str, Any], registry: Registry) -> None:
         emit_json(facts(result) | {"transfer": moved, "all_candidates": all_candidates(result)})
         return
     show_result(result, moved)
+    _say_files(output, figure)
+
+
+def _say_files(output: Path | None, figure: Path | None) -> None:
+    """Print which files were written, and what to do with a loss."""
     for file, what in ((output, "Loss"), (figure, "Figure")):
         if file:
             echo(f"{what}: {file}")
