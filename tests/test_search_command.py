@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from lnkit.cli import run
+from lnkit.cli._search_sweep import words_of_measuring
+from lnkit.cli.search import search as command
 from lnkit.losses.toml import read_loss
 from lnkit.results.folder import ResultsFolder
 from lnkit.search.choice import Combination
@@ -120,6 +122,33 @@ def test_a_figure_shows_all_candidates(capsys, results, tmp_path):
     assert "SAMPLE DATA" in json.dumps(drawn["title"])
 
 
+def test_tasks_of_a_sweep_measure_what_the_command_names_and_choose_nothing():
+    given = [
+        "--backbone",
+        "pixel",
+        "--backbone",
+        "bce",
+        "--sample",
+        "--point",
+        "a*",
+        "--distance",
+        "l1",
+        "--combine",
+        "3",
+    ]
+    with command.make_context(
+        "search", [*given, "--set", "per_family=5", "--device", "cpu,cpu", "-o", "x.toml"]
+    ) as context:
+        words = words_of_measuring(context)
+    assert words == ["--point", "a*", "--distance", "l1", "--set", "per_family=5", "--sample"]
+
+
+@pytest.mark.exhaustive
+def test_several_devices_measure_a_backbone_each_and_the_choice_is_the_same(capsys, tmp_path):
+    both = ["--backbone", "alexnet", "--point", "features.0", "--device"]
+    assert facts(capsys, tmp_path / "a", *both, "cpu,cpu") == facts(capsys, tmp_path / "b", *both, "cpu")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -132,6 +161,9 @@ def test_a_figure_shows_all_candidates(capsys, results, tmp_path):
         (["--share", "0.001"], "independent items"),
         (["--bench", "similarity_matrix"], "people's judgments of single items"),
         (["--transfer", "superres"], "lnkit eval"),
+        (["--budget", "1h"], "leave out --budget"),
+        (["--bench", "autoencoder"], "leave out --samples"),
+        (["--bench", "iqa"], "Expected one benchmark, got the suite"),
         (["--data", "."], "give one of the two"),
         (["--output", "no/such/folder/x.toml"], "no/such/folder"),
         (["--figure", "x.gif"], "ends with one of"),

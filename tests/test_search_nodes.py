@@ -119,3 +119,9 @@ def test_passes_hold_what_memory_allows_and_every_node_once_for_each_distance():
     large = plan_passes("b", [Node("huge", 10 * MOST_BYTES, 0)], [], ("spatial",), 64)
     assert len(large) == 1, "a node that is too large for the limit has a pass of its own"
     assert torch.float32.itemsize == 4
+
+
+def test_a_node_whose_name_means_a_set_of_points_is_left_out():
+    own = with_network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)), [("1", "0+1"), ("first", "0")])
+    found = nodes_of("own", registry=own, weights="pretrained")
+    assert [node.name for node in found.nodes] == ["first"]

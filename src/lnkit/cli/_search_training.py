@@ -60,16 +60,22 @@ def search_training(options: TrainingSearchOptions) -> None:
 
 
 def _run(sweep: Sweep, options: TrainingSearchOptions, progress: Any) -> str:
+    return run_on(sweep, options.on, options.executor, options.device, progress, failed=options.failed)
+
+
+def run_on(
+    sweep: Sweep, on: str, executor: Mapping[str, str], device: str, progress: Any, *, failed: bool = False
+) -> str:
+    """Run the tasks of a sweep where ``--on`` says, and return what the executor says."""
     from contextlib import nullcontext  # noqa: PLC0415
 
     from lnkit.cli._sweep_progress import watching  # noqa: PLC0415
 
-    local = options.on == "local"
-    executor = dict(options.executor)
-    if local and options.device != "auto":
-        executor.setdefault("devices", options.device)
+    local, options = on == "local", dict(executor)
+    if local and device != "auto":
+        options.setdefault("devices", device)
     with watching(sweep.status) if local else nullcontext():
-        return sweep.run(options.on, executor, progress, failed=options.failed)
+        return sweep.run(on, options, progress, failed=failed)
 
 
 def _show_plan(plan: SearchPlan, search: HalvingSearch) -> None:

@@ -17,6 +17,7 @@ from lnkit.errors import UsageError
 
 if TYPE_CHECKING:
     from lnkit.plugins.registry import Registry
+    from lnkit.progress import Progress
     from lnkit.search.point_search import SearchRequest, SearchResult
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -26,7 +27,7 @@ MEASURING = (
     "distance", "combine", "folds", "share", "resamples", "macs_below", "batch_norm", "transfer", "figure", "engine",
     "batch_size",
 )  # fmt: skip
-TRAINING = ("budget", "losses", "length", "on", "executor", "failed")
+TRAINING = ("budget", "losses", "length")
 CACHED = "cached"
 LAYER_WEIGHTS = ("equal", "nonnegative")  # of a combination; other values of --weights are those of the network
 
@@ -72,16 +73,26 @@ LAYER_WEIGHTS = ("equal", "nonnegative")  # of a combination; other values of --
 @click.option("--figure", type=click.Path(path_type=Path, dir_okay=False), help="Draw the scores against macs.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would be measured or trained, and stop.")
 @click.option("--results", type=FOLDER, help="The results folder.  [default: $LNKIT_RESULTS or ./results]")
-@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cuda, mps or cpu.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="DEVICE",
+    help="auto, cuda, mps or cpu; or several, with a task for each backbone or training: cuda:0,cuda:1.",
+)
 @click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True)
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help="As for eval.")
 @click.option("--batch-size", type=click.IntRange(1), metavar="N", help="As for eval.")
 @click.option("--budget", default="", metavar="TIME", help="For trainings: time of one device in all, such as 4h.")
 @click.option("--loss", "losses", multiple=True, metavar="LOSS|FILE", help="For trainings: this loss too.")
 @click.option("--length", default="", metavar="FIELD", help="For trainings: the field that says how long one is.")
-@click.option("--on", default="local", show_default=True, metavar="NAME", help="For trainings: as for sweep run.")
-@click.option("--option", "executor", multiple=True, metavar="KEY=VALUE", help="For trainings: of the executor.")
-@click.option("--failed", is_flag=True, help="For trainings: also try again what failed twice.")
+@click.option(
+    "--on", default="local", show_default=True, metavar="NAME", help="Where several tasks run; as for sweep run."
+)
+@click.option(
+    "--option", "executor", multiple=True, metavar="KEY=VALUE", help="Of --on: partition=gpu. May be repeated."
+)
+@click.option("--failed", is_flag=True, help="Also try again what failed twice.")
 @json_option
 def search(**options: Any) -> None:
     """Search for the point, the mixture of points, or the loss that serves a benchmark best.
@@ -125,11 +136,15 @@ def _search_trainings(options: dict[str, Any]) -> None:
         )
     named = {name: value for name, value in options.items() if name not in MEASURING}
     named["overrides"] = dict(assignment(text) for text in named["overrides"])
-    named["executor"] = dict(
-        assignment(text, "--option KEY=VALUE, for example partition=gpu") for text in named["executor"]
-    )
+    named["executor"] = _executor(named["executor"])
     named["weights"] = given_weights(named["weights"])
     search_training(TrainingSearchOptions(**named))
+
+
+def _executor(texts: Sequence[str]) -> dict[str, str]:
+    from lnkit.cli.eval import assignment  # noqa: PLC0415 - not for --help
+
+    return dict(assignment(text, "--option KEY=VALUE, for example partition=gpu") for text in texts)
 
 
 def _search_nodes(options: dict[str, Any], registry: Registry) -> None:
@@ -153,7 +168,11 @@ def _search_nodes(options: dict[str, Any], registry: Registry) -> None:
     from lnkit.search.point_search import plan_search, run_search  # noqa: PLC0415
     from lnkit.search.transfer import score_elsewhere  # noqa: PLC0415
 
-    request, progress = _request(options), make_progress()
+    progress = make_progress()
+    if not plan_only and (waiting := _measure_elsewhere(options, registry, progress)):
+        print_sentence(f"{waiting} The same command chooses once the tasks have ended.")
+        return
+    request = _request(options)
     with stdout_to_stderr():
         plan = plan_search(request, registry, progress)
     if plan_only:
@@ -174,6 +193,24 @@ def _search_nodes(options: dict[str, Any], registry: Registry) -> None:
         return
     show_result(result, moved)
     _say_files(output, figure)
+
+
+def _measure_elsewhere(options: dict[str, Any], registry: Registry, progress: Progress) -> str:
+    """Measure each backbone in a task of its own where several devices or an executor are named.
+
+    Returns:
+        What to wait for; "" if everything is measured or will be here.
+    """
+    on, executor, failed = (options.pop(name) for name in ("on", "executor", "failed"))
+    device, _, others = options["device"].partition(",")
+    if on == "local" and not others:
+        return ""
+    from lnkit.cli._search_sweep import measure_in_a_sweep  # noqa: PLC0415 - torch
+
+    named = {**options, "on": on, "failed": failed}
+    waiting = measure_in_a_sweep(named, options["backbones"], _executor(executor), registry, progress)
+    options["device"] = device
+    return waiting
 
 
 def _say_files(output: Path | None, figure: Path | None) -> None:

@@ -111,6 +111,10 @@ def _listed(
 
 
 def _point(backbone: str, name: str, registry: Registry) -> ExtractionPoint | None:
+    """Return a node as a point; None where it has no class token, or where its name means a set of points."""
+    known = registry.points_at(backbone).get(name)
+    if known and len(known.nodes) > 1:
+        return None
     try:
         (point,) = registry.points_of(LossNetworkId(backbone, (name,)))
     except UsageError:  # no class token
