@@ -96,7 +96,7 @@ def _announce(spec: DatasetSpec, folder: Path, progress: Progress) -> None:
     size = human_size(announced_size(spec))
     progress.say(f"Fetching {spec.title}: {what}, about {size}, into {folder}. License: {spec.license}.")
     if spec.by_hand:
-        progress.say(f"{spec.by_hand}, and run `lnkit data import {spec.name} FOLDER`.")
+        progress.say(f"{spec.by_hand}. Then run `lnkit data import {spec.name} FOLDER`.")
 
 
 def _announce_listed(spec: DatasetSpec, files: Sequence[RemoteFile], downloads: Path, progress: Progress) -> None:
