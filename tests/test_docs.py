@@ -20,6 +20,7 @@ NOT_RUN = {  # page -> why its blocks are not run, one by one
     "how-to/offline.md": ["Needs the internet", "Needs the archives", "Needs the files", "Needs the files"],
     "how-to/own-weights.md": ["Needs the internet"],
     "how-to/publish-plugin.md": ["Needs an account"],
+    "how-to/search-training.md": ["Needs ten minutes"],
     "how-to/speed.md": ["Needs a GPU", "Needs the internet"],
     "how-to/weights.md": ["Needs the internet", "Needs the files"],
     "index.md": ["Needs the internet"],

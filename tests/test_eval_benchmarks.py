@@ -47,7 +47,7 @@ def test_every_benchmark_has_a_block_and_a_record(results: Path, capsys: Capture
         (["--set", "parts=2afc"], "--bench tid2013: The protocol of 'tid2013' has no field 'parts'"),
         (["--protocol", "reference"], "--bench tid2013: Benchmark 'tid2013' has no protocol 'reference'"),
         (["--seeds", "3"], "--bench bapps: bapps only measures"),
-        (["--bench", "tid20133"], "No benchmark is called 'tid20133'. Did you mean 'tid2013'?"),
+        (["--bench", "tid20133"], "No benchmark is called 'tid20133'. Did you mean 'tid2013' or 'tid2008'?"),
         (["--point", "imag"], "Did you mean 'image'"),
         (["--backbone", "alexnt"], "Did you mean 'alexnet'"),
         (["--device", "tpu"], "device 'tpu'"),

@@ -251,6 +251,6 @@ def test_a_network_for_which_nothing_moves_has_no_score() -> None:
 @pytest.mark.exhaustive
 def test_the_flaw_shows_on_real_weights(real_data: RealData) -> None:
     """A pixel moves SqueezeNet's first point as far as the blur does, and deeper ones less far."""
-    weights = str(real_data("squeezenet1_1"))
+    weights = str(real_data("weights/squeezenet1_1.safetensors"))
     early, mid = lnkit.evaluate("squeezenet1_1", "early,mid", "invariance", weights=weights, engine="eager")
     assert early.record.scores["shift_outranks_blur"].value > 0.4 > 0.1 > mid.record.scores["shift_outranks_blur"].value

@@ -33,6 +33,7 @@ class Selection:
     sample: bool = False  # own records on sample data, instead of those on real data
 
 
+@text_paths
 @dataclass(frozen=True, slots=True)
 class ScoreSet:
     """The scores to analyze."""

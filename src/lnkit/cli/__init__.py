@@ -39,7 +39,10 @@ COMMANDS = {
         "Compare images: two files, two folders, one reference and a folder, or a list.",
     ),
     "list-backbones": ("lnkit.cli.listings:list_backbones", "List the backbones that can be cut into loss networks."),
-    "list-benchmarks": ("lnkit.cli.listings:list_benchmarks", "List the benchmarks, their protocols and their scores."),
+    "list-benchmarks": (
+        "lnkit.cli.listings:list_benchmarks",
+        "List the benchmarks, their protocols and their scores, and the suites that they belong to.",
+    ),
     "list-distances": ("lnkit.cli.listings:list_distances", "List the distances between features."),
     "points": ("lnkit.cli.points:points", "Show the extraction points of a backbone."),
     "loss": ("lnkit.cli.loss:loss", "Explain losses of several terms, and read those of other projects."),

@@ -85,7 +85,7 @@ def import_command(name: str, paths: tuple[Path, ...], partial: bool) -> None:
 @click.option("--data", "folder", type=click.Path(path_type=Path), help="Check how the data in this folder are read.")
 @json_option
 def verify_command(name: str, folder: Path | None, as_json: bool) -> None:
-    """Compare a dataset with its checksums, and the way it is read with published values.
+    """Compare a dataset with its checksums and published values.
 
     NAME is a dataset or a benchmark. Every file in the cache is compared with its checksum; those that changed are
     named. Of mean opinions, the correlation with the mean squared difference of the images is computed, too, where its
