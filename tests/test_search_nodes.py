@@ -53,8 +53,8 @@ def test_a_pattern_narrows_and_one_that_fits_nothing_is_refused():
     assert {node.name for node in found.others} == {"early", "semi_early", "late"}, (
         "they are compared with all the same"
     )
-    with pytest.raises(UsageError, match=r"no node 'featres.3'.*--all"):
-        nodes_of("squeezenet1_1", "featres.3")
+    with pytest.raises(UsageError, match=r"no node 'features.33'.*--all"):
+        nodes_of("squeezenet1_1", "features.33")
 
 
 def test_a_network_of_one_layer_has_one_node():
