@@ -220,3 +220,12 @@ def test_what_may_not_be_chosen_is_only_compared_with(most, weights):
     )
     assert min(found.chosen.combination.members) >= 18
     assert found.standards[0].combination.members == (9,)
+
+
+def test_no_interval_leaves_what_is_possible():
+    distances = _distances(np.random.default_rng(0), items=40, candidates=2)
+    judge = (distances[0, :, 1] < distances[0, :, 0]).astype(float)
+    judge[:2] = 0.4  # nearly all agree with the first candidate
+    found = _search(distances, Triplets(judge, np.zeros(40, np.int64), np.arange(40)), standards=(1,))
+    assert found.chosen.interval is None or found.chosen.interval[1] <= 1
+    assert found.selection.interval is None or found.selection.interval[1] <= 1

@@ -132,7 +132,7 @@ def confirm(
             combination,
             float(development[i]),
             float(value[i]),
-            estimate_resampled(float(value[i]), samples[:, i], clusters, scale=scale).interval(),
+            _possible(estimate_resampled(float(value[i]), samples[:, i], clusters, scale=scale).interval()),
         )
         for i, combination in enumerate([chosen, *compared])
     ]
@@ -179,6 +179,11 @@ def _drawn(judgments: Judgments, rows: Mask, resamples: int, seed: int, name: st
     return columns, drawn_counts(len(used), resamples, named_generator(seed, name))
 
 
+def _possible(interval: Interval | None) -> Interval | None:
+    """Return the part of an interval in which a share or a correlation can lie."""
+    return (max(-1.0, interval[0]), min(1.0, interval[1])) if interval else None
+
+
 def _difference(value: Array, samples: Array, standard: int, clusters: int) -> Difference:
     apart = samples[:, 0] - samples[:, standard]
     difference = float(value[0] - value[standard])
@@ -199,7 +204,7 @@ def _selection(judged: Judged, choose: Choose, final: Array, resamples: int, see
         advance(1)
     optimism = float(np.mean(reached[:, 0] - reached[:, 1]))
     corrected = score - optimism
-    interval = estimate_resampled(corrected, reached[:, 0] - optimism, counts.shape[1]).interval()
+    interval = _possible(estimate_resampled(corrected, reached[:, 0] - optimism, counts.shape[1]).interval())
     shares = tuple((names, count / resamples) for names, count in members.most_common())
     return Selection(optimism, corrected, interval, shares)
 
