@@ -169,7 +169,7 @@ def _search_nodes(options: dict[str, Any], registry: Registry) -> None:
     from lnkit.search.transfer import score_elsewhere  # noqa: PLC0415
 
     progress = make_progress()
-    if not plan_only and (waiting := _measure_elsewhere(options, registry, progress)):
+    if waiting := _measure_elsewhere(options, plan_only, registry, progress):
         print_sentence(f"{waiting} The same command chooses once the tasks have ended.")
         return
     request = _request(options)
@@ -195,7 +195,7 @@ def _search_nodes(options: dict[str, Any], registry: Registry) -> None:
     _say_files(output, figure)
 
 
-def _measure_elsewhere(options: dict[str, Any], registry: Registry, progress: Progress) -> str:
+def _measure_elsewhere(options: dict[str, Any], plan_only: bool, registry: Registry, progress: Progress) -> str:
     """Measure each backbone in a task of its own where several devices or an executor are named.
 
     Returns:
@@ -203,7 +203,8 @@ def _measure_elsewhere(options: dict[str, Any], registry: Registry, progress: Pr
     """
     on, executor, failed = (options.pop(name) for name in ("on", "executor", "failed"))
     device, _, others = options["device"].partition(",")
-    if on == "local" and not others:
+    if plan_only or (on == "local" and not others):
+        options["device"] = device
         return ""
     from lnkit.cli._search_sweep import measure_in_a_sweep  # noqa: PLC0415 - torch
 
