@@ -142,7 +142,7 @@ def confirm(
         by_part,
         tuple(assessed[1:]),
         tuple(differences),
-        _selection(judged, choose, final, resamples, seed, advance),
+        _selection(judged, choose, final, float(development[0]), resamples, seed, advance),
         _not_told_apart(judged, by_part, parts, seed),
     )
 
@@ -190,10 +190,11 @@ def _difference(value: Array, samples: Array, standard: int, clusters: int) -> D
     return Difference(difference, estimate_resampled(difference, apart, clusters).interval())
 
 
-def _selection(judged: Judged, choose: Choose, final: Array, resamples: int, seed: int, advance: Advance) -> Selection:
+def _selection(
+    judged: Judged, choose: Choose, final: Array, score: float, resamples: int, seed: int, advance: Advance
+) -> Selection:
     """Repeat the search on samples of the items that the choice was made on."""
     judgments, rows = judged.judgments, final > 0
-    score = float(judgments.scores(judged.qualities([choose(final)]), final[None])[0, 0])
     columns, counts = _drawn(judgments, rows, resamples, seed, "selection")
     reached, members = np.empty((resamples, 2)), Counter[tuple[int, ...]]()
     for number, drawn in enumerate(counts):

@@ -118,16 +118,11 @@ def measure(
     found: list[tuple[Candidate, FinishedRun]] = []
     for part in passes:
         names = ",".join(node.name for node in part.nodes)
-        weights = (
-            request.weights.get(part.backbone, "pretrained")
-            if isinstance(request.weights, Mapping)
-            else request.weights
-        )
         own = replace(
             request,
             backbone=part.backbone,
             points=names,
-            weights=weights,
+            weights=weights_of(request, part.backbone),
             overrides={**request.overrides, "distance": part.distance},
         )
         registered = registry.points_at(part.backbone)
@@ -142,6 +137,13 @@ def measure(
     measured = Measured(candidates, judgments, distances, runs)
     _require_same_scores(measured)
     return measured
+
+
+def weights_of(request: RunRequest, backbone: str) -> str:
+    """Return the weights of one of the backbones of a request."""
+    weights = request.weights
+    chosen = weights.get(backbone, "pretrained") if isinstance(weights, Mapping) else weights
+    return chosen  # type: ignore[return-value]  # a path counts as text in a request
 
 
 def _references(data: BenchmarkData) -> dict[str, Groups]:

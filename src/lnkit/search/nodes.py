@@ -18,7 +18,7 @@ from lnkit.networks.attributes import SIZE
 from lnkit.networks.feature_map import as_map
 from lnkit.networks.inspection import inspect_nodes
 from lnkit.networks.own_forward import noise
-from lnkit.specs import ExtractionPoint, LossNetworkId
+from lnkit.specs import BackboneSpec, ExtractionPoint, LossNetworkId
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,10 +77,9 @@ def find_nodes(
     try:
         features = _features(request, registry, chosen, size, progress)
     except UsageError:  # a step of the trace that the network's own forward does not have: modules are left
-        modules = [
-            name for name in chosen if name in registry.points_at(spec.name) or _is_module(spec.name, name, registry)
-        ]
-        features = _features(request, registry, modules, size, progress)
+        modules = _module_paths(spec)
+        kept = [name for name in chosen if name in registered or name.removesuffix(CLASS_TOKEN) in modules]
+        features = _features(request, registry, kept, size, progress)
     macs = {node.node: node.macs for node in inspect_nodes(spec, max(SIZE, spec.min_size))}
     distinct = _distinct(features, usable, registered, macs)
     searched = tuple(node for node in distinct if {node.name, *node.equal} & set(matching))
@@ -125,12 +124,11 @@ def _point(backbone: str, name: str, registry: Registry) -> ExtractionPoint | No
     return point
 
 
-def _is_module(backbone: str, name: str, registry: Registry) -> bool:
+def _module_paths(spec: BackboneSpec) -> set[str]:
     from lnkit.networks.weights import build_random  # noqa: PLC0415 - only after a failure
 
     with torch.device("meta"):
-        modules = dict(build_random(registry.backbone(backbone)).named_modules())
-    return name.removesuffix(CLASS_TOKEN) in modules
+        return {path for path, _ in build_random(spec).named_modules()}
 
 
 def _matching(backbone: str, points: Mapping[str, ExtractionPoint], patterns: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from lnkit.plugins.load import default_registry
 from lnkit.progress import SilentProgress, activity
 from lnkit.search.choice import EQUAL, LAYER_WEIGHTS, Combination, make_choice
 from lnkit.search.confirmation import Confirmation, Judged, Part, confirm
-from lnkit.search.measurement import Candidate, Measured, Pass, measure, plan_passes
+from lnkit.search.measurement import Candidate, Measured, Pass, measure, plan_passes, weights_of
 from lnkit.search.nodes import Node, Nodes, find_nodes
 from lnkit.search.split import fold_of_clusters, split_clusters
 
@@ -119,7 +119,7 @@ def plan_search(request: SearchRequest, registry: Registry | None = None, progre
     if benchmark.trains or benchmark.rescore is None:
         raise UsageError(f"{benchmark.name} measures no distances of judged images, so nodes cannot be searched on it.")
     requests = [
-        replace(request.run, backbone=name, weights=_weights_of(request.run, name)) for name in request.backbones
+        replace(request.run, backbone=name, weights=weights_of(request.run, name)) for name in request.backbones
     ]
     for one in requests:
         check(one, registry, progress)
@@ -142,12 +142,6 @@ def plan_search(request: SearchRequest, registry: Registry | None = None, progre
     if not any(part.searched for part in passes):
         raise UsageError("No node is left to search: allow more macs, or name other nodes with --point.")
     return Plan(request, data, nodes, tuple(passes), left_out)
-
-
-def _weights_of(request: RunRequest, backbone: str) -> str:
-    weights = request.weights
-    chosen = weights.get(backbone, "pretrained") if isinstance(weights, Mapping) else weights
-    return chosen  # type: ignore[return-value]  # a path counts as text in a request
 
 
 def _is_point(node: Node, request: RunRequest, registry: Registry) -> bool:
